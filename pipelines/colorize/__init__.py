@@ -1,0 +1,1 @@
+"""From a trained colorizer to coloured pictures of any size."""

@@ -1,0 +1,33 @@
+"""One row a page: the table that `issue_pages` keeps for each issue.
+
+A page that could not be kept still has its row: `status` says why, `image` is null.
+"""
+
+import pyarrow as pa
+
+from pipelines.lake import IMAGE
+
+PAGE_SCHEMA = pa.schema(
+    [
+        pa.field("title", pa.string(), nullable=False),
+        pa.field("issue", pa.string(), nullable=False),
+        pa.field("page", pa.int32(), nullable=False),  # 1, 2, ... in reading order
+        pa.field("name", pa.string(), nullable=False),  # file name as served
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),  # "ok", or the reason why there is no picture
+        pa.field("detail", pa.string()),  # the same for people: what was seen, what to do
+        pa.field("http_status", pa.int32()),
+        pa.field("etag", pa.string()),
+        pa.field("last_modified", pa.string()),
+        pa.field("sha256", pa.string()),  # of the bytes as served
+        pa.field("size_bytes", pa.int64()),
+        pa.field("width_px", pa.int32()),
+        pa.field("height_px", pa.int32()),
+        pa.field("format", pa.string()),  # by the bytes, not by the name: "jpeg", "png", "gif", "webp", ...
+        pa.field("fetched_at", pa.timestamp("us", tz="UTC")),  # when these bytes came
+        pa.field("checked_at", pa.timestamp("us", tz="UTC")),  # when the source last said that they still stand
+        pa.field("licence", pa.string(), nullable=False),
+        pa.field("attribution", pa.string(), nullable=False),
+        pa.field("image", IMAGE),  # the bytes exactly as served
+    ]
+)

@@ -1,0 +1,177 @@
+"""The lake: where every stage finds and leaves its files, under one root (a folder or any fsspec URL).
+
+    issue_pages/<title>/<issue>.parquet      pages as served, one table per issue
+    panels/<title>/<issue>.parquet           panels cut from them, one table per issue
+    unique_panels.parquet                    one decision per panel
+    issue_splits.parquet                     one split per issue
+    variants/<kind>/<digest>/                arrays of a split, named by their content
+    training_set.json                        the current training set, a manifest over those arrays
+    colorizers/<recipe>/                     checkpoints, named by what they were trained on
+    evaluations/<recipe>/                    benchmark results
+    leaderboard.json
+
+Tables are Parquet. What a table was made from is kept in its schema metadata (`made_from`), so that a stage
+can see that nothing changed. A file appears whole or not at all: it is written aside, then renamed.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from upath import UPath
+
+TITLE_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+ISSUE_PATTERN = re.compile(r"[\w.-]+")
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""An encoded picture, as `datasets.Image` reads it."""
+
+
+def issue_key(title: str, issue: str) -> str:
+    """The partition key `<title>__<issue>`.
+
+    Raises ValueError when either part has a sign that a key cannot hold.
+    """
+    if not TITLE_PATTERN.fullmatch(title):
+        raise ValueError(f"title {title!r}: expected small letters, digits and single dashes, e.g. 'pepper-carrot'")
+    if not ISSUE_PATTERN.fullmatch(issue) or "..." in issue:
+        raise ValueError(f"{title}: issue {issue!r}: expected letters, digits, '.', '_' and '-' only")
+    return f"{title}__{issue}"
+
+
+def split_issue_key(key: str) -> tuple[str, str]:
+    """`pepper-carrot__ep05` -> (`pepper-carrot`, `ep05`). Raises ValueError when it is no issue key."""
+    title, separator, issue = key.partition("__")
+    if not separator or not issue:
+        raise ValueError(f"{key!r} is no issue key: expected '<title>__<issue>', e.g. 'pepper-carrot__ep05'")
+    return title, issue
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts `page10` after `page9`: runs of digits compare as numbers, the rest without regard to case."""
+    parts = re.findall(r"\d+|\D+", text)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts)
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 (64 hex digits) of a JSON-able value: the same content always gives the same digest."""
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return sha256(canonical.encode()).hexdigest()
+
+
+@contextmanager
+def written_aside(path: UPath | Path) -> Iterator[Path | UPath]:
+    """A neighbour of `path` to write to; it takes `path`'s place, at once, when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    try:
+        yield aside
+        if isinstance(aside, Path):
+            os.replace(aside, path)
+        else:
+            aside.fs.mv(aside.path, path.path)
+    finally:
+        if aside.exists():
+            aside.unlink()
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Every path of the lineage, and whole-or-nothing reads and writes below one root."""
+
+    root: UPath
+
+    @classmethod
+    def at(cls, root: str | Path) -> "Lake":
+        """The lake below a folder or an fsspec URL such as `s3://bucket/tintoon`."""
+        return cls(UPath(root))
+
+    def issue_pages(self, key: str) -> UPath:
+        """The table of the pages of one issue."""
+        title, issue = split_issue_key(key)
+        return self.root / "issue_pages" / title / f"{issue}.parquet"
+
+    def panels(self, key: str) -> UPath:
+        """The table of the panels of one issue."""
+        title, issue = split_issue_key(key)
+        return self.root / "panels" / title / f"{issue}.parquet"
+
+    @property
+    def unique_panels(self) -> UPath:
+        """The table of decisions, one row a panel."""
+        return self.root / "unique_panels.parquet"
+
+    @property
+    def issue_splits(self) -> UPath:
+        """The table of splits, one row an issue."""
+        return self.root / "issue_splits.parquet"
+
+    def variants(self, kind: str) -> UPath:
+        """The folder of one kind of variant arrays (`color`, `gray`, `edge`, `line`)."""
+        return self.root / "variants" / kind
+
+    @property
+    def training_set(self) -> UPath:
+        """The manifest of the current training set."""
+        return self.root / "training_set.json"
+
+    def colorizers(self, recipe: str) -> UPath:
+        """The folder of one recipe's checkpoints."""
+        return self.root / "colorizers" / recipe
+
+    def evaluations(self, recipe: str) -> UPath:
+        """The folder of one recipe's benchmark results."""
+        return self.root / "evaluations" / recipe
+
+    @property
+    def leaderboard(self) -> UPath:
+        """The current leaderboard."""
+        return self.root / "leaderboard.json"
+
+    def keys_with(self, stage: str) -> list[str]:
+        """Keys of the issues that have a table of a stage (`issue_pages` or `panels`), in natural order."""
+        tables = (self.root / stage).glob("*/*.parquet")
+        return sorted((f"{path.parent.name}__{path.name.removesuffix('.parquet')}" for path in tables), key=natural_key)
+
+    def write_bytes(self, path: UPath, data: bytes) -> None:
+        """Writes a file whole or not at all."""
+        with written_aside(path) as aside:
+            aside.write_bytes(data)
+
+    def write_json(self, path: UPath, value: Any) -> None:
+        """Writes a JSON file, readable by people, whole or not at all."""
+        self.write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def read_json(self, path: UPath) -> Any:
+        """Reads a JSON file. Raises FileNotFoundError."""
+        return json.loads(path.read_bytes())
+
+    def write_table(self, path: UPath, table: pa.Table, *, made_from: str) -> None:
+        """Writes a Parquet table whole or not at all, with the digest of what it was made from."""
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"made_from": made_from.encode()})
+        sink = pa.BufferOutputStream()
+        # Small row groups: a reader of a few pictures does not decode the whole issue.
+        pq.write_table(table, sink, compression="zstd", row_group_size=64)
+        self.write_bytes(path, sink.getvalue().to_pybytes())
+
+    def read_table(self, path: UPath, columns: list[str] | None = None) -> pa.Table:
+        """Reads a Parquet table, or some columns of it. Raises FileNotFoundError."""
+        with path.open("rb") as source:
+            return pq.read_table(source, columns=columns)
+
+    def made_from(self, path: UPath) -> str | None:
+        """The digest that `write_table` was given, or None where there is no such table."""
+        if not path.exists():
+            return None
+        with path.open("rb") as source:
+            metadata = pq.read_schema(source).metadata or {}
+        return metadata.get(b"made_from", b"").decode() or None

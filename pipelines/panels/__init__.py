@@ -1,0 +1,1 @@
+"""Stage 2, pages -> panels: stitched, cut at the common background, size-filtered, marked, hashed."""

@@ -1,0 +1,159 @@
+"""Titles: what to collect, declared in one YAML file. A bad entry is an error that names the line, the key and the remedy.
+
+    titles:
+      pepper-carrot:
+        source: folder
+        address: comics/pepper-carrot
+        licence: CC-BY-4.0
+        attribution: "Pepper&Carrot by David Revoy"
+        panels: {max_side_px: 1400}
+
+`${NAME}` and `${NAME:-default}` in an address are filled from the variables that the caller hands over.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from pipelines.lake import TITLE_PATTERN
+from pipelines.panels.rule import PanelRule
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+class TitlesError(ValueError):
+    """titles.yaml cannot be read: the message names file, line, key and what was expected."""
+
+
+class Title(BaseModel, frozen=True, extra="forbid"):
+    """One series: where it comes from, under which licence, and how its pages are cut."""
+
+    key: str = Field(description="Small letters, digits and dashes: the first half of every issue key.")
+    source: str = Field(description="The kind of place it comes from: `tintoon sources` lists them.")
+    address: str = Field(min_length=1, description="The URL of the title's list, or a folder.")
+    licence: str = Field(min_length=1, description="SPDX identifier, or a short name, of the licence of the pictures.")
+    attribution: str = Field(min_length=1, description="Who is to be named wherever the pictures or their products go.")
+    name: str | None = Field(None, description="The title as people write it.")
+    panels: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of the stage `panels` for this title, instead of the run's own."
+    )
+
+    @field_validator("panels")
+    @classmethod
+    def _panels_are_settings(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        PanelRule(**settings)
+        return settings
+
+    def panel_rule(self, rule: PanelRule) -> PanelRule:
+        """The run's rule with this title's own settings on top."""
+        return PanelRule(**{**rule.model_dump(), **self.panels})
+
+
+def load_titles(path: Path, *, sources: frozenset[str], variables: Mapping[str, str]) -> dict[str, Title]:
+    """The titles of a YAML file, by key, in the file's order. Relative folders count from the file's own folder.
+
+    Raises TitlesError for the first wrong entry.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TitlesError(f"{path}: no such file; copy titles.yaml from the project, or set TINTOON_TITLES") from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise TitlesError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+    titles_node = _only_key(path, root, "titles")
+    titles: dict[str, Title] = {}
+    for key_node, value_node in titles_node.value:
+        title = _title(path, key_node, value_node, sources=sources, variables=variables)
+        if title.key in titles:
+            raise TitlesError(f"{_at(path, key_node)}: title {title.key!r} is declared twice; rename or remove one")
+        titles[title.key] = title
+    return titles
+
+
+def _at(path: Path, node: yaml.Node) -> str:
+    return f"{path}:{node.start_mark.line + 1}"
+
+
+def _only_key(path: Path, root: yaml.Node | None, name: str) -> yaml.MappingNode:
+    if not isinstance(root, yaml.MappingNode):
+        raise TitlesError(f"{path}:1: expected one key, '{name}:', with the titles below it")
+    for key_node, value_node in root.value:
+        if key_node.value != name:
+            raise TitlesError(f"{_at(path, key_node)}: unknown key {key_node.value!r}; expected only '{name}:'")
+        if not isinstance(value_node, yaml.MappingNode):
+            raise TitlesError(f"{_at(path, value_node)}: {name}: expected titles by name, e.g. 'pepper-carrot:'")
+        return value_node
+    raise TitlesError(f"{path}:1: expected one key, '{name}:', with the titles below it")
+
+
+def _title(
+    path: Path, key_node: yaml.Node, node: yaml.Node, *, sources: frozenset[str], variables: Mapping[str, str]
+) -> Title:
+    key = str(key_node.value)
+    if not TITLE_PATTERN.fullmatch(key):
+        raise TitlesError(
+            f"{_at(path, key_node)}: title {key!r}: expected small letters, digits and single dashes, e.g. 'pepper-carrot'"
+        )
+    if not isinstance(node, yaml.MappingNode):
+        raise TitlesError(f"{_at(path, node)}: {key}: expected the settings of a title (source, address, licence, ...)")
+    lines = {str(child.value): child for child, _ in node.value}
+    seen: set[str] = set()
+    for child, _ in node.value:
+        if child.value in seen:
+            raise TitlesError(f"{_at(path, child)}: {key}.{child.value}: given twice; remove one")
+        seen.add(child.value)
+    settings = yaml.SafeLoader("").construct_document(node)
+    if "key" in settings:
+        raise TitlesError(f"{_at(path, lines['key'])}: {key}.key: unknown key; the title's name above it is its key")
+    if isinstance(settings.get("address"), str):
+        settings["address"] = _filled(settings["address"], variables, where=f"{_at(path, lines['address'])}: {key}.address")
+    try:
+        title = Title(key=key, **settings)
+    except ValidationError as error:
+        raise TitlesError(_explained(path, key, key_node, node, error)) from None
+    if title.source not in sources:
+        expected = ", ".join(sorted(sources))
+        raise TitlesError(f"{_at(path, lines['source'])}: {key}.source: {title.source!r} is no source; expected one of: {expected}")
+    if title.source == "folder":
+        title = title.model_copy(update={"address": str((path.parent / title.address).resolve())})
+    return title
+
+
+def _filled(address: str, variables: Mapping[str, str], *, where: str) -> str:
+    def value(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        found = variables.get(name) or default
+        if found is None:
+            raise TitlesError(f"{where}: ${{{name}}} is not set; set the environment variable {name} or write a default")
+        return found
+
+    return _VARIABLE.sub(value, address)
+
+
+def _explained(path: Path, key: str, key_node: yaml.Node, node: yaml.MappingNode, error: ValidationError) -> str:
+    """The first error of pydantic, with the line of the key that it is about."""
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    place: yaml.Node = key_node
+    children: yaml.Node = node
+    for part in location:
+        if not isinstance(children, yaml.MappingNode):
+            break
+        for child_key, child in children.value:
+            if child_key.value == part:
+                place, children = child_key, child
+    if first["type"] == "extra_forbidden":
+        expected = ", ".join(name for name in Title.model_fields if name != "key")
+        problem = f"unknown key; expected one of: {expected}"
+    elif first["type"] == "missing":
+        problem = f"missing; expected {Title.model_fields[location[0]].description}"
+    else:
+        problem = first["msg"]
+    return f"{_at(path, place)}: {'.'.join([key, *location])}: {problem}"
