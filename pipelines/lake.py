@@ -15,7 +15,6 @@ can see that nothing changed. A file appears whole or not at all: it is written 
 """
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +75,7 @@ def written_aside(path: UPath | Path) -> Iterator[Path | UPath]:
     try:
         yield aside
         if isinstance(aside, Path):
-            os.replace(aside, path)
+            aside.replace(path)
         else:
             aside.fs.mv(aside.path, path.path)
     finally:

@@ -1,4 +1,4 @@
-"""Titles: what to collect, declared in one YAML file. A bad entry is an error that names the line, the key and the remedy.
+"""Titles: what to collect, declared in one YAML file. A bad entry is an error that names line, key and remedy.
 
     titles:
       pepper-carrot:
@@ -14,14 +14,15 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError
 
 from pipelines.lake import TITLE_PATTERN
 from pipelines.panels.rule import PanelRule
 
+_Model = TypeVar("_Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -39,14 +40,9 @@ class Title(BaseModel, frozen=True, extra="forbid"):
     attribution: str = Field(min_length=1, description="Who is to be named wherever the pictures or their products go.")
     name: str | None = Field(None, description="The title as people write it.")
     panels: dict[str, Any] = Field(
-        default_factory=dict, description="Settings of the stage `panels` for this title, instead of the run's own."
+        default_factory=dict,
+        description="Settings of the stage `panels` for this title, instead of the run's own.",
     )
-
-    @field_validator("panels")
-    @classmethod
-    def _panels_are_settings(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        PanelRule(**settings)
-        return settings
 
     def panel_rule(self, rule: PanelRule) -> PanelRule:
         """The run's rule with this title's own settings on top."""
@@ -99,7 +95,7 @@ def _title(
     key = str(key_node.value)
     if not TITLE_PATTERN.fullmatch(key):
         raise TitlesError(
-            f"{_at(path, key_node)}: title {key!r}: expected small letters, digits and single dashes, e.g. 'pepper-carrot'"
+            f"{_at(path, key_node)}: title {key!r}: expected small letters, digits, single dashes, e.g. 'pepper-carrot'"
         )
     if not isinstance(node, yaml.MappingNode):
         raise TitlesError(f"{_at(path, node)}: {key}: expected the settings of a title (source, address, licence, ...)")
@@ -113,14 +109,18 @@ def _title(
     if "key" in settings:
         raise TitlesError(f"{_at(path, lines['key'])}: {key}.key: unknown key; the title's name above it is its key")
     if isinstance(settings.get("address"), str):
-        settings["address"] = _filled(settings["address"], variables, where=f"{_at(path, lines['address'])}: {key}.address")
-    try:
-        title = Title(key=key, **settings)
-    except ValidationError as error:
-        raise TitlesError(_explained(path, key, key_node, node, error)) from None
+        settings["address"] = _filled(
+            settings["address"], variables, where=f"{_at(path, lines['address'])}: {key}.address"
+        )
+    title = _validated(Title, {"key": key, **settings}, path=path, location=[key], place=key_node, node=node)
+    if title.panels:
+        place, panels_node = next((k, v) for k, v in node.value if k.value == "panels")
+        _validated(PanelRule, title.panels, path=path, location=[key, "panels"], place=place, node=panels_node)
     if title.source not in sources:
         expected = ", ".join(sorted(sources))
-        raise TitlesError(f"{_at(path, lines['source'])}: {key}.source: {title.source!r} is no source; expected one of: {expected}")
+        raise TitlesError(
+            f"{_at(path, lines['source'])}: {key}.source: {title.source!r} is no source; expected one of: {expected}"
+        )
     if title.source == "folder":
         title = title.model_copy(update={"address": str((path.parent / title.address).resolve())})
     return title
@@ -131,29 +131,37 @@ def _filled(address: str, variables: Mapping[str, str], *, where: str) -> str:
         name, default = match.groups()
         found = variables.get(name) or default
         if found is None:
-            raise TitlesError(f"{where}: ${{{name}}} is not set; set the environment variable {name} or write a default")
+            raise TitlesError(
+                f"{where}: ${{{name}}} is not set; set the environment variable {name} or write a default"
+            )
         return found
 
     return _VARIABLE.sub(value, address)
 
 
-def _explained(path: Path, key: str, key_node: yaml.Node, node: yaml.MappingNode, error: ValidationError) -> str:
-    """The first error of pydantic, with the line of the key that it is about."""
-    first = error.errors()[0]
-    location = [str(part) for part in first["loc"]]
-    place: yaml.Node = key_node
-    children: yaml.Node = node
-    for part in location:
-        if not isinstance(children, yaml.MappingNode):
-            break
-        for child_key, child in children.value:
-            if child_key.value == part:
-                place, children = child_key, child
+def _validated(
+    model: type[_Model],
+    settings: dict[str, Any],
+    *,
+    path: Path,
+    location: list[str],
+    place: yaml.Node,
+    node: yaml.Node,
+) -> _Model:
+    """The settings as a model, or a TitlesError with the line of the first key that is wrong."""
+    try:
+        return model(**settings)
+    except ValidationError as error:
+        # A misspelt key also counts as missing: naming the unknown one says more.
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    where = [str(part) for part in first["loc"]]
+    for part in where:
+        if isinstance(node, yaml.MappingNode):
+            place, node = next(((k, v) for k, v in node.value if k.value == part), (place, node))
     if first["type"] == "extra_forbidden":
-        expected = ", ".join(name for name in Title.model_fields if name != "key")
-        problem = f"unknown key; expected one of: {expected}"
+        problem = f"unknown key; expected one of: {', '.join(name for name in model.model_fields if name != 'key')}"
     elif first["type"] == "missing":
-        problem = f"missing; expected {Title.model_fields[location[0]].description}"
+        problem = f"missing; expected: {model.model_fields[where[0]].description}"
     else:
-        problem = first["msg"]
-    return f"{_at(path, place)}: {'.'.join([key, *location])}: {problem}"
+        problem = f"{first['msg']}, found {first['input']!r}"
+    raise TitlesError(f"{_at(path, place)}: {'.'.join([*location, *where])}: {problem}")

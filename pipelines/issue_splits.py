@@ -1,0 +1,168 @@
+"""Stage 4, decisions -> a split for every issue: train, val or test, per title, by issue, sticky.
+
+Reads `unique_panels.parquet`, writes `issue_splits.parquet`. Issues, never panels, are split, because consecutive
+panels are alike (paper 000, III.B). An issue once assigned never moves. A new one goes where its title's shares
+are furthest below their goal (ties by a salted hash), and a title of three issues or more has all three splits.
+An issue that keeps no panel has no split until it does.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import BaseModel, Field, model_validator
+
+from pipelines.lake import Lake, digest_of, issue_key
+
+CODE_VERSION = "1"
+
+SPLITS = ("train", "val", "test")
+
+SPLIT_SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("title", pa.string(), nullable=False),
+        pa.field("issue", pa.string(), nullable=False),
+        pa.field("split", pa.string()),  # null while the issue keeps no panel
+        pa.field("panels", pa.int32(), nullable=False),  # kept panels
+    ]
+)
+
+
+class SplitRule(BaseModel, frozen=True, extra="forbid"):
+    """Parameters of the stage `issue_splits`."""
+
+    train_share: float = Field(0.90, gt=0, lt=1, description="Goal for train, as a share of each title's kept panels.")
+    val_share: float = Field(0.05, gt=0, lt=1, description="Goal for val.")
+    test_share: float = Field(0.05, gt=0, lt=1, description="Goal for test.")
+    salt: str = Field("tintoon", description="Breaks ties between equally empty splits.")
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> "SplitRule":
+        if abs(self.train_share + self.val_share + self.test_share - 1) > 1e-6:
+            raise ValueError("train_share, val_share and test_share must add up to 1")
+        return self
+
+    @property
+    def goals(self) -> dict[str, float]:
+        """The goal of each split."""
+        return dict(zip(SPLITS, (self.train_share, self.val_share, self.test_share), strict=True))
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """Kept panels by title and split, new assignments, and whether anything changed."""
+
+    table: pd.DataFrame  # one row a title: train, val, test, issues
+    counts: dict[str, int]
+    new_issues: int
+    digest: str
+    unchanged: bool
+
+
+def assign(panels: dict[str, int], before: dict[str, str], rule: SplitRule) -> dict[str, str]:
+    """Splits for the issues of one title.
+
+    panels: kept panels by issue key, in the order of arrival, all above 0. before: splits already given.
+    """
+    splits = {key: split for key, split in before.items() if key in panels}
+    waiting = [key for key in panels if key not in splits]
+    for place, key in enumerate(waiting):
+        held = {name: sum(panels[k] for k, split in splits.items() if split == name) for name in SPLITS}
+        total = max(sum(held.values()), 1)
+        missing = [name for name in SPLITS if name not in splits.values()]
+        last_chance = len(panels) >= len(SPLITS) and len(waiting) - place <= len(missing)
+        candidates = missing if last_chance else SPLITS
+        splits[key] = max(
+            candidates,
+            key=lambda name: (
+                rule.goals[name] - held[name] / total,
+                sha256(f"{rule.salt}:{key}:{name}".encode()).digest(),
+            ),
+        )
+    return splits
+
+
+def build_issue_splits(lake: Lake, rule: SplitRule) -> SplitReport:
+    """Assigns every issue that has none yet. Raises FileNotFoundError before `unique_panels` was made."""
+    if not lake.unique_panels.exists():
+        raise FileNotFoundError("no decisions yet: materialize `unique_panels` first (tintoon run unique_panels)")
+    decisions = lake.read_table(lake.unique_panels, ["title", "issue", "sequence", "kept"]).to_pandas()
+    issues = decisions.groupby(["sequence", "title", "issue"], as_index=False)["kept"].sum().sort_values("sequence")
+    issues["key"] = [issue_key(row.title, row.issue) for row in issues.itertuples()]
+
+    before: dict[str, str] = {}
+    if lake.issue_splits.exists():
+        known = lake.read_table(lake.issue_splits).to_pandas().dropna(subset="split")
+        before = dict(zip(known["key"], known["split"], strict=True))
+    splits: dict[str, str] = {}
+    for _, title in issues[issues["kept"] > 0].groupby("title", sort=False):
+        splits |= assign(dict(zip(title["key"], title["kept"], strict=True)), before, rule)
+    # An issue that keeps nothing at present keeps its split all the same.
+    splits = {**{key: before[key] for key in issues["key"] if key in before}, **splits}
+
+    rows = pd.DataFrame(
+        {
+            "key": issues["key"],
+            "title": issues["title"],
+            "issue": issues["issue"],
+            "split": issues["key"].map(splits).astype("object").where(issues["key"].isin(splits), None),
+            "panels": issues["kept"].astype(np.int32),
+        }
+    )
+    digest = digest_of([CODE_VERSION, rows.astype(object).where(rows.notna(), None).values.tolist()])
+    unchanged = lake.made_from(lake.issue_splits) == digest
+    if not unchanged:
+        table = pa.Table.from_pandas(rows, schema=SPLIT_SCHEMA, preserve_index=False)
+        lake.write_table(lake.issue_splits, table, made_from=digest)
+    by_title = rows.pivot_table(
+        index="title", columns="split", values="panels", aggfunc="sum", fill_value=0, sort=False
+    )
+    by_title = by_title.reindex(columns=list(SPLITS), fill_value=0).astype(int)
+    by_title["issues"] = rows.groupby("title").size()
+    return SplitReport(
+        table=by_title,
+        counts={name: int(by_title[name].sum()) for name in SPLITS},
+        new_issues=len(set(splits) - set(before)),
+        digest=digest,
+        unchanged=unchanged,
+    )
+
+
+@dataclass(frozen=True)
+class Lookalikes:
+    """A pair of kept panels in different splits that look alike."""
+
+    panel_id: str
+    split: str
+    other_id: str
+    other_split: str
+    correlation: float
+
+
+def lookalikes_across_splits(lake: Lake, *, least_correlation: float) -> list[Lookalikes]:
+    """Pairs of kept panels, in different splits, whose 16 x 16 colour thumbnails correlate at least so much.
+
+    It measures likeness otherwise than the perceptual hash that removed the duplicates, so that it can fail.
+    Pictures too flat to compare are left out.
+    """
+    decisions = lake.read_table(
+        lake.unique_panels, ["title", "issue", "panel_id", "kept", "is_flat", "thumbnail"]
+    ).to_pandas()
+    splits = lake.read_table(lake.issue_splits, ["title", "issue", "split"]).to_pandas().dropna(subset="split")
+    kept = decisions[decisions["kept"] & ~decisions["is_flat"]].merge(splits, on=["title", "issue"])
+    if kept.empty:
+        return []
+    pixels = np.stack([np.frombuffer(thumbnail, np.uint8) for thumbnail in kept["thumbnail"]]).astype(np.float32)
+    pixels -= pixels.mean(axis=1, keepdims=True)
+    pixels /= np.linalg.norm(pixels, axis=1, keepdims=True) + 1e-6
+    names, ids = kept["split"].to_numpy(), kept["panel_id"].to_numpy()
+    found = []
+    for split, other in (("val", "train"), ("test", "train"), ("test", "val")):
+        rows, others = np.flatnonzero(names == split), np.flatnonzero(names == other)
+        correlation = pixels[rows] @ pixels[others].T
+        for i, j in zip(*np.nonzero(correlation >= least_correlation), strict=True):
+            found.append(Lookalikes(ids[rows[i]], split, ids[others[j]], other, float(correlation[i, j])))
+    return sorted(found, key=lambda pair: -pair.correlation)

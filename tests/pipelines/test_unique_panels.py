@@ -1,0 +1,172 @@
+"""Decisions about duplicates: the reason of each drop, the earliest kept, and no change by what comes later."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.lake import Lake
+from pipelines.panels.panel import PANEL_SCHEMA
+from pipelines.unique_panels import UniqueRule, build_unique_panels, earlier_lookalikes, nearby_pairs
+
+
+def panel(title="a", issue="1", number=1, *, bits=0, page=None, **changes):
+    """A row of the panel table; `bits` is the perceptual hash."""
+    row = {
+        "title": title,
+        "issue": issue,
+        "panel": number,
+        "panel_id": f"{title}__{issue}__{number:04d}",
+        "page": page or number,
+        "pages_sha256": [f"page-{title}-{issue}-{page or number}"],
+        "page_box": [0, 0, 300, 300],
+        "strip_box": None,
+        "width_px": 300,
+        "height_px": 300,
+        "size_reason": None,
+        "is_gray": False,
+        "colored_share": 0.5,
+        "phash": f"{bits:016x}",
+        "hash_version": "1",
+        "is_flat": False,
+        "sha256": f"{title}-{issue}-{number}".ljust(64, "0"),
+        "thumbnail": bytes(768),
+        "mask": None,
+        "licence": "CC0-1.0",
+        "attribution": "test",
+        "image": {"bytes": b"", "path": None},
+    }
+    return row | changes
+
+
+def put(lake: Lake, *rows: dict) -> None:
+    issues = sorted({(row["title"], row["issue"]) for row in rows})
+    for title, issue in issues:
+        own = [row for row in rows if (row["title"], row["issue"]) == (title, issue)]
+        table = pa.Table.from_pylist(own, schema=PANEL_SCHEMA)
+        lake.write_table(lake.panels(f"{title}__{issue}"), table, made_from=str(own))
+
+
+def reasons(lake: Lake, *, titles=("a", "b"), **rule) -> dict[str, str]:
+    build_unique_panels(lake, UniqueRule(**rule), title_order=list(titles))
+    rows = lake.read_table(lake.unique_panels).to_pandas()
+    return dict(zip(rows["panel_id"], rows["reason"].fillna("kept"), strict=True))
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return Lake.at(tmp_path)
+
+
+FAR = 0xFFFF_0000_FFFF_0000
+
+
+@pytest.mark.parametrize("radius", [0, 3, 4, 8, 12])
+def test_pairs_are_those_of_brute_force(radius):
+    rng = np.random.default_rng(radius)
+    hashes = rng.integers(0, 2**64, 300, dtype=np.uint64)
+    flips = np.array([sum(1 << int(b) for b in rng.choice(64, n % 14, replace=False)) for n in range(300)], np.uint64)
+    hashes = np.unique(np.concatenate([hashes, hashes ^ flips]))
+    distance = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
+    expected = {(i, j) for i, j in zip(*np.nonzero(distance <= radius), strict=True) if i < j}
+    i, j, found_distance = nearby_pairs(hashes, radius)
+    assert set(zip(i, j, strict=True)) == expected
+    assert (found_distance == distance[i, j]).all()
+
+
+def test_only_panels_that_stay_make_duplicates():
+    # 0 - 0b1111 - 0b11111111 is a chain of near steps: the third is far from the first, so it stays.
+    assert earlier_lookalikes(np.array([0, 0xF, 0xFF, 0xF, 0], np.uint64), 4).tolist() == [-1, 0, -1, 0, 0]
+
+
+def test_the_earliest_stays_and_the_reason_names_it(lake):
+    put(lake, panel(number=1), panel(number=2, bits=0b11), panel("b", number=1, bits=0b111), panel(number=3, bits=FAR))
+    assert reasons(lake) == {
+        "a__1__0001": "kept",
+        "a__1__0002": "near_duplicate",
+        "a__1__0003": "kept",
+        "b__1__0001": "near_duplicate",
+    }
+    rows = lake.read_table(lake.unique_panels).to_pandas().set_index("panel_id")
+    assert rows.loc["a__1__0002", ["stage", "duplicate_of", "distance_bits"]].tolist() == ["crop", "a__1__0001", 2]
+    assert rows.loc["b__1__0001", ["stage", "duplicate_of", "distance_bits"]].tolist() == ["filter", "a__1__0001", 3]
+    assert rows.loc["a__1__0001", ["stage", "duplicate_of", "distance_bits"]].isna().all()
+
+
+def test_radius_is_respected(lake):
+    put(lake, panel(number=1), panel(number=2, bits=0b11111))
+    assert reasons(lake, radius_bits=4)["a__1__0002"] == "kept"
+    assert reasons(lake, radius_bits=5)["a__1__0002"] == "near_duplicate"
+
+
+def test_identical_pages_are_dropped_as_pages(lake):
+    put(
+        lake,
+        panel(number=1, page=1, pages_sha256=["x"], bits=0),
+        panel(number=2, page=1, pages_sha256=["x"], page_box=[0, 300, 300, 300], bits=FAR),
+        panel(issue="2", number=1, page=4, pages_sha256=["x"], bits=0),
+        panel(issue="2", number=2, page=4, pages_sha256=["x"], page_box=[0, 300, 300, 300], bits=FAR),
+    )
+    found = reasons(lake)
+    assert found["a__2__0001"] == found["a__2__0002"] == "duplicate_page"
+    rows = lake.read_table(lake.unique_panels).to_pandas().set_index("panel_id")
+    assert rows.loc["a__2__0002", "duplicate_of"] == "a__1__0002"
+
+
+def test_a_panel_over_a_repeated_slice_and_a_new_one_stays(lake):
+    put(
+        lake,
+        panel(number=1, page=1, pages_sha256=["x", "y"]),
+        panel(number=2, page=3, pages_sha256=["x", "z"], bits=FAR),
+    )
+    assert reasons(lake)["a__1__0002"] == "kept"
+
+
+def test_what_is_dropped_anyway_shadows_nothing(lake):
+    put(
+        lake,
+        panel(number=1, size_reason="too_small", width_px=90),
+        panel(number=2, is_gray=True),
+        panel(number=3),
+        panel(number=4, size_reason="too_small", width_px=90),
+    )
+    assert reasons(lake) == {
+        "a__1__0001": "too_small",
+        "a__1__0002": "gray",
+        "a__1__0003": "kept",
+        "a__1__0004": "near_duplicate",
+    }
+
+
+def test_flat_pictures_are_duplicates_only_when_identical(lake):
+    put(
+        lake,
+        panel(number=1, is_flat=True, sha256="1" * 64),
+        panel(number=2, is_flat=True, sha256="2" * 64),
+        panel(number=3, is_flat=True, sha256="1" * 64),
+    )
+    assert list(reasons(lake).values()) == ["kept", "kept", "near_duplicate"]
+
+
+def test_a_new_issue_changes_nothing_that_old_ones_keep(lake):
+    put(lake, panel("b", "5", 1), panel("b", "5", 2, bits=FAR))
+    before = reasons(lake)
+    # Title `a` comes first in titles.yaml, and issue 1 before issue 5; they arrived later all the same.
+    put(lake, panel("a", "1", 1), panel("b", "1", 1, bits=FAR ^ 1))
+    after = reasons(lake)
+    assert {key: after[key] for key in before} == before
+    assert after["a__1__0001"] == after["b__1__0001"] == "near_duplicate"
+
+
+def test_nothing_new_writes_nothing(lake):
+    put(lake, panel())
+    assert not build_unique_panels(lake, UniqueRule(), title_order=["a"]).unchanged
+    stamp = lake.unique_panels.stat().st_mtime_ns
+    report = build_unique_panels(lake, UniqueRule(), title_order=["a"])
+    assert report.unchanged
+    assert report.counts == {"panels": 1, "kept": 1}
+    assert lake.unique_panels.stat().st_mtime_ns == stamp
+
+
+def test_without_panels_it_says_what_to_run(lake):
+    with pytest.raises(FileNotFoundError, match="tintoon run panels"):
+        build_unique_panels(lake, UniqueRule(), title_order=[])
