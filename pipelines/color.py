@@ -1,0 +1,126 @@
+"""Colour spaces: the one module that converts them, by OpenCV only.
+
+Paper 000's appendix warns of libraries whose ranges differ and of precision lost between integers and floats.
+So all Lab here is float32 with L in 0..100 and a, b in about -108..99 (sRGB, D65), never OpenCV's 8-bit Lab.
+Also here: the ranges in which networks see and give colour, so that training and colorizing cannot differ.
+"""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+ColorSpace = Literal["lab", "rgb"]
+
+AB_SCALE = 128.0
+"""a and b divided by this lie in [-1, 1] for every sRGB colour [I: paper 000 gives no scale]."""
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as cv2.COLOR_RGB2GRAY
+
+
+def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
+    """CIE Lab: (..., H, W, 3) uint8 RGB -> (..., H, W, 3) float32, L in 0..100, a and b in about -108..99."""
+    _require(rgb, np.uint8, "rgb_to_lab")
+    return _per_pixel(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+
+
+def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
+    """(..., H, W, 3) float32 Lab -> (..., H, W, 3) uint8 RGB. What sRGB cannot show is clipped channel by channel."""
+    _require(lab, np.float32, "lab_to_rgb")
+    return _to_uint8(_per_pixel(lab, cv2.COLOR_LAB2RGB) * 255)
+
+
+def rgb_to_gray(rgb: np.ndarray) -> np.ndarray:
+    """Luma (ITU-R BT.601): (..., H, W, 3) uint8 RGB -> (..., H, W) uint8."""
+    _require(rgb, np.uint8, "rgb_to_gray")
+    return _per_pixel(rgb, cv2.COLOR_RGB2GRAY)
+
+
+def gray_to_rgb(gray: np.ndarray) -> np.ndarray:
+    """The colourless picture: (..., H, W) uint8 -> (..., H, W, 3) uint8."""
+    return np.repeat(gray[..., np.newaxis], 3, axis=-1)
+
+
+def with_luma(rgb: np.ndarray, gray: np.ndarray) -> np.ndarray:
+    """The colours of `rgb` under the lightness of `gray`, whatever their sizes: -> (..., H, W, 3) uint8.
+
+    What is carried over is each pixel's distance from its own gray, scaled to the size of `gray`. Where the sum
+    would leave 0..255 the colour is weakened until it fits, so the luma is exact everywhere (to rounding):
+    white stays white, black stays black, and lettering stays sharp.
+
+    Args:
+        rgb: (..., h, w, 3) uint8.
+        gray: (..., H, W) uint8, with the same leading axes.
+    """
+    _require(rgb, np.uint8, "with_luma")
+    _require(gray, np.uint8, "with_luma")
+    chroma = rgb.astype(np.float32)
+    chroma -= (chroma @ _LUMA)[..., np.newaxis]
+    if rgb.shape[-3:-1] != gray.shape[-2:]:
+        pictures = chroma.reshape(-1, *rgb.shape[-3:])
+        chroma = np.stack([resized(picture, gray.shape[-2:]) for picture in pictures]).reshape(*gray.shape, 3)
+    luma = gray[..., np.newaxis].astype(np.float32)
+    highest = chroma.max(axis=-1, keepdims=True)
+    lowest = chroma.min(axis=-1, keepdims=True)
+    room = np.minimum((255 - luma) / np.maximum(highest, 1e-3), luma / np.maximum(-lowest, 1e-3))
+    return _to_uint8(luma + chroma * np.minimum(room, 1))
+
+
+def resized(picture: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """A picture (h, w) or (h, w, C) at another `size` (H, W): by areas when it shrinks, linearly when it grows."""
+    height, width = size
+    if picture.shape[:2] == (height, width):
+        return picture
+    shrinks = height * width < picture.shape[0] * picture.shape[1]
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def network_input(variant: np.ndarray, space: ColorSpace) -> np.ndarray:
+    """What a network sees: (N, H, W) uint8 -> (N, 1, H, W) float32 in [-1, 1].
+
+    Under "lab" it is the lightness L of the gray picture itself, the only lightness that there is when a real
+    gray page is colorized; under "rgb" the gray value.
+    """
+    _require(variant, np.uint8, "network_input")
+    scale = _LIGHTNESS / 50 - 1 if space == "lab" else np.arange(256, dtype=np.float32) / 127.5 - 1
+    return scale[variant][:, np.newaxis]
+
+
+def network_target(rgb: np.ndarray, space: ColorSpace) -> np.ndarray:
+    """What a network is to give: (N, H, W, 3) uint8 RGB -> (N, 2 or 3, H, W) float32 in [-1, 1], ab or RGB."""
+    _require(rgb, np.uint8, "network_target")
+    target = rgb_to_lab(rgb)[..., 1:] / AB_SCALE if space == "lab" else rgb.astype(np.float32) / 127.5 - 1
+    return np.moveaxis(target, -1, 1)
+
+
+def network_picture(output: np.ndarray, variant: np.ndarray, space: ColorSpace) -> np.ndarray:
+    """From a network's output to pictures: (N, 2 or 3, H, W) float32 in [-1, 1] -> (N, H, W, 3) uint8 RGB.
+
+    Under "lab" the lightness is that of `variant`, (N, H, W) uint8: first its L, then exactly its luma, for the
+    two differ in strong colours. Under "rgb" the output is the picture.
+    """
+    channels = np.moveaxis(output, 1, -1)
+    if space == "rgb":
+        return _to_uint8((channels + 1) * 127.5)
+    lightness = _LIGHTNESS[variant][..., np.newaxis]
+    return with_luma(lab_to_rgb(np.concatenate([lightness, channels * AB_SCALE], axis=-1)), variant)
+
+
+def _per_pixel(pictures: np.ndarray, code: int) -> np.ndarray:
+    """One OpenCV conversion over any number of leading axes: the pictures stand below one another as one."""
+    *leading, height, width, channels = pictures.shape
+    converted = cv2.cvtColor(np.ascontiguousarray(pictures).reshape(-1, width, channels), code)
+    return converted.reshape(*leading, height, width, *converted.shape[2:])
+
+
+def _to_uint8(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def _require(pictures: np.ndarray, dtype: type, function: str) -> None:
+    if pictures.dtype != dtype:
+        raise TypeError(f"{function}: expected {np.dtype(dtype)}, got {pictures.dtype}; ranges would not fit")
+
+
+_LIGHTNESS = rgb_to_lab(gray_to_rgb(np.arange(256, dtype=np.uint8)[np.newaxis]))[0, :, 0]
+"""L of each gray value."""
