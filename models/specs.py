@@ -7,7 +7,10 @@ the default is our reading, and another value is another recipe.
 import json
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
+
+ColorSpace = Literal["lab", "rgb"]
+"""In what a network gives colour: ab under the given lightness, or RGB."""
 
 
 @dataclass(frozen=True)

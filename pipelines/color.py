@@ -5,12 +5,10 @@ So all Lab here is float32 with L in 0..100 and a, b in about -108..99 (sRGB, D6
 Also here: the ranges in which networks see and give colour, so that training and colorizing cannot differ.
 """
 
-from typing import Literal
-
 import cv2
 import numpy as np
 
-ColorSpace = Literal["lab", "rgb"]
+from models.specs import ColorSpace
 
 AB_SCALE = 128.0
 """a and b divided by this lie in [-1, 1] for every sRGB colour [I: paper 000 gives no scale]."""

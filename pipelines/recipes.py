@@ -7,8 +7,7 @@ give it another name: results under one name stay comparable.
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from models.specs import FramesGan, ObjectiveSpec, WebtoonL2
-from pipelines.color import ColorSpace
+from models.specs import ColorSpace, FramesGan, ObjectiveSpec, WebtoonL2
 
 Variant = Literal["gray", "edge", "line"]
 
@@ -30,7 +29,6 @@ class Recipe:
     variant: Variant
     """What the colorizer sees."""
     color_space: ColorSpace
-    """In what the network gives colour: "lab" (ab under the given lightness) or "rgb"."""
     objective: ObjectiveSpec
     """Networks, losses with their weights, optimizers."""
     resolution: int

@@ -18,12 +18,11 @@ from functools import cache, lru_cache
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from pydantic import BaseModel, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
@@ -36,37 +35,12 @@ from pipelines.color import gray_to_rgb, network_input, network_picture, network
 from pipelines.lake import digest_of, written_aside
 from pipelines.pairs import Pairs
 from pipelines.recipes import Recipe
+from pipelines.training_rule import TrainingRule
 
 STATE_NAME = "state.safetensors"
 CHECKPOINT_NAME = "checkpoint.safetensors"
 
 _STATE_FORMAT = "tintoon-training-state-1"
-
-
-class TrainingRule(BaseModel, frozen=True, extra="forbid"):
-    """Parameters of one training that are not the recipe's: its size, its pace and its machine."""
-
-    steps: int | None = Field(None, ge=1, description="Optimizer steps; empty: the recipe's own budget.")
-    batch: int | None = Field(None, ge=1, description="Pictures a step; empty: the recipe's own.")
-    resolution: int | None = Field(
-        None, ge=16, le=4096, description="Side of the training pictures in pixels; empty: the recipe's own."
-    )
-    width: int | None = Field(
-        None, ge=1, le=1024, description="Channels of the networks' first layers; empty: the recipe's own."
-    )
-    flip: bool = Field(True, description="Mirror half of the training pictures left to right, anew in each epoch.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Of initialization, order, flips and dropout.")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where to train; auto takes a GPU if there is one."
-    )
-    precision: Literal["32-true", "bf16-mixed"] = Field(
-        "32-true", description="Lightning Fabric's precision; bf16-mixed is faster where the chip has it."
-    )
-    validate_every: int = Field(500, ge=1, description="Steps between validations; the last step always has one.")
-    validation_pictures: int = Field(64, ge=1, description="At most so many pictures of the validation split.")
-    sample_every: int = Field(500, ge=1, description="Steps between sample pictures; the last step always has them.")
-    sample_pictures: int = Field(4, ge=1, le=64, description="Rows of a sample picture.")
-    checkpoint_every_s: float = Field(300, gt=0, description="Seconds between saved states.")
 
 
 @dataclass(frozen=True)
@@ -423,7 +397,7 @@ def code_version() -> str:
     here = Path(__file__).parent
     sources = [
         *sorted((here.parent / "models").glob("*.py")),
-        *(here / f"{n}.py" for n in ("color", "recipes", "training")),
+        *(here / f"{n}.py" for n in ("color", "recipes", "training", "training_rule")),
     ]
     return sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 

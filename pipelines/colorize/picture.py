@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from models.checkpoint import Checkpoint, load_checkpoint
+from models.specs import ColorSpace
 from pipelines.color import (
-    ColorSpace,
     gray_to_rgb,
     network_input,
     network_picture,
