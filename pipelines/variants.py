@@ -1,0 +1,387 @@
+"""Stage 5, panels -> what a colorizer sees of them: gray, edge and line arrays of one split, beside the colour.
+
+Reads the panel tables, `unique_panels.parquet` and `issue_splits.parquet`; writes
+
+    variants/<kind>/<digest>/<split>_<R>.npy    uint8: color (N, R, R, 3); gray, edge (N, 1, R, R); line (N, 5, R, R)
+    variants/<kind>/<digest>/rows.parquet       one row a picture, in the order of the arrays
+    variants/<kind>/<digest>/manifest.json      digests, shapes, settings
+    variants/<kind>/<split>.json                which digest is current
+
+A folder is named by the digest of what it was made from, appears whole, and is never changed: training sets point
+at it. Pictures are computed at the training resolution, from the resized colour, because computing costs less than
+decoding stored PNG files. The colour of a split is decoded once; gray, edge and line are derived from its arrays.
+
+Ambiguous in the papers: Canny's thresholds (001 names only OpenCV) default to 100/200; XDoG's parameters (003 gives
+only its sigmas) are those of the authors' public code.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from math import prod
+from pathlib import Path
+from typing import Any, Literal, get_args
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, Field, field_validator, model_validator
+from upath import UPath
+
+from pipelines.issue_splits import SPLITS
+from pipelines.lake import Lake, digest_of, issue_key, natural_key, written_aside
+from pipelines.panels.decode import decode_picture
+from pipelines.panels.panel import PANEL_SCHEMA
+
+CODE_VERSION = "1"
+
+Kind = Literal["color", "gray", "edge", "line"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+XDOG_SIGMAS_PX = (0.3, 0.4, 0.5)
+DILATE_KERNELS_PX = (4, 5)
+LINE_STYLES = tuple(f"xdog_{sigma}" for sigma in XDOG_SIGMAS_PX) + tuple(
+    f"dilate_{kernel}" for kernel in DILATE_KERNELS_PX
+)
+"""The second axis of line arrays, in this order."""
+
+STYLES: dict[str, tuple[str, ...]] = {"color": ("color",), "gray": ("gray",), "edge": ("canny",), "line": LINE_STYLES}
+"""The names of the pictures that each kind holds per panel."""
+
+ROW_COLUMNS = ["panel_id", "title", "issue", "sha256", "licence", "attribution"]
+ROW_SCHEMA = pa.schema([PANEL_SCHEMA.field(name) for name in ROW_COLUMNS])
+
+BATCH_PICTURES = 16
+"""Pictures in memory at once."""
+
+
+class VariantRule(BaseModel, frozen=True, extra="forbid"):
+    """Parameters of the stages `gray_panels`, `edge_panels` and `line_panels`."""
+
+    resolutions: list[int] = Field(
+        [256, 512],
+        min_length=1,
+        description="Sides in pixels of the square arrays; papers 000 and 002 train at 256 and 512.",
+    )
+    canny_low: float = Field(100.0, ge=0, description="Canny: weaker edges than this are dropped.")
+    canny_high: float = Field(200.0, ge=0, description="Canny: edges at least this strong always count.")
+    canny_aperture: int = Field(3, description="Canny: side in pixels of the Sobel kernel: 3, 5 or 7.")
+
+    @field_validator("resolutions")
+    @classmethod
+    def _small_to_large(cls, resolutions: list[int]) -> list[int]:
+        if min(resolutions) < 16 or max(resolutions) > 4096:
+            raise ValueError(f"resolutions {resolutions}: expected 16 to 4096 px")
+        return sorted(set(resolutions))
+
+    @model_validator(mode="after")
+    def _canny_is_possible(self) -> "VariantRule":
+        if self.canny_low > self.canny_high:
+            raise ValueError(f"canny_low {self.canny_low} is above canny_high {self.canny_high}")
+        if self.canny_aperture not in (3, 5, 7):
+            raise ValueError(f"canny_aperture {self.canny_aperture}: expected 3, 5 or 7")
+        return self
+
+
+def to_gray(rgb: np.ndarray) -> np.ndarray:
+    """Luma by ITU-R 601 weights, OpenCV's RGB2GRAY: (H, W, 3) uint8 RGB -> (H, W) uint8."""
+    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+
+
+def to_edges(rgb: np.ndarray, low: float = 100.0, high: float = 200.0, aperture: int = 3) -> np.ndarray:
+    """Canny edges of the gray picture (paper 001, IV): (H, W, 3) uint8 RGB -> (H, W) uint8, 255 on edges, else 0."""
+    return cv2.Canny(to_gray(rgb), low, high, apertureSize=aperture)
+
+
+def xdog_lines(
+    rgb: np.ndarray, sigma: float, *, k: float = 4.5, p: float = 0.95, epsilon: float = -0.1, phi: float = 200.0
+) -> np.ndarray:
+    """Extended difference of Gaussians (paper 003, 3.2): (H, W, 3) uint8 RGB -> (H, W) uint8 lines on white.
+
+    Per channel, in [0, 1]: s = G(sigma) - p G(k sigma), then 1 where s < epsilon, else 1 + tanh(phi s); the gray
+    of the three, times 127.5. So what is far darker than its surroundings comes out gray near 127 between black
+    rims, as in the authors' public code and the 120 to 140 of the paper's Figure 3. `sigma` in pixels.
+
+    Within one gray level of float64, except where s meets epsilon to float32's precision: there the rule jumps.
+    """
+    return _xdog(rgb.astype(np.float32), sigma, k=k, p=p, epsilon=epsilon, phi=phi)
+
+
+def _xdog(rgb: np.ndarray, sigma: float, *, k: float, p: float, epsilon: float, phi: float) -> np.ndarray:
+    """`xdog_lines` of float32 RGB in 0..255. Works in place of its own two blurs; `rgb` stays."""
+    small = cv2.GaussianBlur(rgb, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    large = cv2.GaussianBlur(rgb, (0, 0), k * sigma, borderType=cv2.BORDER_REFLECT)
+    scale = phi / 255
+    cv2.addWeighted(small, scale, large, -p * scale, 0, dst=small)  # phi s
+    cv2.threshold(small, phi * epsilon, 0, cv2.THRESH_TOZERO, dst=small)  # tanh 0 = 0 is the 1 of the dark side
+    np.tanh(small, out=small)
+    return cv2.convertScaleAbs(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), alpha=127.5, beta=127.5)
+
+
+def dilate_lines(rgb: np.ndarray, kernel: int) -> np.ndarray:
+    """Dilate-abs-sub (paper 003, Algorithm 1): (H, W, 3) uint8 RGB -> (H, W) uint8, dark lines on white.
+
+    The gray of 255 - |dilate(rgb) - rgb|, with a full square of `kernel` x `kernel` pixels.
+    """
+    difference = cv2.dilate(rgb, np.ones((kernel, kernel), np.uint8))
+    cv2.absdiff(difference, rgb, dst=difference)
+    cv2.bitwise_not(difference, dst=difference)
+    return to_gray(difference)
+
+
+def resize_square(rgb: np.ndarray, side_px: int) -> np.ndarray:
+    """Squashed to a square (paper 000, III.C): by area where a side shrinks, cubic where it grows. uint8 RGB."""
+    height, width = rgb.shape[:2]
+    smaller = (min(width, side_px), min(height, side_px))
+    if smaller != (width, height):
+        rgb = cv2.resize(rgb, smaller, interpolation=cv2.INTER_AREA)
+    if smaller != (side_px, side_px):
+        rgb = cv2.resize(rgb, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
+    return rgb
+
+
+def derive(kind: str, rgb: np.ndarray, rule: VariantRule) -> np.ndarray:
+    """All styles of one kind (`gray`, `edge` or `line`) of a picture: (R, R, 3) uint8 RGB -> (S, R, R) uint8."""
+    if kind == "gray":
+        return to_gray(rgb)[None]
+    if kind == "edge":
+        return to_edges(rgb, rule.canny_low, rule.canny_high, rule.canny_aperture)[None]
+    if kind == "line":
+        floats = rgb.astype(np.float32)
+        lines = [_xdog(floats, sigma, k=4.5, p=0.95, epsilon=-0.1, phi=200.0) for sigma in XDOG_SIGMAS_PX]
+        return np.stack(lines + [dilate_lines(rgb, kernel) for kernel in DILATE_KERNELS_PX])
+    raise ValueError(f"variant {kind!r}: expected one of {', '.join(KINDS[1:])}")
+
+
+@dataclass(frozen=True)
+class VariantReport:
+    """What `build_variant` made, or found made."""
+
+    kind: str
+    split: str
+    digest: str
+    """Of all that the arrays were made from: the data version."""
+    pictures: int
+    pictures_by_title: dict[str, int]
+    resolutions: list[int]
+    size_bytes: int
+    """Of the arrays."""
+    unchanged: bool
+    """Nothing was computed: the folder was there."""
+
+
+def build_variant(kind: str, split: str, lake: Lake, rule: VariantRule, *, cache: Path | None = None) -> VariantReport:
+    """The arrays of one kind (`color`, `gray`, `edge` or `line`) for the kept panels of a split's issues.
+
+    Order: title, issue (natural), panel. Builds the colour first where it is not there yet. A split without pictures
+    gives arrays of length 0. `cache` is a local folder for copies of the colour arrays; only a remote lake needs it.
+    Raises ValueError where tables do not fit together, FileNotFoundError where an earlier stage is missing.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"variant {kind!r}: expected one of {', '.join(KINDS)}")
+    if split not in SPLITS:
+        raise ValueError(f"split {split!r}: expected one of {', '.join(SPLITS)}")
+    panels = _kept_panels(split, lake)
+    rows = pa.concat_tables([ROW_SCHEMA.empty_table(), *(table.select(ROW_COLUMNS) for table in panels.values())])
+    made_from: dict[str, Any] = {"rows": digest_of(rows.to_pylist()), "resolutions": rule.resolutions}
+    color = _store("color", split, lake, rows, made_from, _color_pictures(panels, lake, rule.resolutions))
+    if kind == "color":
+        return color
+    made_from = {"color": color.digest, "resolutions": rule.resolutions}
+    if kind == "edge":
+        made_from |= rule.model_dump(include={"canny_low", "canny_high", "canny_aperture"})
+    return _store(kind, split, lake, rows, made_from, _derived_pictures(kind, split, lake, rule, cache))
+
+
+def read_manifest(lake: Lake, kind: str, split: str) -> dict[str, Any]:
+    """The manifest of the current arrays of one kind and split, with their `digest`.
+
+    Raises FileNotFoundError that names the asset to materialize.
+    """
+    try:
+        digest = lake.read_json(lake.variants(kind) / f"{split}.json")["digest"]
+        return {**lake.read_json(lake.variants(kind) / digest / "manifest.json"), "digest": digest}
+    except FileNotFoundError as error:
+        asset = "gray_panels" if kind == "color" else f"{kind}_panels"
+        raise FileNotFoundError(
+            f"no {kind} arrays of split {split}: materialize {asset} of partition {split}"
+        ) from error
+
+
+def open_array(lake: Lake, manifest: dict[str, Any], side_px: int, cache: Path | None = None) -> np.ndarray:
+    """One array of a manifest, memory-mapped and read-only; from a copy below `cache` where the lake is remote.
+
+    Raises ValueError where the lake is remote and no `cache` is given, or where the array is not as the manifest says.
+    """
+    entry = manifest["arrays"][str(side_px)]
+    path = lake.variants(manifest["kind"]) / manifest["digest"] / entry["file"]
+    array = np.load(_local_copy(path, cache), mmap_mode="r", allow_pickle=False)
+    if list(array.shape) != entry["shape"] or array.dtype != np.uint8:
+        raise ValueError(
+            f"{path}: {array.dtype} {array.shape}, not uint8 {entry['shape']}: delete its folder and build again"
+        )
+    return array
+
+
+def _local_copy(path: UPath, cache: Path | None) -> Path:
+    if isinstance(path, Path):
+        return path
+    if cache is None:
+        raise ValueError(f"{path}: a remote lake's arrays are read from local copies: give a cache folder")
+    # Folders are named by content, so a copy is never out of date.
+    copy = cache.joinpath(*path.parts[-3:])
+    if not copy.exists():
+        with written_aside(copy) as aside:
+            path.fs.get_file(path.path, str(aside))
+    return copy
+
+
+def _kept_panels(split: str, lake: Lake) -> dict[str, pa.Table]:
+    """By issue key, in order: the rows (no pictures) of the kept panels of a split's issues."""
+    for path, asset in ((lake.issue_splits, "issue_splits"), (lake.unique_panels, "unique_panels")):
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such table: materialize {asset}")
+    kept: dict[tuple[str, str], dict[str, str]] = {}
+    for row in lake.read_table(lake.unique_panels, ["title", "issue", "panel_id", "sha256", "kept"]).to_pylist():
+        if row["kept"]:
+            kept.setdefault((row["title"], row["issue"]), {})[row["panel_id"]] = row["sha256"]
+    issues = [row for row in lake.read_table(lake.issue_splits).to_pylist() if row["split"] == split]
+    panels = {}
+    for row in sorted(issues, key=lambda row: (row["title"], natural_key(row["issue"]), row["issue"])):
+        key = issue_key(row["title"], row["issue"])
+        expected = kept.get((row["title"], row["issue"]), {})
+        table = lake.read_table(lake.panels(key), ["panel", *ROW_COLUMNS])
+        table = table.filter(pa.array([panel_id in expected for panel_id in table["panel_id"].to_pylist()], pa.bool_()))
+        numbers = table["panel"].to_pylist()
+        if dict(zip(table["panel_id"].to_pylist(), table["sha256"].to_pylist(), strict=True)) != expected:
+            raise ValueError(f"{key}: its panels changed after unique_panels was made: materialize unique_panels again")
+        if numbers != sorted(numbers):
+            raise ValueError(f"{lake.panels(key)}: panels are not in order: materialize panels of {key} again")
+        panels[key] = table
+    return panels
+
+
+def _color_pictures(panels: dict[str, pa.Table], lake: Lake, resolutions: list[int]) -> Iterator[list[np.ndarray]]:
+    """Per panel, its colour at each resolution: (R, R, 3). Decodes nothing until it is asked."""
+
+    def color(row: dict[str, Any]) -> list[np.ndarray]:
+        rgb = decode_picture(row["image"]["bytes"], name=row["panel_id"])
+        return [resize_square(rgb, side) for side in resolutions]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for key, table in panels.items():
+            wanted = set(table["panel_id"].to_pylist())
+            with lake.panels(key).open("rb") as source:
+                for batch in pq.ParquetFile(source).iter_batches(BATCH_PICTURES, columns=["panel_id", "image"]):
+                    yield from pool.map(color, [row for row in batch.to_pylist() if row["panel_id"] in wanted])
+
+
+def _derived_pictures(
+    kind: str, split: str, lake: Lake, rule: VariantRule, cache: Path | None
+) -> Iterator[list[np.ndarray]]:
+    """Per panel, all styles of a kind at each resolution: (S, R, R), from the current colour arrays."""
+    manifest = read_manifest(lake, "color", split)
+    colors = [open_array(lake, manifest, side, cache) for side in rule.resolutions]
+    pictures = manifest["pictures"]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for first in range(0, pictures, BATCH_PICTURES):
+            batch = range(first, min(first + BATCH_PICTURES, pictures))
+            yield from pool.map(lambda index: [derive(kind, color[index], rule) for color in colors], batch)
+
+
+def _store(
+    kind: str, split: str, lake: Lake, rows: pa.Table, made_from: dict[str, Any], pictures: Iterator[list[np.ndarray]]
+) -> VariantReport:
+    """Writes the arrays, unless there is a folder made from the same, and makes them the current ones."""
+    digest = digest_of({"kind": kind, "split": split, "code_version": CODE_VERSION, **made_from})
+    folder = lake.variants(kind) / digest
+    unchanged = (folder / "manifest.json").exists()
+    if not unchanged:
+        with _folder_aside(folder) as aside:
+            arrays = _write_arrays(aside, kind, split, len(rows), made_from["resolutions"], pictures)
+            pq.write_table(rows, aside / "rows.parquet", compression="zstd")
+            manifest = {
+                "kind": kind,
+                "split": split,
+                "pictures": len(rows),
+                "pictures_by_title": dict(Counter(rows["title"].to_pylist())),
+                "styles": list(STYLES[kind]),
+                "arrays": arrays,
+                "rows_digest": digest_of(rows.to_pylist()),
+                "made_from": made_from,
+                "code_version": CODE_VERSION,
+                "opencv_version": cv2.__version__,
+            }
+            (aside / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    lake.write_json(lake.variants(kind) / f"{split}.json", {"digest": digest})
+    manifest = read_manifest(lake, kind, split)
+    return VariantReport(
+        kind=kind,
+        split=split,
+        digest=digest,
+        pictures=manifest["pictures"],
+        pictures_by_title=manifest["pictures_by_title"],
+        resolutions=made_from["resolutions"],
+        size_bytes=sum(prod(array["shape"]) for array in manifest["arrays"].values()),
+        unchanged=unchanged,
+    )
+
+
+def _write_arrays(
+    folder: Path, kind: str, split: str, count: int, resolutions: list[int], pictures: Iterator[list[np.ndarray]]
+) -> dict[str, dict[str, Any]]:
+    """Streams pictures into one .npy file per resolution: file, shape and SHA-256 of the pixels, by resolution."""
+    hashes = [sha256() for _ in resolutions]
+    files = [f"{split}_{side}.npy" for side in resolutions]
+    shapes = [
+        (count, side, side, 3) if kind == "color" else (count, len(STYLES[kind]), side, side) for side in resolutions
+    ]
+    written = 0
+    with ExitStack() as stack:
+        outputs = [stack.enter_context((folder / file).open("wb")) for file in files]
+        for output, shape in zip(outputs, shapes, strict=True):
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(output, header)
+        for sizes in pictures:
+            written += 1
+            for output, pixels, hasher in zip(outputs, map(np.ascontiguousarray, sizes), hashes, strict=True):
+                output.write(pixels.data)
+                hasher.update(pixels.data)
+    if written != count:
+        raise ValueError(
+            f"{kind} arrays of split {split}: {written} pictures for {count} rows: a table changed meanwhile; run again"
+        )
+    return {
+        str(side): {"file": file, "shape": list(shape), "sha256": hasher.hexdigest()}
+        for side, file, shape, hasher in zip(resolutions, files, shapes, hashes, strict=True)
+    }
+
+
+@contextmanager
+def _folder_aside(folder: UPath) -> Iterator[Path]:
+    """A local folder to write to, which becomes `folder` as a whole when the block ends without an error."""
+    if isinstance(folder, Path):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
+        aside.mkdir()
+        try:
+            yield aside
+            aside.replace(folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        aside = Path(name)
+        yield aside
+        # The manifest comes last: without it, the folder counts as not there.
+        for file in sorted(aside.iterdir(), key=lambda file: file.name == "manifest.json"):
+            folder.fs.put_file(str(file), (folder / file.name).path)
