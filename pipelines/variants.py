@@ -37,6 +37,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, Field, field_validator, model_validator
 from upath import UPath
 
+from pipelines.color import rgb_to_gray
 from pipelines.issue_splits import SPLITS
 from pipelines.lake import Lake, digest_of, issue_key, natural_key, written_aside
 from pipelines.panels.decode import decode_picture
@@ -48,6 +49,7 @@ Kind = Literal["color", "gray", "edge", "line"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 XDOG_SIGMAS_PX = (0.3, 0.4, 0.5)
+XDOG_K, XDOG_P, XDOG_EPSILON, XDOG_PHI = 4.5, 0.95, -0.1, 200.0
 DILATE_KERNELS_PX = (4, 5)
 LINE_STYLES = tuple(f"xdog_{sigma}" for sigma in XDOG_SIGMAS_PX) + tuple(
     f"dilate_{kernel}" for kernel in DILATE_KERNELS_PX
@@ -61,7 +63,7 @@ ROW_COLUMNS = ["panel_id", "title", "issue", "sha256", "licence", "attribution"]
 ROW_SCHEMA = pa.schema([PANEL_SCHEMA.field(name) for name in ROW_COLUMNS])
 
 BATCH_PICTURES = 16
-"""Pictures in memory at once."""
+"""Pictures that one thread holds at a time."""
 
 
 class VariantRule(BaseModel, frozen=True, extra="forbid"):
@@ -94,7 +96,7 @@ class VariantRule(BaseModel, frozen=True, extra="forbid"):
 
 def to_gray(rgb: np.ndarray) -> np.ndarray:
     """Luma by ITU-R 601 weights, OpenCV's RGB2GRAY: (H, W, 3) uint8 RGB -> (H, W) uint8."""
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    return rgb_to_gray(rgb)
 
 
 def to_edges(rgb: np.ndarray, low: float = 100.0, high: float = 200.0, aperture: int = 3) -> np.ndarray:
@@ -102,9 +104,7 @@ def to_edges(rgb: np.ndarray, low: float = 100.0, high: float = 200.0, aperture:
     return cv2.Canny(to_gray(rgb), low, high, apertureSize=aperture)
 
 
-def xdog_lines(
-    rgb: np.ndarray, sigma: float, *, k: float = 4.5, p: float = 0.95, epsilon: float = -0.1, phi: float = 200.0
-) -> np.ndarray:
+def xdog_lines(rgb: np.ndarray, sigma: float) -> np.ndarray:
     """Extended difference of Gaussians (paper 003, 3.2): (H, W, 3) uint8 RGB -> (H, W) uint8 lines on white.
 
     Per channel, in [0, 1]: s = G(sigma) - p G(k sigma), then 1 where s < epsilon, else 1 + tanh(phi s); the gray
@@ -113,16 +113,17 @@ def xdog_lines(
 
     Within one gray level of float64, except where s meets epsilon to float32's precision: there the rule jumps.
     """
-    return _xdog(rgb.astype(np.float32), sigma, k=k, p=p, epsilon=epsilon, phi=phi)
+    floats = rgb.astype(np.float32)
+    return _xdog(floats, sigma, np.empty_like(floats), np.empty_like(floats))
 
 
-def _xdog(rgb: np.ndarray, sigma: float, *, k: float, p: float, epsilon: float, phi: float) -> np.ndarray:
-    """`xdog_lines` of float32 RGB in 0..255. Works in place of its own two blurs; `rgb` stays."""
-    small = cv2.GaussianBlur(rgb, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-    large = cv2.GaussianBlur(rgb, (0, 0), k * sigma, borderType=cv2.BORDER_REFLECT)
-    scale = phi / 255
-    cv2.addWeighted(small, scale, large, -p * scale, 0, dst=small)  # phi s
-    cv2.threshold(small, phi * epsilon, 0, cv2.THRESH_TOZERO, dst=small)  # tanh 0 = 0 is the 1 of the dark side
+def _xdog(rgb: np.ndarray, sigma: float, small: np.ndarray, large: np.ndarray) -> np.ndarray:
+    """`xdog_lines` of float32 RGB in 0..255. `small` and `large` are overwritten, `rgb` stays."""
+    cv2.GaussianBlur(rgb, (0, 0), sigma, dst=small, borderType=cv2.BORDER_REFLECT)
+    cv2.GaussianBlur(rgb, (0, 0), XDOG_K * sigma, dst=large, borderType=cv2.BORDER_REFLECT)
+    scale = XDOG_PHI / 255
+    cv2.addWeighted(small, scale, large, -XDOG_P * scale, 0, dst=small)  # phi s
+    cv2.threshold(small, XDOG_PHI * XDOG_EPSILON, 0, cv2.THRESH_TOZERO, dst=small)  # 1 + tanh 0 is the dark side's 1
     np.tanh(small, out=small)
     return cv2.convertScaleAbs(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), alpha=127.5, beta=127.5)
 
@@ -149,17 +150,25 @@ def resize_square(rgb: np.ndarray, side_px: int) -> np.ndarray:
     return rgb
 
 
-def derive(kind: str, rgb: np.ndarray, rule: VariantRule) -> np.ndarray:
-    """All styles of one kind (`gray`, `edge` or `line`) of a picture: (R, R, 3) uint8 RGB -> (S, R, R) uint8."""
+def derive(kind: str, pictures: np.ndarray, rule: VariantRule) -> np.ndarray:
+    """All styles of one kind (`gray`, `edge` or `line`): (N, R, R, 3) uint8 RGB -> (N, S, R, R) uint8."""
+    if kind not in KINDS[1:]:
+        raise ValueError(f"variant {kind!r}: expected one of {', '.join(KINDS[1:])}")
+    derived = np.empty((len(pictures), len(STYLES[kind]), *pictures.shape[1:3]), np.uint8)
     if kind == "gray":
-        return to_gray(rgb)[None]
-    if kind == "edge":
-        return to_edges(rgb, rule.canny_low, rule.canny_high, rule.canny_aperture)[None]
-    if kind == "line":
-        floats = rgb.astype(np.float32)
-        lines = [_xdog(floats, sigma, k=4.5, p=0.95, epsilon=-0.1, phi=200.0) for sigma in XDOG_SIGMAS_PX]
-        return np.stack(lines + [dilate_lines(rgb, kernel) for kernel in DILATE_KERNELS_PX])
-    raise ValueError(f"variant {kind!r}: expected one of {', '.join(KINDS[1:])}")
+        for rgb, styles in zip(pictures, derived, strict=True):
+            styles[0] = to_gray(rgb)
+    elif kind == "edge":
+        for rgb, styles in zip(pictures, derived, strict=True):
+            styles[0] = to_edges(rgb, rule.canny_low, rule.canny_high, rule.canny_aperture)
+    else:
+        # One set of buffers for all pictures: fresh memory for every blur costs as much as the blur.
+        floats, small, large = (np.empty(pictures.shape[1:], np.float32) for _ in range(3))
+        for rgb, styles in zip(pictures, derived, strict=True):
+            floats[:] = rgb
+            xdog = [_xdog(floats, sigma, small, large) for sigma in XDOG_SIGMAS_PX]
+            styles[:] = xdog + [dilate_lines(rgb, kernel) for kernel in DILATE_KERNELS_PX]
+    return derived
 
 
 @dataclass(frozen=True)
@@ -193,13 +202,13 @@ def build_variant(kind: str, split: str, lake: Lake, rule: VariantRule, *, cache
     panels = _kept_panels(split, lake)
     rows = pa.concat_tables([ROW_SCHEMA.empty_table(), *(table.select(ROW_COLUMNS) for table in panels.values())])
     made_from: dict[str, Any] = {"rows": digest_of(rows.to_pylist()), "resolutions": rule.resolutions}
-    color = _store("color", split, lake, rows, made_from, _color_pictures(panels, lake, rule.resolutions))
+    color = _store("color", split, lake, rows, made_from, _color_batches(panels, lake, rule.resolutions))
     if kind == "color":
         return color
     made_from = {"color": color.digest, "resolutions": rule.resolutions}
     if kind == "edge":
         made_from |= rule.model_dump(include={"canny_low", "canny_high", "canny_aperture"})
-    return _store(kind, split, lake, rows, made_from, _derived_pictures(kind, split, lake, rule, cache))
+    return _store(kind, split, lake, rows, made_from, _derived_batches(kind, split, lake, rule, cache))
 
 
 def read_manifest(lake: Lake, kind: str, split: str) -> dict[str, Any]:
@@ -270,8 +279,8 @@ def _kept_panels(split: str, lake: Lake) -> dict[str, pa.Table]:
     return panels
 
 
-def _color_pictures(panels: dict[str, pa.Table], lake: Lake, resolutions: list[int]) -> Iterator[list[np.ndarray]]:
-    """Per panel, its colour at each resolution: (R, R, 3). Decodes nothing until it is asked."""
+def _color_batches(panels: dict[str, pa.Table], lake: Lake, resolutions: list[int]) -> Iterator[list[np.ndarray]]:
+    """Batches of colour, (n, R, R, 3) at each resolution. Decodes nothing until it is asked."""
 
     def color(row: dict[str, Any]) -> list[np.ndarray]:
         rgb = decode_picture(row["image"]["bytes"], name=row["panel_id"])
@@ -282,24 +291,29 @@ def _color_pictures(panels: dict[str, pa.Table], lake: Lake, resolutions: list[i
             wanted = set(table["panel_id"].to_pylist())
             with lake.panels(key).open("rb") as source:
                 for batch in pq.ParquetFile(source).iter_batches(BATCH_PICTURES, columns=["panel_id", "image"]):
-                    yield from pool.map(color, [row for row in batch.to_pylist() if row["panel_id"] in wanted])
+                    rows = [row for row in batch.to_pylist() if row["panel_id"] in wanted]
+                    if rows:
+                        yield [np.stack(pictures) for pictures in zip(*pool.map(color, rows), strict=True)]
 
 
-def _derived_pictures(
+def _derived_batches(
     kind: str, split: str, lake: Lake, rule: VariantRule, cache: Path | None
 ) -> Iterator[list[np.ndarray]]:
-    """Per panel, all styles of a kind at each resolution: (S, R, R), from the current colour arrays."""
+    """Batches of a kind, (n, S, R, R) at each resolution, from the current colour arrays."""
     manifest = read_manifest(lake, "color", split)
     colors = [open_array(lake, manifest, side, cache) for side in rule.resolutions]
-    pictures = manifest["pictures"]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for first in range(0, pictures, BATCH_PICTURES):
-            batch = range(first, min(first + BATCH_PICTURES, pictures))
-            yield from pool.map(lambda index: [derive(kind, color[index], rule) for color in colors], batch)
+    starts = range(0, manifest["pictures"], BATCH_PICTURES)
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        for first in range(0, len(starts), workers):  # so that no more than one batch a worker waits in memory
+            yield from pool.map(
+                lambda start: [derive(kind, color[start : start + BATCH_PICTURES], rule) for color in colors],
+                starts[first : first + workers],
+            )
 
 
 def _store(
-    kind: str, split: str, lake: Lake, rows: pa.Table, made_from: dict[str, Any], pictures: Iterator[list[np.ndarray]]
+    kind: str, split: str, lake: Lake, rows: pa.Table, made_from: dict[str, Any], batches: Iterator[list[np.ndarray]]
 ) -> VariantReport:
     """Writes the arrays, unless there is a folder made from the same, and makes them the current ones."""
     digest = digest_of({"kind": kind, "split": split, "code_version": CODE_VERSION, **made_from})
@@ -307,7 +321,7 @@ def _store(
     unchanged = (folder / "manifest.json").exists()
     if not unchanged:
         with _folder_aside(folder) as aside:
-            arrays = _write_arrays(aside, kind, split, len(rows), made_from["resolutions"], pictures)
+            arrays = _write_arrays(aside, kind, split, len(rows), made_from["resolutions"], batches)
             pq.write_table(rows, aside / "rows.parquet", compression="zstd")
             manifest = {
                 "kind": kind,
@@ -337,9 +351,9 @@ def _store(
 
 
 def _write_arrays(
-    folder: Path, kind: str, split: str, count: int, resolutions: list[int], pictures: Iterator[list[np.ndarray]]
+    folder: Path, kind: str, split: str, count: int, resolutions: list[int], batches: Iterator[list[np.ndarray]]
 ) -> dict[str, dict[str, Any]]:
-    """Streams pictures into one .npy file per resolution: file, shape and SHA-256 of the pixels, by resolution."""
+    """Streams batches into one .npy file per resolution: file, shape and SHA-256 of the pixels, by resolution."""
     hashes = [sha256() for _ in resolutions]
     files = [f"{split}_{side}.npy" for side in resolutions]
     shapes = [
@@ -351,9 +365,9 @@ def _write_arrays(
         for output, shape in zip(outputs, shapes, strict=True):
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(output, header)
-        for sizes in pictures:
-            written += 1
-            for output, pixels, hasher in zip(outputs, map(np.ascontiguousarray, sizes), hashes, strict=True):
+        for batch in batches:
+            written += len(batch[0])
+            for output, pixels, hasher in zip(outputs, batch, hashes, strict=True):
                 output.write(pixels.data)
                 hasher.update(pixels.data)
     if written != count:
