@@ -225,7 +225,7 @@ class _Training:
             measured |= {f"{name}/{part}": value.detach() for part, value in turn.parts.items()}
             measured |= {f"train/{part}": value.detach() for part, value in turn.health.items()}
             if not torch.isfinite(turn.loss):
-                raise self._diverged(number, f"{name}/total", float(turn.loss), rows, batch)
+                raise self._diverged(number, f"{name}/total", turn.loss.item(), rows, batch)
             optimizer = self.optimizers[turn.optimizer]
             optimizer.zero_grad(set_to_none=True)
             self.fabric.backward(turn.loss)

@@ -1,0 +1,133 @@
+"""Networks: sizes, parameter counts worked out by hand from the papers' tables, gradients, initialization."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from models.blocks import Double, Halve
+from models.discriminators import WholePicture
+from models.frames import ConvNet
+from models.pix2pix import UNet
+from models.specs import FramesDiscriminator, FramesGenerator, Pix2pixUNet
+
+TINY_UNET = Pix2pixUNet(in_channels=1, out_channels=2, width=8, levels=5)
+TINY_CONVNET = FramesGenerator(width=8)
+TINY_DISCRIMINATOR = FramesDiscriminator(width=8)
+
+
+def parameters_of(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("kernel_px", [3, 4, 5])
+@pytest.mark.parametrize("size", [(180, 320), (45, 80), (23, 5), (1, 2), (1, 1)])
+def test_halving_rounds_up_and_doubling_undoes_it(kernel_px: int, size: tuple[int, int]):
+    halved = Halve(1, 2, kernel_px=kernel_px, bias=True)(torch.zeros(1, 1, *size))
+    assert halved.shape == (1, 2, math.ceil(size[0] / 2), math.ceil(size[1] / 2))
+    doubled = Double(2, 3, kernel_px=kernel_px, bias=True)(halved, torch.Size(size))
+    assert doubled.shape == (1, 3, *size)
+
+
+def test_odd_size_doubles_like_torch_with_its_own_output_size():
+    double = Double(2, 3, kernel_px=5, bias=True)
+    plain = nn.ConvTranspose2d(2, 3, 5, 2, 2)
+    plain.load_state_dict(double.state_dict())
+    x = torch.randn(1, 2, 12, 20)
+    assert torch.equal(double(x, torch.Size((23, 40))), plain(x, output_size=(23, 40)))
+
+
+def test_unet_256_has_the_published_number_of_parameters():
+    # 3 -> 3 channels: encoder convolutions 19,532,800 and norms 4,864; decoder 34,871,299 and norms 4,992.
+    assert parameters_of(UNet(Pix2pixUNet(in_channels=3, out_channels=3))) == 54_413_955
+    # L -> ab: two input channels less are 2 * 64 * 16, one output channel less is 128 * 16 + 1.
+    assert parameters_of(UNet(Pix2pixUNet(in_channels=1, out_channels=2))) == 54_413_955 - 2_048 - 2_049
+
+
+def test_convnet_and_discriminator_have_the_number_of_parameters_of_their_tables():
+    filters = [(1, 64), (64, 128), (128, 256), (256, 512), (512, 512), (512, 512)]
+    encoder = sum(before * after * 25 + 2 * after for before, after in filters)
+    decoder_filters = [(512, 512), (1024, 512), (1024, 256), (512, 128), (256, 64)]
+    decoder = sum(before * after * 25 + 2 * after for before, after in decoder_filters) + 128 * 3 * 25 + 3
+    assert parameters_of(ConvNet(FramesGenerator())) == encoder + decoder
+    with_colour = encoder + 3 * 64 * 25
+    assert parameters_of(WholePicture(FramesDiscriminator())) == with_colour + 512 + 1
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 47), (5, 90), (1, 1)])
+@pytest.mark.parametrize("network", [UNet(TINY_UNET), ConvNet(TINY_CONVNET)], ids=["unet", "convnet"])
+def test_generators_keep_any_size(network: nn.Module, size: tuple[int, int]):
+    output = network.eval()(torch.randn(2, 1, *size))
+    assert output.shape[0] == 2
+    assert output.shape[-2:] == size
+    assert output.abs().max() <= 1
+
+
+def test_unet_at_its_papers_size_has_one_pixel_innermost():
+    spec = Pix2pixUNet(in_channels=1, out_channels=2, width=2)
+    network = UNet(spec)
+    sizes = []
+    for layer in network.encoder:
+        layer.register_forward_hook(lambda _, __, output: sizes.append(tuple(output.shape[-2:])))
+    output = network(torch.randn(1, 1, 256, 256))  # batch 1, in training mode, as pix2pix trains
+    assert sizes == [(side, side) for side in (128, 64, 32, 16, 8, 4, 2, 1)]
+    assert output.shape == (1, 2, 256, 256)
+
+
+def test_convnet_at_its_papers_size_goes_through_the_papers_sizes():
+    network = ConvNet(FramesGenerator(width=2))
+    sizes = []
+    for layer in network.encoder:
+        layer.register_forward_hook(lambda _, __, output: sizes.append(tuple(output.shape[-2:])))
+    output = network(torch.randn(2, 1, 180, 320))
+    assert sizes == [(90, 160), (45, 80), (23, 40), (12, 20), (6, 10), (3, 5)]
+    assert output.shape == (2, 3, 180, 320)
+
+
+def test_discriminator_gives_one_logit_a_picture_at_any_size():
+    discriminator = WholePicture(TINY_DISCRIMINATOR)
+    assert discriminator(torch.randn(3, 4, 180, 320)).shape == (3,)
+    assert discriminator(torch.randn(2, 4, 33, 47)).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("network", "channels"),
+    [(UNet(TINY_UNET), 1), (ConvNet(TINY_CONVNET), 1), (WholePicture(TINY_DISCRIMINATOR), 4)],
+    ids=["unet", "convnet", "discriminator"],
+)
+def test_every_parameter_gets_a_gradient(network: nn.Module, channels: int):
+    torch.manual_seed(0)
+    network.train()(torch.randn(4, channels, 64, 64)).square().mean().backward()
+    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
+    assert without == []
+
+
+def test_skips_carry_the_input_past_the_bottleneck():
+    torch.manual_seed(0)
+    for network in (UNet(TINY_UNET).eval(), ConvNet(TINY_CONVNET).eval()):
+        # One pixel changes: with skips the output changes there more than anywhere far away.
+        x = torch.zeros(1, 1, 64, 64)
+        y = x.clone()
+        y[..., 32, 32] = 1
+        change = (network(y) - network(x)).abs().sum(1)[0]
+        assert change[28:37, 28:37].max() == change.max() > 0
+
+
+def test_weights_start_as_pix2pix_starts_them():
+    torch.manual_seed(0)
+    network = UNet(Pix2pixUNet(in_channels=1, out_channels=2, width=32, levels=5))
+    convolutions = torch.cat([p.flatten() for name, p in network.named_parameters() if p.ndim == 4])
+    assert abs(convolutions.std().item() - 0.02) < 2e-4
+    assert abs(convolutions.mean().item()) < 2e-4
+    scales = torch.cat([layer.weight for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)])
+    assert abs(scales.mean().item() - 1) < 0.005
+    assert 0.015 < scales.std().item() < 0.025
+
+
+def test_a_specification_fits_itself_to_smaller_pictures():
+    spec = Pix2pixUNet(in_channels=1, out_channels=2)
+    assert spec.sized(width=32, resolution=64) == Pix2pixUNet(in_channels=1, out_channels=2, width=32, levels=6)
+    assert spec.sized(width=64, resolution=512) == spec
+    with pytest.raises(ValueError, match="levels is 1"):
+        Pix2pixUNet(in_channels=1, out_channels=2, levels=1)

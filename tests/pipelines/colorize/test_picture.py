@@ -1,0 +1,129 @@
+"""Colorizers: any size in, the same size out, lettering untouched, the floor and the trained one alike."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.build import build_generator
+from models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from pipelines.color import gray_to_rgb, rgb_to_gray
+from pipelines.colorize.picture import Colorizer, GrayCopy, TrainedColorizer, gray_of
+from pipelines.recipes import RECIPES
+
+SIDE = 32
+
+
+@pytest.fixture(params=["webtoon_l2", "frames_gan_gray"])
+def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
+    return checkpoint_of(request.param)
+
+
+def checkpoint_of(recipe_name: str, **recipe_changes: str) -> Checkpoint:
+    """An untrained network whose colours are strong: its last layer is louder than it starts."""
+    torch.manual_seed(0)
+    recipe = RECIPES[recipe_name].sized(resolution=SIDE, width=8)
+    network = build_generator(recipe.objective.generator)
+    network.decoder[-1].weight.data *= 20
+    return Checkpoint(
+        weights=network.state_dict(),
+        network=recipe.objective.generator,
+        recipe=recipe.to_json() | recipe_changes,
+        fingerprint="f1",
+        code_version="c1",
+        seed=0,
+        step=1,
+        resolution=SIDE,
+    )
+
+
+def lettered(height: int, width: int) -> np.ndarray:
+    """Gray noise in a white bubble with black strokes."""
+    picture = np.random.default_rng(0).integers(40, 216, (height, width)).astype(np.uint8)
+    picture[height // 4 : height // 2] = 255
+    picture[height // 3, ::3] = 0
+    return picture
+
+
+@pytest.mark.parametrize("size", [(32, 32), (75, 41), (9, 200), (1, 1)])
+def test_any_size_keeps_its_size(checkpoint: Checkpoint, size: tuple[int, int]):
+    colored = TrainedColorizer(checkpoint).colorize(lettered(*size) if size != (1, 1) else np.full((1, 1), 9, np.uint8))
+    assert colored.shape == (*size, 3)
+    assert colored.dtype == np.uint8
+
+
+def test_at_another_size_the_gray_stays_and_lettering_with_it(checkpoint: Checkpoint):
+    gray = lettered(120, 90)
+    colored = TrainedColorizer(checkpoint).colorize(gray)
+    assert np.abs(rgb_to_gray(colored).astype(int) - gray).max() <= 1
+    assert (colored[gray == 255] == 255).all()
+    assert (colored[gray == 0] == 0).all()
+    assert np.abs(colored.astype(int) - gray_to_rgb(gray)).mean() > 2  # and there is colour
+
+
+def test_a_lab_network_keeps_the_gray_at_its_own_size_too():
+    gray = lettered(SIDE, SIDE)
+    colored = TrainedColorizer(checkpoint_of("webtoon_l2")).colorize(gray)
+    assert np.abs(rgb_to_gray(colored).astype(int) - gray).max() <= 1
+
+
+def test_an_rgb_network_answers_for_itself_at_its_own_size():
+    checkpoint = checkpoint_of("frames_gan_gray")
+    gray = lettered(SIDE, SIDE)
+    with torch.no_grad():
+        output = checkpoint.generator()(torch.from_numpy(gray[None, None] / np.float32(127.5) - 1))
+    by_hand = np.rint((output[0].permute(1, 2, 0).numpy() + 1) * 127.5).astype(int)
+    assert np.abs(TrainedColorizer(checkpoint).colorize(gray).astype(int) - by_hand).max() <= 1
+
+
+def test_lines_have_no_lightness_to_keep():
+    lines = np.full((64, 64), 255, np.uint8)
+    lines[::8] = 0
+    colored = TrainedColorizer(checkpoint_of("frames_gan_gray", variant="line")).colorize(lines)
+    assert colored.shape == (64, 64, 3)
+    assert (colored[lines == 255] != 255).any()
+
+
+def test_a_batch_is_its_pictures(checkpoint: Checkpoint):
+    colorizer = TrainedColorizer(checkpoint)
+    grays = np.stack([np.roll(lettered(40, 50), shift, 0) for shift in range(18)])  # more than go through at once
+    batch = colorizer.colorize_batch(grays)
+    assert batch.shape == (18, 40, 50, 3)
+    for number in (0, 17):
+        assert np.abs(batch[number].astype(int) - colorizer.colorize(grays[number])).max() <= 1
+    assert colorizer.colorize_batch(grays[:0]).shape == (0, 40, 50, 3)
+
+
+def test_a_checkpoint_file_becomes_a_colorizer(checkpoint: Checkpoint, tmp_path: Path):
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, checkpoint)
+    colorizer: Colorizer = TrainedColorizer.load(path, device="cpu")
+    assert (colorizer.name, colorizer.variant) == (checkpoint.recipe["name"], "gray")
+    gray = lettered(40, 40)
+    assert np.array_equal(colorizer.colorize(gray), TrainedColorizer(checkpoint).colorize(gray))
+    path.write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match=r"c.safetensors"):
+        TrainedColorizer.load(path)
+
+
+def test_pictures_in_colour_are_refused_with_the_remedy():
+    colorizer = TrainedColorizer(checkpoint_of("webtoon_l2"))
+    with pytest.raises(ValueError, match=r"webtoon_l2: expected gray pictures .* gray_of"):
+        colorizer.colorize(np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(ValueError, match="float64"):
+        colorizer.colorize(np.zeros((8, 8)))
+
+
+def test_the_floor_is_the_gray_picture():
+    floor: Colorizer = GrayCopy()
+    gray = lettered(20, 30)
+    assert np.array_equal(floor.colorize(gray), np.stack([gray] * 3, axis=-1))
+    assert np.array_equal(floor.colorize_batch(gray[None])[0], floor.colorize(gray))
+    assert (floor.name, floor.variant) == ("gray_copy", "gray")
+
+
+def test_gray_of_takes_both():
+    gray = lettered(20, 30)
+    assert gray_of(gray) is gray
+    assert np.array_equal(gray_of(gray_to_rgb(gray)), gray)
