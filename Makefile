@@ -1,0 +1,38 @@
+# `make` shows what there is.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo up test check format
+help:
+	@echo "make demo    install, then draw, serve, scrape and colorize a small webtoon: minutes on two cores"
+	@echo "make up      the Dagster UI and the MLflow UI over the same store; Ctrl-C ends both"
+	@echo "make test    install, then every test"
+	@echo "make check   format, lint, types, definitions"
+	@echo "make format  put the code into shape"
+
+install: $(STAMP)
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: install
+	$(RUN)/tintoon demo
+
+up: install
+	@exec $(RUN)/tintoon up
+
+test: install check
+	$(RUN)/python -m pytest
+
+check: install
+	$(RUN)/ruff format --check
+	$(RUN)/ruff check
+	$(RUN)/pyright
+	$(RUN)/dagster definitions validate -w workspace.yaml --log-level warning
+
+format: install
+	$(RUN)/ruff format
+	$(RUN)/ruff check --fix

@@ -1,0 +1,108 @@
+"""What runs by itself, and why. Everything here starts switched off; the README says how to switch it on."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.partitions import issues, recipes
+from assets.resources import Catalogue, LakeResource
+
+# One issue in one run: the unit of scraping, retry and backfill.
+collect_issues = dg.define_asset_job(
+    "collect_issues",
+    dg.AssetSelection.assets("issue_pages", "panels"),
+    description="Fetch an issue's pages and cut its panels.",
+    tags={"dagster/max_retries": "2"},
+)
+select_panels = dg.define_asset_job(
+    "select_panels",
+    dg.AssetSelection.assets("unique_panels", "issue_splits"),
+    description="Drop duplicates, gray and oddly sized panels; give every issue its split.",
+)
+make_variants = dg.define_asset_job(
+    "make_variants",
+    dg.AssetSelection.assets("gray_panels", "edge_panels", "line_panels"),
+    description="Gray, edge and line pictures of a split.",
+)
+freeze_training_set = dg.define_asset_job(
+    "freeze_training_set",
+    dg.AssetSelection.assets("training_set"),
+    description="The arrays that trainings read, with a fingerprint and a datasheet.",
+)
+train_colorizers = dg.define_asset_job(
+    "train_colorizers",
+    dg.AssetSelection.assets("colorizer", "evaluation"),
+    description="Train a recipe and judge it on the test split.",
+    # A process of its own for each step: a training that is killed takes nothing else with it.
+    executor_def=dg.multiprocess_executor.configured(
+        {"max_concurrent": 1, "start_method": {"forkserver": {"preload_modules": ["torch", "mlflow"]}}}
+    ),
+    tags={"dagster/max_retries": "1"},
+)
+compare_colorizers = dg.define_asset_job(
+    "compare_colorizers",
+    dg.AssetSelection.assets("leaderboard", "champion"),
+    description="Rank what was judged on the same benchmark; crown the best.",
+)
+
+# A schedule, not eager(): eager() waits for every issue, so one dead page would freeze the dataset.
+nightly_selection = dg.ScheduleDefinition(
+    name="nightly_selection",
+    job=select_panels,
+    cron_schedule="0 2 * * *",
+    description="Every night: decide on what was collected. What follows from it follows (follow_the_data).",
+)
+
+
+@dg.schedule(
+    name="weekly_retraining",
+    job=train_colorizers,
+    cron_schedule="0 4 * * 1",
+    description="Every Monday: train every recipe on the current training set; what it was trained on already is kept.",
+)
+def weekly_retraining(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+    """One run a recipe, one recipe after the other: they share the pool `gpu`."""
+    week = context.scheduled_execution_time.strftime("%G-W%V")
+    for recipe in recipes.get_partition_keys():
+        yield dg.RunRequest(run_key=f"{week}:{recipe}", partition_key=recipe)
+
+
+@dg.sensor(
+    name="new_issues",
+    job=collect_issues,
+    minimum_interval_seconds=3600,
+    description="Every hour: ask the sources which issues exist; register and collect the new ones.",
+)
+def new_issues(context: dg.SensorEvaluationContext, lake: LakeResource, catalogue: Catalogue) -> dg.SensorResult:
+    """New issues become partitions, and each is collected in a run of its own."""
+    from pipelines.issue_pages.collect import sync_titles
+
+    report = sync_titles(catalogue.titles(), catalogue.sources(), lake.open())
+    for title, problem in report.errors.items():
+        context.log.error(f"{title}: {problem}")
+    known = set(context.instance.get_dynamic_partitions(str(issues.name)))
+    new = [key for key in report.keys if key not in known]
+    return dg.SensorResult(
+        dynamic_partitions_requests=[issues.build_add_request(new)] if new else [],
+        run_requests=[dg.RunRequest(run_key=f"new:{key}", partition_key=key) for key in new],
+    )
+
+
+follow_the_data = dg.AutomationConditionSensorDefinition(
+    "follow_the_data",
+    target=dg.AssetSelection.all(),
+    description="Variants, the training set and the leaderboard follow what they are made from.",
+)
+
+when_inputs_change = dg.AutomationCondition.eager()
+
+# Not eager(): it waits until every recipe was trained at least once, and a leaderboard of some is worth having.
+when_a_result_arrives = (
+    dg.AutomationCondition.any_deps_updated().since_last_handled()
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+).with_label("when a result arrives")
+
+JOBS = [collect_issues, select_panels, make_variants, freeze_training_set, train_colorizers, compare_colorizers]
+SCHEDULES = [nightly_selection, weekly_retraining]
+SENSORS = [new_issues, follow_the_data]

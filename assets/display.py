@@ -1,0 +1,44 @@
+"""How materializations are shown: pictures as Markdown that the UI renders, counts as numbers that it plots."""
+
+import base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def picture(rgb: np.ndarray, caption: str) -> dg.MarkdownMetadataValue:
+    """A picture, uint8 RGB (H, W, 3), as Markdown with a JPEG inside.
+
+    Less than 100 kB, because metadata lives in the event log for ever.
+    """
+    from pipelines.pictures import to_jpeg
+
+    encoded = base64.b64encode(to_jpeg(rgb)).decode()
+    return dg.MetadataValue.md(f"![{caption}](data:image/jpeg;base64,{encoded})")
+
+
+def pictures(found: Mapping[str, np.ndarray | None]) -> dict[str, dg.MarkdownMetadataValue]:
+    """Several pictures by name, those that there are."""
+    return {name: picture(rgb, name) for name, rgb in found.items() if rgb is not None}
+
+
+def counts(found: Mapping[str, int], prefix: str = "") -> dict[str, dg.IntMetadataValue]:
+    """Counts by reason, as numbers that plot over time."""
+    return {f"{prefix}{name}": dg.MetadataValue.int(int(count)) for name, count in found.items()}
+
+
+def table_of(frame: "pd.DataFrame") -> dg.TableMetadataValue:
+    """A table whose index is its first column."""
+    rows = frame.reset_index().to_dict("records")
+    return dg.MetadataValue.table(
+        [dg.TableRecord({str(name): _plain(value) for name, value in row.items()}) for row in rows]
+    )
+
+
+def _plain(value: Any) -> str | int | float | bool | None:
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,49 @@
+"""The asset `evaluation`: a trained recipe judged on the test split, into its own MLflow run."""
+
+import dagster as dg
+
+from assets.colorizer import colorizer
+from assets.display import picture
+from assets.partitions import recipes
+from assets.progress import progress_of
+from assets.resources import LakeResource
+from assets.tracked_evaluation import evaluate_tracked
+from assets.tracking import Tracking
+from pipelines.evaluation.rule import BenchmarkRule
+
+
+class BenchmarkConfig(dg.Config, BenchmarkRule):
+    """The size of the benchmark."""
+
+
+@dg.asset(
+    partitions_def=recipes,
+    deps=[colorizer],
+    group_name="4_train",
+    kinds={"torch", "mlflow"},
+    owners=["team:models"],
+    code_version="1",
+)
+def evaluation(
+    context: dg.AssetExecutionContext, config: BenchmarkConfig, lake: LakeResource, tracking: Tracking
+) -> dg.MaterializeResult:
+    """L1, L2, L2 on ab, PSNR and SSIM on the test split, and a grid input / output / truth."""
+    result, grid, unchanged = evaluate_tracked(
+        context.partition_key,
+        BenchmarkRule(**config.model_dump()),
+        lake=lake.open(),
+        cache=lake.cache,
+        tracking=tracking,
+        on_picture=progress_of(context.log),
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "mlflow": dg.MetadataValue.url(tracking.url_of(result.mlflow_run_id)),
+            **result.metrics,
+            "pictures": result.pictures,
+            "benchmark": result.benchmark_fingerprint,
+            "unchanged": unchanged,
+            "input | output | truth": picture(grid, "input, output, truth"),
+        },
+        data_version=dg.DataVersion(result.digest),
+    )

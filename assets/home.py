@@ -1,0 +1,67 @@
+"""Where one installation keeps everything: the folder `TINTOON_HOME`, and what else the environment may name.
+
+TINTOON_HOME     everything local (default: `.tintoon` in the project)
+  lake/            pictures, tables, arrays, checkpoints
+  dagster/         Dagster's own store: runs, events, partitions
+  mlflow/          MLflow's store: mlflow.db and artifacts/
+TINTOON_LAKE     another place for the lake: a folder or any fsspec URL
+TINTOON_TITLES   another titles.yaml
+MLFLOW_TRACKING_URI   another MLflow store, e.g. a PostgreSQL URL or a server
+TINTOON_MLFLOW_UI, TINTOON_DAGSTER_UI   where people reach the two UIs, for the links between them
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Home:
+    """The places of one installation. Reading them touches no file; `prepare` makes the folders."""
+
+    root: Path
+    lake: str
+    titles: Path
+    mlflow_uri: str
+    mlflow_artifacts: str
+    mlflow_ui: str
+    dagster_ui: str
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ) -> "Home":
+        """The places that the environment names, or the defaults."""
+        root = Path(environment.get("TINTOON_HOME") or PROJECT / ".tintoon").resolve()
+        return cls(
+            root=root,
+            lake=environment.get("TINTOON_LAKE") or str(root / "lake"),
+            titles=Path(environment.get("TINTOON_TITLES") or PROJECT / "titles.yaml").resolve(),
+            mlflow_uri=environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow' / 'mlflow.db'}",
+            mlflow_artifacts=(root / "mlflow" / "artifacts").as_uri(),
+            mlflow_ui=environment.get("TINTOON_MLFLOW_UI") or "http://127.0.0.1:5000",
+            dagster_ui=environment.get("TINTOON_DAGSTER_UI") or "http://127.0.0.1:3000",
+        )
+
+    @property
+    def dagster(self) -> Path:
+        """What Dagster calls DAGSTER_HOME."""
+        return self.root / "dagster"
+
+    def prepare(self) -> None:
+        """Makes the folders, puts the project's dagster.yaml where Dagster looks, and points Dagster there."""
+        for folder in (self.dagster, self.root / "mlflow" / "artifacts"):
+            folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT / "dagster.yaml", self.dagster / "dagster.yaml")
+        os.environ["DAGSTER_HOME"] = str(self.dagster)
+
+
+def code_version() -> str:
+    """The commit of the project's code, or `unknown` outside a git checkout."""
+    found = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=10
+    )
+    return found.stdout.strip() or "unknown"

@@ -1,0 +1,53 @@
+"""The asset `issue_pages`: every page of an issue as served, with its HTTP provenance and licence."""
+
+import dagster as dg
+
+from assets.display import counts
+from assets.partitions import issues
+from assets.progress import progress_of
+from assets.resources import Catalogue, LakeResource
+from pipelines.issue_pages.client import Politeness
+
+
+class PagesConfig(dg.Config, Politeness):
+    """How politely pages are fetched."""
+
+
+@dg.asset(
+    partitions_def=issues,
+    group_name="1_collect",
+    kinds={"requests", "parquet"},
+    owners=["team:data"],
+    code_version="1",
+)
+def issue_pages(
+    context: dg.AssetExecutionContext, config: PagesConfig, lake: LakeResource, catalogue: Catalogue
+) -> dg.MaterializeResult:
+    """Every page of an issue as served: bytes, URL, validators, digest, licence.
+
+    A page that cannot be had fails its issue and keeps what did come; the next run fetches only what is missing.
+    Adult, paid, gone and empty issues are recorded as such, and fail without a retry.
+    """
+    from pipelines.issue_pages.collect import collect_issue
+    from pipelines.issue_pages.source import IssueUnavailable
+
+    try:
+        report = collect_issue(
+            context.partition_key,
+            catalogue.titles(),
+            catalogue.sources(config),
+            lake.open(),
+            on_page=progress_of(context.log),
+        )
+    except IssueUnavailable as error:
+        raise dg.Failure(str(error), metadata={"state": error.state}, allow_retries=False) from error
+    return dg.MaterializeResult(
+        metadata={
+            **counts(report.counts, "pages_"),
+            "fetched": report.fetched,
+            "not_modified": report.not_modified,
+            "bytes": report.bytes,
+            "unchanged": report.unchanged,
+        },
+        data_version=dg.DataVersion(report.digest),
+    )

@@ -1,0 +1,59 @@
+"""The asset `issue_splits`: train, val or test for every issue, and the check that nothing leaks."""
+
+import dagster as dg
+
+from assets.display import counts, pictures, table_of
+from assets.resources import LakeResource
+from assets.unique_panels import unique_panels
+from pipelines.issue_splits import SplitRule
+
+LEAST_CORRELATION = 0.99
+
+
+class SplitConfig(dg.Config, SplitRule):
+    """The goals of the split."""
+
+
+@dg.asset(
+    deps=[unique_panels],
+    group_name="2_select",
+    kinds={"pandas", "parquet"},
+    owners=["team:data"],
+    code_version="1",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "no_lookalikes_across_splits",
+            asset="issue_splits",
+            blocking=True,
+            description="No kept panel looks like one of another split, by colour thumbnails (not by the hash).",
+        )
+    ],
+)
+def issue_splits(config: SplitConfig, lake: LakeResource) -> dg.MaterializeResult:
+    """Train, val or test for every issue: per title, by issue, sticky."""
+    from pipelines.issue_splits import build_issue_splits, lookalikes_across_splits
+    from pipelines.previews import preview_leaks, preview_titles
+
+    opened = lake.open()
+    report = build_issue_splits(opened, SplitRule(**config.model_dump()))
+    leaks = lookalikes_across_splits(opened, least_correlation=LEAST_CORRELATION)
+    check = dg.AssetCheckResult(
+        passed=not leaks,
+        check_name="no_lookalikes_across_splits",
+        metadata={
+            "leaks": len(leaks),
+            "remedy": "raise radius_bits of unique_panels until these pairs count as duplicates" if leaks else "none",
+            **pictures(preview_leaks(opened, leaks)),
+        },
+    )
+    return dg.MaterializeResult(
+        metadata={
+            **counts(report.counts),
+            "new_issues": report.new_issues,
+            "unchanged": report.unchanged,
+            "splits by title": table_of(report.table),
+            **pictures({} if report.unchanged else preview_titles(opened)),
+        },
+        data_version=dg.DataVersion(report.digest),
+        check_results=[check],
+    )

@@ -1,0 +1,80 @@
+"""What assets are handed: the lake, the titles with their sources, and MLflow."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.home import Home
+from assets.tracking import Tracking
+from pipelines.lake import Lake
+
+
+class LakeResource(dg.ConfigurableResource):
+    """The lake: a folder or any fsspec URL. Arrays and trainings need a local folder too: the cache."""
+
+    root: str
+    cache_path: str
+
+    @property
+    def cache(self) -> Path:
+        """A local folder for memory-mapped copies and for trainings that are under way."""
+        return Path(self.cache_path)
+
+    def open(self) -> Lake:
+        """The lake below the root."""
+        return Lake.at(self.root)
+
+
+class Catalogue(dg.ConfigurableResource):
+    """The declared titles, and the sources that they come from."""
+
+    titles_path: str
+
+    def titles(self) -> dict[str, Any]:
+        """Titles by key, in the order of titles.yaml. Raises TitlesError."""
+        from pipelines.issue_pages.source import SOURCE_NAMES
+        from pipelines.titles import load_titles
+
+        return load_titles(Path(self.titles_path), sources=SOURCE_NAMES, variables=os.environ)
+
+    def sources(self, politeness: Any = None) -> dict[str, Any]:
+        """Every source by name, asking through the shared client, or else through one of their own."""
+        from pipelines.issue_pages.client import Client
+        from pipelines.issue_pages.source import sources
+
+        return sources(_shared_client.get() or Client(politeness))
+
+
+_shared_client: ContextVar[Any] = ContextVar("shared_client", default=None)
+
+
+@contextmanager
+def one_client(politeness: Any = None) -> Iterator[None]:
+    """One HTTP client for everything that this thread collects inside the block.
+
+    So that the hosts' spacing, and a host's refusal, hold from one issue to the next.
+    """
+    from pipelines.issue_pages.client import Client
+
+    token = _shared_client.set(Client(politeness))
+    try:
+        yield
+    finally:
+        _shared_client.reset(token)
+
+
+def default_resources(home: Home | None = None) -> dict[str, Any]:
+    """The resources of one installation."""
+    home = home or Home.of()
+    return {
+        "lake": LakeResource(root=home.lake, cache_path=str(home.root / "cache")),
+        "catalogue": Catalogue(titles_path=str(home.titles)),
+        "tracking": Tracking(
+            uri=home.mlflow_uri, artifacts=home.mlflow_artifacts, ui=home.mlflow_ui, dagster_ui=home.dagster_ui
+        ),
+    }

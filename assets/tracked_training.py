@@ -1,0 +1,183 @@
+"""A training with its MLflow run: found again after a kill, and left alone when nothing changed.
+
+In the lake, `colorizers/<recipe>/<key>.safetensors` is the checkpoint of one training, where the key is the digest
+of recipe, rule and training-set fingerprint; `colorizers/<recipe>/current.json` says which one counts.
+"""
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.home import code_version
+from assets.single_trainer import die_with_parent, only_trainer
+from assets.tracking import Tracking
+from pipelines.lake import Lake, digest_of, written_aside
+from pipelines.recipes import PAPERS, Recipe
+
+
+@dataclass(frozen=True)
+class TrainedColorizerRecord:
+    """What `current.json` holds: which checkpoint of a recipe counts, and where it came from."""
+
+    recipe: str
+    key: str
+    checkpoint: str  # file name in the recipe's folder
+    checkpoint_sha256: str
+    training_set: str  # fingerprint
+    mlflow_run_id: str
+    best_step: int
+    best_validation: float
+    seconds: float
+    pictures_seen: int
+    seed: int
+
+
+def read_record(lake: Lake, recipe: str) -> TrainedColorizerRecord:
+    """The current training of a recipe. Raises FileNotFoundError that says how to train it."""
+    path = lake.colorizers(recipe) / "current.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{recipe} has not been trained yet: materialize `colorizer` (tintoon run colorizer)")
+    return TrainedColorizerRecord(**lake.read_json(path))
+
+
+def local_checkpoint(lake: Lake, recipe: str, cache: Path) -> Path:
+    """A local path of a recipe's current checkpoint."""
+    return checkpoint_path(lake, recipe, read_record(lake, recipe).checkpoint, cache)
+
+
+def checkpoint_path(lake: Lake, recipe: str, name: str, cache: Path) -> Path:
+    """A local path of a checkpoint: its own, or, when the lake is remote, a copy below `cache`."""
+    path = lake.colorizers(recipe) / name
+    if isinstance(path, Path):
+        return Path(path)
+    copy = cache / "checkpoints" / name
+    if not copy.exists():
+        with written_aside(copy) as aside:
+            aside.write_bytes(path.read_bytes())
+    return copy
+
+
+def train_tracked(
+    recipe: Recipe,
+    rule: Any,
+    *,
+    lake: Lake,
+    cache: Path,
+    tracking: Tracking,
+    tags: dict[str, str],
+    on_step: Callable[[int, int], None],
+) -> tuple[TrainedColorizerRecord, bool]:
+    """Trains a recipe on the current training set, or finds that it was done. Returns the record, and whether it was.
+
+    rule: a TrainingRule. tags: what links the MLflow run back to Dagster.
+    """
+    from pipelines.training import Trained, train
+    from pipelines.training_set import TrainingSet
+
+    training_set = TrainingSet.open(lake, cache=cache)
+    key = digest_of([recipe.to_json(), rule.model_dump(mode="json"), training_set.fingerprint])[:16]
+    found = lake.colorizers(recipe.name) / "current.json"
+    if found.exists():
+        record = read_record(lake, recipe.name)
+        if record.key == key and tracking.has(record.mlflow_run_id):
+            return record, True
+
+    work = cache / "training" / f"{recipe.name}-{key}"
+    with only_trainer(work):
+        die_with_parent()
+        sized = recipe.sized(resolution=rule.resolution, width=rule.width)
+        pairs = {
+            split: training_set.pairs(split, variant=recipe.variant, resolution=sized.resolution)
+            for split in ("train", "val")
+        }
+        run_file = Lake.at(work)
+        remembered = run_file.root / "mlflow_run.json"
+        run_id = run_file.read_json(remembered)["run_id"] if remembered.exists() else ""
+        tags = {**tags, "recipe": recipe.name, "training_set": training_set.fingerprint, "commit": code_version()}
+        if run_id and tracking.has(run_id):
+            run = tracking.reopen(run_id, tags=tags)
+        else:
+            run = tracking.start(
+                recipe.name,
+                parameters={
+                    **_flat(rule.model_dump(mode="json")),
+                    **_flat(sized.to_json()),
+                    "pictures/train": len(pairs["train"]),
+                    "pictures/val": len(pairs["val"]),
+                },
+                tags={
+                    **tags,
+                    "mlflow.note.content": f"{recipe.title}\n\n{PAPERS[recipe.paper]}",
+                    "machine": f"{platform.machine()} {platform.python_version()}",
+                },
+            )
+            run_file.write_json(remembered, {"run_id": run.run_id})
+            tracking.log_training_set(
+                run.run_id,
+                name="training_set",
+                fingerprint=training_set.fingerprint,
+                source=str(lake.training_set),
+                profile=json.dumps({"pictures": training_set.datasheet["pictures"]}),
+            )
+        steps = rule.steps or recipe.steps
+        trained: Trained | None = None
+        try:
+            for fact in train(
+                recipe, pairs["train"], pairs["val"], rule=rule, fingerprint=training_set.fingerprint, work=work
+            ):
+                if isinstance(fact, Trained):
+                    trained = fact
+                    break  # its state stays until the result is stored below
+                run.metrics(dict(fact.metrics), step=fact.number)
+                if fact.samples is not None:
+                    run.picture("samples", fact.samples, step=fact.number)
+                    run.flush()
+                on_step(fact.number, steps)
+        except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
+            run.end("KILLED")
+            raise
+        except Exception:
+            run.end("FAILED")
+            raise
+        assert trained is not None
+        data = trained.checkpoint.read_bytes()
+        name = f"{key}.safetensors"
+        lake.write_bytes(lake.colorizers(recipe.name) / name, data)
+        run.file(trained.checkpoint, "checkpoint")
+        run.metrics(
+            {"train/seconds": trained.seconds, "train/pictures_seen": trained.pictures_seen}, step=trained.best_step
+        )
+        run.tags({"best_step": str(trained.best_step), "key": key})
+        run.end()
+        record = TrainedColorizerRecord(
+            recipe=recipe.name,
+            key=key,
+            checkpoint=name,
+            checkpoint_sha256=sha256(data).hexdigest(),
+            training_set=training_set.fingerprint,
+            mlflow_run_id=run.run_id,
+            best_step=trained.best_step,
+            best_validation=trained.best_validation,
+            seconds=trained.seconds,
+            pictures_seen=trained.pictures_seen,
+            seed=rule.seed,
+        )
+        lake.write_json(found, asdict(record))
+        for leftover in sorted(work.iterdir()):
+            leftover.unlink()
+    return record, False
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values as `a/b/c` keys, as MLflow's parameters want them."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}/") if isinstance(value, dict) else {name: value}
+    return flat

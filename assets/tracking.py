@@ -1,0 +1,157 @@
+"""MLflow: one flat run for each training, found again after a kill, linked both ways with Dagster.
+
+Every call names its run explicitly; the global active run is never touched. mlflow is imported inside the
+methods, so that loading the definitions does not pay for it.
+"""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import numpy as np
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "colorizers"
+REGISTERED_MODEL = "colorizer"
+CHAMPION = "champion"
+
+
+class TrackedRun:
+    """One MLflow run, open for writing. Metrics are buffered; a step that is already there is not written twice."""
+
+    def __init__(self, client: "MlflowClient", run_id: str, url: str) -> None:
+        self.run_id = run_id
+        self.url = url
+        self._client = client
+        self._buffer: list[Any] = []
+        self._written = self._last_steps()
+
+    def _last_steps(self) -> dict[str, int]:
+        metrics = self._client.get_run(self.run_id).data.metrics
+        return {key: max(m.step for m in self._client.get_metric_history(self.run_id, key)) for key in metrics}
+
+    def metrics(self, values: dict[str, float], *, step: int) -> None:
+        """Numbers at a step. Replayed steps of a resumed training are passed over."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        for key, value in values.items():
+            if step > self._written.get(key, -1):
+                self._buffer.append(Metric(key, float(value), now, step))
+                self._written[key] = step
+        if len(self._buffer) >= 200:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what is buffered."""
+        for start in range(0, len(self._buffer), 1000):
+            self._client.log_batch(self.run_id, metrics=self._buffer[start : start + 1000])
+        self._buffer.clear()
+
+    def picture(self, key: str, picture: np.ndarray, *, step: int) -> None:
+        """A picture, uint8 RGB (H, W, 3), in the image grid of the run, at a step."""
+        self._client.log_image(self.run_id, picture, key=key, step=step)
+
+    def file(self, path: Path, folder: str | None = None) -> None:
+        """A file as an artifact."""
+        self._client.log_artifact(self.run_id, str(path), folder)
+
+    def document(self, value: dict[str, Any], name: str) -> None:
+        """A JSON artifact."""
+        self._client.log_dict(self.run_id, value, name)
+
+    def tags(self, values: dict[str, str]) -> None:
+        """Tags; the same key again replaces the value."""
+        for key, value in values.items():
+            self._client.set_tag(self.run_id, key, value)
+
+    def end(self, status: str = "FINISHED") -> None:
+        """Writes what is buffered and closes the run as FINISHED, FAILED or KILLED."""
+        self.flush()
+        self._client.set_terminated(self.run_id, status)
+
+
+class Tracking(dg.ConfigurableResource):
+    """The MLflow store."""
+
+    uri: str
+    artifacts: str
+    ui: str
+    dagster_ui: str
+
+    def client(self) -> "MlflowClient":
+        """A client of the store."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def experiment_id(self) -> str:
+        """The experiment that groups the runs; made, with the store's schema, where it is not there yet."""
+        client = self.client()
+        found = client.get_experiment_by_name(EXPERIMENT)
+        if found:
+            return found.experiment_id
+        return client.create_experiment(EXPERIMENT, artifact_location=self.artifacts)
+
+    def url_of(self, run_id: str) -> str:
+        """Where people look at a run."""
+        return f"{self.ui}/#/experiments/{self.experiment_id()}/runs/{run_id}"
+
+    def start(self, name: str, *, parameters: dict[str, Any], tags: dict[str, str]) -> TrackedRun:
+        """A new run."""
+        from mlflow.entities import Param
+
+        client = self.client()
+        run = client.create_run(self.experiment_id(), run_name=name, tags=tags)
+        client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in parameters.items()])
+        return TrackedRun(client, run.info.run_id, self.url_of(run.info.run_id))
+
+    def reopen(self, run_id: str, *, tags: dict[str, str] | None = None) -> TrackedRun:
+        """An earlier run, to go on with it. Raises mlflow's MlflowException when the store does not have it."""
+        client = self.client()
+        client.update_run(run_id, status="RUNNING")
+        run = TrackedRun(client, run_id, self.url_of(run_id))
+        run.tags(tags or {})
+        return run
+
+    def has(self, run_id: str) -> bool:
+        """Whether the store has this run, not deleted."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client().get_run(run_id).info.lifecycle_stage == "active"
+        except MlflowException:
+            return False
+
+    def log_training_set(self, run_id: str, *, name: str, fingerprint: str, source: str, profile: str) -> None:
+        """The training set as an input of the run: `search_runs` and the UI find runs by its digest."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        dataset = Dataset(
+            name=name, digest=fingerprint[:36], source_type="local", source=source, schema=None, profile=profile
+        )
+        tag = InputTag(key="mlflow.data.context", value="training")
+        self.client().log_inputs(run_id, datasets=[DatasetInput(dataset, [tag])])
+
+    def champion(self) -> dict[str, str] | None:
+        """Tags of the registered version that has the alias `champion`, with its `version`, or None."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            version = self.client().get_model_version_by_alias(REGISTERED_MODEL, CHAMPION)
+        except MlflowException:
+            return None
+        return {**version.tags, "version": str(version.version), "run_id": str(version.run_id)}
+
+    def crown(self, run_id: str, *, checkpoint: str, tags: dict[str, str]) -> str:
+        """Registers the checkpoint artifact of a run and gives it the alias `champion`. Returns the version."""
+        client = self.client()
+        if not client.search_registered_models(f"name = '{REGISTERED_MODEL}'"):
+            client.create_registered_model(REGISTERED_MODEL, description="Trained colorizers, as safetensors.")
+        source = f"{client.get_run(run_id).info.artifact_uri}/{checkpoint}"
+        version = client.create_model_version(REGISTERED_MODEL, source, run_id, tags=tags)
+        client.set_registered_model_alias(REGISTERED_MODEL, CHAMPION, version.version)
+        return str(version.version)

@@ -1,0 +1,62 @@
+"""The assets `gray_panels`, `edge_panels`, `line_panels`: what a colorizer sees of a split's panels."""
+
+import dagster as dg
+
+from assets.automation import when_inputs_change
+from assets.display import counts, pictures
+from assets.issue_splits import issue_splits
+from assets.partitions import splits
+from assets.resources import LakeResource
+from pipelines.variants import VariantRule
+
+DESCRIPTIONS = {
+    "gray": "Gray pictures of a split, as arrays at the training resolutions.",
+    "edge": "Canny edges of a split, as arrays at the training resolutions.",
+    "line": "Line art of a split in five styles (XDoG at three sigmas, dilate-abs-sub at two kernels; paper 003).",
+}
+
+
+class VariantConfig(dg.Config, VariantRule):
+    """Resolutions, and the parameters of edges and lines."""
+
+
+def variant_asset(kind: str) -> dg.AssetsDefinition:
+    """The asset of one kind of variant."""
+
+    @dg.asset(
+        name=f"{kind}_panels",
+        description=DESCRIPTIONS[kind],
+        partitions_def=splits,
+        deps=[issue_splits],
+        group_name="3_variants",
+        kinds={"opencv", "numpy"},
+        owners=["team:data"],
+        code_version="1",
+        automation_condition=when_inputs_change,
+    )
+    def panels_of_split(
+        context: dg.AssetExecutionContext, config: VariantConfig, lake: LakeResource
+    ) -> dg.MaterializeResult:
+        from pipelines.previews import preview_variant
+        from pipelines.variants import build_variant
+
+        split, opened = context.partition_key, lake.open()
+        report = build_variant(kind, split, opened, VariantRule(**config.model_dump()), cache=lake.cache)
+        seen = {} if report.unchanged else preview_variant(kind, split, opened, cache=lake.cache)
+        return dg.MaterializeResult(
+            metadata={
+                "pictures": report.pictures,
+                **counts(report.pictures_by_title, "pictures_"),
+                "bytes": report.size_bytes,
+                "unchanged": report.unchanged,
+                **pictures(seen),
+            },
+            data_version=dg.DataVersion(report.digest),
+        )
+
+    return panels_of_split
+
+
+gray_panels = variant_asset("gray")
+edge_panels = variant_asset("edge")
+line_panels = variant_asset("line")

@@ -1,0 +1,174 @@
+"""What a stage left in the lake, as pictures for people: boxes on pages, kept and dropped panels, titles, variants.
+
+Reads tables and arrays of the lake; writes nothing. Every picture is uint8 RGB (H, W, 3).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from pipelines.issue_splits import SPLITS, Lookalikes
+from pipelines.lake import Lake, issue_key
+from pipelines.panels.cut import Cut
+from pipelines.panels.decode import decode_picture
+from pipelines.panels.overlay import draw_boxes
+from pipelines.pictures import contact_sheet, labelled_grid
+from pipelines.variants import STYLES, open_array, read_manifest
+
+MOST_PICTURES = 24
+COLUMN_PX = (230, 1100)  # width and height of one column of a strip's overview
+MOST_COLUMNS = 8
+DECISION_COLUMNS = ["title", "issue", "panel", "panel_id", "kept", "reason", "duplicate_of", "distance_bits"]
+
+
+def preview_cut(lake: Lake, key: str) -> np.ndarray | None:
+    """The pages of an issue with the boxes of its panels, or None where it has no page."""
+    pages = [row for row in lake.read_table(lake.issue_pages(key)).to_pylist() if row["status"] == "ok"]
+    panels = lake.read_table(lake.panels(key), ["page", "page_box", "strip_box", "mask"]).to_pylist()
+    if not pages:
+        return None
+    if any(panel["strip_box"] for panel in panels):
+        return _strip_overview(pages, panels)
+    chosen = _spread(pages, 6)
+    drawn = [
+        draw_boxes(_decoded(page), [_cut(panel, "page_box") for panel in panels if panel["page"] == page["page"]])
+        for page in chosen
+    ]
+    return contact_sheet(drawn, [f"page {page['page']}" for page in chosen], columns=3, cell_px=420)
+
+
+def preview_panels(lake: Lake, key: str) -> dict[str, np.ndarray]:
+    """Contact sheets of an issue's panels: those that pass the size filter in colour, and the others with reasons."""
+    rows = lake.read_table(lake.panels(key), ["panel", "size_reason", "is_gray", "image"]).to_pylist()
+    reasons = [row["size_reason"] or ("gray" if row["is_gray"] else None) for row in rows]
+    sheets = {
+        "passing": [(row, str(row["panel"])) for row, reason in zip(rows, reasons, strict=True) if not reason],
+        "dropped": [(row, f"{row['panel']} {why}") for row, why in zip(rows, reasons, strict=True) if why],
+    }
+    return {name: _sheet(found) for name, found in sheets.items() if found}
+
+
+def preview_decisions(lake: Lake) -> dict[str, np.ndarray]:
+    """Kept panels, and near-duplicates each beside the earlier panel that it repeats."""
+    decisions = lake.read_table(lake.unique_panels, DECISION_COLUMNS).to_pandas()
+    sheets = {}
+    kept = decisions[decisions["kept"]]
+    if len(kept):
+        chosen = _spread(kept["panel_id"].tolist(), MOST_PICTURES)
+        sheets["kept"] = contact_sheet(list(read_panels(lake, chosen).values()), chosen, columns=8, cell_px=150)
+    twins = decisions[decisions["reason"] == "near_duplicate"]
+    if len(twins):
+        chosen_twins = twins.loc[_spread(twins.index.tolist(), 8)]
+        found = read_panels(lake, [*chosen_twins["panel_id"], *chosen_twins["duplicate_of"]])
+        sheets["near-duplicates"] = labelled_grid(
+            [[found[row.panel_id], found[row.duplicate_of]] for row in chosen_twins.itertuples()],
+            ["dropped", "repeats"],
+            labels=[
+                f"{row.panel_id} repeats {row.duplicate_of}, {row.distance_bits} bits"
+                for row in chosen_twins.itertuples()
+            ],
+            cell_px=200,
+        )
+    return sheets
+
+
+def preview_titles(lake: Lake) -> dict[str, np.ndarray]:
+    """Example panels of each title, as in paper 000's Table I: the titles' own look, in train, val and test."""
+    decisions = lake.read_table(lake.unique_panels, ["title", "issue", "panel_id", "kept"]).to_pandas()
+    splits = lake.read_table(lake.issue_splits, ["title", "issue", "split"]).to_pandas()
+    kept = decisions[decisions["kept"]].merge(splits, on=["title", "issue"])
+    rows, labels = [], []
+    for title, of_title in kept.groupby("title", sort=False):
+        chosen = _spread(of_title["panel_id"].tolist(), 6)
+        found = [*read_panels(lake, chosen).values()]
+        blank = np.full((8, 8, 3), 255, np.uint8)
+        rows.append(found + [blank] * (6 - len(found)))
+        counts = of_title["split"].value_counts()
+        labels.append(f"{title}   " + "   ".join(f"{name} {counts.get(name, 0)}" for name in SPLITS))
+    return {"titles": labelled_grid(rows, [""] * 6, labels=labels, cell_px=150)} if rows else {}
+
+
+def preview_leaks(lake: Lake, leaks: list[Lookalikes]) -> dict[str, np.ndarray]:
+    """Pairs of panels that look alike across splits, side by side."""
+    if not leaks:
+        return {}
+    shown = leaks[:8]
+    found = read_panels(lake, [panel_id for leak in shown for panel_id in (leak.panel_id, leak.other_id)])
+    grid = labelled_grid(
+        [[found[leak.panel_id], found[leak.other_id]] for leak in shown],
+        ["", ""],
+        labels=[
+            f"{leak.split} {leak.panel_id} / {leak.other_split} {leak.other_id}: {leak.correlation:.3f}"
+            for leak in shown
+        ],
+        cell_px=200,
+    )
+    return {"leaks": grid}
+
+
+def preview_variant(kind: str, split: str, lake: Lake, *, cache: Path | None = None) -> dict[str, np.ndarray]:
+    """Samples of a variant beside the colour that they were made from; nothing for an empty split."""
+    manifests = {name: read_manifest(lake, name, split) for name in ("color", kind)}
+    side = min(int(size) for size in manifests[kind]["arrays"])
+    color, variant = (open_array(lake, manifests[name], side, cache) for name in ("color", kind))
+    if not len(color):
+        return {}
+    rows = [[color[index], *variant[index]] for index in _spread(list(range(len(color))), 4)]
+    return {f"{kind} of {split}": labelled_grid(rows, ["color", *STYLES[kind]], cell_px=min(side, 192))}
+
+
+def read_panels(lake: Lake, panel_ids: list[str]) -> dict[str, np.ndarray]:
+    """Panels by id, in the given order. Raises KeyError for an id that is in no table."""
+    wanted = pd.DataFrame(
+        [panel_id.split("__", 1) + [panel_id] for panel_id in panel_ids], columns=["title", "rest", "id"]
+    )
+    wanted["issue"] = wanted["rest"].str.rsplit("__", n=1).str[0]
+    found: dict[str, np.ndarray] = {}
+    for (title, issue), rows in wanted.groupby(["title", "issue"], sort=False):
+        table = lake.read_table(lake.panels(issue_key(str(title), str(issue))), ["panel_id", "image"])
+        bytes_of = dict(zip(table.column("panel_id").to_pylist(), table.column("image").to_pylist(), strict=True))
+        found |= {panel_id: decode_picture(bytes_of[panel_id]["bytes"], name=panel_id) for panel_id in rows["id"]}
+    return {panel_id: found[panel_id] for panel_id in panel_ids}
+
+
+def _spread(items: list[Any], at_most: int) -> list[Any]:
+    """At most so many items, evenly spread, in their order."""
+    if len(items) <= at_most:
+        return items
+    return [items[index] for index in np.linspace(0, len(items) - 1, at_most).round().astype(int)]
+
+
+def _sheet(found: list[tuple[dict[str, Any], str]]) -> np.ndarray:
+    chosen = _spread(found, MOST_PICTURES)
+    shown = [decode_picture(row["image"]["bytes"], name=caption) for row, caption in chosen]
+    return contact_sheet(shown, [caption for _, caption in chosen], columns=8, cell_px=150)
+
+
+def _decoded(page: dict[str, Any]) -> np.ndarray:
+    return decode_picture(page["image"]["bytes"], name=page["name"])
+
+
+def _cut(panel: dict[str, Any], box: str) -> Cut:
+    mask = None
+    if panel["mask"]:
+        mask = cv2.imdecode(np.frombuffer(panel["mask"], np.uint8), cv2.IMREAD_GRAYSCALE) > 0
+    return Cut(tuple(panel[box]), mask)
+
+
+def _strip_overview(pages: list[dict[str, Any]], panels: list[dict[str, Any]]) -> np.ndarray:
+    """A strip with its boxes, small, in columns side by side, each going on where the one before ends."""
+    strip = draw_boxes(
+        np.concatenate([_decoded(page) for page in pages]), [_cut(panel, "strip_box") for panel in panels]
+    )
+    width, height = COLUMN_PX
+    small = cv2.resize(strip, (width, round(len(strip) * width / strip.shape[1])), interpolation=cv2.INTER_AREA)
+    columns = []
+    for top in range(0, min(len(small), height * MOST_COLUMNS), height):
+        column = np.full((height, width + 8, 3), 128, np.uint8)
+        part = small[top : top + height]
+        column[: len(part), :width] = part
+        columns.append(column)
+    return np.concatenate(columns, axis=1)

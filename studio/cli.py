@@ -1,0 +1,264 @@
+"""`tintoon`: what the lineage does, from a terminal. Each command is one call of `assets`, `pipelines` or `studio`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(
+    name="tintoon",
+    help="Webtoons and comics to colorization datasets, and datasets to colorizers.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Pictures = Annotated[list[Path], typer.Argument(help="Pictures, of any format.", show_default=False)]
+
+
+class UsageError(Exception):
+    """Bad input: the command ends with this one line and a non-zero exit."""
+
+
+def main() -> None:
+    """The entry point: every foreseen error is one clear line, and a non-zero exit."""
+    try:
+        app()
+    except (UsageError, ValueError, OSError, RuntimeError) as error:
+        err.print(f"[bold red]tintoon:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("tintoon: interrupted; the next run goes on from here")
+        sys.exit(130)
+
+
+@app.command()
+def sync(title: Annotated[list[str] | None, typer.Option(help="Only this title; may be repeated.")] = None) -> None:
+    """Ask the sources which issues exist, and register them as partitions.
+
+    Free issues become partitions of `issue_pages`. Adult, paid, withheld and vanished ones are recorded with
+    their state, and never fetched.
+    """
+    from studio.materialize import open_instance, sync_issues
+
+    report, new = sync_issues(open_instance(), titles=title or (), politeness={})
+    table = Table("title", "issues by state")
+    for name, states in report.counts.items():
+        table.add_row(name, ", ".join(f"{count} {state}" for state, count in states.items()))
+    out.print(table)
+    out.print(f"{len(report.keys)} free issues, {len(new)} of them new")
+    if report.errors:
+        raise UsageError("; ".join(f"{name}: {problem}" for name, problem in report.errors.items()))
+
+
+@app.command()
+def run(
+    stages: Annotated[
+        list[str], typer.Argument(help="Stages, in any order; 'all' runs every one. `tintoon run --help` names them.")
+    ],
+    issue: Annotated[list[str] | None, typer.Option(help="Only this issue, <title>__<issue>; may be repeated.")] = None,
+    title: Annotated[list[str] | None, typer.Option(help="Only the issues of this title; may be repeated.")] = None,
+    recipe: Annotated[list[str] | None, typer.Option(help="Only this recipe; may be repeated.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML: settings by stage, e.g. 'colorizer: {steps: 300, resolution: 64}'.")
+    ] = None,
+) -> None:
+    """Materialize stages of the lineage, through Dagster, in this process.
+
+    The stages, in their order: issue_pages, panels, unique_panels, issue_splits, gray_panels, edge_panels,
+    line_panels, training_set, colorizer, evaluation, leaderboard, champion. What did not change is left alone,
+    and said to be so.
+    """
+    from studio.materialize import STAGES, Selection
+    from studio.report import run_stages
+
+    wanted = list(STAGES) if stages == ["all"] else stages
+    for stage in wanted:
+        if stage not in STAGES:
+            raise UsageError(f"no stage {stage!r}; there are: {', '.join(STAGES)}, or all")
+    settings: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8")) if config else {}
+    for stage in settings or {}:
+        if stage not in STAGES:
+            raise UsageError(f"{config}: no stage {stage!r}; expected some of: {', '.join(STAGES)}")
+    run_stages(wanted, Selection(issue or (), title or (), recipe or ()), settings or {})
+
+
+@app.command()
+def cut(
+    files: Pictures,
+    strip: Annotated[bool, typer.Option("--strip", help="The files are slices of one vertical strip.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the panels of pages: boxes [x, y, width, height] in pixels, in reading order, before any size filter.
+
+    With --strip, the files are stitched in the given order, and the boxes are those of the strip.
+    """
+    from pipelines.panels.cut import cut_page, cut_strip
+    from pipelines.panels.decode import decode_picture
+    from pipelines.panels.rule import PanelRule
+    from pipelines.panels.strip import stitch
+
+    rule = PanelRule()
+    pages = {str(file): decode_picture(_bytes(file), name=str(file)) for file in files}
+    if strip:
+        cuts = {"strip": cut_strip(stitch(list(pages.values())).image, rule)}
+    else:
+        cuts = {name: cut_page(page, rule) for name, page in pages.items()}
+    boxes = {name: [list(map(int, one.box)) for one in found] for name, found in cuts.items()}
+    if as_json:
+        typer.echo(json.dumps(boxes))
+        return
+    for name, found in boxes.items():
+        table = Table("panel", "x", "y", "width", "height", title=f"{name}: {len(found)} panels")
+        for number, box in enumerate(found, start=1):
+            table.add_row(str(number), *map(str, box))
+        out.print(table)
+
+
+@app.command("hash")
+def hash_pictures(files: Pictures, as_json: AsJson = False) -> None:
+    """Print the perceptual hash (pHash, 64 bits) of pictures, as imagehash computes it."""
+    from pipelines.panels.decode import decode_picture
+    from pipelines.panels.hashing import phash
+
+    hashes = {str(file): phash(decode_picture(_bytes(file), name=str(file))) for file in files}
+    if as_json:
+        typer.echo(json.dumps(hashes))
+        return
+    for name, value in hashes.items():
+        out.print(f"{value}  {name}", highlight=False, soft_wrap=True)
+
+
+@app.command("sources")
+def list_sources(as_json: AsJson = False) -> None:
+    """List the kinds of places that titles can come from, and what each takes."""
+    from pipelines.issue_pages.source import SOURCES
+
+    rows = [{"name": name, "takes": source.takes} for name, source in SOURCES.items()]
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table("source", "takes")
+    for row in rows:
+        table.add_row(row["name"], row["takes"])
+    out.print(table)
+
+
+@app.command("recipes")
+def list_recipes(as_json: AsJson = False) -> None:
+    """List the ways to train a colorizer."""
+    from pipelines.recipes import PAPERS, RECIPES
+
+    rows = [
+        {
+            "name": recipe.name,
+            "title": recipe.title,
+            "paper": PAPERS[recipe.paper],
+            "input": recipe.variant,
+            "color_space": recipe.color_space,
+            "resolution": recipe.resolution,
+            "batch": recipe.batch,
+            "steps": recipe.steps,
+        }
+        for recipe in RECIPES.values()
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table("recipe", "what", "input", "colour", "px", "batch", "steps")
+    for row in rows:
+        names = ["name", "title", "input", "color_space", "resolution", "batch", "steps"]
+        table.add_row(*(str(row[name]) for name in names))
+    out.print(table)
+
+
+@app.command()
+def leaderboard(as_json: AsJson = False) -> None:
+    """Show the colorizers that were judged on the current benchmark, the best first."""
+    from assets.resources import default_resources
+    from studio.report import print_leaderboard
+
+    lake = default_resources()["lake"].open()
+    if not lake.leaderboard.exists():
+        raise UsageError("no leaderboard yet: train and compare first (tintoon run all, or make demo)")
+    board = lake.read_json(lake.leaderboard)
+    if as_json:
+        typer.echo(json.dumps(board["rows"], ensure_ascii=False))
+        return
+    print_leaderboard(board)
+
+
+@app.command()
+def colorize(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A picture to write, or a folder.")],
+    colorizer: Annotated[str, typer.Option(help="A trained recipe, or champion.")] = "champion",
+) -> None:
+    """Colour a gray picture, or every picture of a folder, with a trained colorizer.
+
+    A picture in colour is made gray first. Pictures keep their size; lines and lettering keep their lightness.
+    """
+    from studio.colorize import colorize_files
+    from studio.report import progress_bar
+
+    with progress_bar(err) as bar:
+        task = bar.add_task("colorizing", total=None)
+        written = colorize_files(
+            source,
+            target,
+            name=colorizer,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    for path in written:
+        out.print(str(path), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def demo(
+    issues: Annotated[int, typer.Option(min=3, help="Issues of the drawn webtoon.")] = 12,
+    port: Annotated[int, typer.Option(help="Where its site is served, on loopback; pictures on the next port.")] = 8417,
+) -> None:
+    """Draw a small webtoon, serve it on loopback, and take it through the whole lineage."""
+    from studio.demo import run_demo
+
+    run_demo(issues=issues, port=port)
+
+
+@app.command()
+def up(
+    dagster_port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI.")] = 5000,
+    drawn_port: Annotated[int, typer.Option(help="Port of the drawn webtoon's site; 0 leaves it out.")] = 8417,
+) -> None:
+    """Start the Dagster UI and the MLflow UI on loopback, over the same store; Ctrl-C ends both."""
+    from assets.home import Home
+    from assets.resources import default_resources
+    from studio.up import serve, services
+
+    home = Home.of()
+    home.prepare()
+    default_resources()["tracking"].experiment_id()  # the schema, once, before the server's workers race for it
+    serve(
+        services(home, dagster_port=dagster_port, mlflow_port=mlflow_port, demo_port=drawn_port or None),
+        say=lambda line: out.print(line, highlight=False),
+        log_folder=home.root / "logs",
+    )
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"{file}: no such file") from None
+    except IsADirectoryError:
+        raise UsageError(f"{file}: is a folder; name picture files") from None

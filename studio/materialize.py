@@ -1,0 +1,192 @@
+"""Runs stages of the lineage in this process, through Dagster: the same assets, runs and events as in the UI."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from assets.definitions import defs
+from assets.home import Home
+from assets.partitions import issues, recipes, splits
+from assets.progress import heard_by
+from assets.resources import Catalogue, default_resources, one_client
+from pipelines.issue_pages.client import Politeness
+from pipelines.issue_pages.collect import sync_titles
+
+STAGES: dict[str, str | None] = {
+    "issue_pages": "issue",
+    "panels": "issue",
+    "unique_panels": None,
+    "issue_splits": None,
+    "gray_panels": "split",
+    "edge_panels": "split",
+    "line_panels": "split",
+    "training_set": None,
+    "colorizer": "recipe",
+    "evaluation": "recipe",
+    "leaderboard": None,
+    "champion": None,
+}
+"""The stages in the order of the lineage, and what each is partitioned by."""
+
+_JOB_OF = {
+    "issue_pages": "collect_issues",
+    "panels": "collect_issues",
+    "unique_panels": "select_panels",
+    "issue_splits": "select_panels",
+    "gray_panels": "make_variants",
+    "edge_panels": "make_variants",
+    "line_panels": "make_variants",
+    "training_set": "freeze_training_set",
+    "colorizer": "train_colorizers",
+    "evaluation": "train_colorizers",
+    "leaderboard": "compare_colorizers",
+    "champion": "compare_colorizers",
+}
+
+
+@dataclass
+class Materialized:
+    """One materialization of one partition: what it reported, or why it failed."""
+
+    stage: str
+    partition: str | None
+    run_id: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the stage found that it had nothing to do."""
+        return bool(self.metadata.get("unchanged"))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which partitions: all of them where nothing is named."""
+
+    issues: Sequence[str] = ()
+    titles: Sequence[str] = ()
+    recipes: Sequence[str] = ()
+
+    def keys(self, partitioned_by: str | None, instance: dg.DagsterInstance) -> list[str | None]:
+        """Partition keys, in order. Raises ValueError for a key that does not exist, with those that do."""
+        if partitioned_by is None:
+            return [None]
+        if partitioned_by == "split":
+            return list(splits.get_partition_keys())
+        if partitioned_by == "recipe":
+            return _chosen(self.recipes, recipes.get_partition_keys(), "recipe", "tintoon recipes lists them")
+        known = instance.get_dynamic_partitions(str(issues.name))
+        if not known:
+            raise ValueError("no issue is registered yet: run 'tintoon sync' first")
+        chosen = _chosen(self.issues, known, "issue", "tintoon sync registers new ones")
+        if not self.titles:
+            return chosen
+        _chosen(self.titles, sorted({key.partition("__")[0] for key in known}), "title", "see titles.yaml")
+        return [key for key in chosen if key and key.partition("__")[0] in self.titles]
+
+
+def _chosen(wanted: Sequence[str], known: Sequence[str], noun: str, remedy: str) -> list[str | None]:
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"no {noun} {name!r}: {remedy}; there are {', '.join(known[:20])}")
+    return list(wanted or known)
+
+
+def open_instance() -> dg.DagsterInstance:
+    """The Dagster instance of this installation."""
+    Home.of().prepare()
+    return dg.DagsterInstance.get()
+
+
+def materialize(
+    stages: Sequence[str],
+    selection: Selection,
+    *,
+    instance: dg.DagsterInstance,
+    config: dict[str, dict[str, Any]],
+    on_start: Callable[[str, str | None, int, int], None],
+    on_progress: Callable[[int, int], None],
+) -> Iterator[Materialized]:
+    """Materializes stages in the order of the lineage, one partition after the other; yields each as it ends.
+
+    An issue that fails is passed over by the later stages of the same call; nothing else depends on one issue.
+    on_start is called with (stage, partition, place, number of partitions).
+    """
+    failed: set[str | None] = set()
+    with one_client(Politeness(**config.get("issue_pages", {}))):
+        for stage in sorted(stages, key=list(STAGES).index):
+            keys = [key for key in selection.keys(STAGES[stage], instance) if key not in failed]
+            for place, key in enumerate(keys):
+                on_start(stage, key, place, len(keys))
+                with heard_by(on_progress):
+                    outcome = _materialize_one(stage, key, instance, config.get(stage, {}))
+                if outcome.problem and key is not None:
+                    failed.add(key)
+                yield outcome
+                if outcome.problem and key is None:
+                    return
+
+
+def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, config: dict[str, Any]) -> Materialized:
+    job = defs.resolve_job_def(_JOB_OF[stage])
+    result = job.execute_in_process(
+        partition_key=key,
+        asset_selection=[dg.AssetKey(stage)],
+        instance=instance,
+        raise_on_error=False,
+        run_config={
+            "ops": {stage: {"config": config}} if config else {},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
+    )
+    metadata = {
+        name: value.value
+        for event in result.get_asset_materialization_events()
+        for name, value in event.step_materialization_data.materialization.metadata.items()
+    }
+    return Materialized(stage, key, result.run_id, metadata, None if result.success else _problem(result))
+
+
+def _problem(result: dg.ExecuteInProcessResult) -> str:
+    """The first error of a failed run, in one line."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            if event.step_failure_data.user_failure_data:
+                return str(event.step_failure_data.user_failure_data.description)
+            while error and error.cause:
+                error = error.cause
+            return error.message.strip() if error else "failed"
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed:
+            return f"check {evaluation.check_name} failed: {evaluation.metadata}"
+    return "failed; see the run in the Dagster UI"
+
+
+def register_issues(keys: Sequence[str], instance: dg.DagsterInstance) -> list[str]:
+    """Adds the issues that Dagster does not know yet as partitions; returns those."""
+    known = set(instance.get_dynamic_partitions(str(issues.name)))
+    new = [key for key in keys if key not in known]
+    if new:
+        instance.add_dynamic_partitions(str(issues.name), new)
+    return new
+
+
+def sync_issues(
+    instance: dg.DagsterInstance, *, titles: Sequence[str], politeness: dict[str, Any]
+) -> tuple[Any, list[str]]:
+    """Asks the sources of titles (all, where none is named) for their issues and registers the free ones.
+
+    Returns the SyncReport and the keys that are new. Raises ValueError for a title that is not declared.
+    """
+    resources = default_resources()
+    catalogue: Catalogue = resources["catalogue"]
+    declared = catalogue.titles()
+    _chosen(titles, list(declared), "title", "see titles.yaml")
+    wanted = {key: title for key, title in declared.items() if not titles or key in titles}
+    with one_client(Politeness(**politeness)):
+        report = sync_titles(wanted, catalogue.sources(), resources["lake"].open())
+    return report, register_issues(report.keys, instance)

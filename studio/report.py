@@ -1,0 +1,98 @@
+"""What commands print while stages run and after: bars, summaries, the leaderboard."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from studio.materialize import Materialized, Selection, materialize, open_instance
+
+out = Console()
+err = Console(stderr=True)
+
+
+class StagesFailedError(RuntimeError):
+    """Some materializations failed; each was named when it did."""
+
+
+def progress_bar(console: Console) -> Progress:
+    """A bar that vanishes when it is done."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def run_stages(stages: Sequence[str], selection: Selection, settings: dict[str, dict[str, Any]]) -> None:
+    """Materializes stages under a progress bar, then prints what each did. Raises StagesFailedError when one failed."""
+    instance = open_instance()
+    outcomes: list[Materialized] = []
+    seconds: dict[str, float] = {}
+    with progress_bar(err) as bar:
+        whole = bar.add_task("", total=None)
+        part = bar.add_task("", total=None, visible=False)
+
+        def on_start(stage: str, key: str | None, place: int, total: int) -> None:
+            bar.update(whole, description=f"{stage} {key or ''}", completed=place, total=total)
+            bar.reset(part, visible=False, description="")
+
+        def on_progress(done: int, total: int) -> None:
+            bar.update(part, description="  of it", completed=done, total=total, visible=True)
+
+        started = time.monotonic()
+        for outcome in materialize(
+            stages, selection, instance=instance, config=settings, on_start=on_start, on_progress=on_progress
+        ):
+            outcomes.append(outcome)
+            seconds[outcome.stage] = seconds.get(outcome.stage, 0.0) + time.monotonic() - started
+            started = time.monotonic()
+            if outcome.problem:
+                err.print(f"[red]{outcome.stage} {outcome.partition or ''}[/]: {outcome.problem}", highlight=False)
+    out.print(_summary(outcomes, seconds))
+    failed = [outcome for outcome in outcomes if outcome.problem]
+    if failed:
+        raise StagesFailedError(
+            f"{len(failed)} of {len(outcomes)} materializations failed; see above, or the Dagster UI"
+        )
+
+
+def _summary(outcomes: list[Materialized], seconds: dict[str, float]) -> Table:
+    table = Table("stage", "partitions", "unchanged", "seconds", "in numbers")
+    for stage, spent in seconds.items():
+        of_stage = [outcome for outcome in outcomes if outcome.stage == stage]
+        unchanged = sum(outcome.unchanged for outcome in of_stage)
+        table.add_row(
+            stage,
+            str(len(of_stage)),
+            "all" if unchanged == len(of_stage) else str(unchanged),
+            f"{spent:.1f}",
+            ", ".join(f"{name} {value:,}" for name, value in _numbers(of_stage).items()),
+        )
+    return table
+
+
+def _numbers(outcomes: list[Materialized]) -> dict[str, int]:
+    """Whole numbers that the materializations report, summed over partitions."""
+    sums: dict[str, int] = {}
+    for outcome in outcomes:
+        for name, value in outcome.metadata.items():
+            if isinstance(value, int) and not isinstance(value, bool) and name not in {"seed", "best_step"}:
+                sums[name] = sums.get(name, 0) + value
+    return sums
+
+
+def print_leaderboard(board: dict[str, Any]) -> None:
+    """A leaderboard as a table."""
+    table = Table("", "colorizer", *board["metrics"], "pictures", title=f"Benchmark {board['benchmark'][:12]}")
+    for row in board["rows"]:
+        place = "floor" if row["is_floor"] else str(row["rank"])
+        table.add_row(place, row["name"], *(f"{row[name]:.4g}" for name in board["metrics"]), str(row["pictures"]))
+    out.print(table)

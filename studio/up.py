@@ -1,0 +1,149 @@
+"""`tintoon up`: the Dagster UI, the MLflow UI and the drawn webtoon's site, over one store, until Ctrl-C."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from assets.home import PROJECT, Home
+
+LOOPBACK = "127.0.0.1"
+BIN = Path(sys.executable).parent
+
+
+class CannotStartError(RuntimeError):
+    """A service cannot start, or ended by itself; the message says which, and what to do."""
+
+
+@dataclass
+class Service:
+    """One process that serves an address."""
+
+    name: str
+    command: list[str]
+    url: str
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+
+
+def services(home: Home, *, dagster_port: int, mlflow_port: int, demo_port: int | None) -> list[Service]:
+    """What `tintoon up` starts."""
+    dagster_url, mlflow_url = f"http://{LOOPBACK}:{dagster_port}", f"http://{LOOPBACK}:{mlflow_port}"
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(home.dagster),
+        "TINTOON_HOME": str(home.root),
+        "TINTOON_DAGSTER_UI": dagster_url,
+        "TINTOON_MLFLOW_UI": mlflow_url,
+    }
+    found = [
+        Service(
+            "Dagster",
+            [str(BIN / "dagster"), "dev", "-w", "workspace.yaml", "-h", LOOPBACK, "-p", str(dagster_port)],
+            dagster_url,
+            environment,
+        ),
+        Service(
+            "MLflow",
+            [
+                *(str(BIN / "mlflow"), "server", "--host", LOOPBACK, "--port", str(mlflow_port), "--workers", "1"),
+                *("--backend-store-uri", home.mlflow_uri, "--default-artifact-root", home.mlflow_artifacts),
+            ],
+            mlflow_url,
+            environment,
+        ),
+    ]
+    if demo_port is not None:
+        command = [sys.executable, "-m", "demo.site", "--port", str(demo_port)]
+        found.append(Service("Drawn webtoon", command, f"http://{LOOPBACK}:{demo_port}", environment))
+    return found
+
+
+def serve(found: list[Service], *, say: Callable[[str], None], log_folder: Path, patience_s: float = 120) -> None:
+    """Starts services, says their addresses when they answer, and waits until Ctrl-C or SIGTERM; then ends them all.
+
+    Raises CannotStartError when a port is taken, or when a service ends by itself.
+    """
+    for service in found:
+        _require_free(service)
+    signal.signal(signal.SIGTERM, _interrupt)
+    log_folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for service in found:
+            log = (log_folder / f"{service.name.lower().replace(' ', '-')}.log").open("ab")
+            # A session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
+            service.process = subprocess.Popen(
+                service.command, cwd=PROJECT, env=service.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        for service in found:
+            _wait_until_it_answers(service, found, patience_s, log_folder)
+            say(f"{service.name}: {service.url}")
+        say("Ctrl-C ends them.")
+        while True:
+            _require_alive(found, log_folder)
+            time.sleep(1)
+    except KeyboardInterrupt:
+        say("Ending ...")
+    finally:
+        _end(found)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _port(service: Service) -> int:
+    return int(service.url.rsplit(":", 1)[1])
+
+
+def _require_free(service: Service) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, _port(service)))
+        except OSError:
+            option = f"--{service.name.split()[0].lower()}-port"
+            raise CannotStartError(
+                f"port {_port(service)} is taken, {service.name} cannot start there; name another with {option}"
+            ) from None
+
+
+def _wait_until_it_answers(service: Service, found: list[Service], patience_s: float, log_folder: Path) -> None:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        _require_alive(found, log_folder)
+        try:
+            with urlopen(service.url, timeout=5):
+                return
+        except HTTPError:
+            return  # it answers, if only that there is nothing at its root
+        except (URLError, OSError):
+            time.sleep(0.3)
+    raise CannotStartError(f"{service.name} did not answer within {patience_s:.0f} s; see {log_folder}")
+
+
+def _require_alive(found: list[Service], log_folder: Path) -> None:
+    for service in found:
+        if service.process and service.process.poll() is not None:
+            raise CannotStartError(f"{service.name} ended with code {service.process.returncode}; see {log_folder}")
+
+
+def _end(found: list[Service]) -> None:
+    """Asks each group of processes to end, and insists after a while."""
+    for how, patience_s in ((signal.SIGINT, 20), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        running = [service.process for service in found if service.process and service.process.poll() is None]
+        for process in running:
+            os.killpg(process.pid, how)
+        deadline = time.monotonic() + patience_s
+        for process in running:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                continue
