@@ -39,9 +39,9 @@ class Pix2pixUNet:
         if self.levels < 2:
             raise ValueError(f"Pix2pixUNet: levels is {self.levels}; expected 2 or more")
 
-    def sized(self, *, width: int, resolution: int) -> Self:
-        """The same network at another width, with no more levels than bring `resolution` down to one pixel."""
-        return replace(self, width=width, levels=max(2, min(self.levels, int(math.log2(resolution)))))
+    def sized(self, *, width: int | None, resolution: int) -> Self:
+        """At another width (None: its own), with no more levels than bring `resolution` down to one pixel."""
+        return replace(self, width=width or self.width, levels=max(2, min(self.levels, int(math.log2(resolution)))))
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class FramesGenerator:
     leaky_slope: float = 0.2
     """[I] Slope of the leaky ReLU below zero."""
 
-    def sized(self, *, width: int, resolution: int) -> Self:  # noqa: ARG002  one depth serves every size
-        """The same network at another width."""
-        return replace(self, width=width)
+    def sized(self, *, width: int | None, resolution: int) -> Self:  # noqa: ARG002  one depth serves every size
+        """At another width (None: its own)."""
+        return replace(self, width=width or self.width)
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class FramesDiscriminator:
     leaky_slope: float = 0.2
     """[I] Slope of the leaky ReLU below zero."""
 
-    def sized(self, *, width: int, resolution: int) -> Self:  # noqa: ARG002  one depth serves every size
-        """The same network at another width."""
-        return replace(self, width=width)
+    def sized(self, *, width: int | None, resolution: int) -> Self:  # noqa: ARG002  one depth serves every size
+        """At another width (None: its own)."""
+        return replace(self, width=width or self.width)
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ class WebtoonL2:
     generator_optimizer: Adam = Adam()
     """[I] pix2pix's own, the same numbers as paper 001's."""
 
-    def sized(self, *, width: int, resolution: int) -> Self:
-        """The same objective with its network at another width, fitted to a resolution in pixels."""
+    def sized(self, *, width: int | None, resolution: int) -> Self:
+        """With its network at another width (None: its own), fitted to a resolution in pixels."""
         return replace(self, generator=self.generator.sized(width=width, resolution=resolution))
 
 
@@ -107,8 +107,8 @@ class FramesGan:
     generator_optimizer: Adam = Adam()
     discriminator_optimizer: Adam = Adam()
 
-    def sized(self, *, width: int, resolution: int) -> Self:
-        """The same objective with its networks at another width, fitted to a resolution in pixels."""
+    def sized(self, *, width: int | None, resolution: int) -> Self:
+        """With its networks at another width (None: their own), fitted to a resolution in pixels."""
         return replace(
             self,
             generator=self.generator.sized(width=width, resolution=resolution),

@@ -40,7 +40,6 @@ class Recipe:
     def sized(self, *, resolution: int | None, width: int | None) -> "Recipe":
         """The same recipe at another resolution or network width, for trials; None keeps the recipe's own."""
         resolution = resolution or self.resolution
-        width = width or self.objective.generator.width
         return replace(self, resolution=resolution, objective=self.objective.sized(width=width, resolution=resolution))
 
     def to_json(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from models.specs import Adam
 from pipelines.recipes import PAPERS, RECIPES, Recipe
 
 
-@pytest.fixture(params=RECIPES.values(), ids=RECIPES.keys())
+@pytest.fixture(params=RECIPES.values(), ids=list(RECIPES))
 def recipe(request: pytest.FixtureRequest) -> Recipe:
     return request.param
 

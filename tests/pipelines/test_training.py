@@ -1,7 +1,8 @@
 """The training loop, with real networks on small pictures: facts, exact resumption, refusals, one checkpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -18,6 +19,8 @@ from pipelines.pairs import Pairs
 from pipelines.recipes import RECIPES
 from pipelines.training import Step, Trained, TrainingDivergedError, TrainingError, train
 from pipelines.training_rule import TrainingRule
+
+Facts = Generator[Step | Trained, None, None]
 
 SIDE = 32
 RULE = TrainingRule(
@@ -61,12 +64,12 @@ def recipe_name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def training(recipe_name: str, work: Path, rule: TrainingRule = RULE, **changes) -> Iterator[Step | Trained]:
-    arguments = {"train_pairs": TRAIN, "val_pairs": VAL, "fingerprint": "f1", **changes}
+def training(recipe_name: str, work: Path, rule: TrainingRule = RULE, **changes: Any) -> Facts:
+    arguments: dict[str, Any] = {"train_pairs": TRAIN, "val_pairs": VAL, "fingerprint": "f1", **changes}
     return train(RECIPES[recipe_name], rule=rule, work=work, **arguments)
 
 
-def finished(facts: Iterator[Step | Trained]) -> tuple[list[Step], Trained]:
+def finished(facts: Facts) -> tuple[list[Step], Trained]:
     *steps, trained = facts
     assert isinstance(trained, Trained)
     assert all(isinstance(step, Step) for step in steps)
