@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipelines.panels.ground import distance, page_ground, strip_ground
+from pipelines.panels.ground import distance, is_paper, page_ground, strip_ground
 from pipelines.panels.rule import PanelRule
 
 Box = tuple[int, int, int, int]
@@ -22,6 +22,9 @@ _WORKING_SIDE_PX = 480  # the shorter side of a page is scaled down to about thi
 _SPECK = 0.015  # of the width: smaller pieces on their own are dirt
 _PANEL_SIDE = 0.04  # of the width: smaller pieces are no panels of their own
 _SOLID = 0.93  # of its convex hull: a piece that fills more is a panel, one that fills less a drawing
+_JPEG_BLOCK_PX = 8
+_RINGING = 20.0  # mean difference from the ground of a line that JPEG noise beside an edge does not reach
+_RINGING_PEAK = 48.0  # and that its single pixels do not reach
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Cut:
     """True inside the outline; None where the outline is the box."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Piece:
     """A connected piece on the scaled copy: its box there, its filled shape (bool, of the box's size)."""
 
@@ -43,13 +46,22 @@ class _Piece:
     def __post_init__(self) -> None:
         contours, _ = cv2.findContours(self.shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         hull = np.zeros(self.shape.shape, np.uint8)
-        cv2.fillConvexPoly(hull, cv2.convexHull(np.concatenate(contours)), 1)
+        cv2.fillConvexPoly(hull, cv2.convexHull(np.vstack(contours)), 1)
         self.hull = hull.astype(bool)
 
     @property
     def hull_share(self) -> float:
         """Share of the box that the convex hull fills: 1 for a rectangle, whatever leaks into it."""
         return float(self.hull.mean())
+
+    @property
+    def is_angular(self) -> bool:
+        """Whether the hull is nearly its box, or has few corners: a panel laid out, no blot or disc drawn."""
+        if self.hull_share >= 0.92:
+            return True
+        contours, _ = cv2.findContours(self.hull.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        corners = cv2.approxPolyDP(contours[0], 0.02 * cv2.arcLength(contours[0], True), True)
+        return len(corners) <= 6 and cv2.contourArea(corners) >= 0.95 * cv2.contourArea(contours[0])
 
     @property
     def solidity(self) -> float:
@@ -60,19 +72,24 @@ class _Piece:
 def cut_page(page: np.ndarray, rule: PanelRule) -> list[Cut]:
     """The panels of one page, uint8 RGB (H, W, 3), in reading order, before any size filter.
 
-    A page of one colour has none; a page that is one picture has one.
+    A page of one colour has none. A page that is one picture has one: without its margin where that is paper, else
+    the whole page, as a coloured or a full-bleed background is a part of the picture.
     """
     height, width = page.shape[:2]
-    ground = page_ground(page)
-    if ground is not None:
-        return _cut(page, np.tile(ground, (height, 1)), rule, one_picture=True)
-    # Full bleed: white or black gutters may still cross it. They count where what they leave is panels only.
-    for colour in (255, 0):
-        cuts = _cut(page, np.full((height, 3), colour, np.uint8), rule, one_picture=False)
-        area = sum(cut.box[2] * cut.box[3] if cut.mask is None else int(cut.mask.sum()) for cut in cuts)
-        if len(cuts) > 1 and all(_is_large(cut.box, page) for cut in cuts) and area >= 0.8 * height * width:
-            return cuts
-    return [Cut((0, 0, width, height), None)]
+    whole = [Cut((0, 0, width, height), None)]
+    margin = page_ground(page)
+    if margin is None:
+        for colour in (255, 0):  # white or black gutters may still cross it
+            found = _find(page, np.full((height, 3), colour, np.uint8), rule)
+            if found.share_of_page >= 0.8 and found.is_side_by_side:
+                return found.cuts(page)
+        return whole
+    found = _find(page, np.tile(margin, (height, 1)), rule)
+    if not found.panels and not found.drawings:
+        return []
+    if is_paper(margin):
+        return found.cuts(page) if found.share_of_content >= 0.4 else found.one_picture(page)
+    return found.cuts(page) if found.share_of_page >= 0.5 else whole
 
 
 def cut_strip(strip: np.ndarray, rule: PanelRule) -> list[Cut]:
@@ -84,7 +101,7 @@ def cut_strip(strip: np.ndarray, rule: PanelRule) -> list[Cut]:
     rows = strip_ground(_scaled(strip, scale))
     ground = np.repeat(rows, scale, axis=0)
     ground = np.concatenate([ground, np.tile(ground[-1:], (len(strip), 1))])[: len(strip)]
-    return _cut(strip, ground, rule, one_picture=False)
+    return _find(strip, ground, rule).cuts(strip)
 
 
 def _scale(image: np.ndarray) -> int:
@@ -98,23 +115,60 @@ def _scaled(image: np.ndarray, scale: int) -> np.ndarray:
     return cv2.resize(image, (-(-width // scale), -(-height // scale)), interpolation=cv2.INTER_AREA)
 
 
-def _is_large(box: Box, page: np.ndarray) -> bool:
-    return min(box[2:]) >= 0.1 * min(page.shape[:2])
+@dataclass(frozen=True)
+class _Found:
+    """What stands on a ground: panels and loose drawings on the scaled copy."""
+
+    panels: list[_Piece]
+    drawings: list[Box]
+    ground: np.ndarray
+    scale: int
+    size: int
+
+    @property
+    def share_of_page(self) -> float:
+        """Share of the page that panels with angular outlines hold."""
+        return self._angular() / self.size
+
+    @property
+    def share_of_content(self) -> float:
+        """Share of all that is drawn that panels with angular outlines hold."""
+        drawn = sum(int(piece.shape.sum()) for piece in self.panels) + sum(w * h for _, _, w, h in self.drawings)
+        return self._angular() / max(1, drawn)
+
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether there are several panels, and their boxes overlap no more than slanted gutters make them."""
+        boxes = [piece.box for piece in self.panels]
+        pairs = [(a, b) for a in boxes for b in boxes if a is not b]
+        return len(boxes) > 1 and all(_share_in_box(a, b) <= 0.25 for a, b in pairs)
+
+    def _angular(self) -> int:
+        return sum(int(piece.shape.sum()) for piece in self.panels if piece.is_angular)
+
+    def cuts(self, image: np.ndarray) -> list[Cut]:
+        """Every panel and drawing at full size, in reading order."""
+        cuts = [_refined(piece, image, self.ground, self.scale) for piece in self.panels]
+        return in_reading_order(cuts + [self._boxed(box, image) for box in self.drawings])
+
+    def one_picture(self, image: np.ndarray) -> list[Cut]:
+        """All of it as one panel."""
+        if len(self.panels) == 1 and not self.drawings:
+            return self.cuts(image)
+        return [self._boxed(_union([*(piece.box for piece in self.panels), *self.drawings]), image)]
+
+    def _boxed(self, box: Box, image: np.ndarray) -> Cut:
+        full = _full_size(box, self.scale, image.shape)
+        return Cut(_refined_box(full, image, self.ground, self.scale, is_straight=False), None)
 
 
-def _cut(image: np.ndarray, ground: np.ndarray, rule: PanelRule, *, one_picture: bool) -> list[Cut]:
-    """Cuts an image above its ground, uint8 (H, 3)."""
+def _find(image: np.ndarray, ground: np.ndarray, rule: PanelRule) -> _Found:
+    """What differs from the ground, uint8 (H, 3), of an image."""
     scale = _scale(image)
     small = _scaled(image, scale)
-    small_ground = ground[::scale][: len(small)]
-    difference = distance(small, small_ground[:, None])
-    foreground = difference > _tolerance(difference, rule)
-    panels, drawings = _panels_and_drawings(foreground, rule)
-    if one_picture and not panels:
-        drawings = [_union(drawings)] if drawings else []
-    cuts = [_refined(piece, image, ground, scale) for piece in panels]
-    cuts += [Cut(_full_size(box, scale, image.shape), None) for box in drawings]
-    return in_reading_order(cuts)
+    difference = distance(small, ground[::scale][: len(small), None])
+    panels, drawings = _panels_and_drawings(difference > _tolerance(difference, rule), rule)
+    return _Found(panels, drawings, ground, scale, difference.size)
 
 
 def _tolerance(difference: np.ndarray, rule: PanelRule) -> int:
@@ -144,17 +198,18 @@ def _panels_and_drawings(foreground: np.ndarray, rule: PanelRule) -> tuple[list[
     is_covered = np.zeros((height, width), bool)
     for piece in panels:
         _window(is_covered, piece.box)[piece.hull] = True
-    inside = np.bincount(labels[is_covered], minlength=count) / stats[:, cv2.CC_STAT_AREA]
+    inside = np.bincount(labels[is_covered], minlength=count) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
     is_loose = ~is_taken & (inside < 0.5)
     is_loose[0] = False
     drawings: list[Box] = []
-    for box in _drawings(is_loose[labels], unit, rule):
+    for box in _drawings(np.take(is_loose, labels), unit, rule):
         host = next((i for i, piece in enumerate(panels) if _share_in_box(box, piece.box) > 0.5), None)
         if host is None:
             drawings.append(box)
         else:
             panels[host] = _grown(panels[host], box)
-    return panels, drawings
+    outer = [piece for piece in panels if not any(_is_part(piece.box, box) for box in drawings)]
+    return outer, _merged([*drawings, *(piece.box for piece in panels if piece not in outer)])
 
 
 def _panels_of(own: np.ndarray, corner: tuple[int, int], unit: int, rule: PanelRule) -> Iterator[_Piece]:
@@ -235,8 +290,12 @@ def _is_inside(piece: _Piece, host: _Piece) -> bool:
 
     Two halves of a box with a slanted gutter are large in each other's box, but outside of each other's hull.
     """
-    is_small = piece.shape.size < 0.25 * host.shape.size
-    return _share_inside(piece, host) > 0.5 or (is_small and _share_in_box(piece.box, host.box) > 0.6)
+    return _share_inside(piece, host) > 0.5 or _is_part(piece.box, host.box)
+
+
+def _is_part(box: Box, host: Box) -> bool:
+    """Whether a box is small beside another one and lies for the most part in it."""
+    return box[2] * box[3] < 0.25 * host[2] * host[3] and _share_in_box(box, host) > 0.6
 
 
 def _share_in_box(box: Box, host: Box) -> float:
@@ -325,8 +384,9 @@ def _full_size(box: Box, scale: int, shape: tuple[int, ...]) -> Box:
 def _refined(piece: _Piece, image: np.ndarray, ground: np.ndarray, scale: int) -> Cut:
     """The piece at full size: each edge of its box moved to where the picture rises out of the ground."""
     coarse = _full_size(piece.box, scale, image.shape)
-    box = _refined_box(coarse, image, ground, scale) if scale > 1 else coarse
-    if _is_rectangle(piece, scale):
+    is_straight = _is_rectangle(piece, scale)
+    box = _refined_box(coarse, image, ground, scale, is_straight=is_straight)
+    if is_straight:
         return Cut(box, None)
     outline = piece.hull & piece.shape if piece.solidity < _SOLID else _smooth(piece)
     full = cv2.resize(outline.astype(np.uint8) * 255, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR) > 127
@@ -352,46 +412,37 @@ def _is_rectangle(piece: _Piece, scale: int) -> bool:
     return cut_off < 2
 
 
-def _refined_box(box: Box, image: np.ndarray, ground: np.ndarray, scale: int) -> Box:
+def _refined_box(box: Box, image: np.ndarray, ground: np.ndarray, scale: int, *, is_straight: bool) -> Box:
+    """Straight edges are found by the mean of their lines, the tips of other outlines by their strongest pixels."""
+    ringing = _RINGING if is_straight else _RINGING_PEAK
     x, y, w, h = box
-    reach = 2 * scale
-    left = x + _edge(image, ground, x - reach, x + reach, y, y + h, columns=True, outside_first=True)
-    right = x + w + _edge(image, ground, x + w - reach, x + w + reach, y, y + h, columns=True, outside_first=False)
-    top = y + _edge(image, ground, y - reach, y + reach, x, x + w, columns=False, outside_first=True)
-    bottom = y + h + _edge(image, ground, y + h - reach, y + h + reach, x, x + w, columns=False, outside_first=False)
+    outward = 2 * scale
+    inward_x, inward_y = (min(side // 2, 2 * scale + _JPEG_BLOCK_PX) for side in (w, h))
+    left, top = max(0, x - outward), max(0, y - outward)
+    right, bottom = min(image.shape[1], x + w + outward), min(image.shape[0], y + h + outward)
+
+    def level(lines: np.ndarray) -> np.ndarray:
+        return lines.mean(axis=1) if is_straight else np.partition(lines, -2, axis=1)[:, -2]
+
+    def columns(start: int, stop: int) -> np.ndarray:
+        return level(distance(image[y : y + h, start:stop], ground[y : y + h, None]).T)
+
+    def rows(start: int, stop: int) -> np.ndarray:
+        return level(distance(image[start:stop, x : x + w], ground[start:stop, None]))
+
+    left += _first_drawn(columns(left, x + inward_x), ringing)
+    right -= _first_drawn(columns(x + w - inward_x, right)[::-1], ringing)
+    top += _first_drawn(rows(top, y + inward_y), ringing)
+    bottom -= _first_drawn(rows(y + h - inward_y, bottom)[::-1], ringing)
     return left, top, max(1, right - left), max(1, bottom - top)
 
 
-def _edge(
-    image: np.ndarray,
-    ground: np.ndarray,
-    start: int,
-    stop: int,
-    across_start: int,
-    across_stop: int,
-    *,
-    columns: bool,
-    outside_first: bool,
-) -> int:
-    """How far the edge in the middle of the lines start..stop is to move: the first line, seen from outside, that
-    differs from the ground half as much as the lines inside. Lines are columns or rows.
+def _first_drawn(level: np.ndarray, ringing: float) -> int:
+    """Index of the first line, seen from outside, that is half as far from the ground as the farthest one.
+
+    A JPEG block at an edge rings over its whole width: lines farther from the ground than that are drawn for sure.
     """
-    limit = image.shape[1] if columns else image.shape[0]
-    middle, low, high = (start + stop) // 2, max(0, start), min(limit, stop)
-    if columns:
-        band = image[across_start:across_stop, low:high]
-        base = ground[across_start:across_stop, None]
-    else:
-        band = image[low:high, across_start:across_stop]
-        base = ground[low:high, None]
-    difference = distance(band, base)
-    level = difference.mean(axis=0 if columns else 1)  # (high - low,)
-    if not outside_first:
-        level = level[::-1]
-    inner = float(np.median(level[len(level) // 2 :]))
-    first = int(np.argmax(level >= 0.5 * inner)) if inner >= 2 else abs(middle - (low if outside_first else high))
-    edge = low + first if outside_first else high - first
-    return edge - middle
+    return int(np.argmax(level >= min(0.5 * level.max(), ringing)))
 
 
 def in_reading_order(cuts: list[Cut]) -> list[Cut]:

@@ -32,6 +32,11 @@ def page_ground(page: np.ndarray) -> np.ndarray | None:
     return colour if is_margin else None
 
 
+def is_paper(colour: np.ndarray) -> bool:
+    """Whether a margin's colour is that of paper (white, tinted) or of black: else it may be a picture's own."""
+    return bool(colour.min() >= 190 or colour.max() <= 40)
+
+
 def strip_ground(strip: np.ndarray) -> np.ndarray:
     """The ground of each row of a strip, uint8 (H, 3).
 

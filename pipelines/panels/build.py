@@ -1,0 +1,175 @@
+"""Stage 2 for one issue. Reads its table of pages, writes its table of panels (schema in `panel.py`).
+
+Pages that are slices are stitched first. Panels that a filter drops keep their row, with the reason. The table is
+written again only if the pages, the rule or this code changed.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from pipelines.lake import Lake, digest_of, split_issue_key
+from pipelines.panels.cut import Cut, cut_page, cut_strip
+from pipelines.panels.decode import decode_picture
+from pipelines.panels.filters import colored_share, size_reason
+from pipelines.panels.hashing import HASH_VERSION, is_flat, phash, pixels_sha256, thumbnail
+from pipelines.panels.panel import PANEL_SCHEMA
+from pipelines.panels.rule import PanelRule
+from pipelines.panels.strip import are_slices, stitch
+
+CODE_VERSION = "1"
+"""Part of every digest: raise it whenever the same pages and rule give other panels."""
+
+
+@dataclass(frozen=True)
+class PanelReport:
+    """What came of one issue: how many pages, how they were laid out, and how many panels by reason."""
+
+    pages: int
+    layout: str
+    """"strip" or "pages"."""
+    kept: int
+    too_small: int
+    too_large: int
+    gray: int
+    """Of a fitting size, but naturally gray."""
+    digest: str
+    """Of the panels' content: their places, pixels and marks."""
+    unchanged: bool
+    """Whether the table was there already, made from the same pages by the same rule and code."""
+
+    @property
+    def panels(self) -> int:
+        """All panels that were cut."""
+        return self.kept + self.too_small + self.too_large + self.gray
+
+
+def build_panels(key: str, lake: Lake, rule: PanelRule) -> PanelReport:
+    """Cuts the panels of one issue and writes their table.
+
+    Raises FileNotFoundError when the issue's pages were not collected, ValueError naming the page when one cannot be
+    decoded, and ValueError when the issue has no page with a picture.
+    """
+    title, issue = split_issue_key(key)
+    source = lake.issue_pages(key)
+    if not source.exists():
+        raise FileNotFoundError(f"{key}: no pages at {source}; collect the issue's pages first")
+    known = lake.read_table(source, columns=["page", "name", "status", "sha256", "licence", "attribution"])
+    pages = sorted((row for row in known.to_pylist() if row["status"] == "ok"), key=lambda row: row["page"])
+    if not pages:
+        raise ValueError(f"{key}: none of {known.num_rows} pages has a picture; see `status` in {source}")
+    made_from = digest_of([pages, rule.model_dump(), CODE_VERSION, HASH_VERSION])
+    target = lake.panels(key)
+    if lake.made_from(target) == made_from:
+        return _report(lake.read_table(target, columns=_REPORTED), pages=len(pages), unchanged=True)
+
+    table = lake.read_table(source, columns=["page", "status", "image"])
+    encoded = {row["page"]: row["image"]["bytes"] for row in table.to_pylist() if row["status"] == "ok"}
+    images = [
+        decode_picture(encoded[row["page"]], name=f"{title}, issue {issue}, page {row['page']} ({row['name']})")
+        for row in pages
+    ]
+    is_strip = are_slices(images) if rule.layout == "auto" else rule.layout == "strip"
+    cut = _strip_panels(images, rule) if is_strip else _page_panels(images, rule)
+    rows = [
+        {
+            "title": title,
+            "issue": issue,
+            "panel": number,
+            "panel_id": f"{key}__{number:04d}",
+            "page": pages[panel.pages[0]]["page"],
+            "pages_sha256": [pages[index]["sha256"] for index in panel.pages],
+            "licence": pages[panel.pages[0]]["licence"],
+            "attribution": pages[panel.pages[0]]["attribution"],
+            **_described(panel, rule),
+        }
+        for number, panel in enumerate(cut, start=1)
+    ]
+    panels = pa.Table.from_pylist(rows, schema=PANEL_SCHEMA)
+    lake.write_table(target, panels, made_from=made_from)
+    return _report(panels, pages=len(pages), unchanged=False)
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """A cut with its pixels and its places."""
+
+    cut: Cut
+    pixels: np.ndarray
+    pages: list[int]
+    """Indices of the pages that it touches."""
+    page_box: tuple[int, int, int, int]
+    strip_box: tuple[int, int, int, int] | None
+
+
+def _strip_panels(images: list[np.ndarray], rule: PanelRule) -> list[_Panel]:
+    strip = stitch(images)
+    panels = []
+    for cut in cut_strip(strip.image, rule):
+        _, page_box = strip.page_box(cut.box)
+        touched = list(strip.pages_touched(cut.box))
+        panels.append(_Panel(cut, _cropped(strip.image, cut), touched, page_box, cut.box))
+    return panels
+
+
+def _page_panels(images: list[np.ndarray], rule: PanelRule) -> list[_Panel]:
+    return [
+        _Panel(cut, _cropped(image, cut), [index], cut.box, None)
+        for index, image in enumerate(images)
+        for cut in cut_page(image, rule)
+    ]
+
+
+def _cropped(image: np.ndarray, cut: Cut) -> np.ndarray:
+    x, y, width, height = cut.box
+    return np.ascontiguousarray(image[y : y + height, x : x + width])
+
+
+def _described(panel: _Panel, rule: PanelRule) -> dict[str, object]:
+    """The columns of a panel that its pixels, outline and place decide."""
+    height, width = panel.pixels.shape[:2]
+    share = colored_share(panel.pixels, rule)
+    mask = panel.cut.mask
+    return {
+        "page_box": list(panel.page_box),
+        "strip_box": None if panel.strip_box is None else list(panel.strip_box),
+        "width_px": width,
+        "height_px": height,
+        "size_reason": size_reason(width, height, rule),
+        "is_gray": share < rule.gray_share,
+        "colored_share": share,
+        "phash": phash(panel.pixels),
+        "hash_version": HASH_VERSION,
+        "is_flat": is_flat(panel.pixels),
+        "sha256": pixels_sha256(panel.pixels),
+        "thumbnail": thumbnail(panel.pixels),
+        "mask": None if mask is None else _png(mask.astype(np.uint8) * 255),
+        "image": {"bytes": _png(cv2.cvtColor(panel.pixels, cv2.COLOR_RGB2BGR)), "path": None},
+    }
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+_CONTENT = ["panel_id", "page", "page_box", "size_reason", "is_gray", "phash", "sha256", "mask"]
+_REPORTED = [*_CONTENT, "strip_box"]
+
+
+def _report(panels: pa.Table, *, pages: int, unchanged: bool) -> PanelReport:
+    rows = panels.select(_REPORTED).to_pylist()
+    reasons = Counter(row["size_reason"] or ("gray" if row["is_gray"] else "kept") for row in rows)
+    content = [[row["mask"].hex() if name == "mask" and row[name] else row[name] for name in _CONTENT] for row in rows]
+    return PanelReport(
+        pages=pages,
+        layout="strip" if any(row["strip_box"] for row in rows) else "pages",
+        kept=reasons["kept"],
+        too_small=reasons["too_small"],
+        too_large=reasons["too_large"],
+        gray=reasons["gray"],
+        digest=digest_of(content),
+        unchanged=unchanged,
+    )
