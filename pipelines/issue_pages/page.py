@@ -3,6 +3,9 @@
 A page that could not be kept still has its row: `status` says why, `image` is null.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+
 import pyarrow as pa
 
 from pipelines.lake import IMAGE
@@ -31,3 +34,28 @@ PAGE_SCHEMA = pa.schema(
         pa.field("image", IMAGE),  # the bytes exactly as served
     ]
 )
+
+
+@dataclass(frozen=True)
+class PageRow:
+    """One row of `PAGE_SCHEMA` without its picture: the fields mean what they mean there."""
+
+    title: str
+    issue: str
+    page: int
+    name: str
+    url: str
+    status: str
+    detail: str | None
+    http_status: int | None
+    etag: str | None
+    last_modified: str | None
+    sha256: str | None
+    size_bytes: int | None
+    width_px: int | None
+    height_px: int | None
+    format: str | None
+    fetched_at: datetime | None
+    checked_at: datetime | None
+    licence: str
+    attribution: str

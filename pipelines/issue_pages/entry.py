@@ -1,0 +1,62 @@
+"""What a source says about a title: its issues, their pages, and why one of them is not to be had."""
+
+from dataclasses import dataclass
+
+from pipelines.issue_pages.picture import Picture
+
+
+@dataclass(frozen=True)
+class IssueEntry:
+    """One issue in a source's list."""
+
+    issue: str  # second half of the issue key
+    name: str  # as people write it
+    date: str | None = None  # ISO day of publication, where the source tells it
+    state: str = "free"  # or why it is not collected: "paid", "adult", "withheld", "missing", "empty"
+    note: str = ""  # what a person should know: listed twice, date as shown, ...
+
+
+@dataclass(frozen=True)
+class PageEntry:
+    """One page in a source's list of an issue's pages."""
+
+    page: int  # 1, 2, ... in reading order
+    name: str  # file name as served
+    url: str
+    referer: str | None = None
+    no_picture: str | None = None  # why it is not even taken for a picture; such a page fails nothing
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A page that came, whole."""
+
+    picture: Picture
+    http_status: int | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True)
+class NotModified:
+    """The source says that the bytes that are known still stand."""
+
+
+class Unavailable(Exception):
+    """A title or an issue is not to be had, for a reason that is worth recording as its state."""
+
+    def __init__(self, state: str, message: str):
+        super().__init__(message)
+        self.state = state
+
+
+class TitleUnavailable(Unavailable):
+    """No issue of the title is to be had."""
+
+
+class IssueUnavailable(Unavailable):
+    """One issue is not to be had: "adult", "paid", "withheld", "gone" or "empty"."""
+
+
+class ListingFailed(Exception):
+    """A source's answer cannot be understood: the message names the address, what was seen and the remedy."""

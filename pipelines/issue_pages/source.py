@@ -1,0 +1,49 @@
+"""The one interface of every place that issues come from, and the list of those places."""
+
+from typing import ClassVar, Protocol
+
+from pipelines.issue_pages.client import Client
+from pipelines.issue_pages.entry import Fetched, IssueEntry, NotModified, PageEntry
+from pipelines.issue_pages.folder import FolderSource
+from pipelines.issue_pages.naver import NaverSource
+from pipelines.issue_pages.page import PageRow
+from pipelines.titles import Title
+
+
+class Source(Protocol):
+    """A kind of place: lists issues, lists pages, fetches a page."""
+
+    name: ClassVar[str]  # as titles.yaml writes it
+    takes: ClassVar[str]  # one line: what address it takes
+
+    def __init__(self, client: Client): ...
+
+    def list_issues(self, title: Title) -> list[IssueEntry]:
+        """Every issue that the source knows of, in its order, also those that are not to be had.
+
+        Raises TitleUnavailable, ListingFailed, or a FetchError.
+        """
+        ...
+
+    def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
+        """The pages of one issue in reading order, at least one. `issue` is the second half of the issue key.
+
+        Raises IssueUnavailable, TitleUnavailable, ListingFailed, or a FetchError.
+        """
+        ...
+
+    def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
+        """One page, whole; NotModified only where `known` has been fetched from the same address and still stands.
+
+        Raises a FetchError.
+        """
+        ...
+
+
+SOURCES: dict[str, type[Source]] = {source.name: source for source in (NaverSource, FolderSource)}
+SOURCE_NAMES = frozenset(SOURCES)
+
+
+def sources(client: Client) -> dict[str, Source]:
+    """Every source by name, all asking through one client."""
+    return {name: source(client) for name, source in SOURCES.items()}
