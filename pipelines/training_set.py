@@ -237,15 +237,15 @@ def _require_one_origin(manifests: dict[tuple[str, str], dict[str, Any]]) -> Non
 
 
 def _require_separate_splits(rows: dict[str, pa.Table]) -> None:
-    """No picture is in two splits: arrays that were made at different times can disagree about that."""
-    split_of: dict[str, tuple[str, str]] = {}
+    """No panel is in two splits: arrays that were made before and after its issue moved disagree about that."""
+    split_of: dict[str, str] = {}
     for split, table in rows.items():
-        for panel_id, sha256 in zip(table["panel_id"].to_pylist(), table["sha256"].to_pylist(), strict=True):
-            other, other_id = split_of.setdefault(sha256, (split, panel_id))
+        for panel_id in table["panel_id"].to_pylist():
+            other = split_of.setdefault(panel_id, split)
             if other != split:
                 raise ValueError(
-                    f"{panel_id} of split {split} is also in {other}, as {other_id}: materialize gray_panels, "
-                    "edge_panels and line_panels of all partitions again"
+                    f"{panel_id} of split {split} is also in {other}: materialize gray_panels, edge_panels and "
+                    "line_panels of all partitions again"
                 )
 
 
