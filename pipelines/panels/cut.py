@@ -22,7 +22,7 @@ _WORKING_SIDE_PX = 480  # the shorter side of a page is scaled down to about thi
 _SPECK = 0.015  # of the width: smaller pieces on their own are dirt
 _PANEL_SIDE = 0.04  # of the width: smaller pieces are no panels of their own
 _SOLID = 0.93  # of its convex hull: a piece that fills more is a panel, one that fills less a drawing
-_JPEG_BLOCK_PX = 8
+_JPEG_BLOCK_PX = 16  # with halved chroma
 _RINGING = 20.0  # mean difference from the ground of a line that JPEG noise beside an edge does not reach
 _RINGING_PEAK = 48.0  # and that its single pixels do not reach
 
@@ -57,7 +57,7 @@ class _Piece:
     @property
     def is_angular(self) -> bool:
         """Whether the hull is nearly its box, or has few corners: a panel laid out, no blot or disc drawn."""
-        if self.hull_share >= 0.92:
+        if self.hull_share >= 0.88:
             return True
         contours, _ = cv2.findContours(self.hull.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         corners = cv2.approxPolyDP(contours[0], 0.02 * cv2.arcLength(contours[0], True), True)
@@ -88,7 +88,7 @@ def cut_page(page: np.ndarray, rule: PanelRule) -> list[Cut]:
     if not found.panels and not found.drawings:
         return []
     if is_paper(margin):
-        return found.cuts(page) if found.share_of_content >= 0.4 else found.one_picture(page)
+        return found.cuts(page) if found.share_of_content >= 0.2 else found.one_picture(page)
     return found.cuts(page) if found.share_of_page >= 0.5 else whole
 
 
@@ -182,7 +182,8 @@ def _panels_and_drawings(foreground: np.ndarray, rule: PanelRule) -> tuple[list[
     """Panels, and the boxes of what is no part of one."""
     height, width = foreground.shape
     unit = min(height, width)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(foreground.astype(np.uint8), connectivity=4)
+    count, found, stats, _ = cv2.connectedComponentsWithStats(foreground.astype(np.uint8), connectivity=4)
+    labels = np.asarray(found, np.int32)
     panels: list[_Piece] = []
     is_taken = np.zeros(count, bool)
     for label in np.argsort(-stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]).tolist():
@@ -202,12 +203,13 @@ def _panels_and_drawings(foreground: np.ndarray, rule: PanelRule) -> tuple[list[
     is_loose = ~is_taken & (inside < 0.5)
     is_loose[0] = False
     drawings: list[Box] = []
-    for box in _drawings(np.take(is_loose, labels), unit, rule):
-        host = next((i for i, piece in enumerate(panels) if _share_in_box(box, piece.box) > 0.5), None)
+    for box in _drawings(is_loose[labels], unit, rule):
+        host = next((i for i, piece in enumerate(panels) if _belongs(box, piece.box)), None)
         if host is None:
             drawings.append(box)
         else:
             panels[host] = _grown(panels[host], box)
+    panels = _without_inner(panels, foreground, unit)
     outer = [piece for piece in panels if not any(_is_part(piece.box, box) for box in drawings)]
     return outer, _merged([*drawings, *(piece.box for piece in panels if piece not in outer)])
 
@@ -273,7 +275,7 @@ def _window(image: np.ndarray, box: Box) -> np.ndarray:
 def _without_inner(panels: list[_Piece], foreground: np.ndarray, unit: int) -> list[_Piece]:
     """Panels, the largest first, without what lies inside another; insets stay, and are taken out of their host."""
     kept: list[_Piece] = []
-    for piece in panels:
+    for piece in sorted(panels, key=lambda piece: -piece.shape.size):
         index = next((index for index, other in enumerate(kept) if _is_inside(piece, other)), None)
         if index is None:
             kept.append(piece)
@@ -282,7 +284,8 @@ def _without_inner(panels: list[_Piece], foreground: np.ndarray, unit: int) -> l
             kept.append(piece)
         else:
             kept[index] = _grown(kept[index], piece.box)
-    return kept
+    # What has grown may hold others now.
+    return kept if len(kept) == len(panels) else _without_inner(kept, foreground, unit)
 
 
 def _is_inside(piece: _Piece, host: _Piece) -> bool:
@@ -291,6 +294,14 @@ def _is_inside(piece: _Piece, host: _Piece) -> bool:
     Two halves of a box with a slanted gutter are large in each other's box, but outside of each other's hull.
     """
     return _share_inside(piece, host) > 0.5 or _is_part(piece.box, host.box)
+
+
+def _belongs(drawing: Box, panel: Box) -> bool:
+    """Whether a loose drawing lies mostly in a panel's box, or overlaps it and makes a larger rectangle of it."""
+    union = _union([drawing, panel])
+    overlap = _share_in_box(drawing, panel) * drawing[2] * drawing[3]
+    area = drawing[2] * drawing[3] + panel[2] * panel[3] - overlap
+    return overlap > 0.5 * drawing[2] * drawing[3] or (overlap > 0 and area >= 0.98 * union[2] * union[3])
 
 
 def _is_part(box: Box, host: Box) -> bool:
@@ -417,7 +428,7 @@ def _refined_box(box: Box, image: np.ndarray, ground: np.ndarray, scale: int, *,
     ringing = _RINGING if is_straight else _RINGING_PEAK
     x, y, w, h = box
     outward = 2 * scale
-    inward_x, inward_y = (min(side // 2, 2 * scale + _JPEG_BLOCK_PX) for side in (w, h))
+    inward_x, inward_y = (min(-(-side // 2), 2 * scale + _JPEG_BLOCK_PX) for side in (w, h))
     left, top = max(0, x - outward), max(0, y - outward)
     right, bottom = min(image.shape[1], x + w + outward), min(image.shape[0], y + h + outward)
 

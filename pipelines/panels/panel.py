@@ -16,7 +16,8 @@ PANEL_SCHEMA = pa.schema(
         pa.field("page", pa.int32(), nullable=False),  # the page where it begins
         pa.field("pages_sha256", pa.list_(pa.string()), nullable=False),  # every page that it touches
         pa.field("page_box", BOX, nullable=False),  # relative to the page where it begins; may run past its end
-        pa.field("strip_box", BOX),  # relative to the stitched strip; null when cut page by page
+        # No fixed size here: Arrow cannot read a null of a fixed-size list back from Parquet.
+        pa.field("strip_box", pa.list_(pa.int32())),  # a box relative to the stitched strip; null when cut page by page
         pa.field("width_px", pa.int32(), nullable=False),
         pa.field("height_px", pa.int32(), nullable=False),
         pa.field("size_reason", pa.string()),  # null, "too_small" or "too_large"

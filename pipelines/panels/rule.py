@@ -26,5 +26,5 @@ class PanelRule(BaseModel, frozen=True, extra="forbid"):
         8, gt=0, description="Lab chroma away from the picture's own tint from which a pixel counts as coloured."
     )
     gray_share: float = Field(
-        0.03, ge=0, le=1, description="Panels with a smaller share of coloured pixels are naturally gray (paper 000)."
+        0.022, ge=0, le=1, description="Panels with a smaller share of coloured pixels are naturally gray (paper 000)."
     )

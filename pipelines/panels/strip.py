@@ -78,7 +78,7 @@ def _runs_on(above: np.ndarray, below: np.ndarray) -> bool | None:
         return None
     step = float(np.abs(last - first).mean())
     own_step = float(min(np.abs(before - last).mean(), np.abs(first - second).mean()))
-    return step < min(0.75 * min(_variation(last), _variation(first)), 3 + 2 * own_step)
+    return step < min(0.75 * min(_variation(last), _variation(first)), 6 + 2 * own_step)
 
 
 def _variation(row: np.ndarray) -> float:

@@ -1,0 +1,169 @@
+from dataclasses import replace
+from hashlib import sha256
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.issue_pages.page import PAGE_SCHEMA
+from pipelines.lake import Lake
+from pipelines.panels.build import build_panels
+from pipelines.panels.decode import decode_picture
+from pipelines.panels.panel import PANEL_SCHEMA
+from pipelines.panels.rule import PanelRule
+
+KEY = "drawn-title__ep01"
+RULE = PanelRule(min_side_px=60, max_side_px=320)
+
+
+def painted(height, width, seed, *, is_gray=False):
+    coarse = np.random.default_rng(seed).integers(40, 210, (6, 6, 3), dtype=np.uint8)
+    picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.repeat(picture[..., :1], 3, axis=2) if is_gray else picture
+
+
+def drawn_page(*placed, height=500, width=400):
+    page = np.full((height, width, 3), 255, np.uint8)
+    for x, y, picture in placed:
+        page[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+    return page
+
+
+def png(pixels):
+    return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def store(lake, pages):
+    """Writes a table of pages: encoded bytes, or None for a page that was not kept."""
+    rows = [
+        {
+            "title": "drawn-title",
+            "issue": "ep01",
+            "page": number,
+            "name": f"{number:02d}.png",
+            "url": f"https://comics.test/{number}",
+            "status": "ok" if data else "duplicate",
+            "sha256": sha256(data).hexdigest() if data else None,
+            "licence": "CC-BY-4.0",
+            "attribution": "A. Painter",
+            "image": {"bytes": data, "path": f"{number:02d}.png"} if data else None,
+        }
+        for number, data in enumerate(pages, start=1)
+    ]
+    # Out of order on purpose: the page's number is its place.
+    lake.write_table(lake.issue_pages(KEY), pa.Table.from_pylist(rows[::-1], schema=PAGE_SCHEMA), made_from="drawn")
+
+
+def three_pages():
+    return [
+        png(
+            drawn_page((20, 20, painted(200, 300, 1)), (20, 240, painted(240, 160, 2)), (340, 260, painted(40, 40, 3)))
+        ),
+        None,
+        png(drawn_page((20, 20, painted(200, 300, 4, is_gray=True)), (20, 240, painted(240, 360, 5)))),
+    ]
+
+
+@pytest.fixture
+def lake(tmp_path):
+    lake = Lake.at(tmp_path)
+    store(lake, three_pages())
+    return lake
+
+
+def test_report_counts_by_reason(lake):
+    report = build_panels(KEY, lake, RULE)
+    assert (report.kept, report.too_small, report.too_large, report.gray) == (2, 1, 1, 1)
+    assert (report.pages, report.panels, report.layout, report.unchanged) == (2, 5, "pages", False)
+
+
+def test_every_panel_has_its_row_with_place_reason_and_pixels(lake):
+    build_panels(KEY, lake, RULE)
+    table = lake.read_table(lake.panels(KEY))
+    assert table.schema.equals(PANEL_SCHEMA)
+    rows = table.to_pylist()
+    assert [row["panel_id"] for row in rows] == [f"{KEY}__{number:04d}" for number in range(1, 6)]
+    assert [(row["page"], row["page_box"]) for row in rows] == [
+        (1, [20, 20, 300, 200]),
+        (1, [20, 240, 160, 240]),
+        (1, [340, 260, 40, 40]),
+        (3, [20, 20, 300, 200]),
+        (3, [20, 240, 360, 240]),
+    ]
+    assert [row["size_reason"] for row in rows] == [None, None, "too_small", None, "too_large"]
+    assert [row["is_gray"] for row in rows] == [False, False, False, True, False]
+    assert {row["strip_box"] for row in rows} == {None}
+    assert np.array_equal(decode_picture(rows[1]["image"]["bytes"], name="panel"), painted(240, 160, 2))
+    assert rows[3]["pages_sha256"] == [sha256(three_pages()[2]).hexdigest()]
+    assert {(row["licence"], row["attribution"]) for row in rows} == {("CC-BY-4.0", "A. Painter")}
+
+
+def test_masked_panel_keeps_the_pixels_of_its_box(lake):
+    page = drawn_page()
+    outline = np.zeros((500, 400), np.uint8)
+    cv2.fillPoly(outline, [np.array([(20, 20), (380, 20), (380, 300), (20, 480)])], 1)
+    page[outline > 0] = painted(500, 400, 1)[outline > 0]
+    store(lake, [png(page)])
+    build_panels(KEY, lake, RULE)
+    (row,) = lake.read_table(lake.panels(KEY)).to_pylist()
+    mask = decode_picture(row["mask"], name="mask")[..., 0]
+    x, y, w, h = row["page_box"]
+    assert mask.shape == (h, w)
+    assert set(np.unique(mask)) == {0, 255}
+    assert ((mask > 0) ^ (outline[y : y + h, x : x + w] > 0)).mean() < 0.02
+    assert np.array_equal(decode_picture(row["image"]["bytes"], name="panel"), page[y : y + h, x : x + w])
+
+
+def test_nothing_is_written_when_nothing_changed(lake):
+    first = build_panels(KEY, lake, RULE)
+    written = lake.panels(KEY).stat().st_mtime_ns
+    again = build_panels(KEY, lake, RULE)
+    assert again == replace(first, unchanged=True)
+    assert lake.panels(KEY).stat().st_mtime_ns == written
+
+
+def test_another_rule_or_page_makes_another_table(lake):
+    first = build_panels(KEY, lake, RULE)
+    wider = build_panels(KEY, lake, RULE.model_copy(update={"max_side_px": 800}))
+    assert not wider.unchanged
+    assert (wider.too_large, wider.digest != first.digest) == (0, True)
+    store(lake, three_pages()[:1])
+    assert build_panels(KEY, lake, RULE).panels == 3
+
+
+def test_slices_are_stitched_and_boxes_given_in_both_frames(lake):
+    strip = drawn_page((20, 60, painted(700, 300, 1)), (40, 900, painted(250, 300, 2)), height=1200)
+    store(lake, [png(strip[:500]), png(strip[500:1000]), png(strip[1000:])])
+    report = build_panels(KEY, lake, RULE)
+    rows = lake.read_table(lake.panels(KEY)).to_pylist()
+    assert report.layout == "strip"
+    assert build_panels(KEY, lake, RULE) == replace(report, unchanged=True)
+    assert [row["strip_box"] for row in rows] == [[20, 60, 300, 700], [40, 900, 300, 250]]
+    assert [(row["page"], row["page_box"]) for row in rows] == [(1, [20, 60, 300, 700]), (2, [40, 400, 300, 250])]
+    assert [len(row["pages_sha256"]) for row in rows] == [2, 2]
+
+
+def test_layout_can_be_set(lake):
+    assert build_panels(KEY, lake, RULE.model_copy(update={"layout": "strip"})).layout == "strip"
+
+
+def test_damaged_page_is_named_and_nothing_is_written(lake):
+    store(lake, [three_pages()[0], three_pages()[2][:-400]])
+    with pytest.raises(ValueError, match=r"drawn-title, issue ep01, page 2 \(02\.png\)"):
+        build_panels(KEY, lake, RULE)
+    assert not lake.panels(KEY).exists()
+
+
+def test_issue_without_pages_says_what_to_do(lake):
+    with pytest.raises(FileNotFoundError, match=r"drawn-title__ep99.*collect"):
+        build_panels("drawn-title__ep99", lake, RULE)
+    store(lake, [None, None])
+    with pytest.raises(ValueError, match="none of 2 pages"):
+        build_panels(KEY, lake, RULE)
+
+
+def test_blank_issue_has_an_empty_table(lake):
+    store(lake, [png(drawn_page())])
+    assert build_panels(KEY, lake, RULE).panels == 0
+    assert lake.read_table(lake.panels(KEY)).num_rows == 0

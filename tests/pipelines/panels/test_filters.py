@@ -1,0 +1,81 @@
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.panels.filters import colored_share, is_gray, size_reason
+from pipelines.panels.rule import PanelRule
+
+RULE = PanelRule()
+
+
+def gray_drawing():
+    picture = np.full((300, 400), 235, np.uint8)
+    cv2.circle(picture, (150, 150), 90, 120, cv2.FILLED)
+    cv2.rectangle(picture, (220, 40), (380, 260), 60, 8)
+    cv2.putText(picture, "BANG", (30, 280), cv2.FONT_HERSHEY_SIMPLEX, 2, 0, 6)
+    noise = np.random.default_rng(0).normal(0, 6, picture.shape)
+    return cv2.cvtColor((picture + noise).clip(0, 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+
+
+def as_jpeg(picture, quality):
+    return cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        ((200, 200), None),
+        ((800, 800), None),
+        ((199, 500), "too_small"),
+        ((500, 199), "too_small"),
+        ((801, 500), "too_large"),
+        ((500, 801), "too_large"),
+        ((100, 900), "too_small"),
+    ],
+)
+def test_size_range_holds_both_ends(size, reason):
+    assert size_reason(*size, RULE) == reason
+
+
+def test_title_may_have_its_own_size_range():
+    assert size_reason(911, 426, PanelRule(max_side_px=1400)) is None
+
+
+@pytest.mark.parametrize("quality", [50, 75, 95])
+def test_gray_drawing_is_gray_whatever_jpeg_does(quality):
+    assert is_gray(as_jpeg(gray_drawing(), quality), RULE)
+
+
+def test_chroma_noise_is_no_colour():
+    noise = np.random.default_rng(1).normal(0, 12, (300, 400, 3))
+    assert is_gray((gray_drawing() + noise).clip(0, 255).astype(np.uint8), RULE)
+
+
+@pytest.mark.parametrize("paper", [(255, 240, 200), (240, 220, 180), (225, 205, 165), (245, 250, 255)])
+def test_tinted_paper_counts_as_gray(paper):
+    tinted = (gray_drawing() * (np.array(paper) / 255)).astype(np.uint8)
+    assert is_gray(as_jpeg(tinted, 80), RULE)
+
+
+def test_sepia_ink_counts_as_gray():
+    lightness = gray_drawing()[..., 0] / 255
+    sepia = np.stack([80 + 160 * lightness, 55 + 165 * lightness, 30 + 150 * lightness], axis=2)
+    assert is_gray(sepia.astype(np.uint8), RULE)
+
+
+def test_a_coloured_figure_on_gray_is_coloured():
+    picture = gray_drawing()
+    cv2.circle(picture, (300, 150), 40, (210, 60, 50), cv2.FILLED)
+    assert colored_share(picture, RULE) == pytest.approx(np.pi * 40**2 / (300 * 400), rel=0.25)
+    assert not is_gray(picture, RULE)
+
+
+@pytest.mark.parametrize("colour", [(40, 70, 160), (230, 120, 40), (60, 140, 60)])
+def test_a_picture_in_shades_of_one_strong_colour_is_coloured(colour):
+    shades = (gray_drawing() / 255 * np.array(colour)).astype(np.uint8)
+    assert not is_gray(shades, RULE)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1)])
+def test_pictures_one_pixel_wide(size):
+    assert colored_share(np.full((*size, 3), 90, np.uint8), RULE) == 0
