@@ -12,7 +12,7 @@ from pipelines.recipes import RECIPES
 from pipelines.training_rule import TrainingRule
 
 
-class TrainingConfig(dg.Config, TrainingRule):
+class TrainingConfig(dg.Config, TrainingRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """Size, pace and machine of a training; what is left empty is the recipe's own."""
 
 

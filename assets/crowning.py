@@ -6,10 +6,16 @@ one before anybody takes its place.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from assets.comparison import stored_leaderboard
 from assets.tracked_training import checkpoint_path, read_record
 from assets.tracking import Tracking
+from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake
+
+if TYPE_CHECKING:
+    from pipelines.evaluation.leaderboard import Leaderboard, LeaderboardRow
 
 
 @dataclass(frozen=True)
@@ -26,29 +32,18 @@ class Crowned:
 
 def crown_best(lake: Lake, *, cache: Path, tracking: Tracking) -> Crowned:
     """Compares the leaderboard's best with the champion, and moves the alias where the best is better."""
-    from pipelines.colorize.picture import TrainedColorizer
-    from pipelines.evaluation.benchmark import evaluate, load_evaluation
-    from pipelines.evaluation.leaderboard import choose_champion, load_leaderboard
-    from pipelines.training_set import TrainingSet
+    from pipelines.evaluation.leaderboard import choose_champion
 
-    board = load_leaderboard(lake)
+    board, rule = stored_leaderboard(lake)
     tags = tracking.champion()
-    current = None
-    if tags is not None:
-        current = load_evaluation(lake, tags["recipe"])
-        if current is None or (current.checkpoint, current.benchmark_fingerprint) != (
-            tags["checkpoint_sha256"],
-            board.benchmark_fingerprint,
-        ):
-            path = checkpoint_path(lake, tags["recipe"], tags["checkpoint"], cache)
-            current = evaluate(TrainedColorizer.load(path), TrainingSet.open(lake, cache=cache), board.rule)
-            current = replace(current, checkpoint=tags["checkpoint_sha256"])
+    current = _champions_row(tags, board, rule, lake, cache) if tags else None
     decision = choose_champion(board, current)
-    if not decision.moved:
-        assert tags is not None
+    if tags and not decision.moved:
         return Crowned(
             tags["recipe"], tags["version"], tags["run_id"], tags["checkpoint_sha256"], False, decision.reason
         )
+    if decision.name is None:
+        raise ValueError(f"no champion: {decision.reason}; train and judge a recipe first (tintoon run colorizer)")
     record = read_record(lake, decision.name)
     version = tracking.crown(
         record.mlflow_run_id,
@@ -63,6 +58,24 @@ def crown_best(lake: Lake, *, cache: Path, tracking: Tracking) -> Crowned:
         },
     )
     return Crowned(record.recipe, version, record.mlflow_run_id, record.checkpoint_sha256, True, decision.reason)
+
+
+def _champions_row(
+    tags: dict[str, str], board: "Leaderboard", rule: BenchmarkRule, lake: Lake, cache: Path
+) -> "LeaderboardRow":
+    """The champion's result on the leaderboard's benchmark: as it stands there, or else measured now."""
+    from pipelines.colorize.picture import TrainedColorizer
+    from pipelines.evaluation.benchmark import evaluate
+    from pipelines.evaluation.leaderboard import build_leaderboard
+    from pipelines.training_set import TrainingSet
+
+    for row in board.rows:
+        if row.checkpoint_digest == tags["checkpoint_sha256"]:
+            return row
+    path = checkpoint_path(lake, tags["recipe"], tags["checkpoint"], cache)
+    measured = evaluate(TrainedColorizer.load(path), TrainingSet.open(lake, cache=cache), **rule.model_dump())
+    measured = replace(measured, checkpoint_digest=tags["checkpoint_sha256"], mlflow_run_id=tags["run_id"])
+    return build_leaderboard([measured], benchmark_fingerprint=measured.benchmark_fingerprint).rows[0]
 
 
 def champion_checkpoint(lake: Lake, *, cache: Path, tracking: Tracking) -> Path:

@@ -12,7 +12,7 @@ from assets.tracking import Tracking
 from pipelines.evaluation.rule import BenchmarkRule
 
 
-class BenchmarkConfig(dg.Config, BenchmarkRule):
+class BenchmarkConfig(dg.Config, BenchmarkRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """The size of the benchmark."""
 
 
@@ -27,8 +27,8 @@ class BenchmarkConfig(dg.Config, BenchmarkRule):
 def evaluation(
     context: dg.AssetExecutionContext, config: BenchmarkConfig, lake: LakeResource, tracking: Tracking
 ) -> dg.MaterializeResult:
-    """L1, L2, L2 on ab, PSNR and SSIM on the test split, and a grid input / output / truth."""
-    result, grid, unchanged = evaluate_tracked(
+    """L1, L2, L2 on ab, CIEDE2000, PSNR and SSIM on the test split, and a grid input / output / truth."""
+    result, unchanged = evaluate_tracked(
         context.partition_key,
         BenchmarkRule(**config.model_dump()),
         lake=lake.open(),
@@ -38,12 +38,12 @@ def evaluation(
     )
     return dg.MaterializeResult(
         metadata={
-            "mlflow": dg.MetadataValue.url(tracking.url_of(result.mlflow_run_id)),
+            "mlflow": dg.MetadataValue.url(tracking.url_of(str(result.mlflow_run_id))),
             **result.metrics,
             "pictures": result.pictures,
             "benchmark": result.benchmark_fingerprint,
             "unchanged": unchanged,
-            "input | output | truth": picture(grid, "input, output, truth"),
+            "input | output | truth": picture(result.grid, "input, output, truth"),
         },
-        data_version=dg.DataVersion(result.digest),
+        data_version=dg.DataVersion(f"{result.checkpoint_digest}:{result.benchmark_fingerprint}"),
     )

@@ -9,7 +9,7 @@ from assets.resources import Catalogue, LakeResource
 from pipelines.issue_pages.client import Politeness
 
 
-class PagesConfig(dg.Config, Politeness):
+class PagesConfig(dg.Config, Politeness):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """How politely pages are fetched."""
 
 
@@ -29,7 +29,7 @@ def issue_pages(
     Adult, paid, gone and empty issues are recorded as such, and fail without a retry.
     """
     from pipelines.issue_pages.collect import collect_issue
-    from pipelines.issue_pages.source import IssueUnavailable
+    from pipelines.issue_pages.entry import IssueUnavailable
 
     try:
         report = collect_issue(
@@ -46,7 +46,8 @@ def issue_pages(
             **counts(report.counts, "pages_"),
             "fetched": report.fetched,
             "not_modified": report.not_modified,
-            "bytes": report.bytes,
+            "resumed": report.resumed,
+            "bytes": report.bytes_fetched,
             "unchanged": report.unchanged,
         },
         data_version=dg.DataVersion(report.digest),

@@ -10,7 +10,7 @@ from pipelines.issue_splits import SplitRule
 LEAST_CORRELATION = 0.99
 
 
-class SplitConfig(dg.Config, SplitRule):
+class SplitConfig(dg.Config, SplitRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """The goals of the split."""
 
 

@@ -3,12 +3,14 @@
 import dagster as dg
 
 from assets.automation import when_a_result_arrives
+from assets.comparison import compare
 from assets.crowning import crown_best
 from assets.display import picture
-from assets.evaluation import evaluation
+from assets.evaluation import BenchmarkConfig, evaluation
 from assets.progress import progress_of
 from assets.resources import LakeResource
 from assets.tracking import Tracking
+from pipelines.evaluation.rule import BenchmarkRule
 
 
 @dg.asset(
@@ -19,11 +21,10 @@ from assets.tracking import Tracking
     code_version="1",
     automation_condition=when_a_result_arrives,
 )
-def leaderboard(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+def leaderboard(context: dg.AssetExecutionContext, config: BenchmarkConfig, lake: LakeResource) -> dg.MaterializeResult:
     """Every colorizer that was judged on the current benchmark, the best first, with the floor that it must beat."""
-    from pipelines.evaluation.leaderboard import build_leaderboard
-
-    report = build_leaderboard(lake.open(), cache=lake.cache, on_picture=progress_of(context.log))
+    rule = BenchmarkRule(**config.model_dump())
+    report = compare(lake.open(), rule, cache=lake.cache, on_picture=progress_of(context.log))
     board = report.leaderboard
     return dg.MaterializeResult(
         metadata={

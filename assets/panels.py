@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.display import counts, pictures
+from assets.display import pictures
 from assets.issue_pages import issue_pages
 from assets.partitions import issues
 from assets.resources import Catalogue, LakeResource
@@ -10,7 +10,7 @@ from pipelines.lake import split_issue_key
 from pipelines.panels.rule import PanelRule
 
 
-class PanelConfig(dg.Config, PanelRule):
+class PanelConfig(dg.Config, PanelRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """How pages are cut; a title's own settings in titles.yaml come on top."""
 
 
@@ -37,7 +37,11 @@ def panels(
     seen = {} if report.unchanged else {"cut": preview_cut(opened, key), **preview_panels(opened, key)}
     return dg.MaterializeResult(
         metadata={
-            **counts(report.counts),
+            "panels": report.panels,
+            "passing": report.kept,
+            "too_small": report.too_small,
+            "too_large": report.too_large,
+            "gray": report.gray,
             "pages": report.pages,
             "layout": report.layout,
             "unchanged": report.unchanged,

@@ -9,7 +9,7 @@ from assets.variants import edge_panels, gray_panels, line_panels
 from pipelines.training_set import TrainingSetRule
 
 
-class TrainingSetConfig(dg.Config, TrainingSetRule):
+class TrainingSetConfig(dg.Config, TrainingSetRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """What a training set must have."""
 
 

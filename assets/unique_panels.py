@@ -8,7 +8,7 @@ from assets.resources import Catalogue, LakeResource
 from pipelines.unique_panels import UniqueRule
 
 
-class UniqueConfig(dg.Config, UniqueRule):
+class UniqueConfig(dg.Config, UniqueRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """How alike two panels must be to count as the same."""
 
 

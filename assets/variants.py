@@ -16,7 +16,7 @@ DESCRIPTIONS = {
 }
 
 
-class VariantConfig(dg.Config, VariantRule):
+class VariantConfig(dg.Config, VariantRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """Resolutions, and the parameters of edges and lines."""
 
 
