@@ -1,0 +1,314 @@
+"""The polite client, against the real server: what it asks, how often, and what it says when it is refused."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+
+import pytest
+from small_site import QUICK, asked, picture
+
+from demo import site as faults
+from pipelines.issue_pages.client import (
+    BadAddress,
+    Client,
+    Forbidden,
+    Gone,
+    HostStopped,
+    IncompleteBody,
+    NotAPicture,
+    Politeness,
+    RateLimited,
+    Redirected,
+    RobotsRefused,
+    TooLarge,
+    Unreachable,
+    retry_after_s,
+)
+from pipelines.issue_pages.entry import Fetched, NotModified
+
+VIEWER = "/webtoon/detail?titleId=900001&no=1"
+
+
+@pytest.fixture
+def site(serve):
+    return serve()
+
+
+@pytest.fixture
+def image(site, client):
+    """The address of a picture, and the address that the site wants as its Referer."""
+    viewer = site.url + VIEWER
+    text = client.get(viewer).text
+    address = text[text.index(site.images_url) :].split('"')[0]
+    site.log.clear()
+    return address, viewer
+
+
+def test_says_who_asks_and_reads_robots_first(site):
+    politeness = QUICK.model_copy(update={"contact": "https://example.org/contact"})
+    Client(politeness).get(site.url + VIEWER)
+    assert [request.path for request in site.log] == ["/robots.txt", VIEWER]
+    assert {request.user_agent for request in site.log} == {"tintoon/0.1.0 (+https://example.org/contact)"}
+
+
+def test_robots_rules_hold_with_wildcards(serve):
+    site = serve(robots="User-agent: *\nAllow: /\nDisallow: /*/detail\n")
+    client = Client(QUICK)
+    with pytest.raises(RobotsRefused, match=r"forbids it; use another source"):
+        client.get(site.url + VIEWER)
+    client.get(site.url + "/webtoon/list?titleId=900001")
+    assert asked(site, "detail") == []
+    assert len(asked(site, "robots.txt")) == 1
+
+
+def test_rules_for_us_win_over_rules_for_all(serve):
+    site = serve(robots="User-agent: *\nAllow: /\n\nUser-agent: tintoon\nDisallow: /\n")
+    with pytest.raises(RobotsRefused):
+        Client(QUICK).get(site.url + VIEWER)
+
+
+@pytest.mark.parametrize("status", [404, 410, 400])
+def test_no_robots_file_allows(site, client, status):
+    site.fault("main/robots", faults.answer(status))
+    assert client.get(site.url + VIEWER).status == 200
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_robots_that_cannot_be_read_refuse_everything(site, client, status):
+    site.fault("main/robots", faults.answer(status))
+    for _ in range(2):
+        with pytest.raises(RobotsRefused, match=f"cannot be honoured: HTTP {status}"):
+            client.get(site.url + VIEWER)
+    assert asked(site, "webtoon") == []
+    assert len(site.log) == (1 if status in (401, 403) else 1 + QUICK.retries)
+
+
+def test_robots_that_lead_elsewhere_refuse(site, client):
+    site.fault("main/robots", faults.redirect("http://127.0.0.1:9/robots.txt"))
+    with pytest.raises(RobotsRefused, match="another host"):
+        client.get(site.url + VIEWER)
+
+
+def test_an_unreachable_host_is_refused_because_its_robots_are(client):
+    with pytest.raises(RobotsRefused, match="no answer"):
+        client.get("http://127.0.0.1:9/x")
+
+
+def test_crawl_delay_spaces_requests(serve):
+    site = serve(robots="User-agent: *\nCrawl-delay: 0.2\n")
+    client = Client(QUICK)
+    for _ in range(2):
+        client.get(site.url + VIEWER)
+    starts = [request.started for request in site.log]
+    assert all(later - earlier >= 0.19 for earlier, later in pairwise(starts))
+
+
+def test_an_endless_crawl_delay_is_a_refusal(serve):
+    site = serve(robots="User-agent: *\nCrawl-delay: 86400\n")
+    with pytest.raises(RobotsRefused, match="86400 s between requests"):
+        Client(QUICK).get(site.url + VIEWER)
+
+
+def test_threads_share_one_spaced_connection_a_host(site):
+    client = Client(QUICK.model_copy(update={"spacing_s": 0.05, "jitter": 0.5}))
+    threads = [threading.Thread(target=client.get, args=(site.url + VIEWER,)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log = sorted(site.log, key=lambda request: request.started)
+    assert len(log) == 6
+    assert all(later.started >= earlier.ended for earlier, later in pairwise(log))
+    gaps_s = [later.started - earlier.started for earlier, later in pairwise(log)]
+    assert min(gaps_s) >= 0.05
+    assert max(gaps_s) - min(gaps_s) > 0.001  # jitter
+
+
+def test_pictures_need_a_referer_and_a_refusal_ends_the_host(image, site, client):
+    address, viewer = image
+    with pytest.raises(Forbidden, match="HTTP 403"):
+        client.picture(address)
+    with pytest.raises(HostStopped, match="not asked, because of .*HTTP 403"):
+        client.picture(address, referer=viewer)
+    assert len(asked(site, "images/webtoon")) == 1
+
+
+def test_validators_bring_not_modified(image, site, client):
+    address, viewer = image
+    came = client.picture(address, referer=viewer)
+    assert isinstance(came, Fetched)
+    assert came.picture.format == "jpeg"
+    assert (came.picture.width_px, came.picture.height_px) == (40, 60)
+    assert client.picture(address, referer=viewer, etag=came.etag) == NotModified()
+    assert client.picture(address, referer=viewer, last_modified=came.last_modified) == NotModified()
+    assert isinstance(
+        client.picture(address, referer=viewer, etag='"other"', last_modified=came.last_modified), Fetched
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.answer(500, times=2),
+        faults.answer(503, times=1),
+        faults.answer(429, times=1),
+        faults.short_body(times=2),
+        faults.reset(times=1),
+    ],
+)
+def test_a_second_try_mends(image, site, client, fault):
+    address, viewer = image
+    tries = fault.times + 1
+    site.fault("images/webtoon", fault)
+    assert isinstance(client.picture(address, referer=viewer), Fetched)
+    assert len(asked(site, "images/webtoon")) == tries
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, Forbidden), (401, Forbidden), (404, Gone), (410, Gone), (451, Gone)]
+)
+def test_no_second_try_where_it_cannot_mend(image, site, client, status, error):
+    address, viewer = image
+    site.fault("images/webtoon", faults.answer(status))
+    with pytest.raises(error, match=f"HTTP {status}"):
+        client.picture(address, referer=viewer)
+    assert len(asked(site, "images/webtoon")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (faults.answer(500), Unreachable),
+        (faults.short_body(), IncompleteBody),
+        (faults.reset(), IncompleteBody),
+        (faults.answer(429), RateLimited),
+    ],
+)
+def test_gives_up_after_the_last_try(image, site, client, fault, error):
+    address, viewer = image
+    site.fault("images/webtoon", fault)
+    with pytest.raises(error, match="later"):
+        client.picture(address, referer=viewer)
+    assert len(asked(site, "images/webtoon")) == 1 + QUICK.retries
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("is_date", [False, True])
+def test_waits_as_long_as_the_host_asks(image, site, client, status, is_date):
+    address, viewer = image
+    # A date has whole seconds: of 2 s, at least 1 is left.
+    wait = faults.retry_at(status, seconds=2, times=1) if is_date else faults.answer(status, times=1, Retry_After="1")
+    site.fault("images/webtoon", wait)
+    client.picture(address, referer=viewer)
+    refused, granted = asked(site, "images/webtoon")
+    assert granted.started - refused.started >= 0.95
+
+
+def test_a_host_that_asks_for_too_long_a_wait_is_left_alone(image, site, client):
+    address, viewer = image
+    site.fault("images/webtoon", faults.answer(429, Retry_After="3600"))
+    with pytest.raises(RateLimited, match="asked again in 3600 s"):
+        client.picture(address, referer=viewer)
+    with pytest.raises(HostStopped):
+        client.picture(address, referer=viewer)
+    assert len(asked(site, "images/webtoon")) == 1
+
+
+def test_retry_after_counts_from_the_hosts_own_clock():
+    theirs = datetime(2001, 1, 1, tzinfo=UTC)
+    headers = {
+        "Date": format_datetime(theirs, usegmt=True),
+        "Retry-After": format_datetime(theirs + timedelta(seconds=90), usegmt=True),
+    }
+    assert retry_after_s(headers) == 90
+    assert retry_after_s({"Retry-After": "7"}) == 7
+    assert retry_after_s({"Retry-After": "soon"}) is None
+    assert retry_after_s({}) is None
+
+
+def test_waits_are_those_of_the_given_clock(site):
+    now = [0.0]
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    site.fault("main/webtoon", faults.answer(500))
+    politeness = Politeness(spacing_s=1, jitter=0, retries=3, backoff_s=2)
+    client = Client(politeness, clock=lambda: now[0], sleep=sleep)
+    with pytest.raises(Unreachable):
+        client.get(site.url + VIEWER)
+    assert slept == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("fault", "seen"),
+    [
+        (faults.truncated(), "truncated"),
+        (faults.html_as_image(), "said image/jpeg: an HTML page instead of a picture"),
+        (faults.empty_body(), "0 bytes"),
+        (faults.other_body(b'{"message": "no"}'), "JSON instead of a picture"),
+    ],
+)
+def test_what_is_no_whole_picture_is_refused(image, site, client, fault, seen):
+    address, viewer = image
+    site.fault("images/webtoon", fault)
+    with pytest.raises(NotAPicture, match=seen):
+        client.picture(address, referer=viewer)
+    assert len(asked(site, "images/webtoon")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "form"),
+    [(faults.image_as_html(), "jpeg"), (faults.other_body(picture(1, "PNG")), "png")],
+)
+def test_bytes_count_not_names(image, site, client, fault, form):
+    address, viewer = image
+    site.fault("images/webtoon", fault)
+    assert client.picture(address, referer=viewer).picture.format == form
+
+
+def test_a_body_too_large_or_too_slow_is_broken_off(image, site):
+    address, viewer = image
+    small = Client(QUICK.model_copy(update={"max_bytes": 1000}))
+    with pytest.raises(TooLarge, match="more than 1000 bytes"):
+        small.picture(address, referer=viewer)
+    site.fault("images/webtoon", faults.slow_body(chunk_delay_s=0.2))
+    impatient = Client(QUICK.model_copy(update={"max_body_s": 0.3}))
+    with pytest.raises(TooLarge, match=r"bytes after 0.3 s"):
+        impatient.picture(address, referer=viewer)
+
+
+def test_redirects_are_shown_not_followed(site, client):
+    answer = client.get(site.url + "/webtoon/detail?titleId=900001&no=77")
+    assert answer.status == 302
+    assert answer.location == site.address(900001)
+    assert asked(site, "/webtoon/list") == []
+
+
+def test_pictures_follow_redirects_on_their_own_host_only(image, site, client):
+    address, viewer = image
+    site.fault("images/moved", faults.redirect(address, times=1))
+    assert isinstance(client.picture(site.images_url + "/moved", referer=viewer), Fetched)
+    site.fault("images/away", faults.redirect(site.url + "/webtoon/list?titleId=900001"))
+    with pytest.raises(Redirected, match="host that lists them"):
+        client.picture(site.images_url + "/away", referer=viewer)
+    site.fault("images/round", faults.redirect("/round"))
+    with pytest.raises(Redirected, match="more than 5 redirects"):
+        client.picture(site.images_url + "/round", referer=viewer)
+
+
+@pytest.mark.parametrize(
+    "address", ["file:///etc/passwd", "ftp://host/x", "comic.naver.com/webtoon", "http://", "http://h:x/"]
+)
+def test_only_http_addresses(client, address):
+    with pytest.raises(BadAddress, match="no http"):
+        client.get(address)
+
+
+def test_no_cookie_is_kept(site, client):
+    site.fault("main/webtoon", faults.answer(200, Set_Cookie="NID_AUT=1; Path=/"))
+    client.get(site.url + VIEWER)
+    assert len(client._session.cookies) == 0
