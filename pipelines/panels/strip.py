@@ -12,7 +12,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-Box = tuple[int, int, int, int]
+from pipelines.panels.boxes import Box
 
 _FLAT = 6.0  # mean deviation from the row's median: a row below it has nothing to compare
 

@@ -207,6 +207,13 @@ def test_tiny_pages_do_not_fail(size):
         assert 0 <= y < y + h <= size[0]
 
 
+@pytest.mark.parametrize("box", [(9, 4, 1, 12), (4, 9, 12, 1), (9, 9, 1, 1), (0, 0, 1, 20)])
+def test_lines_one_pixel_wide_do_not_fail(box):
+    page = blank(20, 20)
+    paint(page, box)
+    assert boxes(cut_page(page, RULE)) in ([box], [])
+
+
 def test_ground_may_change_along_a_strip():
     strip = np.concatenate([blank(1200), blank(1400, ground=BLACK), blank(800)])
     drawn = [(30, 100, 440, 400), (0, 600, 500, 420), (60, 1400, 380, 500), (0, 2000, 500, 300), (20, 2800, 460, 500)]

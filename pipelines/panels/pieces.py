@@ -1,0 +1,246 @@
+"""What stands on a ground: connected pieces of a foreground, told apart into panels and drawings.
+
+Works on bool arrays (H, W), True where a page differs from its ground; touches no files.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipelines.panels.boxes import Box, share_in_box, union
+from pipelines.panels.rule import PanelRule
+
+_SPECK = 0.015  # of the width: smaller pieces on their own are dirt
+_PANEL_SIDE = 0.04  # of the width: smaller pieces are no panels of their own
+SOLID = 0.93  # of its convex hull: a piece that fills more is a panel, one that fills less a drawing
+
+
+@dataclass(eq=False)
+class Piece:
+    """A connected piece on the scaled copy: its box there, its filled shape (bool, of the box's size)."""
+
+    box: Box
+    shape: np.ndarray
+
+    def __post_init__(self) -> None:
+        contours, _ = cv2.findContours(self.shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        hull = np.zeros(self.shape.shape, np.uint8)
+        cv2.fillConvexPoly(hull, cv2.convexHull(np.vstack(contours)), 1)
+        self.hull = hull.astype(bool)
+
+    @property
+    def hull_share(self) -> float:
+        """Share of the box that the convex hull fills: 1 for a rectangle, whatever leaks into it."""
+        return float(self.hull.mean())
+
+    @property
+    def is_angular(self) -> bool:
+        """Whether the hull is nearly its box, or has few corners: a panel laid out, no blot or disc drawn."""
+        if self.hull_share >= 0.88:
+            return True
+        contours, _ = cv2.findContours(self.hull.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        corners = cv2.approxPolyDP(contours[0], 0.02 * cv2.arcLength(contours[0], True), True)
+        return len(corners) <= 6 and cv2.contourArea(corners) >= 0.95 * cv2.contourArea(contours[0])
+
+    @property
+    def solidity(self) -> float:
+        """Share of the convex hull that the piece fills."""
+        return float(self.shape.sum() / self.hull.sum())
+
+
+def panels_and_drawings(foreground: np.ndarray, rule: PanelRule) -> tuple[list[Piece], list[Box]]:
+    """Panels of a foreground, bool (H, W), and the boxes of what is no part of one."""
+    height, width = foreground.shape
+    unit = min(height, width)
+    count, found, stats, _ = cv2.connectedComponentsWithStats(foreground.astype(np.uint8), connectivity=4)
+    labels = np.asarray(found, np.int32)
+    panels: list[Piece] = []
+    is_taken = np.zeros(count, bool)
+    for label in np.argsort(-stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]).tolist():
+        x, y, w, h, _ = stats[label].tolist()
+        if label == 0 or min(w, h) < _PANEL_SIDE * unit:
+            continue
+        own = labels[y : y + h, x : x + w] == label
+        parts = list(_panels_of(own, (x, y), unit, rule))
+        if parts:
+            panels += parts
+            is_taken[label] = True
+    panels = _without_inner(panels, foreground, unit)
+    is_covered = np.zeros((height, width), bool)
+    for piece in panels:
+        _window(is_covered, piece.box)[piece.hull] = True
+    inside = np.bincount(labels[is_covered], minlength=count) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
+    is_loose = ~is_taken & (inside < 0.5)
+    is_loose[0] = False
+    drawings: list[Box] = []
+    for box in _drawings(is_loose[labels], unit, rule):
+        host = next((i for i, piece in enumerate(panels) if _belongs(box, piece.box)), None)
+        if host is None:
+            drawings.append(box)
+        else:
+            panels[host] = _grown(panels[host], box)
+    panels = _without_inner(panels, foreground, unit)
+    outer = [piece for piece in panels if not any(_is_part(piece.box, box) for box in drawings)]
+    return outer, _merged([*drawings, *(piece.box for piece in panels if piece not in outer)])
+
+
+def _panels_of(own: np.ndarray, corner: tuple[int, int], unit: int, rule: PanelRule) -> Iterator[Piece]:
+    """The panel, or the bridged panels, that one connected piece is; nothing where it is a drawing."""
+    piece = Piece((*corner, own.shape[1], own.shape[0]), filled(own))
+    parts = _split(piece, unit, rule)
+    if len(parts) > 1:
+        yield from parts
+    elif piece.solidity >= SOLID or piece.hull_share >= 0.96:
+        yield piece
+
+
+def filled(own: np.ndarray) -> np.ndarray:
+    """The shape without its holes."""
+    contours, _ = cv2.findContours(own.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros(own.shape, np.uint8), contours, -1, 1, cv2.FILLED).astype(bool)
+
+
+def _split(piece: Piece, unit: int, rule: PanelRule) -> list[Piece]:
+    """XY-cut: the piece cut where gutters cross nearly all of it, if all that they leave is panels."""
+    for axis in (1, 0):
+        share = piece.shape.mean(axis=axis)
+        gutters = _runs(share <= rule.bridge_share, at_least=3)
+        gutters = [run for run in gutters if run[0] > 0 and run[1] < len(share)]
+        if not gutters:
+            continue
+        edges = [0, *(edge for run in gutters for edge in run), len(share)]
+        parts = []
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            part = piece.shape[start:stop] if axis == 1 else piece.shape[:, start:stop]
+            offset = (0, start) if axis == 1 else (start, 0)
+            trimmed = _trimmed(part, (piece.box[0] + offset[0], piece.box[1] + offset[1]))
+            if trimmed is None or min(trimmed.box[2:]) < _PANEL_SIDE * unit:
+                return [piece]
+            parts += _split(trimmed, unit, rule)
+        if all(part.hull_share * part.solidity >= 0.9 for part in parts):
+            return parts
+    return [piece]
+
+
+def _runs(is_set: np.ndarray, *, at_least: int) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_set.astype(np.int8), [0]])))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= at_least]
+
+
+def _trimmed(shape: np.ndarray, corner: tuple[int, int]) -> Piece | None:
+    """The largest connected part of a shape, in its own box."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(shape.astype(np.uint8), connectivity=4)
+    if count < 2:
+        return None
+    label = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    x, y, w, h, _ = stats[label].tolist()
+    return Piece((corner[0] + x, corner[1] + y, w, h), labels[y : y + h, x : x + w] == label)
+
+
+def _window(image: np.ndarray, box: Box) -> np.ndarray:
+    x, y, w, h = box
+    return image[y : y + h, x : x + w]
+
+
+def _without_inner(panels: list[Piece], foreground: np.ndarray, unit: int) -> list[Piece]:
+    """Panels, the largest first, without what lies inside another; insets stay, and are taken out of their host."""
+    kept: list[Piece] = []
+    for piece in sorted(panels, key=lambda piece: -piece.shape.size):
+        index = next((index for index, other in enumerate(kept) if _is_inside(piece, other)), None)
+        if index is None:
+            kept.append(piece)
+        elif _is_inset(piece, kept[index], foreground, unit):
+            _cut_out(kept[index], piece)
+            kept.append(piece)
+        else:
+            kept[index] = _grown(kept[index], piece.box)
+    # What has grown may hold others now.
+    return kept if len(kept) == len(panels) else _without_inner(kept, foreground, unit)
+
+
+def _is_inside(piece: Piece, host: Piece) -> bool:
+    """Whether a piece lies in the host's hull, or is a small one in its box, where light has parted the two.
+
+    Two halves of a box with a slanted gutter are large in each other's box, but outside of each other's hull.
+    """
+    return _share_inside(piece, host) > 0.5 or _is_part(piece.box, host.box)
+
+
+def _belongs(drawing: Box, panel: Box) -> bool:
+    """Whether a loose drawing lies mostly in a panel's box, or overlaps it and makes a larger rectangle of it."""
+    around = union([drawing, panel])
+    overlap = share_in_box(drawing, panel) * drawing[2] * drawing[3]
+    area = drawing[2] * drawing[3] + panel[2] * panel[3] - overlap
+    return overlap > 0.5 * drawing[2] * drawing[3] or (overlap > 0 and area >= 0.98 * around[2] * around[3])
+
+
+def _is_part(box: Box, host: Box) -> bool:
+    """Whether a box is small beside another one and lies for the most part in it."""
+    return box[2] * box[3] < 0.25 * host[2] * host[3] and share_in_box(box, host) > 0.6
+
+
+def _grown(host: Piece, box: Box) -> Piece:
+    """The host with a part that belongs to it."""
+    around = union([host.box, box])
+    shape = np.zeros((around[3], around[2]), bool)
+    for x, y, part in ((*host.box[:2], host.shape), (*box[:2], np.ones((box[3], box[2]), bool))):
+        shape[y - around[1] : y - around[1] + part.shape[0], x - around[0] : x - around[0] + part.shape[1]] |= part
+    return Piece(around, shape)
+
+
+def _share_inside(piece: Piece, host: Piece) -> float:
+    """Share of the piece that the host's hull covers."""
+    x, y, w, h = piece.box
+    hx, hy, hw, hh = host.box
+    left, top, right, bottom = max(x, hx), max(y, hy), min(x + w, hx + hw), min(y + h, hy + hh)
+    if left >= right or top >= bottom:
+        return 0.0
+    mine = piece.shape[top - y : bottom - y, left - x : right - x]
+    its = host.hull[top - hy : bottom - hy, left - hx : right - hx]
+    return float((mine & its).sum() / piece.shape.sum())
+
+
+def _is_inset(piece: Piece, host: Piece, foreground: np.ndarray, unit: int) -> bool:
+    """Whether a piece inside a panel is a panel too: a large rectangle in a painted one, framed by ground."""
+    if min(piece.box[2:]) < 0.12 * unit or piece.shape.mean() < 0.95:
+        return False
+    if _window(foreground, host.box).mean() < 0.5:
+        return False  # line art on the ground's own colour: what looks like a frame is a drawn rectangle
+    x, y, w, h = piece.box
+    ring = foreground[max(0, y - 2) : y + h + 2, max(0, x - 2) : x + w + 2].copy()
+    ring[min(2, y) : min(2, y) + h, min(2, x) : min(2, x) + w] = False
+    return bool(ring.sum() <= 0.1 * 4 * (w + h))
+
+
+def _cut_out(host: Piece, inset: Piece) -> None:
+    x, y, w, h = inset.box
+    hole = np.zeros(host.shape.shape, bool)
+    left, top = x - host.box[0], y - host.box[1]
+    hole[max(0, top) : top + h, max(0, left) : left + w] = True
+    host.shape = host.shape & ~hole
+
+
+def _drawings(loose: np.ndarray, unit: int, rule: PanelRule) -> list[Box]:
+    """Boxes of loose pieces, each joined with its near neighbours, without dirt."""
+    reach = max(1, round(rule.join_share * unit / 2))
+    # Room on all sides, so that every group grows by `reach` on every side and can be shrunk back.
+    padded = cv2.copyMakeBorder(loose.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_CONSTANT)
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(padded, kernel), connectivity=4)
+    boxes = [(x, y, w - 2 * reach, h - 2 * reach) for x, y, w, h, _ in stats[1:].tolist()]
+    boxes = [box for box in boxes if max(box[2:]) >= 2 * _SPECK * unit and min(box[2:]) >= _SPECK * unit]
+    return _merged(boxes)
+
+
+def _merged(boxes: list[Box]) -> list[Box]:
+    """Boxes, where those that lie for the most part in another one have become part of it."""
+    merged: list[Box] = []
+    for box in sorted(boxes, key=lambda box: -box[2] * box[3]):
+        host = next((index for index, other in enumerate(merged) if share_in_box(box, other) > 0.5), None)
+        if host is None:
+            merged.append(box)
+        else:
+            merged[host] = union([merged[host], box])
+    return merged
