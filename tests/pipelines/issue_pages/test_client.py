@@ -129,7 +129,7 @@ def test_pictures_need_a_referer_and_a_refusal_ends_the_host(image, site, client
     address, viewer = image
     with pytest.raises(Forbidden, match="HTTP 403"):
         client.picture(address)
-    with pytest.raises(HostStopped, match="not asked, because of .*HTTP 403"):
+    with pytest.raises(HostStopped, match=r"not asked, because of .*HTTP 403"):
         client.picture(address, referer=viewer)
     assert len(asked(site, "images/webtoon")) == 1
 

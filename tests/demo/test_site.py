@@ -1,0 +1,140 @@
+"""The demo's site answers as Naver does, asked with a bare HTTP client of the standard library."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from demo import site as faults
+from demo.draw import DrawnIssue, Webtoon
+from demo.site import Site, SiteError, SiteTitle
+
+AGENT = {"User-Agent": "test/1.0"}
+
+
+class Unfollowed(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+def ask(url: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    opener = urllib.request.build_opener(Unfollowed, urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, headers={**AGENT, **named}), timeout=5) as response:
+            return response.status, response.read(), dict(response.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), dict(error.headers)
+
+
+def issue(number: int) -> DrawnIssue:
+    return DrawnIssue(number, f"{number}화", tuple(f"slice {number}.{k}".encode() * 400 for k in (1, 2)), ())
+
+
+@pytest.fixture
+def webtoon() -> Webtoon:
+    return Webtoon("하루 & 날", "아무개", "…", tuple(issue(number) for number in range(1, 46)))
+
+
+@pytest.fixture
+def site(webtoon):
+    with Site({900001: webtoon}) as running:
+        yield running
+
+
+def listed(site: Site, page: int, sort: str = "ASC") -> dict:
+    return json.loads(ask(f"{site.url}/api/article/list?titleId=900001&page={page}&sort={sort}")[1])
+
+
+def test_lists_twenty_a_page_and_repeats_the_last(site):
+    first, last, past = (listed(site, page) for page in (1, 3, 9))
+    assert [article["no"] for article in first["articleList"]] == list(range(1, 21))
+    assert (first["pageInfo"]["nextPage"], first["pageInfo"]["totalRows"]) == (2, 45)
+    assert last["articleList"] == past["articleList"]
+    assert last["pageInfo"]["nextPage"] == past["pageInfo"]["nextPage"] == 0
+    assert listed(site, 1, "DESC")["articleList"][0]["no"] == 45
+    assert first["articleList"][1]["serviceDateDescription"] == "25.02.16"
+
+
+def test_viewer_pictures_and_validators(site, webtoon):
+    viewer = f"{site.url}/webtoon/detail?titleId=900001&no=2"
+    text = ask(viewer)[1].decode()
+    assert '<meta property="og:title" content="하루 &amp; 날 - 2화">' in text
+    addresses = re.findall(r'<img src="([^"]+)" alt="comic content" id="content_image_\d">', text)
+    assert re.fullmatch(site.images_url + r"/webtoon/900001/2/20250216000000_[0-9a-f]{32}_IMAG01_1\.jpg", addresses[0])
+    status, body, headers = ask(addresses[0], Referer=viewer)
+    assert (status, body, headers["Content-Type"]) == (200, webtoon.issues[1].slices[0], "image/jpeg")
+    assert ask(addresses[0], Referer=viewer, If_None_Match=headers["ETag"])[0] == 304
+    assert ask(addresses[0], Referer=viewer, If_Modified_Since=headers["Last-Modified"])[0] == 304
+    assert ask(addresses[0])[0] == 403
+    assert ask(addresses[0], Referer="http://elsewhere/")[0] == 403
+    assert ask(addresses[0], Referer=viewer, User_Agent="python-requests/2.34")[0] == 403
+    assert ask(site.images_url + "/webtoon/900001/2/other.jpg", Referer=viewer)[0] == 404
+
+
+def test_gates(webtoon):
+    titles = {1: SiteTitle(webtoon, paid={45}), 2: SiteTitle(webtoon, is_adult=True)}
+    with Site(titles) as site:
+        for no in (45, 999999):
+            status, _, headers = ask(f"{site.url}/webtoon/detail?titleId=1&no={no}")
+            assert (status, headers["Location"]) == (302, "/webtoon/list?titleId=1")
+        answer = json.loads(ask(f"{site.url}/api/article/list?titleId=1&page=1&sort=DESC")[1])
+        assert [article["no"] for article in answer["chargeFolderArticleList"]] == [45]
+        assert (answer["articleList"][0]["no"], answer["totalCount"], answer["pageInfo"]["totalRows"]) == (44, 45, 44)
+        assert ask(f"{site.url}/api/article/list?titleId=2")[0] == 401
+        assert json.loads(ask(f"{site.url}/api/article/list/info?titleId=2")[1])["age"]["type"] == "RATE_18"
+        assert "nid.naver.com/nidlogin.login" in ask(f"{site.url}/webtoon/detail?titleId=2&no=1")[2]["Location"]
+        assert ask(f"{site.url}/api/article/list?titleId=3")[0] == 404
+
+
+def test_faults_last_as_long_as_asked_and_are_logged(site):
+    site.fault("main/robots", faults.answer(503, times=1, Retry_After="2"))
+    status, _, headers = ask(f"{site.url}/robots.txt", Referer="http://r/")
+    assert (status, headers["Retry-After"]) == (503, "2")
+    assert ask(f"{site.url}/robots.txt")[0] == 200
+    refused, granted = site.log
+    assert (refused.host, refused.method, refused.path) == ("main", "GET", "/robots.txt")
+    assert (refused.status, granted.status) == (503, 200)
+    assert (refused.referer, granted.referer) == ("http://r/", None)
+    assert refused.user_agent == "test/1.0"
+    assert refused.started < granted.started
+    assert refused.wall_time < granted.wall_time
+
+
+def test_an_issue_can_be_published_while_it_runs(site):
+    site.publish(900001, issue(46))
+    assert listed(site, 3)["articleList"][-1]["no"] == 46
+    assert ask(f"{site.url}/webtoon/detail?titleId=900001&no=46")[0] == 200
+
+
+def test_a_taken_port_says_what_to_do(webtoon):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SiteError, match=f"port {port} of 127.0.0.1 is taken; stop what listens there"):
+            Site({1: webtoon}, port=port)
+        # The pictures' port counts as well, and nothing is left listening.
+        with pytest.raises(SiteError, match=f"port {port} "):
+            Site({1: webtoon}, port=port - 1)
+        socket.create_server(("127.0.0.1", port - 1)).close()
+
+
+def test_serves_from_the_command_line_until_stopped():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "demo.site", "--port", str(port), "--issues", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as site:
+        assert site.stdout is not None
+        assert site.stdout.readline() == f"serving http://127.0.0.1:{port}/webtoon/list?titleId=900001\n"
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert second.returncode == 1
+        assert f"port {port} of 127.0.0.1 is taken" in second.stderr
+        assert ask(f"http://127.0.0.1:{port}/webtoon/detail?titleId=900001&no=1")[0] == 200
+        site.send_signal(signal.SIGTERM)
+        assert site.wait(timeout=10) == 0

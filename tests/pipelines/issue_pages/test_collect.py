@@ -1,0 +1,332 @@
+"""Collecting, end to end against the site: what the lake holds afterwards, and what the site was asked."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from small_site import QUICK, TITLE_ID, asked, declared, drawn_issue, picture, small_webtoon
+
+from demo import site as faults
+from demo.draw import DrawnIssue, draw_webtoon
+from demo.site import SiteTitle
+from pipelines.issue_pages.client import Client, RobotsRefused
+from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
+from pipelines.issue_pages.entry import IssueUnavailable
+from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
+from pipelines.issue_pages.source import sources
+
+KEY = "days__0001"
+
+
+def images_of(lake, key=KEY) -> list[bytes | None]:
+    column = lake.read_table(lake.issue_pages(key))["image"].to_pylist()
+    return [image and image["bytes"] for image in column]
+
+
+def files_of(lake) -> set[str]:
+    root = Path(str(lake.root))
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def states(lake) -> dict[str, str]:
+    return {issue.issue: issue.state for issue in read_catalogue(lake, "days").issues}
+
+
+def test_rows_are_the_schema():
+    assert [field.name for field in fields(PageRow)] + ["image"] == PAGE_SCHEMA.names
+
+
+def test_a_drawn_webtoon_end_to_end(serve, all_sources, lake):
+    webtoon = draw_webtoon(issues=2, panels_per_issue=4)
+    site = serve(webtoon)
+    titles = declared(site)
+    synced = sync_titles(titles, all_sources, lake)
+    assert synced.keys == synced.new_keys == ("days__0001", "days__0002")
+    assert synced.counts == {"days": {"free": 2}}
+    progress: list[tuple[int, int]] = []
+    for key, issue in zip(synced.keys, webtoon.issues, strict=True):
+        report = collect_issue(key, titles, all_sources, lake, lambda *done: progress.append(done))
+        assert images_of(lake, key) == list(issue.slices)
+        assert report.counts == {"ok": len(issue.slices)}
+        assert report.bytes_fetched == sum(map(len, issue.slices))
+        assert lake.made_from(lake.issue_pages(key)) == report.digest
+        row = report.rows[0]
+        assert row.sha256 == sha256(issue.slices[0]).hexdigest()
+        assert (row.width_px, row.format, row.http_status) == (690, "jpeg", 200)
+        assert (row.licence, row.attribution) == ("CC0-1.0", "Drawn by Tintoon")
+    assert progress[0] == (1, len(webtoon.issues[0].slices))
+    assert files_of(lake) == {
+        "catalogue/days.json",
+        "issue_pages/days/0001.parquet",
+        "issue_pages/days/0002.parquet",
+    }
+
+
+def test_a_second_run_brings_only_not_modified(serve, all_sources, lake):
+    site = serve()
+    titles = declared(site)
+    first = collect_issue(KEY, titles, all_sources, lake)
+    before = Path(str(lake.issue_pages(KEY))).stat()
+    site.log.clear()
+    second = collect_issue(KEY, titles, all_sources, lake)
+    assert [request.status for request in asked(site, "images/webtoon")] == [304, 304, 304]
+    assert second.unchanged
+    assert (second.fetched, second.not_modified, second.bytes_fetched) == (0, 3, 0)
+    assert second.digest == first.digest
+    assert second.rows[0].fetched_at == first.rows[0].fetched_at
+    assert Path(str(lake.issue_pages(KEY))).stat() == before
+
+
+def test_equal_bytes_under_another_etag_change_nothing(serve, all_sources, lake):
+    site = serve()
+    titles = declared(site)
+    first = collect_issue(KEY, titles, all_sources, lake)
+    site.fault("images/webtoon", faults.other_etag('"new"'))
+    second = collect_issue(KEY, titles, all_sources, lake)
+    assert second.unchanged
+    assert (second.fetched, second.not_modified) == (3, 3)
+    assert second.rows[0].fetched_at == first.rows[0].fetched_at
+    third = collect_issue(KEY, titles, all_sources, lake)
+    assert third.fetched == 0  # the new validator was kept
+
+
+def test_other_bytes_under_the_same_name_are_a_change(serve, all_sources, lake):
+    site = serve()
+    titles = declared(site)
+    first = collect_issue(KEY, titles, all_sources, lake)
+    other = picture(7)
+    changed = faults.Fault(
+        lambda reply: faults.Reply(200, {**reply.headers, "ETag": '"changed"'}, other),
+    )
+    site.fault("images/.*_2.jpg", changed)
+    second = collect_issue(KEY, titles, all_sources, lake)
+    assert not second.unchanged
+    assert second.digest != first.digest
+    assert images_of(lake)[1] == other
+    assert second.fetched == 1
+
+
+def test_an_issue_cut_anew_replaces_its_pages(serve, all_sources, lake):
+    site = serve()
+    titles = declared(site)
+    first = collect_issue(KEY, titles, all_sources, lake)
+    anew = drawn_issue(1, slices=2)
+    kept = site.titles[TITLE_ID].issues[0].slices[0]
+    site.publish(TITLE_ID, DrawnIssue(1, "1화", (kept, *anew.slices), ()))
+    second = collect_issue(KEY, titles, all_sources, lake)
+    assert images_of(lake) == [kept, *anew.slices]
+    assert second.digest != first.digest
+    assert (second.fetched, second.not_modified) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (faults.truncated(), "not_a_picture"),
+        (faults.html_as_image(), "not_a_picture"),
+        (faults.empty_body(), "not_a_picture"),
+        (faults.short_body(), "incomplete"),
+        (faults.reset(), "incomplete"),
+        (faults.answer(500), "unreachable"),
+        (faults.answer(404), "gone"),
+        (faults.answer(410), "gone"),
+        (faults.answer(451), "gone"),
+        (faults.redirect("http://127.0.0.1:9/x.jpg"), "redirected"),
+    ],
+)
+def test_a_page_that_fails_fails_its_issue_and_only_it_is_fetched_again(serve, all_sources, lake, fault, status):
+    site = serve()
+    titles = declared(site)
+    site.fault("images/.*_2.jpg", fault)
+    with pytest.raises(PagesFailed, match=rf"days__0001: 1 of 3 pages failed.*\n.*page 2: {status}: http") as caught:
+        collect_issue(KEY, titles, all_sources, lake)
+    assert caught.value.report.counts == {"ok": 2, status: 1}
+    one, two, three = images_of(lake)
+    assert two is None
+    assert lake.read_table(lake.issue_pages(KEY))["status"].to_pylist() == ["ok", status, "ok"]
+    site.heal()
+    site.log.clear()
+    report = collect_issue(KEY, titles, all_sources, lake)
+    assert report.counts == {"ok": 3}
+    assert (report.fetched, report.unchanged) == (1, False)
+    assert images_of(lake) == list(site.titles[TITLE_ID].issues[0].slices)
+    assert [request.status for request in asked(site, "images/webtoon")] == [304, 200, 304]
+    assert (one, three) == (images_of(lake)[0], images_of(lake)[2])
+
+
+@pytest.mark.parametrize("fault", [faults.answer(500, times=1), faults.answer(429, times=1, Retry_After="1")])
+def test_a_fault_that_passes_is_waited_for(serve, all_sources, lake, fault):
+    site = serve()
+    site.fault("images/.*_2.jpg", fault)
+    assert collect_issue(KEY, declared(site), all_sources, lake).counts == {"ok": 3}
+
+
+@pytest.mark.parametrize(("status", "reason"), [(403, "forbidden"), (429, "rate_limited")])
+def test_nothing_is_asked_after_a_refusal(serve, lake, status, reason):
+    site = serve()
+    site.fault("images/.*_2.jpg", faults.answer(status))
+    with pytest.raises(PagesFailed) as caught:
+        collect_issue(KEY, declared(site), sources(Client(QUICK)), lake)
+    assert caught.value.report.counts == {"ok": 1, reason: 1, "not_asked": 1}
+    assert asked(site, "_3.jpg") == []
+    assert len(asked(site, "_2.jpg")) == (1 if status == 403 else 1 + QUICK.retries)
+
+
+def test_pictures_are_asked_for_as_their_viewer_does(serve, all_sources, lake):
+    site = serve()
+    collect_issue(KEY, declared(site), all_sources, lake)
+    viewer = f"{site.url}/webtoon/detail?titleId={TITLE_ID}&no=1"
+    assert {request.referer for request in asked(site, "images/webtoon")} == {viewer}
+
+
+def test_robots_of_the_picture_host_hold_too(serve, all_sources, lake):
+    site = serve()
+    site.fault("images/robots", faults.text("User-agent: *\nDisallow: /webtoon/\n"))
+    with pytest.raises(PagesFailed) as caught:
+        collect_issue(KEY, declared(site), all_sources, lake)
+    assert caught.value.report.counts == {"robots_refused": 3}
+    assert [request.path for request in site.log if request.host == "images"] == ["/robots.txt"]
+
+
+def test_a_whole_page_outlives_a_bad_day_of_its_host(serve, all_sources, lake):
+    site = serve()
+    titles = declared(site)
+    collect_issue(KEY, titles, all_sources, lake)
+    whole = images_of(lake)
+    site.fault("images/.*_2.jpg", faults.answer(500))
+    with pytest.raises(PagesFailed, match="page 2: unreachable"):
+        collect_issue(KEY, titles, all_sources, lake)
+    assert images_of(lake) == whole
+
+
+@pytest.mark.parametrize(
+    ("settings", "state"),
+    [({"closed": {1}}, "paid"), ({"without_pictures": {1}}, "empty")],
+)
+def test_an_issue_that_turns_out_otherwise_is_noted(serve, all_sources, lake, settings, state):
+    site = serve(SiteTitle(small_webtoon(2), **settings))
+    titles = declared(site)
+    assert sync_titles(titles, all_sources, lake).keys == ("days__0001", "days__0002")
+    with pytest.raises(IssueUnavailable):
+        collect_issue(KEY, titles, all_sources, lake)
+    assert states(lake) == {"0001": state, "0002": "free"}
+    # The list still calls it free: what was seen holds, until it can be opened.
+    assert sync_titles(titles, all_sources, lake).keys == ("days__0002",)
+    assert not lake.issue_pages(KEY).exists()
+    for name in settings:
+        getattr(site.titles[TITLE_ID], name).clear()
+    collect_issue(KEY, titles, all_sources, lake)
+    assert states(lake) == {"0001": "free", "0002": "free"}
+    assert sync_titles(titles, all_sources, lake).new_keys == ()
+
+
+def test_the_catalogue_keeps_what_vanishes_and_when_it_came(serve, all_sources, lake):
+    site = serve(SiteTitle(small_webtoon(3), paid={3}))
+    titles = declared(site)
+    assert sync_titles(titles, all_sources, lake).counts == {"days": {"free": 2, "paid": 1}}
+    first_seen = {issue.issue: issue.first_seen for issue in read_catalogue(lake, "days").issues}
+    before = (Path(str(lake.root)) / "catalogue/days.json").stat()
+    sync_titles(titles, all_sources, lake)
+    assert (Path(str(lake.root)) / "catalogue/days.json").stat() == before
+    site.titles[TITLE_ID].paid.clear()
+    site.titles[TITLE_ID].missing.add(2)
+    report = sync_titles(titles, all_sources, lake)
+    assert report.counts == {"days": {"free": 2, "gone": 1}}
+    assert (report.keys, report.new_keys) == (("days__0001", "days__0003"), ())
+    assert {issue.issue: issue.first_seen for issue in read_catalogue(lake, "days").issues} == first_seen
+    site.publish(TITLE_ID, drawn_issue(4))
+    assert sync_titles(titles, all_sources, lake).new_keys == ("days__0004",)
+    site.titles[TITLE_ID].missing.clear()
+    assert states(lake)["0002"] == "gone"
+    assert len(sync_titles(titles, all_sources, lake).keys) == 4
+
+
+def test_a_title_that_fails_holds_up_no_other(serve, all_sources, lake):
+    adult, fine = serve(SiteTitle(small_webtoon(2), is_adult=True)), serve()
+    unreachable = declared(fine)["days"].model_copy(
+        update={"key": "nowhere", "address": "http://127.0.0.1:9/webtoon/list?titleId=1"}
+    )
+    titles = {
+        "nowhere": unreachable,
+        "grown-up": declared(adult)["days"].model_copy(update={"key": "grown-up"}),
+        **declared(fine),
+    }
+    report = sync_titles(titles, all_sources, lake)
+    assert report.keys == ("days__0001", "days__0002")
+    assert set(report.errors) == {"nowhere", "grown-up"}
+    assert "robots.txt cannot be honoured" in report.errors["nowhere"]
+    assert read_catalogue(lake, "grown-up").state == "adult"
+
+
+def test_robots_refusal_of_the_list_asks_nothing_else(serve, all_sources, lake):
+    site = serve()
+    site.fault("main/robots", faults.text("User-agent: *\nDisallow: /\n"))
+    titles = declared(site)
+    assert "forbids it" in sync_titles(titles, all_sources, lake).errors["days"]
+    with pytest.raises(RobotsRefused):
+        collect_issue(KEY, titles, all_sources, lake)
+    assert [request.path for request in site.log] == ["/robots.txt"]
+
+
+def test_an_undeclared_title_says_where_to_declare_it(serve, all_sources, lake):
+    with pytest.raises(ValueError, match=r"title 'nights' is not declared; add it to titles.yaml"):
+        collect_issue("nights__0001", declared(serve()), all_sources, lake)
+
+
+def test_the_sites_log_proves_the_spacing(serve, lake):
+    site = serve()
+    client = Client(QUICK.model_copy(update={"spacing_s": 0.05}))
+    titles = declared(site)
+    all_sources = sources(client)
+    for key in sync_titles(titles, all_sources, lake).keys:
+        collect_issue(key, titles, all_sources, lake)
+    for host in ("main", "images"):
+        log = [request for request in site.log if request.host == host]
+        assert len(log) >= 4
+        assert all(later.started - earlier.started >= 0.05 for earlier, later in pairwise(log))
+        assert all(later.started >= earlier.ended for earlier, later in pairwise(log))
+
+
+COLLECT = """
+import sys
+from pipelines.issue_pages.client import Client, Politeness
+from pipelines.issue_pages.collect import collect_issue
+from pipelines.issue_pages.source import sources
+from pipelines.lake import Lake
+from pipelines.titles import Title
+
+title = Title(key="days", source="naver", address=sys.argv[1], licence="CC0-1.0", attribution="Drawn by Tintoon")
+client = Client(Politeness(spacing_s=0.1, jitter=0))
+collect_issue("days__0001", {"days": title}, sources(client), Lake.at(sys.argv[2]))
+"""
+
+
+def test_a_killed_collection_resumes(serve, all_sources, lake):
+    webtoon = small_webtoon(1, slices=12)
+    site = serve(webtoon)
+    worker = subprocess.Popen([sys.executable, "-c", COLLECT, site.address(TITLE_ID), str(lake.root)])
+    deadline = time.monotonic() + 30
+    while len(asked(site, "images/webtoon")) < 6:
+        assert worker.poll() is None, "the collection ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    assert not lake.issue_pages(KEY).exists()
+    kept = len(list((Path(str(lake.root)) / "issue_pages/days/.0001.partial").glob("*.parquet")))
+    assert kept >= 5
+    # What a kill in the middle of a write leaves behind.
+    (Path(str(lake.root)) / "issue_pages/days/.0001.parquet.0badcafe.part").write_bytes(b"half")
+    site.log.clear()
+    report = collect_issue(KEY, declared(site), all_sources, lake)
+    assert (report.resumed, report.fetched) == (kept, 12 - kept)
+    assert len(asked(site, "images/webtoon")) == 12 - kept
+    assert images_of(lake) == list(webtoon.issues[0].slices)
+    assert files_of(lake) == {"issue_pages/days/0001.parquet"}

@@ -1,0 +1,130 @@
+"""Folders as a source: real comics, and folders as people leave them."""
+
+from pathlib import Path
+from shutil import copyfile
+
+import pytest
+from PIL import Image
+from small_site import picture
+
+from pipelines.issue_pages.collect import PagesFailed, collect_issue, sync_titles
+from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed
+from pipelines.titles import Title
+
+COMICS = Path(__file__).resolve().parents[3] / "../shared/data/comics"
+needs_comics = pytest.mark.skipif(not COMICS.is_dir(), reason=f"needs the licensed comics in {COMICS}")
+
+
+def titled(folder: Path, key: str = "mine") -> dict[str, Title]:
+    return {key: Title(key=key, source="folder", address=str(folder), licence="CC-BY-4.0", attribution="its author")}
+
+
+def issue_folder(tmp_path: Path, name: str = "ep 01") -> Path:
+    folder = tmp_path / "mine" / name
+    folder.mkdir(parents=True)
+    return folder
+
+
+@needs_comics
+def test_a_real_webtoon(all_sources, lake):
+    titles = titled(COMICS / "climate-frogs-webtoon", "climate-frogs")
+    assert sync_titles(titles, all_sources, lake).keys == ("climate-frogs__ep01",)
+    report = collect_issue("climate-frogs__ep01", titles, all_sources, lake)
+    assert report.counts == {"ok": 26}
+    assert {(row.width_px, row.height_px) for row in report.rows} == {(800, 1280)}
+    assert collect_issue("climate-frogs__ep01", titles, all_sources, lake).unchanged
+
+
+@needs_comics
+def test_real_paintings_with_alpha(all_sources, lake):
+    titles = titled(COMICS / "wesnoth", "wesnoth")
+    keys = sync_titles(titles, all_sources, lake).keys
+    assert "wesnoth__dead_water" in keys
+    assert len(keys) == 5
+    report = collect_issue("wesnoth__dead_water", titles, all_sources, lake)
+    assert {row.format for row in report.rows} == {"png"}
+    files = sorted((COMICS / "wesnoth/dead_water").iterdir())
+    stored = lake.read_table(lake.issue_pages("wesnoth__dead_water"))["image"].to_pylist()
+    assert {image["bytes"] for image in stored} == {file.read_bytes() for file in files}
+
+
+def test_natural_order_and_what_is_no_page(tmp_path, all_sources, lake):
+    folder = issue_folder(tmp_path)
+    for number in (10, 9, 1):
+        (folder / f"p{number}.jpg").write_bytes(picture(number))
+    for name in (".DS_Store", "Thumbs.db", "LICENSE.txt", "README.md", "ComicInfo.xml"):
+        (folder / name).write_bytes(b"no page")
+    (folder / "script.docx").write_bytes(b"PK words")
+    titles = titled(tmp_path / "mine")
+    report = collect_issue("mine__ep-01", titles, all_sources, lake)
+    assert [(row.name, row.status) for row in report.rows] == [
+        ("p1.jpg", "ok"),
+        ("p9.jpg", "ok"),
+        ("p10.jpg", "ok"),
+        ("script.docx", "no_picture"),
+    ]
+    assert report.rows[0].url == (folder / "p1.jpg").as_uri()
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif", "bmp", "tiff", "webp", "tga", "ppm", "jp2", "avif"])
+def test_any_format(tmp_path, all_sources, lake, suffix):
+    folder = issue_folder(tmp_path)
+    Image.new("RGB", (32, 48), (200, 30, 60)).save(folder / f"1.{suffix}")
+    (row,) = collect_issue("mine__ep-01", titled(tmp_path / "mine"), all_sources, lake).rows
+    assert (row.status, row.format, row.width_px, row.height_px) == ("ok", suffix, 32, 48)
+
+
+def test_a_broken_page_fails_its_issue_and_its_repair_completes_it(tmp_path, all_sources, lake):
+    folder = issue_folder(tmp_path)
+    (folder / "1.jpg").write_bytes(picture(1))
+    (folder / "2.jpg").write_bytes(picture(2)[:900])
+    titles = titled(tmp_path / "mine")
+    with pytest.raises(
+        PagesFailed, match=r"mine__ep-01: 1 of 2 pages failed(?s:.)*page 2: not_a_picture.*2\.jpg.*replace"
+    ):
+        collect_issue("mine__ep-01", titles, all_sources, lake)
+    (folder / "2.jpg").write_bytes(picture(2))
+    report = collect_issue("mine__ep-01", titles, all_sources, lake)
+    assert (report.counts, report.fetched, report.not_modified) == ({"ok": 2}, 1, 1)
+
+
+def test_a_page_that_is_replaced_is_seen(tmp_path, all_sources, lake):
+    folder = issue_folder(tmp_path)
+    (folder / "1.jpg").write_bytes(picture(1))
+    titles = titled(tmp_path / "mine")
+    first = collect_issue("mine__ep-01", titles, all_sources, lake)
+    copyfile(folder / "1.jpg", folder / "2.jpg")
+    (folder / "1.jpg").write_bytes(picture(3))
+    second = collect_issue("mine__ep-01", titles, all_sources, lake)
+    assert not second.unchanged
+    assert second.digest != first.digest
+    assert second.rows[1].sha256 == first.rows[0].sha256
+
+
+def test_missing_and_empty_folders_say_so(tmp_path, all_sources, lake):
+    folder = all_sources["folder"]
+    with pytest.raises(ListingFailed, match=r"no such folder.*titles.yaml"):
+        folder.list_issues(titled(tmp_path / "nowhere")["mine"])
+    (tmp_path / "mine").mkdir()
+    title = titled(tmp_path / "mine")["mine"]
+    with pytest.raises(ListingFailed, match="it is empty; make one subfolder an issue"):
+        folder.list_issues(title)
+    (tmp_path / "mine" / "1.jpg").write_bytes(picture(1))
+    with pytest.raises(ListingFailed, match="pages lie beside each other"):
+        folder.list_issues(title)
+    issue_folder(tmp_path, "ep1")
+    assert [entry.state for entry in folder.list_issues(title)] == ["empty"]
+    for issue, state in (("ep1", "empty"), ("ep2", "gone")):
+        with pytest.raises(IssueUnavailable, match=f"mine: issue {issue}") as caught:
+            folder.list_pages(title, issue)
+        assert caught.value.state == state
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"), [(["ep#1"], "rename the folder"), (["ep 1", "ep-1"], "both issue 'ep-1'")]
+)
+def test_names_that_are_no_keys(tmp_path, all_sources, names, problem):
+    for name in names:
+        issue_folder(tmp_path, name)
+    with pytest.raises(ListingFailed, match=problem):
+        all_sources["folder"].list_issues(titled(tmp_path / "mine")["mine"])
