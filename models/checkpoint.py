@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from models.build import build_generator
 from models.specs import GeneratorSpec, generator_from_json, generator_to_json
 
 FORMAT = "tintoon-colorizer-1"
+
+_ORIGIN = "tintoon"
 
 
 class CheckpointError(ValueError):
@@ -42,23 +45,26 @@ class Checkpoint:
 
     def generator(self) -> nn.Module:
         """The network with these weights, ready to colorize (in evaluation mode)."""
-        network = build_generator(self.network)
-        network.load_state_dict(dict(self.weights))
+        with torch.device("meta"):  # nothing is initialized that is replaced at once
+            network = build_generator(self.network)
+        network.load_state_dict(dict(self.weights), assign=True)
         return network.eval()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint; the folder must exist."""
-    metadata = {
+    """Writes a checkpoint; the folder must exist. Equal checkpoints give equal bytes."""
+    origin = {
         "format": FORMAT,
         "network": generator_to_json(checkpoint.network),
-        "recipe": json.dumps(checkpoint.recipe, sort_keys=True),
+        "recipe": checkpoint.recipe,
         "fingerprint": checkpoint.fingerprint,
         "code_version": checkpoint.code_version,
-        "seed": str(checkpoint.seed),
-        "step": str(checkpoint.step),
-        "resolution": str(checkpoint.resolution),
+        "seed": checkpoint.seed,
+        "step": checkpoint.step,
+        "resolution": checkpoint.resolution,
     }
+    # One entry: safetensors writes several in a random order, and equal checkpoints should be equal files.
+    metadata = {_ORIGIN: json.dumps(origin, sort_keys=True)}
     save_file({name: tensor.contiguous() for name, tensor in checkpoint.weights.items()}, path, metadata)
 
 
@@ -69,25 +75,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
+            origin = json.loads((file.metadata() or {}).get(_ORIGIN, "{}"))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
     except SafetensorError as error:
         raise CheckpointError(f"{path}: no safetensors file ({error}); expected a colorizer's checkpoint") from None
-    if metadata.get("format") != FORMAT:
+    if origin.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path}: format is {metadata.get('format')!r}, expected {FORMAT!r}; "
+            f"{path}: format is {origin.get('format')!r}, expected {FORMAT!r}; "
             "name a checkpoint.safetensors that a training has written"
         )
     try:
         checkpoint = Checkpoint(
             weights=weights,
-            network=generator_from_json(metadata["network"]),
-            recipe=json.loads(metadata["recipe"]),
-            fingerprint=metadata["fingerprint"],
-            code_version=metadata["code_version"],
-            seed=int(metadata["seed"]),
-            step=int(metadata["step"]),
-            resolution=int(metadata["resolution"]),
+            network=generator_from_json(origin["network"]),
+            recipe=origin["recipe"],
+            fingerprint=origin["fingerprint"],
+            code_version=origin["code_version"],
+            seed=origin["seed"],
+            step=origin["step"],
+            resolution=origin["resolution"],
         )
         checkpoint.generator()
     except (KeyError, ValueError, RuntimeError) as error:

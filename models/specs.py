@@ -4,8 +4,8 @@
 the default is our reading, and another value is another recipe.
 """
 
-import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
@@ -122,19 +122,20 @@ ObjectiveSpec = WebtoonL2 | FramesGan
 _GENERATORS: dict[str, type[GeneratorSpec]] = {kind.__name__: kind for kind in (Pix2pixUNet, FramesGenerator)}
 
 
-def generator_to_json(spec: GeneratorSpec) -> str:
-    """The specification of a network that colorizes, as one line of JSON with its kind."""
-    return json.dumps({"kind": type(spec).__name__, **asdict(spec)}, sort_keys=True)
+def generator_to_json(spec: GeneratorSpec) -> dict[str, Any]:
+    """The specification of a network that colorizes as JSON values, with its kind."""
+    return {"kind": type(spec).__name__, **asdict(spec)}
 
 
-def generator_from_json(text: str) -> GeneratorSpec:
-    """What `generator_to_json` wrote. Raises ValueError for an unknown kind or unknown fields."""
-    fields: dict[str, Any] = json.loads(text)
+def generator_from_json(values: Mapping[str, Any]) -> GeneratorSpec:
+    """What `generator_to_json` gave. Raises ValueError for an unknown kind, unknown or missing fields."""
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
     kind = fields.pop("kind", None)
     if kind not in _GENERATORS:
         raise ValueError(f"unknown kind of network {kind!r}; expected one of: {', '.join(_GENERATORS)}")
-    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
     try:
-        return _GENERATORS[kind](**values)
+        return _GENERATORS[kind](**fields)
     except TypeError as error:
         raise ValueError(f"network {kind}: {error}") from None

@@ -1,6 +1,7 @@
 """Checkpoints: what goes in comes out, and other files are refused by name."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -46,16 +47,20 @@ def test_round_trip(spec: GeneratorSpec, tmp_path: Path):
 
 @pytest.mark.parametrize("spec", [UNET, CONVNET])
 def test_specification_survives_json(spec: GeneratorSpec):
-    assert generator_from_json(generator_to_json(spec)) == spec
+    assert generator_from_json(json.loads(json.dumps(generator_to_json(spec)))) == spec
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"),
-    [('{"kind": "Transformer"}', "unknown kind of network 'Transformer'"), ('{"kind": "Pix2pixUNet"}', "missing")],
+    ("values", "problem"),
+    [
+        ({"kind": "Transformer"}, "unknown kind of network 'Transformer'"),
+        ({"kind": "Pix2pixUNet"}, "missing"),
+        ({"kind": "FramesGenerator", "depth": 3}, "depth"),
+    ],
 )
-def test_unknown_specification_is_refused(text: str, problem: str):
+def test_unknown_specification_is_refused(values: dict, problem: str):
     with pytest.raises(ValueError, match=problem):
-        generator_from_json(text)
+        generator_from_json(values)
 
 
 def test_other_files_are_refused_by_name(tmp_path: Path):
@@ -68,6 +73,13 @@ def test_other_files_are_refused_by_name(tmp_path: Path):
         load_checkpoint(path)
     with pytest.raises(FileNotFoundError):
         load_checkpoint(tmp_path / "missing.safetensors")
+
+
+def test_equal_checkpoints_are_equal_files(tmp_path: Path):
+    checkpoint = checkpoint_of(UNET)
+    for name in ("1", "2", "3"):
+        save_checkpoint(tmp_path / name, checkpoint)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path):
