@@ -70,7 +70,7 @@ class SyncReport:
     keys: tuple[str, ...]  # of all free issues
     new_keys: tuple[str, ...]  # of those, the ones seen for the first time
     counts: dict[str, dict[str, int]]  # issues by state, by title
-    errors: dict[str, str]  # why a title could not be listed; its catalogue stays as it was
+    errors: dict[str, str]  # why a title could not be listed; what its catalogue says of issues stays
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,7 @@ def sync_titles(titles: Mapping[str, Title], sources: Mapping[str, Source], lake
             entries = sources[title.source].list_issues(title)
         except TitleUnavailable as error:
             errors[title.key] = str(error)
-            known = read_catalogue(lake, title.key)
-            _write_catalogue(lake, known, replace(known, state=error.state, detail=str(error)))
+            _note_title_state(lake, title.key, error)
             continue
         except (FetchError, ListingFailed) as error:
             errors[title.key] = str(error)
@@ -172,6 +171,9 @@ def collect_issue(
         entries = source.list_pages(title, issue)
     except IssueUnavailable as error:
         _note_state(lake, title_key, issue, error.state, str(error))
+        raise
+    except TitleUnavailable as error:
+        _note_title_state(lake, title_key, error)
         raise
     _note_state(lake, title_key, issue, "free", "")
 
@@ -273,6 +275,11 @@ def _merged(known: Catalogue, entries: list[IssueEntry]) -> Catalogue:
         issues.append(listed)
     issues += [replace(old, state="gone", note="the list does not have it any more") for old in before.values()]
     return Catalogue(title=known.title, issues=tuple(issues))
+
+
+def _note_title_state(lake: Lake, title: str, error: TitleUnavailable) -> None:
+    known = read_catalogue(lake, title)
+    _write_catalogue(lake, known, replace(known, state=error.state, detail=str(error)))
 
 
 def _note_state(lake: Lake, title: str, issue: str, state: str, note: str) -> None:

@@ -18,7 +18,7 @@ from demo.draw import DrawnIssue, draw_webtoon
 from demo.site import SiteTitle
 from pipelines.issue_pages.client import Client, RobotsRefused
 from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
-from pipelines.issue_pages.entry import IssueUnavailable
+from pipelines.issue_pages.entry import IssueUnavailable, TitleUnavailable
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
 from pipelines.issue_pages.source import sources
 
@@ -225,6 +225,19 @@ def test_an_issue_that_turns_out_otherwise_is_noted(serve, all_sources, lake, se
     collect_issue(KEY, titles, all_sources, lake)
     assert states(lake) == {"0001": "free", "0002": "free"}
     assert sync_titles(titles, all_sources, lake).new_keys == ()
+
+
+def test_a_title_that_turned_adult_is_noted_and_keeps_its_issues(serve, all_sources, lake):
+    site = serve()
+    titles = declared(site)
+    sync_titles(titles, all_sources, lake)
+    collect_issue(KEY, titles, all_sources, lake)
+    site.titles[TITLE_ID].is_adult = True
+    with pytest.raises(TitleUnavailable):
+        collect_issue(KEY, titles, sources(Client(QUICK)), lake)
+    assert read_catalogue(lake, "days").state == "adult"
+    assert states(lake) == {"0001": "free", "0002": "free"}
+    assert len(images_of(lake)) == 3
 
 
 def test_the_catalogue_keeps_what_vanishes_and_when_it_came(serve, all_sources, lake):
