@@ -1,5 +1,7 @@
 """The training loop, with real networks on small pictures: facts, exact resumption, refusals, one checkpoint."""
 
+import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,30 @@ def test_a_killed_training_goes_on_bit_for_bit(recipe_name: str, tmp_path: Path)
     assert (trained.best_step, trained.best_validation) == (reference.best_step, reference.best_validation)
     left, right = load_checkpoint(trained.checkpoint), load_checkpoint(reference.checkpoint)
     assert all(torch.equal(left.weights[name], tensor) for name, tensor in right.weights.items())
+
+
+def test_a_process_killed_without_warning_goes_on_bit_for_bit(tmp_path: Path):
+    straight, _ = finished(training("webtoon_l2", tmp_path / "straight"))
+    code = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import torch
+from test_training import training
+torch.set_num_threads(1)
+for step in training("webtoon_l2", Path(sys.argv[2])):
+    print(step.number, flush=True)
+    if step.number == 5:
+        time.sleep(600)
+"""
+    command = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path / "killed")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        seen = [process.stdout.readline().strip() for _ in range(5)]
+        process.kill()
+    assert seen == ["1", "2", "3", "4", "5"]
+    rest, _ = finished(training("webtoon_l2", tmp_path / "killed"))
+    assert curve(rest) == curve(straight)[5:]
 
 
 def test_steps_since_the_last_state_are_taken_again(tmp_path: Path):
