@@ -22,7 +22,12 @@ class Scenery:
     wall: float
     curtain: float
     roof: float
-    mood: Color
+    mood: float
+
+
+def mood_color(rng: Rng, scenery: Scenery, *, turn: float = 0.0) -> Color:
+    """A colour of the webtoon's mood, `turn` degrees around; only its lightness is left to chance."""
+    return lch(rng.uniform(66, 84), 46, scenery.mood + turn)
 
 
 def screentone(pixels: np.ndarray, tone: np.ndarray, *, color: Color, period_px: float = 7.0) -> None:
@@ -35,15 +40,16 @@ def screentone(pixels: np.ndarray, tone: np.ndarray, *, color: Color, period_px:
     pixels[printed] = color
 
 
-def plain(pen: Pen, _rng: Rng, scenery: Scenery) -> None:
+def plain(pen: Pen, rng: Rng, scenery: Scenery) -> None:
     """One flat colour."""
-    _flood(pen, scenery.mood)
+    _flood(pen, mood_color(rng, scenery))
 
 
 def gradient(pen: Pen, rng: Rng, scenery: Scenery) -> None:
     """The mood's colour fading upwards, with soft discs of light."""
     width, height = pen.size
-    pen.gradient(rectangle(-2, -2, width + 4, height + 4), lit(scenery.mood, 0.75), shaded(scenery.mood, 0.18))
+    mood = mood_color(rng, scenery, turn=110)
+    pen.gradient(rectangle(-2, -2, width + 4, height + 4), lit(mood, 0.6), shaded(mood, 0.18))
     for _ in range(int(rng.integers(5, 12))):
         radius = rng.uniform(0.02, 0.12) * width
         disc = ellipse(rng.uniform(0, width), rng.uniform(0, height), radius, radius)
@@ -52,16 +58,15 @@ def gradient(pen: Pen, rng: Rng, scenery: Scenery) -> None:
 
 def toned(pen: Pen, rng: Rng, scenery: Scenery) -> None:
     """A light ground under a screentone that grows towards one edge."""
-    _flood(pen, lit(scenery.mood, 0.55))
+    mood = mood_color(rng, scenery, turn=230)
+    _flood(pen, lit(mood, 0.45))
     height, width = pen.pixels.shape[:2]
     ramp = np.linspace(0, 1.0, height, dtype=np.float32)[:, None]
     if rng.random() < 0.4:
         ramp = np.abs(np.linspace(-1, 1, width, dtype=np.float32))[None, :]
     elif rng.random() < 0.5:
         ramp = ramp[::-1]
-    screentone(
-        pen.pixels, ramp**1.5 * rng.uniform(0.6, 1.0), color=shaded(scenery.mood, 0.2), period_px=rng.uniform(6, 10)
-    )
+    screentone(pen.pixels, ramp**1.5 * rng.uniform(0.6, 1.0), color=shaded(mood, 0.2), period_px=rng.uniform(6, 10))
 
 
 def stripes(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
@@ -80,7 +85,7 @@ def stripes(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
 def focus_lines(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     """Lines that run towards a point: surprise, speed."""
     width, height = pen.size
-    _flood(pen, lch(rng.uniform(84, 95), 22, 220))
+    _flood(pen, lch(rng.uniform(80, 92), 34, 220))
     center = np.array([rng.uniform(0.35, 0.65) * width, rng.uniform(0.4, 0.6) * height])
     reach = np.hypot(width, height)
     angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(60, 110))))
@@ -111,7 +116,7 @@ def room(pen: Pen, rng: Rng, scenery: Scenery) -> None:
     """A living room: papered wall, window, curtains, shelf, plant and wooden floor."""
     width, height = pen.size
     floor_y = rng.uniform(0.68, 0.82) * height
-    wall = lch(rng.uniform(70, 90), 30, scenery.wall)
+    wall = lch(rng.uniform(66, 88), 40, scenery.wall)
     _flood(pen, wall)
     for x in np.arange(rng.uniform(0, 40), width, 46):
         pen.fill(rectangle(x, 0, 18, floor_y), lit(wall, 0.22))
@@ -132,7 +137,7 @@ def room(pen: Pen, rng: Rng, scenery: Scenery) -> None:
 def classroom(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     """A green board with chalk on it, over rows of wooden desks."""
     width, height = pen.size
-    wall = lch(rng.uniform(84, 93), 14, 80)
+    wall = lch(rng.uniform(80, 92), 28, 84)
     _flood(pen, wall)
     x, y, w, h = 0.08 * width, rng.uniform(0.06, 0.14) * height, 0.84 * width, rng.uniform(0.38, 0.5) * height
     wood = lch(rng.uniform(48, 62), 38, 62)
@@ -224,7 +229,7 @@ def sea(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     width, height = pen.size
     _sky(pen, rng)
     level = rng.uniform(0.36, 0.56) * height
-    water = lch(rng.uniform(46, 64), 38, 236)
+    water = lch(rng.uniform(46, 66), 42, 236)
     pen.gradient(rectangle(-2, level, width + 4, height), shaded(water, 0.12), lit(water, 0.3))
     pen.stroke([(0, level), (width, level)])
     for _ in range(26):
@@ -237,7 +242,7 @@ def sea(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
         boat.shape([(0.04, -1.1), (0.04, -0.2), (0.56, -0.2)], WHITE)
         boat.shape([(-0.04, -0.9), (-0.04, -0.2), (-0.42, -0.2)], (250, 238, 210))
     shore = 0.84 * height
-    sand = lch(rng.uniform(80, 90), 30, 82)
+    sand = lch(rng.uniform(74, 86), 36, 80)
     edge = curve([(x * width, shore + rng.uniform(-0.03, 0.04) * height) for x in np.linspace(-0.1, 1.1, 7)])
     pen.fill(np.concatenate([shifted(edge, 0, -12), [(1.2 * width, 2 * height), (-0.2 * width, 2 * height)]]), WHITE)
     pen.fill(np.concatenate([edge, [(1.2 * width, 2 * height), (-0.2 * width, 2 * height)]]), sand)
@@ -312,6 +317,8 @@ BACKGROUNDS: dict[str, Callable[[Pen, Rng, Scenery], None]] = {
 PLACES = ("room", "classroom", "city", "forest", "meadow", "sea", "sunset", "night")
 """The backgrounds that can stand for themselves, without a character."""
 
+PATTERNS = tuple(name for name in BACKGROUNDS if name not in PLACES)
+
 
 def _flood(pen: Pen, color: Color) -> None:
     pen.pixels[:] = color
@@ -319,11 +326,11 @@ def _flood(pen: Pen, color: Color) -> None:
 
 def _sky(pen: Pen, rng: Rng) -> None:
     width, height = pen.size
-    blue = lch(rng.uniform(58, 80), 36, 252)
-    pen.gradient(rectangle(-2, -2, width + 4, height + 4), blue, lit(blue, 0.75))
+    blue = lch(rng.uniform(58, 80), 42, 252)
+    pen.gradient(rectangle(-2, -2, width + 4, height + 4), blue, lit(blue, 0.6))
     for _ in range(int(rng.integers(2, 5))):
         cloud = pen.at(rng.uniform(0, width), rng.uniform(0.05, 0.4) * height, scale=rng.uniform(0.06, 0.13) * width)
-        puffs = [(-1.3, 0.3), (-1.0, -0.2), (-0.45, -0.5), (0.2, -0.55), (0.8, -0.22), (1.3, 0.3), (-1.3, 0.3)]
+        puffs = [(-1.3, 0.3), (-1.0, -0.2), (-0.45, -0.5), (0.2, -0.55), (0.8, -0.22), (1.3, 0.3)]
         outline = locks(puffs, bow=0.4)
         cloud.fill(outline, WHITE)
         cloud.fill(shifted(outline, 0.1, 0.42), mix(blue, WHITE, 0.6), within=outline)
@@ -457,7 +464,7 @@ def _turns_clockwise(rim: np.ndarray) -> bool:
 
 
 def _house(pen: Pen, rng: Rng, scenery: Scenery, x: float, y: float, w: float, h: float, *, far: bool) -> None:
-    color = lch(rng.uniform(52, 84), 32, scenery.roof + (0 if rng.random() < 0.5 else 40))
+    color = lch(rng.uniform(52, 84), 42, scenery.roof + (0 if rng.random() < 0.5 else 40))
     if far:
         color = mix(color, (196, 218, 244), 0.5)
     pen.shape(rectangle(x, y, w, h), color)

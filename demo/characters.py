@@ -21,14 +21,13 @@ _HAIR_HUES = (10.0, 52.0, 86.0, 150.0, 205.0, 265.0, 310.0, 345.0)  # degrees of
 
 @dataclass(frozen=True)
 class Character:
-    """One recurring character. `mood` is the colour of the plain grounds that are drawn behind it."""
+    """One recurring character."""
 
     name: str
     hair_style: str
     accessory: str
     hair: Color
     accent: Color
-    mood: Color
     face: Face
     clothes: Clothes
 
@@ -75,7 +74,6 @@ def cast(seed: int, *, size: int = 5) -> tuple[Character, ...]:
                 accessory=str(accessories[index]),
                 hair=hair,
                 accent=accent,
-                mood=lch(rng.uniform(66, 88), rng.uniform(32, 44), hue + rng.choice([60.0, 180.0, 300.0])),
                 face=Face(
                     skin=skin,
                     eyes=lch(rng.uniform(45, 60), 60, rng.uniform(0, 360)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from demo.backgrounds import BACKGROUNDS, PLACES, Scenery, screentone
+from demo.backgrounds import BACKGROUNDS, Scenery, screentone
 from demo.characters import Character, Pose, draw_character
 from demo.faces import EXPRESSIONS
 from demo.ink import Pen, ellipse, rectangle, rounded_rectangle
@@ -21,7 +21,7 @@ from demo.lettering import (
     set_words,
     wrapped,
 )
-from demo.palette import WHITE, Color, lch, lit, shaded
+from demo.palette import WHITE, Color, lch, lit
 
 Rng = np.random.Generator
 
@@ -40,6 +40,12 @@ class Style:
     ink: Color
     weight: float  # of the ink lines, in pixels
     accent: Color
+    tint: Color
+    """Of the grounds that are neither white nor black."""
+    places: tuple[str, ...]
+    """The places where it is set, of `demo.backgrounds.PLACES`."""
+    patterns: tuple[str, ...]
+    """What stands behind its characters where no place does: names of `demo.backgrounds.BACKGROUNDS`."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,7 @@ def draw_scene(
     `margin` is the share of width and height that lettering keeps free on each side, where the outline may cut.
     """
     pen = Pen.on_picture(width, height, color=WHITE, ink=style.ink, weight=style.weight)
-    lead = scene.characters[0].mood if scene.characters else style.scenery.mood
-    mood = lch_shift(lead, rng.uniform(-0.12, 0.25))
-    scenery = Scenery(wall=style.scenery.wall, curtain=style.scenery.curtain, roof=style.scenery.roof, mood=mood)
-    BACKGROUNDS[scene.background](pen, rng, scenery)
+    BACKGROUNDS[scene.background](pen, rng, style.scenery)
     heads = _draw_figures(pen, rng, scene)
     if scene.is_gray:
         _drain(pen, rng)
@@ -72,11 +75,6 @@ def draw_scene(
     if scene.is_gray:
         picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return picture
-
-
-def lch_shift(color: Color, share: float) -> Color:
-    """The colour lighter (share > 0) or darker (share < 0)."""
-    return lit(color, share) if share > 0 else shaded(color, -share)
 
 
 def _draw_figures(pen: Pen, rng: Rng, scene: Scene) -> list[tuple[float, float, float]]:
@@ -197,7 +195,7 @@ def draw_title(style: Style, *, width: int, height: int) -> np.ndarray:
     """The panel that opens every issue: the name over the cast."""
     rng = np.random.default_rng(7)
     pen = Pen.on_picture(width, height, color=WHITE, ink=style.ink, weight=style.weight)
-    pen.gradient(rectangle(-2, -2, width + 4, height + 4), style.scenery.mood, lit(style.accent, 0.6))
+    pen.gradient(rectangle(-2, -2, width + 4, height + 4), style.tint, lit(style.accent, 0.6))
     center = np.array([width / 2, height * 0.72])
     for angle in np.arange(0, 2 * np.pi, np.pi / 10):
         reach = 2.0 * width
@@ -245,14 +243,13 @@ def draw_effect_strip(rng: Rng, style: Style, *, width: int, height: int) -> np.
 
 def plan_scenes(rng: Rng, style: Style, *, count: int) -> list[Scene]:
     """The scenes of one issue: shots and places change from panel to panel, a few are gray."""
-    places = list(rng.permutation(PLACES))
-    patterns = list(rng.permutation([name for name in BACKGROUNDS if name not in PLACES]))
+    places, patterns = rng.permutation(style.places), rng.permutation(style.patterns)
     gray = set(rng.permutation(count)[: int(rng.integers(1, 3))].tolist())
     scenes = []
     for index in range(count):
         shot = str(rng.choice(SHOTS, p=[0.08, 0.12, 0.34, 0.28, 0.18]))
         kinds = places if shot in ("scenery", "full") or index % 2 == 0 else patterns
-        background = str(kinds[index % len(kinds)])
+        background = str(kinds[index // 2 % len(kinds)])
         heads = {"scenery": 0, "face": 1, "close": int(rng.choice([1, 1, 2])), "half": int(rng.choice([1, 2, 3])),
                  "full": int(rng.choice([1, 2, 3]))}[shot]  # fmt: skip
         chosen = rng.permutation(len(style.cast))[:heads]

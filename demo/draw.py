@@ -9,11 +9,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from demo.backgrounds import PLACES, Scenery
+from demo.backgrounds import PATTERNS, PLACES, Scenery
 from demo.characters import cast
 from demo.composition import Scene, Style, draw_effect_strip, draw_ending, draw_scene, draw_title, plan_scenes
 from demo.layout import MARGINS, MIN_GUTTER, STRIP_WIDTH, FramedPicture, Row, framed, sliced, stitched
-from demo.palette import WHITE, Color, lch
+from demo.palette import BLACK, WHITE, Color, lch, mix, shaded
 
 Rng = np.random.Generator
 
@@ -32,6 +32,7 @@ _SYNOPSES = (
     "Nobody believes what {0} saw from the window, except {1}.",
 )
 _INKS: tuple[Color, ...] = ((34, 26, 42), (58, 34, 26), (22, 30, 58), (26, 26, 28))
+_SHORTEST_STRETCH = 3  # rows of panels on one ground
 _SMALLEST_ISSUE = 4  # title, two panels, ending
 
 
@@ -100,10 +101,13 @@ def style_of(seed: int) -> Style:
         name=_NAMES[seed % len(_NAMES)],
         author=_AUTHORS[seed % len(_AUTHORS)],
         cast=cast(seed),
-        scenery=Scenery(wall=hue, curtain=hue + 150, roof=rng.uniform(20, 60), mood=lch(78, 36, hue + 60)),
+        scenery=Scenery(wall=hue, curtain=hue + 150, roof=rng.uniform(20, 60), mood=hue + 60),
         ink=_INKS[seed % len(_INKS)],
         weight=float(rng.uniform(1.4, 2.0)),
         accent=lch(58, 62, hue + 200),
+        places=tuple(rng.permutation(PLACES)[:5].tolist()),
+        patterns=("plain", *rng.permutation([name for name in PATTERNS if name != "plain"])[:3].tolist()),
+        tint=lch(78, 36, hue + 60),
     )
 
 
@@ -141,11 +145,12 @@ def _compose(rng: Rng, number: int, style: Style, panel_count: int) -> tuple[lis
     scenes = plan_scenes(rng, style, count=panel_count - 2)
     effect_at = int(rng.integers(1, len(scenes)))
     tall_at = int(rng.integers(0, len(scenes))) if rng.random() < 0.6 else -1
-    ground, stretch = WHITE, 2
+    ground, stretch = WHITE, _SHORTEST_STRETCH - 1
     index = 0
     while index < len(scenes):
-        if stretch == 0:
-            ground, stretch = _next_ground(rng, style, ground), int(rng.integers(2, 5))
+        # A ground too short for some panels would look like one wide panel.
+        if stretch <= 0 and len(scenes) - index >= _SHORTEST_STRETCH:
+            ground, stretch = _next_ground(rng, style, ground), int(rng.integers(_SHORTEST_STRETCH, 6))
         stretch -= 1
         is_pair = index + 1 < len(scenes) and not {index, index + 1} & {effect_at, tall_at} and rng.random() < 0.22
         members = [index, index + 1] if is_pair else [index]
@@ -175,15 +180,15 @@ def _compose(rng: Rng, number: int, style: Style, panel_count: int) -> tuple[lis
             known.append((identity, is_gray, ground, outline, names))
         add(pictures, offsets, ground)
         index += len(members)
-    add([ending], [((STRIP_WIDTH - ending.width) // 2, 0)], WHITE)
-    known.append(("ending", False, WHITE, "rounded", everyone[:1]))
+    add([ending], [((STRIP_WIDTH - ending.width) // 2, 0)], ground)
+    known.append(("ending", False, ground, "box", everyone[:1]))
     return rows, known
 
 
 def _frame_of(rng: Rng, scene: Scene, *, is_pair: bool, is_tall: bool) -> tuple[int, int, str]:
     """Width, height and outline of a panel."""
     # A picture without a border needs a background that no ground resembles.
-    can_stand_alone = scene.background in PLACES and scene.background != "night"
+    can_stand_alone = scene.background in PLACES and scene.background != "night" and not scene.is_gray
     if is_tall:
         return int(rng.integers(520, 650)), int(rng.integers(830, 1000)), "box"
     if is_pair:
@@ -204,10 +209,8 @@ def _frame_of(rng: Rng, scene: Scene, *, is_pair: bool, is_tall: bool) -> tuple[
 
 def _next_ground(rng: Rng, style: Style, before: Color) -> Color:
     """White, black or a tint of the webtoon's own, and not the one before."""
-    tint = style.scenery.mood
-    pale = tuple(round(255 - 0.28 * (255 - part)) for part in tint)
-    deep = tuple(round(0.22 * part) for part in tint)
-    grounds: list[Color] = [WHITE, WHITE, (10, 8, 14), (pale[0], pale[1], pale[2]), (deep[0], deep[1], deep[2])]
+    pale, deep = mix(WHITE, style.tint, 0.28), mix(BLACK, style.tint, 0.22)
+    grounds = [WHITE, WHITE, (10, 8, 14), pale, deep]
     others = [ground for ground in grounds if ground != before]
     return others[int(rng.integers(len(others)))]
 
@@ -217,5 +220,6 @@ def _title_and_ending(style: Style) -> tuple[FramedPicture, FramedPicture]:
     """The two panels that every issue repeats, pixel for pixel."""
     rng = np.random.default_rng(0)
     title = framed(rng, draw_title(style, width=640, height=440), "box", ink=style.ink, ground=WHITE)
-    ending = framed(rng, draw_ending(style, width=560, height=300), "rounded", ink=style.ink, ground=WHITE)
+    # Its line is seen on every ground, so that it is the same on all of them.
+    ending = framed(rng, draw_ending(style, width=560, height=300), "box", ink=shaded(style.accent), ground=WHITE)
     return title, ending

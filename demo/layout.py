@@ -135,8 +135,10 @@ def sliced(rng: Rng, strip: np.ndarray) -> tuple[bytes, ...]:
         left = len(strip) - top
         height = int(rng.integers(*_SLICE_HEIGHTS, endpoint=True))
         if left - height < _LAST_SLICE_MIN:
-            # The last slice is shorter than the one before it, but never a sliver.
-            height = left if left <= _SLICE_HEIGHTS[0] else max(_SLICE_HEIGHTS[0], left - _SLICE_HEIGHTS[0] // 2)
+            # The last slice is shorter than the others may be, but never a sliver.
+            height = (
+                left - int(rng.integers(_LAST_SLICE_MIN, _SLICE_HEIGHTS[0])) if left > 2 * _SLICE_HEIGHTS[0] else left
+            )
         slices.append(_jpeg(strip[top : top + height]))
         top += height
     return tuple(slices)
