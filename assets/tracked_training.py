@@ -129,7 +129,13 @@ def train_tracked(
         trained: Trained | None = None
         try:
             for fact in train(
-                recipe, pairs["train"], pairs["val"], rule=rule, fingerprint=training_set.fingerprint, work=work
+                recipe,
+                pairs["train"],
+                pairs["val"],
+                rule=rule,
+                fingerprint=training_set.fingerprint,
+                work=work,
+                before_saving=run.flush,
             ):
                 if isinstance(fact, Trained):
                     trained = fact

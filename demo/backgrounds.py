@@ -1,6 +1,6 @@
 """Backgrounds: places, skies and patterns, drawn over a whole picture in final pixels.
 
-What a thing is decides its hue (grass, sky, sea, wood, brick); how light it is varies from panel to panel.
+What a thing is decides its hue (grass, sky, sea, wood, brick); how light it is varies some from panel to panel.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class Scenery:
 
 def mood_color(rng: Rng, scenery: Scenery, *, turn: float = 0.0) -> Color:
     """A colour of the webtoon's mood, `turn` degrees around; only its lightness is left to chance."""
-    return lch(rng.uniform(66, 84), 46, scenery.mood + turn)
+    return lch(rng.uniform(70, 80), 46, scenery.mood + turn)
 
 
 def screentone(pixels: np.ndarray, tone: np.ndarray, *, color: Color, period_px: float = 7.0) -> None:
@@ -72,7 +72,7 @@ def toned(pen: Pen, rng: Rng, scenery: Scenery) -> None:
 def stripes(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     """Broad slanted stripes: something funny happens."""
     width, height = pen.size
-    first = lch(rng.uniform(78, 88), 55, 88)
+    first = lch(rng.uniform(80, 86), 55, 88)
     _flood(pen, first)
     step = rng.uniform(0.1, 0.22) * width
     lean = rng.choice([-0.6, 0.5, 0.9]) * height
@@ -85,7 +85,7 @@ def stripes(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
 def focus_lines(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     """Lines that run towards a point: surprise, speed."""
     width, height = pen.size
-    _flood(pen, lch(rng.uniform(80, 92), 34, 220))
+    _flood(pen, lch(rng.uniform(82, 90), 34, 220))
     center = np.array([rng.uniform(0.35, 0.65) * width, rng.uniform(0.4, 0.6) * height])
     reach = np.hypot(width, height)
     angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(60, 110))))
@@ -99,11 +99,11 @@ def focus_lines(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
 def flowers(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     """Blossoms and sparkles on rose: romance."""
     width, height = pen.size
-    pen.gradient(rectangle(-2, -2, width + 4, height + 4), lch(92, 12, 350), lch(rng.uniform(68, 80), 42, 355))
+    pen.gradient(rectangle(-2, -2, width + 4, height + 4), lch(92, 12, 350), lch(rng.uniform(70, 78), 42, 355))
     for _ in range(int(rng.integers(9, 18))):
         radius = rng.uniform(0.04, 0.1) * min(width, height)
         blossom = pen.at(rng.uniform(0, width), rng.uniform(0, height), scale=radius, degrees=rng.uniform(0, 72))
-        petal = lch(rng.uniform(72, 90), 34, 0)
+        petal = lch(rng.uniform(76, 86), 34, 0)
         for turn in range(5):
             part = curve([(0, 0), (0.42, -0.5), (0.3, -1), (0, -0.86), (-0.3, -1), (-0.42, -0.5)], closed=True)
             blossom.at(0, 0, degrees=72 * turn).heavier(0.7).shape(part, petal, line=shaded(petal, 0.5))
@@ -116,7 +116,7 @@ def room(pen: Pen, rng: Rng, scenery: Scenery) -> None:
     """A living room: papered wall, window, curtains, shelf, plant and wooden floor."""
     width, height = pen.size
     floor_y = rng.uniform(0.68, 0.82) * height
-    wall = lch(rng.uniform(66, 88), 40, scenery.wall)
+    wall = lch(rng.uniform(70, 84), 40, scenery.wall)
     _flood(pen, wall)
     for x in np.arange(rng.uniform(0, 40), width, 46):
         pen.fill(rectangle(x, 0, 18, floor_y), lit(wall, 0.22))
@@ -137,12 +137,12 @@ def room(pen: Pen, rng: Rng, scenery: Scenery) -> None:
 def classroom(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     """A green board with chalk on it, over rows of wooden desks."""
     width, height = pen.size
-    wall = lch(rng.uniform(80, 92), 28, 84)
+    wall = lch(rng.uniform(82, 90), 28, 84)
     _flood(pen, wall)
     x, y, w, h = 0.08 * width, rng.uniform(0.06, 0.14) * height, 0.84 * width, rng.uniform(0.38, 0.5) * height
-    wood = lch(rng.uniform(48, 62), 38, 62)
+    wood = lch(rng.uniform(51, 59), 38, 62)
     pen.shape(rectangle(x - 8, y - 8, w + 16, h + 16), wood)
-    pen.shape(rectangle(x, y, w, h), lch(rng.uniform(34, 46), 26, 158))
+    pen.shape(rectangle(x, y, w, h), lch(rng.uniform(36, 44), 26, 158))
     for row in np.arange(y + 0.2 * h, y + 0.9 * h, 0.18 * h):
         words = rng.uniform(0.05, 0.16, int(rng.integers(2, 6))) * w
         left = x + 0.06 * w
@@ -186,7 +186,7 @@ def city(pen: Pen, rng: Rng, scenery: Scenery) -> None:
 def forest(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     """Trees in two depths over grass, with light between them."""
     width, height = pen.size
-    deep = lch(rng.uniform(58, 84), 46, 136)
+    deep = lch(rng.uniform(63, 79), 46, 136)
     pen.gradient(rectangle(-2, -2, width + 4, height + 4), lit(deep, 0.5), deep)
     for _ in range(9):
         x, w = rng.uniform(0, width), rng.uniform(0.02, 0.05) * width
@@ -210,7 +210,7 @@ def meadow(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     _sky(pen, rng)
     level = rng.uniform(0.5, 0.74) * height
     for depth in range(3):
-        green = lch(rng.uniform(60, 84) - 6 * depth, 58, 126 - 4 * depth)
+        green = lch(rng.uniform(65, 79) - 6 * depth, 58, 126 - 4 * depth)
         y = level + depth * 0.13 * height
         bumps = [(x * width, y + rng.uniform(-0.09, 0.05) * height) for x in np.linspace(-0.2, 1.2, 6)]
         hill = np.concatenate([curve(bumps), [(1.3 * width, 1.2 * height), (-0.3 * width, 1.2 * height)]])
@@ -229,7 +229,7 @@ def sea(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     width, height = pen.size
     _sky(pen, rng)
     level = rng.uniform(0.36, 0.56) * height
-    water = lch(rng.uniform(46, 66), 42, 236)
+    water = lch(rng.uniform(50, 62), 42, 236)
     pen.gradient(rectangle(-2, level, width + 4, height), shaded(water, 0.12), lit(water, 0.3))
     pen.stroke([(0, level), (width, level)])
     for _ in range(26):
@@ -242,7 +242,7 @@ def sea(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
         boat.shape([(0.04, -1.1), (0.04, -0.2), (0.56, -0.2)], WHITE)
         boat.shape([(-0.04, -0.9), (-0.04, -0.2), (-0.42, -0.2)], (250, 238, 210))
     shore = 0.84 * height
-    sand = lch(rng.uniform(74, 86), 36, 80)
+    sand = lch(rng.uniform(76, 84), 36, 80)
     edge = curve([(x * width, shore + rng.uniform(-0.03, 0.04) * height) for x in np.linspace(-0.1, 1.1, 7)])
     pen.fill(np.concatenate([shifted(edge, 0, -12), [(1.2 * width, 2 * height), (-0.2 * width, 2 * height)]]), WHITE)
     pen.fill(np.concatenate([edge, [(1.2 * width, 2 * height), (-0.2 * width, 2 * height)]]), sand)
@@ -251,7 +251,7 @@ def sea(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
 def sunset(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     """A low sun over dark hills."""
     width, height = pen.size
-    pen.gradient(rectangle(-2, -2, width + 4, height + 4), lch(rng.uniform(44, 58), 46, 330), lch(82, 62, 78))
+    pen.gradient(rectangle(-2, -2, width + 4, height + 4), lch(rng.uniform(47, 55), 46, 330), lch(82, 62, 78))
     level = rng.uniform(0.6, 0.78) * height
     x, radius = rng.uniform(0.2, 0.8) * width, rng.uniform(0.14, 0.24) * min(width, height)
     for grow, opacity in ((1.9, 0.2), (1.45, 0.3)):
@@ -276,7 +276,7 @@ def night(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     """Moon and stars over a town with lit windows."""
     width, height = pen.size
     pen.gradient(
-        rectangle(-2, -2, width + 4, height + 4), lch(rng.uniform(12, 24), 38, 288), lch(rng.uniform(40, 54), 40, 280)
+        rectangle(-2, -2, width + 4, height + 4), lch(rng.uniform(14, 22), 38, 288), lch(rng.uniform(43, 51), 40, 280)
     )
     for _ in range(50):
         size = rng.uniform(0.8, 2.4)
@@ -289,7 +289,7 @@ def night(pen: Pen, rng: Rng, _scenery: Scenery) -> None:
     left = -10.0
     while left < width:
         w, h = rng.uniform(0.12, 0.24) * width, rng.uniform(0.16, 0.46) * height
-        pen.fill(rectangle(left, height - h, w, h + 4), lch(rng.uniform(14, 22), 26, 285))
+        pen.fill(rectangle(left, height - h, w, h + 4), lch(rng.uniform(16, 20), 26, 285))
         for wx in np.arange(left + 10, left + w - 14, 22):
             for wy in np.arange(height - h + 12, height, 28):
                 if rng.random() < 0.5:
@@ -326,7 +326,7 @@ def _flood(pen: Pen, color: Color) -> None:
 
 def _sky(pen: Pen, rng: Rng) -> None:
     width, height = pen.size
-    blue = lch(rng.uniform(58, 80), 42, 252)
+    blue = lch(rng.uniform(62, 76), 42, 252)
     pen.gradient(rectangle(-2, -2, width + 4, height + 4), blue, lit(blue, 0.6))
     for _ in range(int(rng.integers(2, 5))):
         cloud = pen.at(rng.uniform(0, width), rng.uniform(0.05, 0.4) * height, scale=rng.uniform(0.06, 0.13) * width)
@@ -338,7 +338,7 @@ def _sky(pen: Pen, rng: Rng) -> None:
 
 def _grass(pen: Pen, rng: Rng, level: float) -> None:
     width, height = pen.size
-    green = lch(rng.uniform(54, 74), 58, 132)
+    green = lch(rng.uniform(58, 70), 58, 132)
     blades: list[tuple[float, float]] = []
     for x in range(-10, width + 20, 16):
         blades += [(x, level), (x + 7, level - rng.uniform(6, 16))]
@@ -350,7 +350,7 @@ def _grass(pen: Pen, rng: Rng, level: float) -> None:
 
 def _wooden_floor(pen: Pen, rng: Rng, level: float) -> None:
     width, height = pen.size
-    wood = lch(rng.uniform(52, 72), 38, 66)
+    wood = lch(rng.uniform(56, 68), 38, 66)
     pen.fill(rectangle(-2, level, width + 4, height), wood)
     center = width * rng.uniform(0.3, 0.7)
     for x in np.linspace(-2 * width, 3 * width, 22):
@@ -361,14 +361,14 @@ def _wooden_floor(pen: Pen, rng: Rng, level: float) -> None:
 
 
 def _window(pen: Pen, rng: Rng, scenery: Scenery, x: float, y: float, w: float, h: float) -> None:
-    blue = lch(rng.uniform(70, 86), 30, 250)
+    blue = lch(rng.uniform(73, 83), 30, 250)
     pen.gradient(rectangle(x, y, w, h), blue, lit(blue, 0.7))
     pen.fill(ellipse(x + 0.3 * w, y + h, 0.36 * w, 0.26 * h), lch(62, 44, 130), within=rectangle(x, y, w, h))
     pen.fill(ellipse(x + 0.8 * w, y + h, 0.3 * w, 0.34 * h), lch(54, 42, 134), within=rectangle(x, y, w, h))
     for frame in (rectangle(x - 7, y - 7, w + 14, 12), rectangle(x - 10, y + h - 5, w + 20, 14),
                   rectangle(x + 0.5 * w - 5, y, 10, h), rectangle(x, y + 0.45 * h, w, 7)):  # fmt: skip
         pen.shape(frame, (250, 246, 236))
-    cloth = lch(rng.uniform(48, 70), 48, scenery.curtain)
+    cloth = lch(rng.uniform(52, 66), 48, scenery.curtain)
     for side in (0, 1):
         edge = x + side * w
         inward = 1 - 2 * side
@@ -385,7 +385,7 @@ def _window(pen: Pen, rng: Rng, scenery: Scenery, x: float, y: float, w: float, 
 
 
 def _bookshelf(pen: Pen, rng: Rng, x: float, y: float, w: float, h: float) -> None:
-    wood = lch(rng.uniform(40, 58), 40, 58)
+    wood = lch(rng.uniform(44, 54), 40, 58)
     pen.shape(rectangle(x, y, w, h), wood)
     rows = 3
     for row in range(rows):
@@ -420,7 +420,7 @@ def _lamp(pen: Pen, x: float, y: float, h: float) -> None:
 
 
 def _plant(pen: Pen, rng: Rng, x: float, y: float, h: float) -> None:
-    green = lch(rng.uniform(46, 64), 46, 138)
+    green = lch(rng.uniform(50, 60), 46, 138)
     for lean in (-62, -34, -8, 20, 48):
         leaf = pen.at(x, y - 0.4 * h, scale=h, degrees=lean)
         outline = curve([(0, 0), (0.16, -0.4), (0, -0.95), (-0.16, -0.4)], closed=True)
@@ -433,14 +433,14 @@ def _plant(pen: Pen, rng: Rng, x: float, y: float, h: float) -> None:
 
 
 def _tree(pen: Pen, rng: Rng, x: float, y: float, h: float) -> None:
-    bark = lch(rng.uniform(34, 48), 30, 60)
+    bark = lch(rng.uniform(37, 45), 30, 60)
     w = 0.055 * h
     trunk = np.concatenate([curve([(x - 0.7 * w, y - 0.6 * h), (x - w, y - 0.2 * h), (x - 2.2 * w, y)]),
                             curve([(x + 2.2 * w, y), (x + w, y - 0.2 * h), (x + 0.7 * w, y - 0.6 * h)])])  # fmt: skip
     pen.shape(trunk, bark)
     pen.fill(shifted(trunk, w, 0), shaded(bark, 0.3), within=trunk)
     pen.stroke(trunk, closed=True)
-    green = lch(rng.uniform(46, 70), 56, rng.uniform(128, 142))
+    green = lch(rng.uniform(51, 65), 56, rng.uniform(128, 142))
     crown = pen.at(x, y - 0.72 * h, scale=0.3 * h)
     angle = np.linspace(0, 2 * np.pi, 11)
     rim = np.stack([np.cos(angle), 0.92 * np.sin(angle)], axis=1) * rng.uniform(0.88, 1.08, 11)[:, None]
@@ -464,7 +464,7 @@ def _turns_clockwise(rim: np.ndarray) -> bool:
 
 
 def _house(pen: Pen, rng: Rng, scenery: Scenery, x: float, y: float, w: float, h: float, *, far: bool) -> None:
-    color = lch(rng.uniform(52, 84), 42, scenery.roof + (0 if rng.random() < 0.5 else 40))
+    color = lch(rng.uniform(58, 78), 42, scenery.roof + (40 if far else 0))
     if far:
         color = mix(color, (196, 218, 244), 0.5)
     pen.shape(rectangle(x, y, w, h), color)

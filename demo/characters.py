@@ -50,7 +50,7 @@ class Pose:
     stride: float = 0.0
 
 
-def cast(seed: int, *, size: int = 5) -> tuple[Character, ...]:
+def cast(seed: int, *, size: int = 4) -> tuple[Character, ...]:
     """The characters of the webtoon with this seed: no two share a name, hair style, outfit, accessory or hue."""
     rng = np.random.default_rng([seed, 0])
     names = rng.permutation(_NAMES)

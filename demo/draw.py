@@ -105,8 +105,8 @@ def style_of(seed: int) -> Style:
         ink=_INKS[seed % len(_INKS)],
         weight=float(rng.uniform(1.4, 2.0)),
         accent=lch(58, 62, hue + 200),
-        places=tuple(rng.permutation(PLACES)[:5].tolist()),
-        patterns=("plain", *rng.permutation([name for name in PATTERNS if name != "plain"])[:3].tolist()),
+        places=tuple(rng.permutation(PLACES)[:4].tolist()),
+        patterns=("plain", *rng.permutation([name for name in PATTERNS if name != "plain"])[:2].tolist()),
         tint=lch(78, 36, hue + 60),
     )
 

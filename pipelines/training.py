@@ -12,7 +12,7 @@ last saved state are taken again; their numbers are the same, so logging them ag
 
 import json
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import sha256
@@ -84,7 +84,14 @@ class _Progress:
 
 
 def train(
-    recipe: Recipe, train_pairs: Pairs, val_pairs: Pairs, *, rule: TrainingRule, fingerprint: str, work: Path
+    recipe: Recipe,
+    train_pairs: Pairs,
+    val_pairs: Pairs,
+    *,
+    rule: TrainingRule,
+    fingerprint: str,
+    work: Path,
+    before_saving: Callable[[], None] = lambda: None,
 ) -> Generator[Step | Trained, None, None]:
     """Trains one colorizer; yields a Step for every optimizer step, and Trained as the last fact.
 
@@ -103,6 +110,8 @@ def train(
         rule: Size, pace and machine.
         fingerprint: Of the training set, for the checkpoint and for the state.
         work: A folder of this training alone; a state in it is resumed, and removed after Trained was taken.
+        before_saving: Called before each state is written: what was yielded so far will not be yielded again, so
+            whoever keeps it in memory stores it now.
 
     Raises TrainingError for arrays that do not fit or a state of another training, TrainingDivergedError for a
     loss that is not finite.
@@ -112,7 +121,7 @@ def train(
     _require_pictures(recipe, "validation", val_pairs)
     if rule.device == "cuda" and not torch.cuda.is_available():
         raise TrainingError(f"{recipe.name}: device is 'cuda', but torch sees no GPU; set device to 'auto' or 'cpu'")
-    return _Training(recipe, train_pairs, val_pairs, rule, fingerprint, work).run()
+    return _Training(recipe, train_pairs, val_pairs, rule, fingerprint, work).run(before_saving)
 
 
 class _Training:
@@ -155,7 +164,7 @@ class _Training:
         self.progress = _Progress()
         self.best_weights: dict[str, Tensor] = {}
 
-    def run(self) -> Generator[Step | Trained, None, None]:
+    def run(self, before_saving: Callable[[], None]) -> Generator[Step | Trained, None, None]:
         self.work.mkdir(parents=True, exist_ok=True)
         self._resume()
         saved_at = time.monotonic()
@@ -178,10 +187,11 @@ class _Training:
                 window_s, wait_s, window_pictures = 0.0, 0.0, 0
             samples = self._samples() if is_last or number % self.rule.sample_every == 0 else None
             self.progress.seconds += time.monotonic() - started
+            yield Step(number, metrics, samples)
             if is_last or time.monotonic() - saved_at >= self.rule.checkpoint_every_s:
+                before_saving()
                 self._save_state()
                 saved_at = time.monotonic()
-            yield Step(number, metrics, samples)
         path = self._save_checkpoint()
         yield Trained(
             checkpoint=path,

@@ -225,13 +225,14 @@ def colorize(
 
 @app.command()
 def demo(
-    issues: Annotated[int, typer.Option(min=3, help="Issues of the drawn webtoon.")] = 12,
+    issues: Annotated[int, typer.Option(min=3, help="Issues of the drawn webtoon.")] = 24,
     port: Annotated[int, typer.Option(help="Where its site is served, on loopback; pictures on the next port.")] = 8417,
+    config: Annotated[Path | None, typer.Option(help="YAML: settings by stage, instead of demo/settings.yaml.")] = None,
 ) -> None:
     """Draw a small webtoon, serve it on loopback, and take it through the whole lineage."""
-    from studio.demo import run_demo
+    from studio.demo import SETTINGS, run_demo
 
-    run_demo(issues=issues, port=port)
+    run_demo(issues=issues, port=port, config=config or SETTINGS)
 
 
 @app.command()

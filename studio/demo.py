@@ -20,10 +20,10 @@ TITLE = "tintoon-days"
 out = Console()
 
 
-def run_demo(*, issues: int, port: int) -> None:
+def run_demo(*, issues: int, port: int, config: Path = SETTINGS) -> None:
     """The whole lineage on the drawn webtoon, then the leaderboard. What did not change is left alone."""
     started = time.monotonic()
-    settings = yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
     out.print(f"Drawing {issues} issues of a webtoon ...")
     webtoon = draw_webtoon(issues=issues)
     with Site({DEFAULT_TITLE_ID: webtoon}, port=port) as site:

@@ -1,10 +1,13 @@
 """Runs stages of the lineage in this process, through Dagster: the same assets, runs and events as in the UI."""
 
+import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+import psutil
 
 from assets.definitions import defs
 from assets.home import Home
@@ -44,6 +47,9 @@ _JOB_OF = {
     "leaderboard": "compare_colorizers",
     "champion": "compare_colorizers",
 }
+
+
+PROCESS_TAG = "tintoon/process"
 
 
 @dataclass
@@ -96,9 +102,31 @@ def _chosen(wanted: Sequence[str], known: Sequence[str], noun: str, remedy: str)
 
 
 def open_instance() -> dg.DagsterInstance:
-    """The Dagster instance of this installation."""
+    """The Dagster instance of this installation, without the runs that a killed process left open in it."""
     Home.of().prepare()
-    return dg.DagsterInstance.get()
+    instance = dg.DagsterInstance.get()
+    for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        run = record.dagster_run
+        if PROCESS_TAG in run.tags and not _is_running(run.tags[PROCESS_TAG]):
+            instance.report_run_failed(run, "the process that ran it was killed")
+            # Else its place in the pool `gpu` stays taken, and the next training waits for ever.
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return instance
+
+
+def _this_process() -> str:
+    """Host, number and start of this process: a number alone is used again by others."""
+    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+def _is_running(process: str) -> bool:
+    host, number, started = process.rsplit(":", 2)
+    if host != socket.gethostname():
+        return True  # nothing can be told from here
+    try:
+        return f"{psutil.Process(int(number)).create_time():.2f}" == started
+    except psutil.NoSuchProcess:
+        return False
 
 
 def materialize(
@@ -137,6 +165,7 @@ def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, 
         asset_selection=[dg.AssetKey(stage)],
         instance=instance,
         raise_on_error=False,
+        tags={PROCESS_TAG: _this_process()},
         run_config={
             "ops": {stage: {"config": config}} if config else {},
             "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},

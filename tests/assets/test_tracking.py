@@ -55,7 +55,9 @@ def test_the_alias_moves(tracking, tmp_path):
         run = tracking.start(name, parameters={}, tags={})
         run.file(checkpoint, "checkpoint")
         run.end()
-        versions.append(tracking.crown(run.run_id, checkpoint="checkpoint/checkpoint.safetensors", tags={"recipe": name}))
+        versions.append(
+            tracking.crown(run.run_id, checkpoint="checkpoint/checkpoint.safetensors", tags={"recipe": name})
+        )
         champion = tracking.champion()
         assert champion is not None
         assert (champion["recipe"], champion["version"], champion["run_id"]) == (name, versions[-1], run.run_id)

@@ -1,0 +1,89 @@
+"""The whole lineage, as a newcomer runs it: drawn, served, scraped, cut, trained, compared; then once more."""
+
+import sqlite3
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from tests.installation import PROJECT, QUICK, Installation, free_port
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> tuple[Installation, list[str]]:
+    """An installation on which the demo ran twice, and what the two runs printed."""
+    installation = Installation(tmp_path_factory.mktemp("home"))
+    command = ["demo", "--issues", "4", "--port", str(free_port()), "--config", str(QUICK)]
+    return installation, [installation.run(*command) for _ in range(2)]
+
+
+def lake_of(demo):
+    return demo[0].home / "lake"
+
+
+def test_the_leaderboard_compares_two_colorizers_and_the_floor(demo):
+    rows = demo[0].json("leaderboard")
+    assert {row["name"] for row in rows} == {"webtoon_l2", "frames_gan_gray", "gray_copy"}
+    assert [row["rank"] for row in rows] == [1, 2, 3]
+    assert "webtoon_l2" in demo[1][0]
+
+
+def test_the_second_run_changes_nothing_and_says_so(demo):
+    rows = {line.split("│")[1].strip(): line.split("│") for line in demo[1][1].splitlines() if line.count("│") > 4}
+    assert len(rows) >= 12
+    assert all(cells[3].strip() == "all" for stage, cells in rows.items() if stage), rows
+    assert "fetched 0" in demo[1][1]
+
+
+def test_every_slice_is_kept_as_served(demo):
+    pages = pq.read_table(lake_of(demo) / "issue_pages" / "tintoon-days" / "0001.parquet").to_pandas()
+    assert set(pages["status"]) == {"ok"}
+    assert pages["image"].iloc[0]["bytes"][:2] == b"\xff\xd8"
+    assert set(pages["licence"]) == {"CC0-1.0"}
+
+
+def test_repeated_titles_and_gray_panels_are_dropped_with_their_reason(demo):
+    decisions = pd.read_parquet(lake_of(demo) / "unique_panels.parquet")
+    reasons = decisions["reason"].fillna("kept").value_counts()
+    assert reasons["near_duplicate"] >= 6  # the title and the ending panel of issues 2 to 4
+    assert {"gray", "too_small", "kept"} <= set(reasons.index)
+    assert set(decisions.loc[decisions["reason"] == "near_duplicate", "duplicate_of"].str[:18]) <= {
+        "tintoon-days__0001",
+        "tintoon-days__0002",
+        "tintoon-days__0003",
+    }
+
+
+def test_each_training_is_one_mlflow_run_with_its_evaluation(demo):
+    with sqlite3.connect(demo[0].home / "mlflow" / "mlflow.db") as store:
+        runs = dict(store.execute("select name, status from runs").fetchall())
+        keys = {key for (key,) in store.execute("select distinct key from metrics").fetchall()}
+        tags = {key for (key,) in store.execute("select distinct key from tags").fetchall()}
+        inputs = store.execute("select count(*) from datasets").fetchone()
+    assert runs == {"webtoon_l2": "FINISHED", "frames_gan_gray": "FINISHED"}
+    assert {"train/loss_generator/total", "epoch/loss_generator/total", "val/l1_rgb255", "test/psnr"} <= keys
+    assert {"dagster_run_id", "dagster_run_url", "partition", "commit", "training_set", "benchmark"} <= tags
+    assert inputs[0] >= 1
+
+
+def test_the_champion_colours_a_page_of_any_size(demo, tmp_path):
+    import cv2
+    import numpy as np
+
+    page = np.full((301, 207, 3), 255, np.uint8)
+    cv2.circle(page, (100, 150), 60, (90, 90, 90), -1)
+    cv2.imwrite(str(tmp_path / "page.png"), page)
+    demo[0].run("colorize", str(tmp_path / "page.png"), str(tmp_path / "out.jpg"))
+    colored = cv2.imread(str(tmp_path / "out.jpg"))
+    assert colored is not None
+    assert colored.shape == page.shape
+
+
+def test_the_readme_names_every_stage_and_command():
+    from studio.cli import app
+    from studio.materialize import STAGES
+
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert not [stage for stage in STAGES if stage not in readme]
+    commands = [command.name or command.callback.__name__ for command in app.registered_commands]
+    assert not [name for name in commands if f"tintoon {name}" not in readme and name not in {"demo", "up"}]
