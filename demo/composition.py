@@ -164,7 +164,7 @@ def _draw_words(
         x, y = places[best]
         taken.append((x, y, w, h))
         draw_bubble(pen, bubble, x, y, head=speaker)
-    if scene.background in ("focus_lines", "stripes") and rng.random() < 0.5:
+    if margin == (0.0, 0.0) and scene.background in ("focus_lines", "stripes") and rng.random() < 0.5:
         color = (40, 40, 40) if scene.is_gray else style.accent
         x = width * (0.26 if heads and heads[0][0] > width / 2 else 0.74)
         if _cost((x, 0.86 * height), (150, 70), heads, taken) < 0.5:
