@@ -34,10 +34,12 @@ SPLIT_SCHEMA = pa.schema(
 class SplitRule(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `issue_splits`."""
 
-    train_share: float = Field(0.90, gt=0, lt=1, description="Goal for train, as a share of each title's kept panels.")
-    val_share: float = Field(0.05, gt=0, lt=1, description="Goal for val.")
-    test_share: float = Field(0.05, gt=0, lt=1, description="Goal for test.")
-    salt: str = Field("tintoon", description="Breaks ties between equally empty splits.")
+    train_share: float = Field(
+        default=0.90, gt=0, lt=1, description="Goal for train, as a share of each title's kept panels."
+    )
+    val_share: float = Field(default=0.05, gt=0, lt=1, description="Goal for val.")
+    test_share: float = Field(default=0.05, gt=0, lt=1, description="Goal for test.")
+    salt: str = Field(default="tintoon", description="Breaks ties between equally empty splits.")
 
     @model_validator(mode="after")
     def _shares_add_up(self) -> "SplitRule":

@@ -68,13 +68,13 @@ def digest_of(value: Any) -> str:
 
 
 @contextmanager
-def written_aside(path: UPath | Path) -> Iterator[Path | UPath]:
+def written_aside(path: UPath | Path) -> Iterator[Any]:
     """A neighbour of `path` to write to; it takes `path`'s place, at once, when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    aside: Any = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     try:
         yield aside
-        if isinstance(aside, Path):
+        if isinstance(path, Path):
             aside.replace(path)
         else:
             aside.fs.mv(aside.path, path.path)

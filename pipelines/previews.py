@@ -8,10 +8,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from pipelines.issue_splits import SPLITS, Lookalikes
-from pipelines.lake import Lake, issue_key
+from pipelines.lake import Lake
 from pipelines.panels.cut import Cut
 from pipelines.panels.decode import decode_picture
 from pipelines.panels.overlay import draw_boxes
@@ -122,15 +121,12 @@ def preview_variant(kind: str, split: str, lake: Lake, *, cache: Path | None = N
 
 def read_panels(lake: Lake, panel_ids: list[str]) -> dict[str, np.ndarray]:
     """Panels by id, in the given order. Raises KeyError for an id that is in no table."""
-    wanted = pd.DataFrame(
-        [panel_id.split("__", 1) + [panel_id] for panel_id in panel_ids], columns=["title", "rest", "id"]
-    )
-    wanted["issue"] = wanted["rest"].str.rsplit("__", n=1).str[0]
     found: dict[str, np.ndarray] = {}
-    for (title, issue), rows in wanted.groupby(["title", "issue"], sort=False):
-        table = lake.read_table(lake.panels(issue_key(str(title), str(issue))), ["panel_id", "image"])
-        bytes_of = dict(zip(table.column("panel_id").to_pylist(), table.column("image").to_pylist(), strict=True))
-        found |= {panel_id: decode_picture(bytes_of[panel_id]["bytes"], name=panel_id) for panel_id in rows["id"]}
+    for key in dict.fromkeys(panel_id.rsplit("__", 1)[0] for panel_id in panel_ids):
+        table = lake.read_table(lake.panels(key), ["panel_id", "image"])
+        for panel_id, image in zip(table["panel_id"].to_pylist(), table["image"], strict=True):
+            if panel_id in panel_ids:
+                found[panel_id] = decode_picture(image["bytes"].as_py(), name=panel_id)
     return {panel_id: found[panel_id] for panel_id in panel_ids}
 
 
@@ -154,7 +150,7 @@ def _decoded(page: dict[str, Any]) -> np.ndarray:
 def _cut(panel: dict[str, Any], box: str) -> Cut:
     mask = None
     if panel["mask"]:
-        mask = cv2.imdecode(np.frombuffer(panel["mask"], np.uint8), cv2.IMREAD_GRAYSCALE) > 0
+        mask = decode_picture(panel["mask"], name="mask")[..., 0] > 0
     return Cut(tuple(panel[box]), mask)
 
 

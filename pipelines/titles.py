@@ -38,7 +38,7 @@ class Title(BaseModel, frozen=True, extra="forbid"):
     address: str = Field(min_length=1, description="The URL of the title's list, or a folder.")
     licence: str = Field(min_length=1, description="SPDX identifier, or a short name, of the licence of the pictures.")
     attribution: str = Field(min_length=1, description="Who is to be named wherever the pictures or their products go.")
-    name: str | None = Field(None, description="The title as people write it.")
+    name: str | None = Field(default=None, description="The title as people write it.")
     panels: dict[str, Any] = Field(
         default_factory=dict,
         description="Settings of the stage `panels` for this title, instead of the run's own.",

@@ -34,7 +34,7 @@ CODE_VERSION = "1"
 class TrainingSetRule(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `training_set`."""
 
-    min_train_panels: int = Field(1, ge=1, description="Fewer panels than this in train are an error.")
+    min_train_panels: int = Field(default=1, ge=1, description="Fewer panels than this in train are an error.")
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class UniqueRule(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `unique_panels`."""
 
     radius_bits: int = Field(
-        4,
+        default=4,
         ge=0,
         le=16,
         description="Panels whose 64-bit perceptual hashes differ in at most so many bits are duplicates.",
@@ -161,7 +161,7 @@ def decide(panels: pd.DataFrame, rule: UniqueRule) -> pd.DataFrame:
 
     twin = decided["twin"].to_numpy()
     has_twin = twin >= 0
-    bits = panels["phash"].map(lambda text: int(text, 16)).to_numpy(np.uint64)
+    bits = _bits(panels["phash"])
     distance = np.bitwise_count(bits ^ bits[np.where(has_twin, twin, 0)]).astype(np.int32)
     return panels.assign(
         kept=decided["reason"].isna(),
@@ -177,8 +177,12 @@ def decide(panels: pd.DataFrame, rule: UniqueRule) -> pd.DataFrame:
 
 def _comparable_hashes(panels: pd.DataFrame) -> np.ndarray:
     """The perceptual hash; for a picture too flat for one, 64 bits of its digest: equal only when identical."""
-    text = panels["phash"].where(~panels["is_flat"], panels["sha256"].str[:16])
-    return text.map(lambda digits: int(digits, 16)).to_numpy(np.uint64)
+    return _bits(panels["phash"].where(~panels["is_flat"], panels["sha256"].str[:16]))
+
+
+def _bits(hexadecimal: pd.Series) -> np.ndarray:
+    """16 hex digits each -> (N,) uint64."""
+    return np.array([int(str(digits), 16) for digits in hexadecimal], np.uint64)
 
 
 def _earlier_pages(panels: pd.DataFrame) -> np.ndarray:
@@ -186,12 +190,13 @@ def _earlier_pages(panels: pd.DataFrame) -> np.ndarray:
     first_page: dict[tuple[str, str], tuple[int, int]] = {}
     first_panel: dict[tuple, int] = {}
     answer = np.full(len(panels), -1)
-    for row, panel in enumerate(panels.itertuples(index=False)):
-        shas = tuple(panel.pages_sha256)
-        places = [(panel.sequence, panel.page + offset) for offset in range(len(shas))]
-        firsts = [first_page.setdefault((panel.title, sha), place) for sha, place in zip(shas, places, strict=True)]
+    for row, panel in enumerate(panels.to_dict("records")):
+        shas = tuple(panel["pages_sha256"])
+        title = panel["title"]
+        places = [(panel["sequence"], panel["page"] + offset) for offset in range(len(shas))]
+        firsts = [first_page.setdefault((title, sha), place) for sha, place in zip(shas, places, strict=True)]
         is_repeat = all(first < place for first, place in zip(firsts, places, strict=True))
-        first = first_panel.setdefault((panel.title, shas, tuple(panel.page_box)), row)
+        first = first_panel.setdefault((title, shas, tuple(panel["page_box"])), row)
         if is_repeat and first != row:
             answer[row] = first
     return answer

@@ -70,13 +70,13 @@ class VariantRule(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stages `gray_panels`, `edge_panels` and `line_panels`."""
 
     resolutions: list[int] = Field(
-        [256, 512],
+        default=[256, 512],
         min_length=1,
         description="Sides in pixels of the square arrays; papers 000 and 002 train at 256 and 512.",
     )
-    canny_low: float = Field(100.0, ge=0, description="Canny: weaker edges than this are dropped.")
-    canny_high: float = Field(200.0, ge=0, description="Canny: edges at least this strong always count.")
-    canny_aperture: int = Field(3, description="Canny: side in pixels of the Sobel kernel: 3, 5 or 7.")
+    canny_low: float = Field(default=100.0, ge=0, description="Canny: weaker edges than this are dropped.")
+    canny_high: float = Field(default=200.0, ge=0, description="Canny: edges at least this strong always count.")
+    canny_aperture: int = Field(default=3, description="Canny: side in pixels of the Sobel kernel: 3, 5 or 7.")
 
     @field_validator("resolutions")
     @classmethod

@@ -9,22 +9,29 @@ class PanelRule(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `panels`. A title may set its own under `panels:` in titles.yaml."""
 
     layout: Literal["auto", "strip", "pages"] = Field(
-        "auto", description="Whether the pages are slices of one vertical strip; auto decides by looking."
+        default="auto", description="Whether the pages are slices of one vertical strip; auto decides by looking."
     )
-    min_side_px: int = Field(200, ge=1, description="Panels narrower or lower than this are dropped (paper 000).")
-    max_side_px: int = Field(800, ge=1, description="Panels wider or higher than this are dropped (paper 000).")
+    min_side_px: int = Field(
+        default=200, ge=1, description="Panels narrower or lower than this are dropped (paper 000)."
+    )
+    max_side_px: int = Field(default=800, ge=1, description="Panels wider or higher than this are dropped (paper 000).")
     ground_tolerance: int = Field(
-        6, ge=1, le=64, description="Least difference (0..255) from the common background that counts as drawn."
+        default=6, ge=1, le=64, description="Least difference (0..255) from the common background that counts as drawn."
     )
     bridge_share: float = Field(
-        0.15, ge=0, lt=0.5, description="Share of a gutter's length that what reaches over it may cover."
+        default=0.15, ge=0, lt=0.5, description="Share of a gutter's length that what reaches over it may cover."
     )
     join_share: float = Field(
-        0.03, ge=0, le=0.2, description="Borderless drawings nearer than this share of the width are one panel."
+        default=0.03, ge=0, le=0.2, description="Borderless drawings nearer than this share of the width are one panel."
     )
     gray_chroma: float = Field(
-        8, gt=0, description="Lab chroma away from the picture's own tint from which a pixel counts as coloured."
+        default=8,
+        gt=0,
+        description="Lab chroma away from the picture's own tint from which a pixel counts as coloured.",
     )
     gray_share: float = Field(
-        0.022, ge=0, le=1, description="Panels with a smaller share of coloured pixels are naturally gray (paper 000)."
+        default=0.022,
+        ge=0,
+        le=1,
+        description="Panels with a smaller share of coloured pixels are naturally gray (paper 000).",
     )
