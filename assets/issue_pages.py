@@ -26,10 +26,10 @@ def issue_pages(
     """Every page of an issue as served: bytes, URL, validators, digest, licence.
 
     A page that cannot be had fails its issue and keeps what did come; the next run fetches only what is missing.
-    Adult, paid, gone and empty issues are recorded as such, and fail without a retry.
+    Adult, paid, gone and empty issues and titles are recorded as such, and fail without a retry.
     """
     from pipelines.issue_pages.collect import collect_issue
-    from pipelines.issue_pages.entry import IssueUnavailable
+    from pipelines.issue_pages.entry import Unavailable
 
     try:
         report = collect_issue(
@@ -39,7 +39,7 @@ def issue_pages(
             lake.open(),
             on_page=progress_of(context.log),
         )
-    except IssueUnavailable as error:
+    except Unavailable as error:
         raise dg.Failure(str(error), metadata={"state": error.state}, allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={

@@ -58,11 +58,16 @@ def load_titles(path: Path, *, sources: frozenset[str], variables: Mapping[str, 
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise TitlesError(f"{path}: no such file; copy titles.yaml from the project, or set TINTOON_TITLES") from None
+    except UnicodeDecodeError as error:
+        raise TitlesError(f"{path}: no UTF-8 text: {error}") from None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise TitlesError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise TitlesError(f"{path}:{line}: not valid YAML: {error.reason}") from None
     titles_node = _only_key(path, root, "titles")
     titles: dict[str, Title] = {}
     for key_node, value_node in titles_node.value:

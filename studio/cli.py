@@ -3,11 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 app = typer.Typer(
@@ -33,9 +33,10 @@ class UsageError(Exception):
 def main() -> None:
     """The entry point: every foreseen error is one clear line, and a non-zero exit."""
     try:
-        app()
+        app(prog_name="tintoon")
     except (UsageError, ValueError, OSError, RuntimeError) as error:
-        err.print(f"[bold red]tintoon:[/] {error}", highlight=False, soft_wrap=True)
+        # Escaped: a file may be called page[b].png.
+        err.print(f"[bold red]tintoon:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("tintoon: interrupted; the next run goes on from here")
@@ -81,16 +82,14 @@ def run(
     """
     from studio.materialize import STAGES, Selection
     from studio.report import run_stages
+    from studio.settings import load_settings
 
     wanted = list(STAGES) if stages == ["all"] else stages
     for stage in wanted:
         if stage not in STAGES:
             raise UsageError(f"no stage {stage!r}; there are: {', '.join(STAGES)}, or all")
-    settings: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8")) if config else {}
-    for stage in settings or {}:
-        if stage not in STAGES:
-            raise UsageError(f"{config}: no stage {stage!r}; expected some of: {', '.join(STAGES)}")
-    run_stages(wanted, Selection(issue or (), title or (), recipe or ()), settings or {})
+    settings = load_settings(_existing(config)) if config else {}
+    run_stages(wanted, Selection(issue or (), title or (), recipe or ()), settings)
 
 
 @app.command()
@@ -119,7 +118,7 @@ def cut(
         typer.echo(json.dumps(boxes))
         return
     for name, found in boxes.items():
-        table = Table("panel", "x", "y", "width", "height", title=f"{name}: {len(found)} panels")
+        table = Table("panel", "x", "y", "width", "height", title=escape(f"{name}: {len(found)} panels"))
         for number, box in enumerate(found, start=1):
             table.add_row(str(number), *map(str, box))
         out.print(table)
@@ -136,7 +135,7 @@ def hash_pictures(files: Pictures, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(hashes))
         return
     for name, value in hashes.items():
-        out.print(f"{value}  {name}", highlight=False, soft_wrap=True)
+        out.print(f"{value}  {name}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("sources")
@@ -220,7 +219,7 @@ def colorize(
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     for path in written:
-        out.print(str(path), highlight=False, soft_wrap=True)
+        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -232,7 +231,7 @@ def demo(
     """Draw a small webtoon, serve it on loopback, and take it through the whole lineage."""
     from studio.demo import SETTINGS, run_demo
 
-    run_demo(issues=issues, port=port, config=config or SETTINGS)
+    run_demo(issues=issues, port=port, config=_existing(config or SETTINGS))
 
 
 @app.command()
@@ -244,22 +243,23 @@ def up(
     """Start the Dagster UI and the MLflow UI on loopback, over the same store; Ctrl-C ends both."""
     from assets.home import Home
     from assets.resources import default_resources
-    from studio.up import serve, services
+    from studio.up import require_free, serve, services
 
     home = Home.of()
+    found = services(home, dagster_port=dagster_port, mlflow_port=mlflow_port, demo_port=drawn_port or None)
+    require_free(found)
     home.prepare()
     default_resources()["tracking"].experiment_id()  # the schema, once, before the server's workers race for it
-    serve(
-        services(home, dagster_port=dagster_port, mlflow_port=mlflow_port, demo_port=drawn_port or None),
-        say=lambda line: out.print(line, highlight=False),
-        log_folder=home.root / "logs",
-    )
+    serve(found, say=lambda line: out.print(line, highlight=False), log_folder=home.root / "logs")
+
+
+def _existing(file: Path) -> Path:
+    if file.is_dir():
+        raise UsageError(f"{file}: is a folder; name a file")
+    if not file.exists():
+        raise UsageError(f"{file}: no such file")
+    return file
 
 
 def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        raise UsageError(f"{file}: no such file") from None
-    except IsADirectoryError:
-        raise UsageError(f"{file}: is a folder; name picture files") from None
+    return _existing(file).read_bytes()

@@ -4,7 +4,6 @@ import os
 import time
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 
 import demo as demo_package
@@ -13,6 +12,7 @@ from demo.draw import draw_webtoon
 from demo.site import DEFAULT_TITLE_ID, Site
 from studio.materialize import STAGES, Selection, open_instance, sync_issues
 from studio.report import print_leaderboard, run_stages
+from studio.settings import load_settings
 
 SETTINGS = Path(demo_package.__file__).parent / "settings.yaml"
 TITLE = "tintoon-days"
@@ -23,14 +23,14 @@ out = Console()
 def run_demo(*, issues: int, port: int, config: Path = SETTINGS) -> None:
     """The whole lineage on the drawn webtoon, then the leaderboard. What did not change is left alone."""
     started = time.monotonic()
-    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    settings = load_settings(config)
     out.print(f"Drawing {issues} issues of a webtoon ...")
     webtoon = draw_webtoon(issues=issues)
     with Site({DEFAULT_TITLE_ID: webtoon}, port=port) as site:
         os.environ["TINTOON_DEMO_SITE"] = site.url
         out.print(f"Serving it at {site.url}, as Naver does; scraping it with the real scraper.")
         instance = open_instance()
-        sync_issues(instance, titles=[TITLE], politeness=settings["issue_pages"])
+        sync_issues(instance, titles=[TITLE], politeness=settings.get("issue_pages", {}))
         run_stages(list(STAGES), Selection(titles=[TITLE]), settings)
     lake = default_resources()["lake"].open()
     print_leaderboard(lake.read_json(lake.leaderboard))

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from studio.materialize import Materialized, Selection, materialize, open_instance
+
+SHOWN = ("l2_ab", "ciede2000", "l1_rgb", "l2_rgb", "psnr", "ssim")
 
 out = Console()
 err = Console(stderr=True)
@@ -28,6 +31,7 @@ def progress_bar(console: Console) -> Progress:
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,  # else an empty line is all that a log would get
     )
 
 
@@ -55,7 +59,8 @@ def run_stages(stages: Sequence[str], selection: Selection, settings: dict[str, 
             seconds[outcome.stage] = seconds.get(outcome.stage, 0.0) + time.monotonic() - started
             started = time.monotonic()
             if outcome.problem:
-                err.print(f"[red]{outcome.stage} {outcome.partition or ''}[/]: {outcome.problem}", highlight=False)
+                what = f"[red]{outcome.stage} {outcome.partition or ''}[/]"
+                err.print(f"{what}: {escape(outcome.problem)}", highlight=False, soft_wrap=True)
     out.print(_summary(outcomes, seconds))
     failed = [outcome for outcome in outcomes if outcome.problem]
     if failed:
@@ -90,9 +95,13 @@ def _numbers(outcomes: list[Materialized]) -> dict[str, int]:
 
 
 def print_leaderboard(board: dict[str, Any]) -> None:
-    """A leaderboard as a table."""
-    table = Table("", "colorizer", *board["metrics"], "pictures", title=f"Benchmark {board['benchmark'][:12]}")
+    """A leaderboard as a table of a usual terminal's width."""
+    pictures = board["rows"][0]["pictures"] if board["rows"] else 0
+    table = Table("", title=f"{pictures} test pictures, benchmark {board['benchmark'][:12]}")
+    table.add_column("colorizer", no_wrap=True)
+    for name in SHOWN:
+        table.add_column(name, no_wrap=True, justify="right")
     for row in board["rows"]:
         place = "floor" if row["is_floor"] else str(row["rank"])
-        table.add_row(place, row["name"], *(f"{row[name]:.4g}" for name in board["metrics"]), str(row["pictures"]))
+        table.add_row(place, row["name"], *(f"{row[name]:.4g}" for name in SHOWN))
     out.print(table)

@@ -16,6 +16,7 @@ from assets.home import PROJECT, Home
 
 LOOPBACK = "127.0.0.1"
 BIN = Path(sys.executable).parent
+DRAWN = "Drawn webtoon"
 
 
 class CannotStartError(RuntimeError):
@@ -43,6 +44,8 @@ def services(home: Home, *, dagster_port: int, mlflow_port: int, demo_port: int 
         "TINTOON_DAGSTER_UI": dagster_url,
         "TINTOON_MLFLOW_UI": mlflow_url,
     }
+    if demo_port is not None:
+        environment["TINTOON_DEMO_SITE"] = f"http://{LOOPBACK}:{demo_port}"  # where titles.yaml looks for it
     found = [
         Service(
             "Dagster",
@@ -62,7 +65,7 @@ def services(home: Home, *, dagster_port: int, mlflow_port: int, demo_port: int 
     ]
     if demo_port is not None:
         command = [sys.executable, "-m", "demo.site", "--port", str(demo_port)]
-        found.append(Service("Drawn webtoon", command, f"http://{LOOPBACK}:{demo_port}", environment))
+        found.append(Service(DRAWN, command, environment["TINTOON_DEMO_SITE"], environment))
     return found
 
 
@@ -71,8 +74,7 @@ def serve(found: list[Service], *, say: Callable[[str], None], log_folder: Path,
 
     Raises CannotStartError when a port is taken, or when a service ends by itself.
     """
-    for service in found:
-        _require_free(service)
+    require_free(found)
     signal.signal(signal.SIGTERM, _interrupt)
     log_folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -103,16 +105,20 @@ def _port(service: Service) -> int:
     return int(service.url.rsplit(":", 1)[1])
 
 
-def _require_free(service: Service) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, _port(service)))
-        except OSError:
-            option = f"--{service.name.split()[0].lower()}-port"
-            raise CannotStartError(
-                f"port {_port(service)} is taken, {service.name} cannot start there; name another with {option}"
-            ) from None
+def require_free(found: list[Service]) -> None:
+    """Raises CannotStartError that names the first port where something else listens, and its option."""
+    for service in found:
+        port = _port(service)
+        for needed in (port, port + 1) if service.name == DRAWN else (port,):  # the pictures have the next one
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((LOOPBACK, needed))
+                except OSError:
+                    option = f"--{service.name.split()[0].lower()}-port"
+                    raise CannotStartError(
+                        f"port {needed} is taken, {service.name} cannot start there; name another with {option}"
+                    ) from None
 
 
 def _wait_until_it_answers(service: Service, found: list[Service], patience_s: float, log_folder: Path) -> None:

@@ -9,7 +9,7 @@ import io
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 
@@ -31,8 +31,10 @@ def decode_picture(data: bytes, *, name: str) -> np.ndarray:
             image.load()
             return _upright_rgb(image)
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        # Pillow's own message names an object in memory.
+        seen = "of no known format" if isinstance(error, UnidentifiedImageError) else error
         raise ValueError(
-            f"{name}: no whole picture ({len(data)} bytes): {error}; fetch it again or replace the file"
+            f"{name}: no whole picture ({len(data)} bytes): {seen}; fetch it again or replace the file"
         ) from error
 
 

@@ -1,0 +1,79 @@
+"""Settings by stage, from a YAML file: the same fields as in Dagster's Launchpad, checked before anything runs."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipelines.evaluation.rule import BenchmarkRule
+from pipelines.issue_pages.client import Politeness
+from pipelines.issue_splits import SplitRule
+from pipelines.panels.rule import PanelRule
+from pipelines.training_rule import TrainingRule
+from pipelines.training_set import TrainingSetRule
+from pipelines.unique_panels import UniqueRule
+from pipelines.variants import VariantRule
+
+RULES: dict[str, type[BaseModel]] = {
+    "issue_pages": Politeness,
+    "panels": PanelRule,
+    "unique_panels": UniqueRule,
+    "issue_splits": SplitRule,
+    "gray_panels": VariantRule,
+    "edge_panels": VariantRule,
+    "line_panels": VariantRule,
+    "training_set": TrainingSetRule,
+    "colorizer": TrainingRule,
+    "evaluation": BenchmarkRule,
+    "leaderboard": BenchmarkRule,
+}
+"""What each stage that has settings can be told."""
+
+Settings = dict[str, dict[str, Any]]
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used: the message names the file, the stage and the key."""
+
+
+def load_settings(path: Path) -> Settings:
+    """Settings by stage. Raises SettingsError for the first wrong one, OSError when there is no such file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: no UTF-8 text: {error}") from None
+    try:
+        settings = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise SettingsError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise SettingsError(f"{path}:{line}: not valid YAML: {error.reason}") from None
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise SettingsError(f"{path}: expected settings by stage, e.g. 'colorizer: {{steps: 300}}'")
+    for stage, values in settings.items():
+        if stage not in RULES:
+            raise SettingsError(f"{path}: no stage {stage!r} with settings; there are: {', '.join(RULES)}")
+        if not isinstance(values, dict):
+            example = next(iter(RULES[stage].model_fields))
+            raise SettingsError(f"{path}: {stage}: expected settings, e.g. '{stage}: {{{example}: ...}}'")
+        _check(path, stage, values)
+    return settings
+
+
+def _check(path: Path, stage: str, values: dict[str, Any]) -> None:
+    rule = RULES[stage]
+    try:
+        rule.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join([stage, *(str(part) for part in first["loc"])])
+        if first["type"] == "extra_forbidden":
+            problem = f"unknown key; expected one of: {', '.join(rule.model_fields)}"
+        else:
+            problem = f"{first['msg']}, found {first['input']!r}"
+        raise SettingsError(f"{path}: {place}: {problem}") from None

@@ -1,0 +1,189 @@
+"""The asset `issue_pages` over the real server and client: states, what a failure keeps, what a run reports."""
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from assets.issue_pages import issue_pages
+from assets.partitions import issues
+from assets.resources import Catalogue, LakeResource
+from demo.site import Site, SiteTitle, html_as_image, truncated
+from pipelines.issue_pages.collect import read_catalogue
+from pipelines.lake import Lake
+from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, small_webtoon
+
+KEY = "days__0002"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site({TITLE_ID: SiteTitle(small_webtoon(3, slices=3))}) as running:
+        yield running
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return Lake.at(tmp_path / "lake")
+
+
+@pytest.fixture
+def collect(site, tmp_path) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
+    """Materializes one issue, as Dagster does it, in an instance that lasts as long as the test."""
+    titles = Path(tmp_path / "titles.yaml")
+    declared = {"source": "naver", "address": site.address(TITLE_ID), "licence": "CC0-1.0", "attribution": "A tester"}
+    titles.write_text(yaml.safe_dump({"titles": {"days": declared}}))
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(str(issues.name), ["days__0001", "days__0002", "days__0003"])
+
+        def call(key: str = KEY) -> dg.ExecuteInProcessResult:
+            return dg.materialize(
+                [issue_pages],
+                partition_key=key,
+                instance=instance,
+                resources={
+                    "lake": LakeResource(root=str(tmp_path / "lake"), cache_path=str(tmp_path / "cache")),
+                    "catalogue": Catalogue(titles_path=str(titles)),
+                },
+                run_config={"ops": {"issue_pages": {"config": QUICK.model_dump()}}},
+                raise_on_error=False,
+            )
+
+        yield call
+
+
+def reported(result: dg.ExecuteInProcessResult) -> dict[str, dg.MetadataValue]:
+    assert result.success
+    (materialization,) = result.asset_materializations_for_node("issue_pages")
+    return dict(materialization.metadata)
+
+
+def version(result: dg.ExecuteInProcessResult) -> str:
+    (materialization,) = result.asset_materializations_for_node("issue_pages")
+    assert materialization.tags
+    return materialization.tags["dagster/data_version"]
+
+
+def failure(result: dg.ExecuteInProcessResult) -> dg.Failure | str:
+    """What the step failed with: dg.Failure's data, or the message of the innermost other error."""
+    assert not result.success
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    data = event.step_failure_data
+    if data.user_failure_data:
+        return dg.Failure(data.user_failure_data.description, metadata=dict(data.user_failure_data.metadata))
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    return error.message if error else ""
+
+
+def states(lake: Lake) -> dict[str, str]:
+    return {issue.issue: issue.state for issue in read_catalogue(lake, "days").issues}
+
+
+@pytest.mark.parametrize(
+    ("gate", "state"), [({"closed": {2}}, "paid"), ({"paid": {2}}, "paid"), ({"without_pictures": {2}}, "empty")]
+)
+def test_an_issue_that_is_not_to_be_had_fails_once_and_is_recorded(site, collect, lake, gate, state):
+    for name, value in gate.items():
+        setattr(site.titles[TITLE_ID], name, value)
+    found = failure(collect())
+    assert isinstance(found, dg.Failure)
+    assert found.metadata["state"].value == state
+    assert "0002" in str(found.description)
+    assert states(lake)["0002"] == state
+    assert not lake.issue_pages(KEY).exists()
+    assert not asked(site, "images/webtoon")
+
+
+def test_a_title_for_adults_fails_once_and_is_recorded(site, collect, lake):
+    site.titles[TITLE_ID].is_adult = True
+    found = failure(collect())
+    assert isinstance(found, dg.Failure)
+    assert found.metadata["state"].value == "adult"
+    assert read_catalogue(lake, "days").state == "adult"
+    assert not asked(site, "images/webtoon")
+
+
+def test_what_is_not_to_be_had_is_not_tried_again(site, lake):
+    """By the retry policy of whoever runs it: allow_retries is False."""
+
+    @dg.op(retry_policy=dg.RetryPolicy(max_retries=3))
+    def tries() -> None:
+        attempts.append(1)
+        raise caught
+
+    attempts: list[int] = []
+    site.titles[TITLE_ID].closed = {2}
+    caught = raised(site, lake)
+    assert not caught.allow_retries
+
+    @dg.job
+    def trying() -> None:
+        tries()
+
+    assert not trying.execute_in_process(raise_on_error=False).success
+    assert len(attempts) == 1
+
+
+def raised(site: Site, lake: Lake) -> dg.Failure:
+    """The asset's own exception, by calling it directly."""
+    titles = Path(str(lake.root.parent)) / "direct.yaml"
+    declared = {"source": "naver", "address": site.address(TITLE_ID), "licence": "CC0-1.0", "attribution": "A tester"}
+    titles.write_text(yaml.safe_dump({"titles": {"days": declared}}))
+    from assets.issue_pages import PagesConfig
+
+    with pytest.raises(dg.Failure) as error:
+        issue_pages(
+            dg.build_asset_context(partition_key=KEY),
+            config=PagesConfig(**QUICK.model_dump()),
+            lake=LakeResource(root=str(lake.root), cache_path=str(lake.root / "cache")),
+            catalogue=Catalogue(titles_path=str(titles)),
+        )
+    return error.value
+
+
+@pytest.mark.parametrize("fault", [truncated, html_as_image])
+def test_a_broken_page_fails_its_issue_and_the_next_run_fetches_it_alone(site, collect, lake, fault):
+    whole = [sha256(data).hexdigest() for data in site.titles[TITLE_ID].issues[1].slices]
+    site.fault("images/webtoon/.*_2.jpg", fault())
+    message = failure(collect())
+    assert isinstance(message, str)
+    assert KEY in message
+    assert "page 2" in message
+    assert "Run it again" in message
+    kept = lake.read_table(lake.issue_pages(KEY)).to_pylist()
+    assert [row["sha256"] for row in kept] == [whole[0], None, whole[2]]
+    assert [row["status"] == "ok" for row in kept] == [True, False, True]
+
+    site.heal()
+    site.log.clear()
+    metadata = reported(collect())
+    came = [request for request in asked(site, "images/webtoon") if request.status == 200]
+    assert [request.path.rpartition("_")[2] for request in came] == ["2.jpg"]
+    assert metadata["fetched"].value == 1
+    assert [row["sha256"] for row in lake.read_table(lake.issue_pages(KEY)).to_pylist()] == whole
+
+
+def test_counts_are_whole_numbers_that_plot(collect):
+    metadata = reported(collect())
+    for name in ("pages_ok", "fetched", "not_modified", "resumed", "bytes"):
+        assert isinstance(metadata[name], dg.IntMetadataValue), name
+    assert metadata["pages_ok"].value == 3
+    assert metadata["fetched"].value == 3
+    assert isinstance(metadata["unchanged"], dg.BoolMetadataValue)
+
+
+def test_the_data_version_is_of_the_content(site, collect):
+    first, again = collect(), collect()
+    assert version(first) == version(again)
+    assert not reported(first)["unchanged"].value
+    assert reported(again)["unchanged"].value
+    assert reported(again)["fetched"].value == 0
+    assert reported(again)["not_modified"].value == 3
+    assert version(collect("days__0001")) != version(first)
+    site.publish(TITLE_ID, small_webtoon(4, slices=2).issues[1])
+    assert version(collect()) != version(first)

@@ -1,0 +1,344 @@
+"""`tintoon` as a person or a program calls it: exact JSON on stdout, and bad input as one clear line on stderr."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import imagehash
+import numpy as np
+import pytest
+import typer
+import yaml
+from PIL import Image
+
+from pipelines.recipes import RECIPES
+from studio.cli import app, main
+from studio.settings import RULES, load_settings
+from tests.installation import PROJECT, QUICK, Installation
+
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+def in_a_process(installation: Installation, *arguments: str) -> Said:
+    done = installation.try_to(*arguments)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def tintoon(monkeypatch, capfd, tmp_path) -> Callable[..., Said]:
+    """The entry point in this process, over an installation where nothing has happened yet."""
+    monkeypatch.setenv("TINTOON_HOME", str(tmp_path / "home"))
+
+    def call(*arguments: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["tintoon", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        return Said(int(ended.value.code or 0), said.out, said.err)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory) -> Installation:
+    """An installation in processes of its own, for what opens Dagster's instance."""
+    return Installation(tmp_path_factory.mktemp("fresh"))
+
+
+def picture(
+    height: int, width: int, boxes: list[list[int]], colour: tuple[int, int, int] = (200, 90, 40)
+) -> np.ndarray:
+    """A white page with textured panels, black-framed, uint8 RGB."""
+    page = np.full((height, width, 3), WHITE, np.uint8)
+    random = np.random.default_rng(7)
+    for x, y, w, h in boxes:
+        page[y : y + h, x : x + w] = 0
+        texture = random.integers(-30, 30, (h - 6, w - 6, 1))
+        page[y + 3 : y + h - 3, x + 3 : x + w - 3] = np.clip(np.array(colour) + texture, 0, 255)
+    return page
+
+
+def saved(path: Path, rgb: np.ndarray) -> Path:
+    assert cv2.imwrite(str(path), rgb[..., ::-1])
+    return path
+
+
+def complaint(said: Said, *parts: str) -> str:
+    """The one line of a failed command; every part must be in it."""
+    assert said.code != 0
+    assert len(said.err.splitlines()) == 1, said.err
+    assert said.err.startswith("tintoon: ")
+    for part in parts:
+        assert part in said.err
+    return said.err
+
+
+# What programs read
+
+
+def test_cut_gives_the_boxes_of_a_page_as_cut_in_reading_order(tintoon, tmp_path):
+    # The second is below the size filter's 200 px: boxes come as cut.
+    boxes = [[30, 30, 300, 220], [350, 30, 120, 220], [30, 280, 440, 300]]
+    page = saved(tmp_path / "page.png", picture(620, 500, boxes))
+    said = tintoon("cut", page, "--json")
+    assert said.code == 0
+    assert json.loads(said.out) == {str(page): boxes}
+    assert said.err == ""
+
+
+def test_cut_takes_several_pages(tintoon, tmp_path):
+    boxes = {"a.png": [[20, 20, 260, 200]], "b.jpg": [[20, 20, 260, 100], [20, 140, 260, 120]]}
+    files = [saved(tmp_path / name, picture(280, 300, found)) for name, found in boxes.items()]
+    found = json.loads(tintoon("cut", *files, "--json").out)
+    assert list(found) == [str(file) for file in files]
+    assert found[str(files[0])] == boxes["a.png"]
+    assert np.abs(np.array(found[str(files[1])]) - boxes["b.jpg"]).max() <= 1  # JPEG blurs the edge
+
+
+def test_a_strip_is_stitched_in_the_given_order(tintoon, tmp_path):
+    boxes = [[40, 40, 320, 200], [60, 300, 280, 260], [40, 620, 320, 150]]
+    strip = picture(820, 400, boxes)
+    above, below = saved(tmp_path / "z.png", strip[:430]), saved(tmp_path / "a.png", strip[430:])
+    assert json.loads(tintoon("cut", above, below, "--strip", "--json").out) == {"strip": boxes}
+    assert json.loads(tintoon("cut", below, above, "--strip", "--json").out) != {"strip": boxes}
+    assert len(json.loads(tintoon("cut", above, below, "--json").out)) == 2
+
+
+def test_hash_equals_imagehash(tintoon, tmp_path):
+    files = [saved(tmp_path / f"{n}.png", picture(200, 300, [[20 * n + 5, 10, 90, 150]])) for n in range(3)]
+    files.append(saved(tmp_path / "photo.jpg", picture(333, 222, [[0, 0, 222, 333]])))
+    Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    said = tintoon("hash", *files, "--json")
+    assert json.loads(said.out) == {str(file): str(imagehash.phash(Image.open(file))) for file in files}
+    assert said.err == ""
+
+
+def test_sources_and_recipes_are_lists_of_objects_with_a_name(tintoon):
+    sources, recipes = (json.loads(tintoon(command, "--json").out) for command in ("sources", "recipes"))
+    assert [source["name"] for source in sources] == ["naver", "folder"]
+    assert all(source["takes"] for source in sources)
+    assert [recipe["name"] for recipe in recipes] == list(RECIPES)
+    assert {"paper", "input", "color_space", "resolution", "batch", "steps"} <= set(recipes[0])
+
+
+def test_json_is_all_of_stdout(tintoon, tmp_path):
+    """What programs parse must stand alone, also where file names are not ASCII or look like markup."""
+    page = saved(tmp_path / "쪽 [b] [red].png", picture(300, 300, [[20, 20, 260, 260]]))
+    for command in ("cut", "hash"):
+        said = tintoon(command, page, "--json")
+        assert list(json.loads(said.out)) == [str(page)]
+        assert len(said.out.splitlines()) == 1
+        assert said.err == ""
+
+
+@pytest.mark.parametrize("command", ["cut", "hash"])
+def test_tables_for_people_keep_odd_names(tintoon, tmp_path, command):
+    (tmp_path / "a[").mkdir()
+    page = saved(tmp_path / "a[" / "b] [red].png", picture(300, 300, [[20, 20, 260, 260]]))
+    said = tintoon(command, page)
+    assert said.code == 0
+    assert "a[/b][red].png" in "".join(said.out.split())  # wrapped at the terminal's width
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("command", ["cut", "hash"])
+def test_files_that_are_no_pictures(tintoon, tmp_path, command):
+    missing = tmp_path / "a[" / "b] [red].png"
+    complaint(tintoon(command, missing, "--json"), str(missing), "no such file")
+    complaint(tintoon(command, tmp_path, "--json"), str(tmp_path), "folder")
+    text = tmp_path / "text.png"
+    text.write_text("not a picture")
+    line = complaint(tintoon(command, text, "--json"), str(text), "no whole picture", "replace")
+    assert "object at 0x" not in line
+    whole = saved(tmp_path / "whole.jpg", picture(300, 300, [[20, 20, 260, 260]])).read_bytes()
+    half = tmp_path / "half.jpg"
+    half.write_bytes(whole[: len(whole) // 2])
+    complaint(tintoon(command, half, "--json"), str(half), "truncated")
+    (tmp_path / "empty.png").write_bytes(b"")
+    complaint(tintoon(command, tmp_path / "empty.png"), "empty.png", "0 bytes")
+
+
+def test_one_bad_file_among_good_ones_prints_no_half_answer(tintoon, tmp_path):
+    page = saved(tmp_path / "page.png", picture(300, 300, [[20, 20, 260, 260]]))
+    assert tintoon("cut", page, tmp_path / "none.png", "--json").out == ""
+
+
+def test_there_is_no_leaderboard_before_anything(tintoon):
+    said = tintoon("leaderboard", "--json")
+    complaint(said, "no leaderboard yet", "tintoon run all")
+    assert said.out == ""
+
+
+def test_unknown_commands_and_options(tintoon):
+    for arguments in (["nothing"], ["cut"], ["cut", "x.png", "--nothing"], ["run"]):
+        said = tintoon(*arguments)
+        assert said.code == 2
+        assert "Traceback" not in said.err
+        assert "Usage: tintoon" in said.err
+
+
+def test_an_unknown_stage(tintoon):
+    complaint(tintoon("run", "panles"), "'panles'", "panels", "training_set")
+
+
+CONFIGS = {
+    "colorizer: {stepz: 3}": ["colorizer.stepz", "unknown key", "steps"],
+    "colorizer: {steps: many}": ["colorizer.steps", "valid integer", "'many'"],
+    "panels: {join_share: 2.0}": ["panels.join_share", "less than or equal to 0.2", "2.0"],
+    "issue_pages: {spacing_s: -1}": ["issue_pages.spacing_s", "-1"],
+    "issue_splits: {train_share: 0.5}": ["issue_splits", "add up to 1"],
+    "colorizer: {1: 2}": ["colorizer.1"],
+    "colourizer: {steps: 3}": ["'colourizer'", "colorizer"],
+    "champion: {steps: 3}": ["'champion'", "leaderboard"],
+    "colorizer: 3": ["colorizer", "expected settings"],
+    "[colorizer]": ["expected settings by stage"],
+    "colorizer": ["expected settings by stage"],
+    "panels: {}\ncolorizer: [1": [":2: not valid YAML"],
+    "colorizer: \x00": [":1: not valid YAML"],
+}
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+@pytest.mark.parametrize("text", CONFIGS)
+def test_wrong_settings_are_told_by_stage_and_key_before_anything_runs(tintoon, tmp_path, text, command):
+    config = tmp_path / "settings.yaml"
+    config.write_text(text)
+    complaint(
+        tintoon(command, *(["colorizer"] if command == "run" else []), "--config", config), str(config), *CONFIGS[text]
+    )
+    assert not (tmp_path / "home").exists()
+
+
+def test_settings_that_are_not_there(tintoon, tmp_path):
+    complaint(tintoon("run", "panels", "--config", tmp_path / "none.yaml"), "none.yaml", "no such file")
+    complaint(tintoon("run", "panels", "--config", tmp_path), str(tmp_path), "folder")
+    (tmp_path / "latin.yaml").write_bytes("# caf\xe9".encode("latin-1"))
+    complaint(tintoon("run", "panels", "--config", tmp_path / "latin.yaml"), "latin.yaml: no UTF-8 text")
+
+
+def test_settings_are_those_of_the_launchpad(tmp_path):
+    """Each asset's own configuration and what a settings file may say are the same fields."""
+    from assets.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        (op,) = graph.get(key).assets_def.node_def.iterate_op_defs()
+        fields = getattr(op.config_schema.config_type, "fields", {})
+        rule = RULES.get(key.to_user_string())
+        assert set(fields) == set(rule.model_fields if rule else {}), key
+    (tmp_path / "empty.yaml").write_text("# nothing yet\n")
+    assert load_settings(tmp_path / "empty.yaml") == {}
+    for shipped in (QUICK, PROJECT / "demo" / "settings.yaml"):
+        assert load_settings(shipped) == yaml.safe_load(shipped.read_text())
+
+
+def test_nothing_is_registered_before_sync(fresh):
+    said = in_a_process(fresh, "run", "panels")
+    complaint(said, "no issue is registered", "tintoon sync")
+    assert said.out == ""
+
+
+def title(**changes: object) -> dict[str, object]:
+    return {"source": "folder", "address": "comics", "licence": "CC0-1.0", "attribution": "A tester", **changes}
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory) -> Installation:
+    """An installation that knows two issues of one title, and cannot list another."""
+    folder = tmp_path_factory.mktemp("titles")
+    for issue in ("ep1", "ep2"):
+        (folder / "comics" / issue).mkdir(parents=True)
+        saved(folder / "comics" / issue / "1.png", picture(620, 500, [[30, 30, 440, 300]]))
+    titles = {"comics": title(), "lost": title(address="nowhere")}
+    (folder / "titles.yaml").write_text(yaml.safe_dump({"titles": titles}))
+    installation = Installation(tmp_path_factory.mktemp("registered"), {"TINTOON_TITLES": str(folder / "titles.yaml")})
+    said = in_a_process(installation, "sync")
+    complaint(said, "lost", "nowhere")  # the other title is registered all the same
+    assert "2 free issues, 2 of them new" in said.out
+    return installation
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["run", "panels", "--issue", "comics__ep9"], ["'comics__ep9'", "comics__ep1", "tintoon sync"]),
+        (["run", "panels", "--title", "comix"], ["'comix'", "comics", "titles.yaml"]),
+        (["run", "colorizer", "--recipe", "webtoon_l3"], ["'webtoon_l3'", "webtoon_l2", "tintoon recipes"]),
+        (["sync", "--title", "comix"], ["'comix'", "comics", "titles.yaml"]),
+    ],
+)
+def test_unknown_issues_titles_and_recipes(registered, arguments, parts):
+    complaint(in_a_process(registered, *arguments), *parts)
+
+
+def test_a_stage_that_fails_is_named_with_its_reason(registered):
+    said = in_a_process(registered, "run", "panels", "--issue", "comics__ep1")
+    assert said.code == 1
+    reason, last = said.err.splitlines()
+    assert reason.startswith("panels comics__ep1: ")
+    assert "issue_pages" in reason
+    assert "1 of 1 materializations failed" in last
+    assert "Traceback" not in said.err
+
+
+TITLES = {
+    "titles:\n  comics: {source: folder, address: c, licence: CC0, attribution: x, licens: y}": [":2", "comics.licens"],
+    "titles:\n  comics:\n    source: fodler\n    address: c\n    licence: x\n    attribution: y": [
+        ":3",
+        "comics.source",
+    ],
+    "titles:\n  comics: [": ["not valid YAML"],
+    "comics: {}": [":1", "'comics'", "titles:"],
+    "titles: \x00": [":1: not valid YAML"],
+}
+
+
+@pytest.mark.parametrize("text", TITLES)
+def test_broken_titles_are_told_by_line_and_key(tintoon, monkeypatch, tmp_path, text):
+    path = tmp_path / "titles.yaml"
+    path.write_text(text)
+    monkeypatch.setenv("TINTOON_TITLES", str(path))
+    complaint(tintoon("sync"), str(path), *TITLES[text])
+
+
+def test_no_titles_file(tintoon, monkeypatch, tmp_path):
+    monkeypatch.setenv("TINTOON_TITLES", str(tmp_path / "none.yaml"))
+    complaint(tintoon("sync"), "none.yaml", "no such file", "TINTOON_TITLES")
+
+
+# Help
+
+
+def test_every_command_explains_itself(tintoon):
+    said = tintoon("--help")
+    assert said.code == 0
+    commands = typer.main.get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
+    assert {"sync", "run", "cut", "hash", "sources", "recipes", "leaderboard", "colorize", "demo", "up"} <= set(
+        commands
+    )
+    for name, command in commands.items():
+        first_sentence = command.help.split("\n\n")[0].split(":")[0]
+        assert name in said.out
+        shown = tintoon(name, "--help")
+        assert shown.code == 0
+        assert first_sentence[:30] in " ".join(shown.out.split())
+        for parameter in command.params:
+            assert parameter.name == "help" or getattr(parameter, "help", None), (name, parameter.name)
+
+
+def test_nothing_said_shows_the_help(tintoon):
+    said = tintoon()
+    assert "Usage: tintoon" in said.out + said.err
