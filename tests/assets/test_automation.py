@@ -1,0 +1,179 @@
+"""What runs by itself: new issues are asked for once, and changes flow down to where they matter, and no further."""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+import pytest
+import yaml
+
+from assets.automation import new_issues
+from assets.definitions import defs
+from assets.partitions import issues
+from assets.resources import Catalogue, LakeResource, one_client
+from demo.site import Site, SiteTitle, answer
+from pipelines.issue_splits import SPLITS
+from pipelines.recipes import RECIPES
+from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, drawn_issue, small_webtoon
+
+OTHER_ID = 900002
+VARIANTS = ("gray_panels", "edge_panels", "line_panels")
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as running:
+        yield running
+
+
+# New issues
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site({TITLE_ID: SiteTitle(small_webtoon(2)), OTHER_ID: SiteTitle(small_webtoon(3), paid={3})}) as running:
+        yield running
+
+
+@pytest.fixture
+def tick(site, instance, tmp_path) -> Callable[[], tuple[list[str], list[str]]]:
+    """One tick of the sensor, carried out as the daemon does: (partitions registered, partitions requested)."""
+    declared = {
+        name: {"source": "naver", "address": site.address(number), "licence": "CC0-1.0", "attribution": "A tester"}
+        for name, number in (("days", TITLE_ID), ("nights", OTHER_ID))
+    }
+    (tmp_path / "titles.yaml").write_text(yaml.safe_dump({"titles": declared}))
+
+    def call() -> tuple[list[str], list[str]]:
+        context = dg.build_sensor_context(
+            instance=instance,
+            definitions=defs,
+            resources={
+                "lake": LakeResource(root=str(tmp_path / "lake"), cache_path=str(tmp_path / "cache")),
+                "catalogue": Catalogue(titles_path=str(tmp_path / "titles.yaml")),
+            },
+        )
+        with one_client(QUICK):
+            result = new_issues(context)
+        assert isinstance(result, dg.SensorResult)
+        added: list[str] = []
+        for request in result.dynamic_partitions_requests or []:
+            assert isinstance(request, dg.AddDynamicPartitionsRequest)
+            added += request.partition_keys
+            instance.add_dynamic_partitions(str(issues.name), list(request.partition_keys))
+        requests = result.run_requests or []
+        assert len({request.run_key for request in requests}) == len(requests)
+        return added, [str(request.partition_key) for request in requests]
+
+    return call
+
+
+def test_each_new_free_issue_is_registered_and_collected_once(site, tick):
+    first = ["days__0001", "days__0002", "nights__0001", "nights__0002"]
+    assert tick() == (first, first)
+    assert tick() == ([], [])
+    site.publish(TITLE_ID, drawn_issue(3))
+    assert tick() == (["days__0003"], ["days__0003"])
+    site.titles[OTHER_ID].paid = set()  # its free days begin
+    assert tick() == (["nights__0003"], ["nights__0003"])
+    assert tick() == ([], [])
+
+
+def test_a_title_that_fails_holds_up_no_other(site, tick):
+    site.fault(f"main/api/article/list\\?titleId={TITLE_ID}&", answer(404))
+    assert tick() == (["nights__0001", "nights__0002"],) * 2
+    site.heal()
+    assert tick() == (["days__0001", "days__0002"],) * 2
+
+
+def test_new_issues_are_collected_by_the_job_of_collecting():
+    assert new_issues.job_name == "collect_issues"
+    assert new_issues.default_status is dg.DefaultSensorStatus.STOPPED
+
+
+# What follows from what
+
+
+class Lineage:
+    """The lineage's conditions over recorded materializations: what each tick asks for is then recorded as done."""
+
+    def __init__(self, instance: dg.DagsterInstance):
+        self._instance = instance
+        self._cursor = None
+        self._versions = 0
+
+    def happened(self, asset: str, partitions: tuple[str | None, ...] = (None,)) -> None:
+        """Somebody materialized an asset, with a new result."""
+        for partition in partitions:
+            self._versions += 1
+            tags = {"dagster/data_version": str(self._versions)}
+            self._instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=partition, tags=tags))
+
+    def tick(self) -> dict[str, set[str | None]]:
+        """What is asked for now, by asset."""
+        result = dg.evaluate_automation_conditions(defs, self._instance, cursor=self._cursor)
+        self._cursor = result.cursor
+        asked = {
+            key.to_user_string(): set(result.get_requested_partitions(key))
+            for key in defs.resolve_asset_graph().materializable_asset_keys
+        }
+        return {name: partitions for name, partitions in asked.items() if partitions}
+
+    def flow(self) -> list[dict[str, set[str | None]]]:
+        """Ticks, each followed by what it asked for, until nothing is asked for any more."""
+        asked: list[dict[str, set[str | None]]] = []
+        while found := self.tick():
+            asked.append(found)
+            assert len(asked) < 8, f"it never ends: {asked}"
+            for asset, partitions in found.items():
+                self.happened(asset, tuple(partitions))
+        assert [self.tick() for _ in range(3)] == [{}, {}, {}]
+        return asked
+
+
+@pytest.fixture
+def lineage(instance) -> Lineage:
+    """The lineage before anything happened, seen once."""
+    found = Lineage(instance)
+    assert found.flow() == []
+    return found
+
+
+def requested(asked: list[dict[str, set[str | None]]]) -> dict[str, set[str | None]]:
+    """All that was asked for, each partition of an asset once."""
+    together: dict[str, set[str | None]] = {}
+    for tick in asked:
+        for asset, partitions in tick.items():
+            assert not together.get(asset, set()) & partitions, f"{asset} twice: {asked}"
+            together[asset] = together.get(asset, set()) | partitions
+    return together
+
+
+def test_a_new_selection_flows_down_to_a_new_training_set_and_stops_there(lineage):
+    for _ in range(2):
+        lineage.happened("unique_panels")
+        lineage.happened("issue_splits")
+        # The training set in a tick of its own, after all that it is made from.
+        assert lineage.flow() == [{name: set(SPLITS) for name in VARIANTS}, {"training_set": {None}}]
+
+
+def test_collecting_alone_starts_nothing(lineage, instance):
+    instance.add_dynamic_partitions(str(issues.name), ["days__0001"])
+    lineage.happened("issue_pages", ("days__0001",))
+    lineage.happened("panels", ("days__0001",))
+    lineage.happened("unique_panels")
+    assert lineage.flow() == []
+
+
+def test_a_leaderboard_of_some_does_not_wait_for_those_never_trained(lineage):
+    first, second = list(RECIPES)[:2]
+    lineage.happened("colorizer", (first,))
+    assert lineage.flow() == []
+    lineage.happened("evaluation", (first,))
+    assert requested(lineage.flow()) == {"leaderboard": {None}, "champion": {None}}
+    lineage.happened("evaluation", (second,))
+    assert requested(lineage.flow()) == {"leaderboard": {None}, "champion": {None}}
+
+
+def test_nothing_trains_by_itself_when_the_training_set_changes(lineage):
+    lineage.happened("training_set")
+    assert lineage.flow() == []
