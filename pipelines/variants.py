@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -64,6 +65,9 @@ ROW_SCHEMA = pa.schema([PANEL_SCHEMA.field(name) for name in ROW_COLUMNS])
 
 BATCH_PICTURES = 16
 """Pictures that one thread holds at a time."""
+
+ABANDONED_S = 24 * 3600
+"""A half-written folder that nobody wrote to for so long is a killed run's. Generous: a laptop may have slept."""
 
 
 class VariantRule(BaseModel, frozen=True, extra="forbid"):
@@ -208,16 +212,16 @@ def build_variant(kind: str, split: str, lake: Lake, rule: VariantRule, *, cache
     made_from = {"color": color.digest, "resolutions": rule.resolutions}
     if kind == "edge":
         made_from |= rule.model_dump(include={"canny_low", "canny_high", "canny_aperture"})
-    return _store(kind, split, lake, rows, made_from, _derived_batches(kind, split, lake, rule, cache))
+    return _store(kind, split, lake, rows, made_from, _derived_batches(kind, split, color.digest, lake, rule, cache))
 
 
-def read_manifest(lake: Lake, kind: str, split: str) -> dict[str, Any]:
-    """The manifest of the current arrays of one kind and split, with their `digest`.
+def read_manifest(lake: Lake, kind: str, split: str, digest: str | None = None) -> dict[str, Any]:
+    """The manifest of one kind and split, with its `digest`: of the current arrays, or of those of a digest.
 
     Raises FileNotFoundError that names the asset to materialize.
     """
     try:
-        digest = lake.read_json(lake.variants(kind) / f"{split}.json")["digest"]
+        digest = digest or str(lake.read_json(lake.variants(kind) / f"{split}.json")["digest"])
         return {**lake.read_json(lake.variants(kind) / digest / "manifest.json"), "digest": digest}
     except FileNotFoundError as error:
         asset = "gray_panels" if kind == "color" else f"{kind}_panels"
@@ -297,10 +301,13 @@ def _color_batches(panels: dict[str, pa.Table], lake: Lake, resolutions: list[in
 
 
 def _derived_batches(
-    kind: str, split: str, lake: Lake, rule: VariantRule, cache: Path | None
+    kind: str, split: str, color_digest: str, lake: Lake, rule: VariantRule, cache: Path | None
 ) -> Iterator[list[np.ndarray]]:
-    """Batches of a kind, (n, S, R, R) at each resolution, from the current colour arrays."""
-    manifest = read_manifest(lake, "color", split)
+    """Batches of a kind, (n, S, R, R) at each resolution, from the colour arrays of a digest.
+
+    Not from the current ones: another run, with other settings, may have changed which those are.
+    """
+    manifest = read_manifest(lake, "color", split, color_digest)
     colors = [open_array(lake, manifest, side, cache) for side in rule.resolutions]
     starts = range(0, manifest["pictures"], BATCH_PICTURES)
     workers = os.cpu_count() or 1
@@ -337,7 +344,7 @@ def _store(
             }
             (aside / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
     lake.write_json(lake.variants(kind) / f"{split}.json", {"digest": digest})
-    manifest = read_manifest(lake, kind, split)
+    manifest = read_manifest(lake, kind, split, digest)
     return VariantReport(
         kind=kind,
         split=split,
@@ -385,11 +392,12 @@ def _folder_aside(folder: UPath) -> Iterator[Path]:
     """A local folder to write to, which becomes `folder` as a whole when the block ends without an error."""
     if isinstance(folder, Path):
         folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.parent)
         aside = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
         aside.mkdir()
         try:
             yield aside
-            aside.replace(folder)
+            _put(aside, folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         return
@@ -399,3 +407,29 @@ def _folder_aside(folder: UPath) -> Iterator[Path]:
         # The manifest comes last: without it, the folder counts as not there.
         for file in sorted(aside.iterdir(), key=lambda file: file.name == "manifest.json"):
             folder.fs.put_file(str(file), (folder / file.name).path)
+
+
+def _put(aside: Path, folder: Path) -> None:
+    """Renames a whole folder. Where another run was faster, its folder stays: what has one digest is the same."""
+    try:
+        aside.replace(folder)
+    except OSError as error:
+        if (folder / "manifest.json").exists():
+            return
+        if folder.exists():
+            raise FileExistsError(
+                f"{folder}: has no manifest.json, so it is not whole; remove it, run again"
+            ) from error
+        raise
+
+
+def _sweep(parent: Path) -> None:
+    """Removes folders that killed runs left half-written: a living one writes every few seconds."""
+    now = time.time()
+    for aside in parent.glob(".*.part"):
+        try:
+            written = max(path.stat().st_mtime for path in (aside, *aside.iterdir()))
+        except OSError:  # its writer has just put it in its place
+            continue
+        if now - written > ABANDONED_S:
+            shutil.rmtree(aside, ignore_errors=True)

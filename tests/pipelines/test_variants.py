@@ -1,6 +1,9 @@
 """The stage `variants`: each picture against its definition, and the arrays against the tables they come from."""
 
 import json
+import os
+import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -10,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from pipelines import variants
 from pipelines.lake import Lake
 from pipelines.variants import (
     DILATE_KERNELS_PX,
@@ -217,6 +221,58 @@ def test_a_failed_build_leaves_nothing_and_the_retry_succeeds(small_lake: Lake) 
     assert not [path for path in small_lake.variants("color").rglob("*") if path.is_file()]
     small_lake.write_table(small_lake.panels(key), table, made_from="test")
     assert build_variant("gray", "train", small_lake, RULE).pictures == 5
+
+
+def test_the_slower_of_two_runs_takes_what_the_faster_one_made(small_lake: Lake, monkeypatch) -> None:
+    def derive_while_another_run_finishes(kind, pictures, rule):
+        monkeypatch.setattr(variants, "derive", derive)
+        build_variant("gray", "val", small_lake, RULE)
+        return derive(kind, pictures, rule)
+
+    monkeypatch.setattr(variants, "derive", derive_while_another_run_finishes)
+    report = build_variant("gray", "val", small_lake, VariantRule(resolutions=[32, 48]))
+    assert report.pictures == 2
+    assert sorted(path.name for path in small_lake.variants("gray").iterdir()) == sorted([report.digest, "val.json"])
+
+
+def test_a_folder_that_is_not_whole_is_an_error_with_a_remedy(small_lake: Lake) -> None:
+    folder = small_lake.variants("color") / build_variant("color", "val", small_lake, RULE).digest
+    (folder / "manifest.json").unlink()
+    with pytest.raises(FileExistsError, match=r"no manifest\.json.*remove it"):
+        build_variant("color", "val", small_lake, RULE)
+
+
+@dataclass(frozen=True)
+class RacedLake(Lake):
+    """A lake where another run, with other settings, ends whenever a kind and split of this one has become current."""
+
+    raced: set[str] = field(default_factory=set)
+
+    def write_json(self, path, value) -> None:
+        super().write_json(path, value)
+        if path.parent.name not in self.raced:
+            self.raced.add(path.parent.name)
+            build_variant(path.parent.name, path.stem, Lake(self.root), VariantRule(resolutions=[16]))
+
+
+def test_two_runs_with_other_settings_do_not_mix(small_lake: Lake) -> None:
+    alone = build_variant("edge", "val", small_lake, RULE)
+    shutil.rmtree(small_lake.root / "variants")
+    raced = build_variant("edge", "val", RacedLake(small_lake.root), RULE)
+    assert raced == alone
+
+
+def test_what_a_killed_run_left_is_swept_a_day_later(small_lake: Lake) -> None:
+    folder = small_lake.variants("gray")
+    old, young = folder / ".0a.11111111.part", folder / ".0b.22222222.part"
+    for left in (old, young):
+        left.mkdir(parents=True)
+        (left / "train_32.npy").write_bytes(b"half")
+        os.utime(left, (0, 0))
+    os.utime(old / "train_32.npy", (0, 0))
+    build_variant("gray", "val", small_lake, RULE)
+    assert not old.exists()
+    assert young.exists()
 
 
 def test_panels_that_changed_since_the_decisions_are_an_error(small_lake: Lake) -> None:
