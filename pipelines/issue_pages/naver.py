@@ -99,19 +99,21 @@ class NaverSource:
         number, before = 1, None
         for _ in range(_MOST_LIST_PAGES):
             page = self._list_page(title, address, number)
+            total = page.pageInfo.totalRows
             if page.articleList == before:
                 # Past its end the list repeats its last page: fine, unless something is missing by its own count.
-                if len({article.no for article in free}) < page.pageInfo.totalRows:
-                    raise ListingFailed(_loops(title, address, number, len(free), page.pageInfo.totalRows))
+                _require_all(title, address, number, free, total, "repeats itself")
                 break
             before = page.articleList
             free += page.articleList
             locked += page.chargeFolderArticleList
             has_daily_pass |= page.dailyPass
             if page.pageInfo.nextPage == 0:
+                # A short list taken for whole would make every issue that it lacks "gone".
+                _require_all(title, address, number, free, total, "ends")
                 break
             if page.pageInfo.nextPage <= number:
-                raise ListingFailed(_loops(title, address, number, len(free), page.pageInfo.totalRows))
+                raise ListingFailed(_short(title, address, number, len(_numbers(free)), total, "repeats itself"))
             number = page.pageInfo.nextPage
         else:
             raise ListingFailed(
@@ -209,9 +211,21 @@ def _address(title: Title) -> _Address:
     return _Address(f"{parts.scheme}://{parts.netloc}", int(numbers[0]))
 
 
-def _loops(title: Title, address: _Address, number: int, seen: int, total: int) -> str:
+def _require_all(title: Title, address: _Address, number: int, articles: list[_Article], total: int, end: str) -> None:
+    """The articles are as many as the list itself counts (`totalRows`: without what waits in the paid folder)."""
+    seen = len(_numbers(articles))
+    if seen < total:
+        raise ListingFailed(_short(title, address, number, seen, total, end))
+
+
+def _numbers(articles: list[_Article]) -> set[int]:
+    """An article that is listed twice, as previews are, counts once."""
+    return {article.no for article in articles}
+
+
+def _short(title: Title, address: _Address, number: int, seen: int, total: int, end: str) -> str:
     return (
-        f"{title.key}: {address.list_url(number)}: the list repeats itself after {seen} of {total} issues; "
+        f"{title.key}: {address.list_url(number)}: the list {end} after {seen} of {total} issues; "
         "run again later, and report it if it stays"
     )
 

@@ -8,6 +8,7 @@ from small_site import TITLE_ID, asked, declared, drawn_issue, small_webtoon
 from demo import site as faults
 from demo.site import SiteTitle
 from pipelines.issue_pages.client import Forbidden, HostStopped, RobotsRefused
+from pipelines.issue_pages.collect import read_catalogue, sync_titles
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed, TitleUnavailable
 
 
@@ -43,6 +44,41 @@ def test_a_list_that_repeats_its_first_page_is_an_error(serve, naver):
     with pytest.raises(ListingFailed, match="repeats itself after 20 of 25 issues"):
         naver.list_issues(declared(site)["days"])
     assert len(asked(site, "article/list")) == 2
+
+
+def as_list(numbers: list[int], *, rows: int, paid: int = 0) -> str:
+    """A list as the site sends it, with its own count of what it lists."""
+    return json.dumps(
+        {
+            "totalCount": rows + paid,
+            "articleList": [{"no": number} for number in numbers],
+            "chargeFolderArticleList": [{"no": rows + number, "charge": True} for number in range(1, paid + 1)],
+            "pageInfo": {"totalRows": rows, "nextPage": 0},
+        }
+    )
+
+
+@pytest.mark.parametrize("numbers", [[1, 2], [1, 2, 2, 2]])
+def test_a_list_that_ends_early_is_an_error(serve, naver, numbers):
+    site = serve()
+    site.fault("main/api", faults.text(as_list(numbers, rows=4)))
+    with pytest.raises(ListingFailed, match=r"days: .*page=1.*: the list ends after 2 of 4 issues; run again"):
+        naver.list_issues(declared(site)["days"])
+
+
+def test_a_list_that_ends_early_makes_no_issue_gone(serve, all_sources, lake):
+    site = serve(small_webtoon(3, slices=1))
+    titles = declared(site)
+    sync_titles(titles, all_sources, lake)
+    site.fault("main/api", faults.text(as_list([1, 2], rows=3)))
+    assert "ends after 2 of 3 issues" in sync_titles(titles, all_sources, lake).errors["days"]
+    assert [issue.state for issue in read_catalogue(lake, "days").issues] == ["free"] * 3
+
+
+def test_issues_that_are_paid_ahead_are_not_missed(serve, naver):
+    site = serve()
+    site.fault("main/api", faults.text(as_list([1, 2], rows=2, paid=3)))
+    assert list(states(naver.list_issues(declared(site)["days"])).values()) == ["free"] * 2 + ["paid"] * 3
 
 
 def test_every_gate_is_a_state(serve, naver):
