@@ -1,6 +1,7 @@
 """What runs by itself, and why. Everything here starts switched off; the README says how to switch it on."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -12,7 +13,6 @@ collect_issues = dg.define_asset_job(
     "collect_issues",
     dg.AssetSelection.assets("issue_pages", "panels"),
     description="Fetch an issue's pages and cut its panels.",
-    tags={"dagster/max_retries": "2"},
 )
 select_panels = dg.define_asset_job(
     "select_panels",
@@ -58,7 +58,7 @@ nightly_selection = dg.ScheduleDefinition(
     name="weekly_retraining",
     job=train_colorizers,
     cron_schedule="0 4 * * 1",
-    description="Every Monday: train every recipe on the current training set; what it was trained on already is kept.",
+    description="Every Monday: train every recipe on the current training set; what was trained just so is kept.",
 )
 def weekly_retraining(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """One run a recipe, one recipe after the other: they share the pool `gpu`."""
@@ -71,20 +71,26 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunR
     name="new_issues",
     job=collect_issues,
     minimum_interval_seconds=3600,
-    description="Every hour: ask the sources which issues exist; register and collect the new ones.",
+    description="Every hour: ask the sources which issues exist; register new ones, collect what is not there yet.",
 )
 def new_issues(context: dg.SensorEvaluationContext, lake: LakeResource, catalogue: Catalogue) -> dg.SensorResult:
-    """New issues become partitions, and each is collected in a run of its own."""
+    """New issues become partitions, and each that is not there yet is collected in a run of its own."""
     from pipelines.issue_pages.collect import sync_titles
 
     report = sync_titles(catalogue.titles(), catalogue.sources(), lake.open())
     for title, problem in report.errors.items():
         context.log.error(f"{title}: {problem}")
+    if report.errors and not report.counts:
+        raise RuntimeError(f"no title could be listed: {'; '.join(report.errors.values())}")
     known = set(context.instance.get_dynamic_partitions(str(issues.name)))
     new = [key for key in report.keys if key not in known]
+    collected = context.instance.get_materialized_partitions(dg.AssetKey("panels"))
+    today = datetime.now(UTC).date().isoformat()  # what failed is tried again, once a day
     return dg.SensorResult(
         dynamic_partitions_requests=[issues.build_add_request(new)] if new else [],
-        run_requests=[dg.RunRequest(run_key=f"new:{key}", partition_key=key) for key in new],
+        run_requests=[
+            dg.RunRequest(run_key=f"{today}:{key}", partition_key=key) for key in report.keys if key not in collected
+        ],
     )
 
 
@@ -94,7 +100,8 @@ follow_the_data = dg.AutomationConditionSensorDefinition(
     description="Variants, the training set and the leaderboard follow what they are made from.",
 )
 
-when_inputs_change = dg.AutomationCondition.eager()
+# A failed blocking check stops its own run only; what follows by itself must look at it too.
+when_inputs_change = dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
 
 # Not eager(): it waits until every recipe was trained at least once, and a leaderboard of some is worth having.
 when_a_result_arrives = (

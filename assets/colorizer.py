@@ -5,6 +5,7 @@ import dagster as dg
 from assets.partitions import recipes
 from assets.progress import progress_of
 from assets.resources import LakeResource
+from assets.settings import StandingSettings
 from assets.tracked_training import train_tracked
 from assets.tracking import Tracking
 from assets.training_set import training_set
@@ -26,12 +27,16 @@ class TrainingConfig(dg.Config, TrainingRule):  # pyright: ignore[reportGeneralT
     code_version="1",
 )
 def colorizer(
-    context: dg.AssetExecutionContext, config: TrainingConfig, lake: LakeResource, tracking: Tracking
+    context: dg.AssetExecutionContext,
+    config: TrainingConfig,
+    lake: LakeResource,
+    settings: StandingSettings,
+    tracking: Tracking,
 ) -> dg.MaterializeResult:
     """A recipe trained on the current training set. Killed, it goes on where it was; unchanged, it is left alone."""
     record, unchanged = train_tracked(
         RECIPES[context.partition_key],
-        TrainingRule(**config.model_dump()),
+        settings.rule("colorizer", config, TrainingRule),
         lake=lake.open(),
         cache=lake.cache,
         tracking=tracking,

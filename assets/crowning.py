@@ -44,7 +44,13 @@ def crown_best(lake: Lake, *, cache: Path, tracking: Tracking) -> Crowned:
         )
     if decision.name is None:
         raise ValueError(f"no champion: {decision.reason}; train and judge a recipe first (tintoon run colorizer)")
+    assert decision.row is not None
     record = read_record(lake, decision.name)
+    if record.checkpoint_sha256 != decision.row.checkpoint_digest:
+        raise ValueError(
+            f"{decision.name} was trained again after it was judged: materialize its evaluation and the leaderboard, "
+            f"then champion (tintoon run evaluation leaderboard champion --recipe {decision.name})"
+        )
     version = tracking.crown(
         record.mlflow_run_id,
         checkpoint="checkpoint/checkpoint.safetensors",

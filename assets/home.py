@@ -11,11 +11,12 @@ TINTOON_MLFLOW_UI, TINTOON_DAGSTER_UI   where people reach the two UIs, for the 
 """
 
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from pipelines.lake import written_aside
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -55,7 +56,10 @@ class Home:
         """Makes the folders, puts the project's dagster.yaml where Dagster looks, and points Dagster there."""
         for folder in (self.dagster, self.root / "mlflow" / "artifacts"):
             folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PROJECT / "dagster.yaml", self.dagster / "dagster.yaml")
+        settings, ours = self.dagster / "dagster.yaml", (PROJECT / "dagster.yaml").read_bytes()
+        if not settings.exists() or settings.read_bytes() != ours:
+            with written_aside(settings) as aside:
+                aside.write_bytes(ours)
         os.environ["DAGSTER_HOME"] = str(self.dagster)
 
 

@@ -6,6 +6,7 @@ from assets.display import counts
 from assets.partitions import issues
 from assets.progress import progress_of
 from assets.resources import Catalogue, LakeResource
+from assets.settings import StandingSettings
 from pipelines.issue_pages.client import Politeness
 
 
@@ -15,18 +16,23 @@ class PagesConfig(dg.Config, Politeness):  # pyright: ignore[reportGeneralTypeIs
 
 @dg.asset(
     partitions_def=issues,
+    pool="sources",  # one issue at a time: hosts see one connection, and pauses between requests
     group_name="1_collect",
     kinds={"requests", "parquet"},
     owners=["team:data"],
     code_version="1",
 )
 def issue_pages(
-    context: dg.AssetExecutionContext, config: PagesConfig, lake: LakeResource, catalogue: Catalogue
+    context: dg.AssetExecutionContext,
+    config: PagesConfig,
+    lake: LakeResource,
+    settings: StandingSettings,
+    catalogue: Catalogue,
 ) -> dg.MaterializeResult:
     """Every page of an issue as served: bytes, URL, validators, digest, licence.
 
     A page that cannot be had fails its issue and keeps what did come; the next run fetches only what is missing.
-    Adult, paid, gone and empty issues and titles are recorded as such, and fail without a retry.
+    Adult, paid, gone and empty issues and titles are recorded as such, and fail.
     """
     from pipelines.issue_pages.collect import collect_issue
     from pipelines.issue_pages.entry import Unavailable
@@ -35,7 +41,7 @@ def issue_pages(
         report = collect_issue(
             context.partition_key,
             catalogue.titles(),
-            catalogue.sources(config),
+            catalogue.sources(settings.rule("issue_pages", config, Politeness)),
             lake.open(),
             on_page=progress_of(context.log),
         )

@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.display import counts, pictures, table_of
 from assets.resources import LakeResource
+from assets.settings import StandingSettings
 from assets.unique_panels import unique_panels
 from pipelines.issue_splits import SplitRule
 
@@ -29,13 +30,13 @@ class SplitConfig(dg.Config, SplitRule):  # pyright: ignore[reportGeneralTypeIss
         )
     ],
 )
-def issue_splits(config: SplitConfig, lake: LakeResource) -> dg.MaterializeResult:
+def issue_splits(config: SplitConfig, lake: LakeResource, settings: StandingSettings) -> dg.MaterializeResult:
     """Train, val or test for every issue: per title, by issue, sticky."""
     from pipelines.issue_splits import build_issue_splits, lookalikes_across_splits
     from pipelines.previews import preview_leaks, preview_titles
 
     opened = lake.open()
-    report = build_issue_splits(opened, SplitRule(**config.model_dump()))
+    report = build_issue_splits(opened, settings.rule("issue_splits", config, SplitRule))
     leaks = lookalikes_across_splits(opened, least_correlation=LEAST_CORRELATION)
     check = dg.AssetCheckResult(
         passed=not leaks,
@@ -52,7 +53,7 @@ def issue_splits(config: SplitConfig, lake: LakeResource) -> dg.MaterializeResul
             "new_issues": report.new_issues,
             "unchanged": report.unchanged,
             "splits by title": table_of(report.table),
-            **pictures({} if report.unchanged else preview_titles(opened)),
+            **pictures(preview_titles(opened)),
         },
         data_version=dg.DataVersion(report.digest),
         check_results=[check],

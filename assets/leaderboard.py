@@ -9,21 +9,25 @@ from assets.display import picture
 from assets.evaluation import BenchmarkConfig, evaluation
 from assets.progress import progress_of
 from assets.resources import LakeResource
+from assets.settings import StandingSettings
 from assets.tracking import Tracking
+from assets.training_set import training_set
 from pipelines.evaluation.rule import BenchmarkRule
 
 
 @dg.asset(
-    deps=[evaluation],
+    deps=[evaluation, training_set],
     group_name="5_compare",
     kinds={"json"},
     owners=["team:models"],
     code_version="1",
     automation_condition=when_a_result_arrives,
 )
-def leaderboard(context: dg.AssetExecutionContext, config: BenchmarkConfig, lake: LakeResource) -> dg.MaterializeResult:
+def leaderboard(
+    context: dg.AssetExecutionContext, config: BenchmarkConfig, lake: LakeResource, settings: StandingSettings
+) -> dg.MaterializeResult:
     """Every colorizer that was judged on the current benchmark, the best first, with the floor that it must beat."""
-    rule = BenchmarkRule(**config.model_dump())
+    rule = settings.rule("leaderboard", config, BenchmarkRule)
     report = compare(lake.open(), rule, cache=lake.cache, on_picture=progress_of(context.log))
     board = report.leaderboard
     return dg.MaterializeResult(

@@ -6,6 +6,7 @@ from assets.display import pictures
 from assets.issue_pages import issue_pages
 from assets.partitions import issues
 from assets.resources import Catalogue, LakeResource
+from assets.settings import StandingSettings
 from pipelines.lake import split_issue_key
 from pipelines.panels.rule import PanelRule
 
@@ -23,7 +24,11 @@ class PanelConfig(dg.Config, PanelRule):  # pyright: ignore[reportGeneralTypeIss
     code_version="1",
 )
 def panels(
-    context: dg.AssetExecutionContext, config: PanelConfig, lake: LakeResource, catalogue: Catalogue
+    context: dg.AssetExecutionContext,
+    config: PanelConfig,
+    lake: LakeResource,
+    settings: StandingSettings,
+    catalogue: Catalogue,
 ) -> dg.MaterializeResult:
     """Panels of an issue: stitched, cut at the common background, size-filtered, gray ones marked, hashed."""
     from pipelines.panels.build import build_panels
@@ -31,10 +36,10 @@ def panels(
 
     key = context.partition_key
     title = catalogue.titles().get(split_issue_key(key)[0])
-    rule = PanelRule(**config.model_dump())
+    rule = settings.rule("panels", config, PanelRule)
     opened = lake.open()
     report = build_panels(key, opened, title.panel_rule(rule) if title else rule)
-    seen = {} if report.unchanged else {"cut": preview_cut(opened, key), **preview_panels(opened, key)}
+    seen = {"cut": preview_cut(opened, key), **preview_panels(opened, key)}
     return dg.MaterializeResult(
         metadata={
             "panels": report.panels,

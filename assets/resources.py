@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from assets.home import Home
+from assets.settings import StandingSettings
 from assets.tracking import Tracking
 from pipelines.lake import Lake
 
@@ -74,6 +75,7 @@ def default_resources(home: Home | None = None) -> dict[str, Any]:
     return {
         "lake": LakeResource(root=home.lake, cache_path=str(home.root / "cache")),
         "catalogue": Catalogue(titles_path=str(home.titles)),
+        "settings": StandingSettings(path=str(home.root / "settings.yaml")),
         "tracking": Tracking(
             uri=home.mlflow_uri, artifacts=home.mlflow_artifacts, ui=home.mlflow_ui, dagster_ui=home.dagster_ui
         ),

@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,15 +35,15 @@ def only_trainer(folder: Path) -> Iterator[None]:
         yield
 
 
-def die_with_parent(poll_s: float = 1.0) -> None:
-    """Ends this process soon after its parent has ended. Does nothing in a process that a person started."""
-    if multiprocessing.parent_process() is None:
+def die_with_parent() -> None:
+    """Ends this process when the one that asked for it has ended. Does nothing in a process that a person started."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
         return
-    parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(poll_s)
+        # Not by getppid(): the parent of a forked step is the fork server, which lives as long as any of its children.
+        parent.join()
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="die-with-parent", daemon=True).start()

@@ -31,12 +31,13 @@ def evaluate_tracked(
             return found, True
     colorizer = TrainedColorizer.load(local_checkpoint(lake, recipe, cache))
     result = evaluate(colorizer, training_set, **rule.model_dump(), on_progress=on_picture)
-    run = tracking.reopen(record.mlflow_run_id, tags={"benchmark": benchmark})
-    run.metrics({f"test/{name}": value for name, value in result.metrics.items()}, step=record.best_step)
-    run.picture("test", result.grid, step=record.best_step)
     path = save_evaluation(
         lake, recipe, result, checkpoint_digest=record.checkpoint_sha256, mlflow_run_id=record.mlflow_run_id
     )
+    run = tracking.finished(record.mlflow_run_id)
+    run.tags({"benchmark": benchmark})
+    run.results({f"test/{name}": value for name, value in result.metrics.items()}, step=record.best_step)
+    run.flush()
+    run.picture(f"test_{benchmark[:8]}", result.grid, step=record.best_step)
     run.document(lake.read_json(path), "evaluation.json")
-    run.end()
     return load_evaluation(lake, recipe), False

@@ -1,7 +1,8 @@
 """A training with its MLflow run: found again after a kill, and left alone when nothing changed.
 
-In the lake, `colorizers/<recipe>/<key>.safetensors` is the checkpoint of one training, where the key is the digest
-of recipe, rule and training-set fingerprint; `colorizers/<recipe>/current.json` says which one counts.
+In the lake, `colorizers/<recipe>/<key>.safetensors` is the checkpoint of one training and `<key>.json` its record,
+where the key is the digest of code version, recipe, rule and training-set fingerprint; `current.json` is the record of
+the one that counts.
 """
 
 import json
@@ -13,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from upath import UPath
 
 from assets.home import code_version
 from assets.single_trainer import die_with_parent, only_trainer
 from assets.tracking import Tracking
 from pipelines.lake import Lake, digest_of, written_aside
 from pipelines.recipes import PAPERS, Recipe
+from pipelines.training_rule import CODE_VERSION, TrainingRule
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,13 @@ class TrainedColorizerRecord:
     seed: int
 
 
+def _current(lake: Lake, recipe: str) -> UPath:
+    return lake.colorizers(recipe) / "current.json"
+
+
 def read_record(lake: Lake, recipe: str) -> TrainedColorizerRecord:
     """The current training of a recipe. Raises FileNotFoundError that says how to train it."""
-    path = lake.colorizers(recipe) / "current.json"
+    path = _current(lake, recipe)
     if not path.exists():
         raise FileNotFoundError(f"{recipe} has not been trained yet: materialize `colorizer` (tintoon run colorizer)")
     return TrainedColorizerRecord(**lake.read_json(path))
@@ -65,7 +72,7 @@ def checkpoint_path(lake: Lake, recipe: str, name: str, cache: Path) -> Path:
 
 def train_tracked(
     recipe: Recipe,
-    rule: Any,
+    rule: TrainingRule,
     *,
     lake: Lake,
     cache: Path,
@@ -75,17 +82,18 @@ def train_tracked(
 ) -> tuple[TrainedColorizerRecord, bool]:
     """Trains a recipe on the current training set, or finds that it was done. Returns the record, and whether it was.
 
-    rule: a TrainingRule. tags: what links the MLflow run back to Dagster.
+    tags: what links the MLflow run back to Dagster.
     """
     from pipelines.training import Trained, train
     from pipelines.training_set import TrainingSet
 
     training_set = TrainingSet.open(lake, cache=cache)
-    key = digest_of([recipe.to_json(), rule.model_dump(mode="json"), training_set.fingerprint])[:16]
-    found = lake.colorizers(recipe.name) / "current.json"
+    key = digest_of([CODE_VERSION, recipe.to_json(), rule.model_dump(mode="json"), training_set.fingerprint])[:16]
+    found = lake.colorizers(recipe.name) / f"{key}.json"
     if found.exists():
-        record = read_record(lake, recipe.name)
-        if record.key == key and tracking.has(record.mlflow_run_id):
+        record = TrainedColorizerRecord(**lake.read_json(found))
+        if tracking.has(record.mlflow_run_id):
+            lake.write_json(_current(lake, recipe.name), asdict(record))
             return record, True
 
     work = cache / "training" / f"{recipe.name}-{key}"
@@ -174,7 +182,8 @@ def train_tracked(
             pictures_seen=trained.pictures_seen,
             seed=rule.seed,
         )
-        lake.write_json(found, asdict(record))
+        for path in (found, _current(lake, recipe.name)):
+            lake.write_json(path, asdict(record))
         for leftover in sorted(work.iterdir()):
             leftover.unlink()
     return record, False

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 EXPERIMENT = "colorizers"
 REGISTERED_MODEL = "colorizer"
 CHAMPION = "champion"
+TRAINING_VIEW = "workflowType=machine_learning"
+"""MLflow's UI opens on its pages about agents; this makes it open on runs, curves and pictures."""
 
 
 class TrackedRun:
@@ -28,10 +30,22 @@ class TrackedRun:
         self._client = client
         self._buffer: list[Any] = []
         self._written = self._last_steps()
+        self._pictures = self._shown()
 
     def _last_steps(self) -> dict[str, int]:
         metrics = self._client.get_run(self.run_id).data.metrics
         return {key: max(m.step for m in self._client.get_metric_history(self.run_id, key)) for key in metrics}
+
+    def _shown(self) -> set[tuple[str, int]]:
+        """Keys and steps of the pictures that are there: MLflow writes them as `<key>+step+<step>+...`."""
+        names = [Path(file.path).name.split("+") for file in self._client.list_artifacts(self.run_id, "images")]
+        return {(name[0], int(name[2])) for name in names if len(name) > 2 and name[1] == "step"}
+
+    def results(self, values: dict[str, float], *, step: int) -> None:
+        """Numbers that replace what stood at this step before."""
+        for key in values:
+            self._written.pop(key, None)
+        self.metrics(values, step=step)
 
     def metrics(self, values: dict[str, float], *, step: int) -> None:
         """Numbers at a step. Replayed steps of a resumed training are passed over."""
@@ -52,7 +66,10 @@ class TrackedRun:
         self._buffer.clear()
 
     def picture(self, key: str, picture: np.ndarray, *, step: int) -> None:
-        """A picture, uint8 RGB (H, W, 3), in the image grid of the run, at a step."""
+        """A picture, uint8 RGB (H, W, 3), in the image grid of the run, at a step; one that is there already stays."""
+        if (key, step) in self._pictures:
+            return
+        self._pictures.add((key, step))
         self._client.log_image(self.run_id, picture, key=key, step=step)
 
     def file(self, path: Path, folder: str | None = None) -> None:
@@ -94,11 +111,17 @@ class Tracking(dg.ConfigurableResource):
         found = client.get_experiment_by_name(EXPERIMENT)
         if found:
             return found.experiment_id
-        return client.create_experiment(EXPERIMENT, artifact_location=self.artifacts)
+        kind = {"mlflow.experimentKind": "custom_model_development"}
+        return client.create_experiment(EXPERIMENT, artifact_location=self.artifacts, tags=kind)
+
+    @property
+    def charts_url(self) -> str:
+        """Where people compare runs."""
+        return f"{self.ui}/#/experiments/{self.experiment_id()}/runs?compareRunsMode=CHART&{TRAINING_VIEW}"
 
     def url_of(self, run_id: str) -> str:
         """Where people look at a run."""
-        return f"{self.ui}/#/experiments/{self.experiment_id()}/runs/{run_id}"
+        return f"{self.ui}/#/experiments/{self.experiment_id()}/runs/{run_id}?{TRAINING_VIEW}"
 
     def start(self, name: str, *, parameters: dict[str, Any], tags: dict[str, str]) -> TrackedRun:
         """A new run."""
@@ -117,14 +140,20 @@ class Tracking(dg.ConfigurableResource):
         run.tags(tags or {})
         return run
 
+    def finished(self, run_id: str) -> TrackedRun:
+        """An earlier run, to add results to; it stays finished."""
+        return TrackedRun(self.client(), run_id, self.url_of(run_id))
+
     def has(self, run_id: str) -> bool:
         """Whether the store has this run, not deleted."""
         from mlflow.exceptions import MlflowException
 
         try:
             return self.client().get_run(run_id).info.lifecycle_stage == "active"
-        except MlflowException:
-            return False
+        except MlflowException as error:
+            if _is_absent(error):
+                return False
+            raise
 
     def log_training_set(self, run_id: str, *, name: str, fingerprint: str, source: str, profile: str) -> None:
         """The training set as an input of the run: `search_runs` and the UI find runs by its digest."""
@@ -142,8 +171,10 @@ class Tracking(dg.ConfigurableResource):
 
         try:
             version = self.client().get_model_version_by_alias(REGISTERED_MODEL, CHAMPION)
-        except MlflowException:
-            return None
+        except MlflowException as error:
+            if _is_absent(error):
+                return None
+            raise
         return {**version.tags, "version": str(version.version), "run_id": str(version.run_id)}
 
     def crown(self, run_id: str, *, checkpoint: str, tags: dict[str, str]) -> str:
@@ -155,3 +186,9 @@ class Tracking(dg.ConfigurableResource):
         version = client.create_model_version(REGISTERED_MODEL, source, run_id, tags=tags)
         client.set_registered_model_alias(REGISTERED_MODEL, CHAMPION, version.version)
         return str(version.version)
+
+
+def _is_absent(error: Any) -> bool:
+    """Whether the store answered that there is no such thing; anything else is a failure, not an answer."""
+    # An alias that is not set, and a run number that is none, are INVALID_PARAMETER_VALUE in MLflow 3.
+    return error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}

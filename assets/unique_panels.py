@@ -5,6 +5,7 @@ import dagster as dg
 from assets.display import counts, pictures
 from assets.panels import panels
 from assets.resources import Catalogue, LakeResource
+from assets.settings import StandingSettings
 from pipelines.unique_panels import UniqueRule
 
 
@@ -19,19 +20,23 @@ class UniqueConfig(dg.Config, UniqueRule):  # pyright: ignore[reportGeneralTypeI
     owners=["team:data"],
     code_version="1",
 )
-def unique_panels(config: UniqueConfig, lake: LakeResource, catalogue: Catalogue) -> dg.MaterializeResult:
+def unique_panels(
+    config: UniqueConfig, lake: LakeResource, settings: StandingSettings, catalogue: Catalogue
+) -> dg.MaterializeResult:
     """One decision a panel: kept, or dropped and why, and which earlier panel it repeats."""
     from pipelines.previews import preview_decisions
     from pipelines.unique_panels import build_unique_panels
 
     opened = lake.open()
-    report = build_unique_panels(opened, UniqueRule(**config.model_dump()), title_order=list(catalogue.titles()))
+    report = build_unique_panels(
+        opened, settings.rule("unique_panels", config, UniqueRule), title_order=list(catalogue.titles())
+    )
     return dg.MaterializeResult(
         metadata={
             **counts(report.counts),
             "issues": report.issues,
             "unchanged": report.unchanged,
-            **pictures({} if report.unchanged else preview_decisions(opened)),
+            **pictures(preview_decisions(opened)),
         },
         data_version=dg.DataVersion(report.digest),
     )

@@ -7,6 +7,7 @@ from assets.display import counts, pictures
 from assets.issue_splits import issue_splits
 from assets.partitions import splits
 from assets.resources import LakeResource
+from assets.settings import StandingSettings
 from pipelines.variants import VariantRule
 
 DESCRIPTIONS = {
@@ -35,14 +36,16 @@ def variant_asset(kind: str) -> dg.AssetsDefinition:
         automation_condition=when_inputs_change,
     )
     def panels_of_split(
-        context: dg.AssetExecutionContext, config: VariantConfig, lake: LakeResource
+        context: dg.AssetExecutionContext, config: VariantConfig, lake: LakeResource, settings: StandingSettings
     ) -> dg.MaterializeResult:
         from pipelines.previews import preview_variant
         from pipelines.variants import build_variant
 
         split, opened = context.partition_key, lake.open()
-        report = build_variant(kind, split, opened, VariantRule(**config.model_dump()), cache=lake.cache)
-        seen = {} if report.unchanged else preview_variant(kind, split, opened, cache=lake.cache)
+        report = build_variant(
+            kind, split, opened, settings.rule(f"{kind}_panels", config, VariantRule), cache=lake.cache
+        )
+        seen = preview_variant(kind, split, opened, cache=lake.cache)
         return dg.MaterializeResult(
             metadata={
                 "pictures": report.pictures,

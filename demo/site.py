@@ -24,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar, Self
 from urllib.parse import parse_qs, urlsplit
 
+from demo import DEFAULT_ISSUES
 from demo.draw import DrawnIssue, Webtoon, draw_webtoon
 
 DEFAULT_TITLE_ID = 900001
@@ -538,7 +539,7 @@ def main() -> None:
     """Serves the default webtoon until it is stopped (Ctrl-C, or a TERM signal)."""
     parser = argparse.ArgumentParser(description="Serve a drawn webtoon on loopback, as Naver would.")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="of the site; its pictures are on the next one")
-    parser.add_argument("--issues", type=int, default=8, help="how many are drawn")
+    parser.add_argument("--issues", type=int, default=DEFAULT_ISSUES, help="how many are drawn")
     options = parser.parse_args()
     if not 1 <= options.port <= 65534 or options.issues < 1:
         parser.error("--port: expected 1 to 65534; --issues: expected at least 1")

@@ -7,6 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+CODE_VERSION = "1"
+"""Part of every training's key: raise it whenever the same recipe, rule and pictures train otherwise than before."""
+
 
 class TrainingRule(BaseModel, frozen=True, extra="forbid"):
     """Parameters of one training that are not the recipe's: its size, its pace and its machine."""

@@ -51,7 +51,7 @@ class UniqueRule(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `unique_panels`."""
 
     radius_bits: int = Field(
-        default=4,
+        default=8,
         ge=0,
         le=16,
         description="Panels whose 64-bit perceptual hashes differ in at most so many bits are duplicates.",

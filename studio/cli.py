@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from demo import DEFAULT_ISSUES
+
 app = typer.Typer(
     name="tintoon",
     help="Webtoons and comics to colorization datasets, and datasets to colorizers.",
@@ -80,9 +82,9 @@ def run(
     line_panels, training_set, colorizer, evaluation, leaderboard, champion. What did not change is left alone,
     and said to be so.
     """
+    from assets.settings import load_settings
     from studio.materialize import STAGES, Selection
     from studio.report import run_stages
-    from studio.settings import load_settings
 
     wanted = list(STAGES) if stages == ["all"] else stages
     for stage in wanted:
@@ -224,7 +226,7 @@ def colorize(
 
 @app.command()
 def demo(
-    issues: Annotated[int, typer.Option(min=3, help="Issues of the drawn webtoon.")] = 24,
+    issues: Annotated[int, typer.Option(min=3, help="Issues of the drawn webtoon.")] = DEFAULT_ISSUES,
     port: Annotated[int, typer.Option(help="Where its site is served, on loopback; pictures on the next port.")] = 8417,
     config: Annotated[Path | None, typer.Option(help="YAML: settings by stage, instead of demo/settings.yaml.")] = None,
 ) -> None:
@@ -249,7 +251,11 @@ def up(
     found = services(home, dagster_port=dagster_port, mlflow_port=mlflow_port, demo_port=drawn_port or None)
     require_free(found)
     home.prepare()
-    default_resources()["tracking"].experiment_id()  # the schema, once, before the server's workers race for it
+    tracking = default_resources()["tracking"]
+    charts = tracking.charts_url  # makes the store's schema, once, before the server's workers race for it
+    for service in found:
+        if service.name == "MLflow":
+            service.landing = charts.removeprefix(tracking.ui)
     serve(found, say=lambda line: out.print(line, highlight=False), log_folder=home.root / "logs")
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from rich.console import Console
 
 import demo as demo_package
+from assets.home import Home
 from assets.resources import default_resources
+from assets.settings import load_settings
 from demo.draw import draw_webtoon
 from demo.site import DEFAULT_TITLE_ID, Site
+from pipelines.lake import written_aside
 from studio.materialize import STAGES, Selection, open_instance, sync_issues
 from studio.report import print_leaderboard, run_stages
-from studio.settings import load_settings
 
 SETTINGS = Path(demo_package.__file__).parent / "settings.yaml"
 TITLE = "tintoon-days"
@@ -30,6 +32,10 @@ def run_demo(*, issues: int, port: int, config: Path = SETTINGS) -> None:
         os.environ["TINTOON_DEMO_SITE"] = site.url
         out.print(f"Serving it at {site.url}, as Naver does; scraping it with the real scraper.")
         instance = open_instance()
+        standing = Home.of().root / "settings.yaml"
+        if not standing.exists():  # what the UI and the schedules run here is as small as the demo
+            with written_aside(standing) as aside:
+                aside.write_bytes(config.read_bytes())
         sync_issues(instance, titles=[TITLE], politeness=settings.get("issue_pages", {}))
         run_stages(list(STAGES), Selection(titles=[TITLE]), settings)
     lake = default_resources()["lake"].open()

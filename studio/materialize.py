@@ -14,6 +14,7 @@ from assets.home import Home
 from assets.partitions import issues, recipes, splits
 from assets.progress import heard_by
 from assets.resources import Catalogue, default_resources, one_client
+from assets.settings import StandingSettings
 from pipelines.issue_pages.client import Politeness
 from pipelines.issue_pages.collect import sync_titles
 
@@ -144,7 +145,7 @@ def materialize(
     on_start is called with (stage, partition, place, number of partitions).
     """
     failed: set[str | None] = set()
-    with one_client(Politeness(**config.get("issue_pages", {}))):
+    with one_client(_politeness(config.get("issue_pages", {}))):
         for stage in sorted(stages, key=list(STAGES).index):
             keys = [key for key in selection.keys(STAGES[stage], instance) if key not in failed]
             for place, key in enumerate(keys):
@@ -156,6 +157,12 @@ def materialize(
                 yield outcome
                 if outcome.problem and key is None:
                     return
+
+
+def _politeness(told: dict[str, Any]) -> Politeness:
+    """What this call was told, on top of the installation's standing settings."""
+    standing: StandingSettings = default_resources()["settings"]
+    return Politeness(**{**standing.of("issue_pages"), **told})
 
 
 def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, config: dict[str, Any]) -> Materialized:
@@ -181,6 +188,12 @@ def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, 
 
 def _problem(result: dg.ExecuteInProcessResult) -> str:
     """The first error of a failed run, in one line."""
+    # Checks first: a blocking one also fails its step, with a message that does not say why.
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed:
+            facts = {n: v.value for n, v in evaluation.metadata.items() if not isinstance(v, dg.MarkdownMetadataValue)}
+            why = ", ".join(f"{name}: {value}" for name, value in facts.items())
+            return f"check {evaluation.check_name} failed ({why})"
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
@@ -189,9 +202,6 @@ def _problem(result: dg.ExecuteInProcessResult) -> str:
             while error and error.cause:
                 error = error.cause
             return error.message.strip() if error else "failed"
-    for evaluation in result.get_asset_check_evaluations():
-        if not evaluation.passed:
-            return f"check {evaluation.check_name} failed: {evaluation.metadata}"
     return "failed; see the run in the Dagster UI"
 
 
@@ -216,6 +226,6 @@ def sync_issues(
     declared = catalogue.titles()
     _chosen(titles, list(declared), "title", "see titles.yaml")
     wanted = {key: title for key, title in declared.items() if not titles or key in titles}
-    with one_client(Politeness(**politeness)):
+    with one_client(_politeness(politeness)):
         report = sync_titles(wanted, catalogue.sources(), resources["lake"].open())
     return report, register_issues(report.keys, instance)

@@ -31,6 +31,7 @@ class Service:
     command: list[str]
     url: str
     environment: dict[str, str]
+    landing: str = ""  # what follows the address for people
     process: subprocess.Popen[bytes] | None = None
 
 
@@ -43,6 +44,8 @@ def services(home: Home, *, dagster_port: int, mlflow_port: int, demo_port: int 
         "TINTOON_HOME": str(home.root),
         "TINTOON_DAGSTER_UI": dagster_url,
         "TINTOON_MLFLOW_UI": mlflow_url,
+        # The sensor asks every source for its issues, politely: that takes longer than Dagster's minute.
+        "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "900",
     }
     if demo_port is not None:
         environment["TINTOON_DEMO_SITE"] = f"http://{LOOPBACK}:{demo_port}"  # where titles.yaml looks for it
@@ -75,7 +78,8 @@ def serve(found: list[Service], *, say: Callable[[str], None], log_folder: Path,
     Raises CannotStartError when a port is taken, or when a service ends by itself.
     """
     require_free(found)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
+        signal.signal(ending, _interrupt)
     log_folder.mkdir(parents=True, exist_ok=True)
     try:
         for service in found:
@@ -86,7 +90,7 @@ def serve(found: list[Service], *, say: Callable[[str], None], log_folder: Path,
             )
         for service in found:
             _wait_until_it_answers(service, found, patience_s, log_folder)
-            say(f"{service.name}: {service.url}")
+            say(f"{service.name}: {service.url}{service.landing}")
         say("Ctrl-C ends them.")
         while True:
             _require_alive(found, log_folder)

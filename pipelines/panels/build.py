@@ -20,7 +20,7 @@ from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.rule import PanelRule
 from pipelines.panels.strip import are_slices, stitch
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Part of every digest: raise it whenever the same pages and rule give other panels."""
 
 

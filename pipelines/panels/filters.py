@@ -5,7 +5,8 @@ import numpy as np
 
 from pipelines.panels.rule import PanelRule
 
-_WORKING_SIDE_PX = 64  # averaging down removes the chroma noise of JPEG and of dithering
+_WORKING_SIDE_PX = 64  # averaging down removes the chroma noise of JPEG,
+_WINDOW_PX = 7  # and averaging over at least so much that of small pictures with a dithered palette
 _LEVELS = 16  # of lightness, for the tint of each
 _TINT_CHROMA = 12  # a tint stronger than this is a colour that somebody chose,
 _SEPIA_CHROMA = 32  # but paper yellows and ink browns farther, between these hues:
@@ -33,6 +34,8 @@ def colored_share(rgb: np.ndarray, rule: PanelRule) -> float:
     height, width = rgb.shape[:2]
     shrink = min(1.0, _WORKING_SIDE_PX / min(height, width))
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
+    if shrink > 1 / _WINDOW_PX:
+        rgb = cv2.blur(rgb, (_WINDOW_PX, _WINDOW_PX))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).reshape(-1, 3)  # L in [0, 100], a and b about [-100, 100]
     level = np.minimum(lab[:, 0] * _LEVELS / 100, _LEVELS - 1).astype(int)

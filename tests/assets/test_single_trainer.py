@@ -22,12 +22,12 @@ import multiprocessing, os, sys, time
 from assets.single_trainer import die_with_parent
 
 def work():
-    die_with_parent(poll_s=0.1)
+    die_with_parent()
     print(os.getpid(), flush=True)
     time.sleep(60)
 
 if __name__ == "__main__":
-    multiprocessing.get_context("spawn").Process(target=work).start()
+    multiprocessing.get_context(sys.argv[1]).Process(target=work).start()
     time.sleep(60)
 """
 
@@ -57,10 +57,11 @@ def test_a_second_trainer_is_refused_until_the_first_is_killed(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for the process in /proc")
-def test_a_step_process_dies_with_the_run_that_started_it(tmp_path):
+@pytest.mark.parametrize("start_method", ["spawn", "forkserver"])  # data jobs of others; our training job
+def test_a_step_process_dies_with_the_run_that_started_it(tmp_path, start_method):
     script = tmp_path / "orphan.py"
     script.write_text(f"import sys; sys.path.insert(0, {str(PROJECT)!r})\n{ORPHAN}")
-    run = start(str(script))
+    run = start(str(script), start_method)
     assert run.stdout is not None
     step = int(run.stdout.readline())
     assert is_alive(step)

@@ -1,8 +1,13 @@
-"""Settings by stage, from a YAML file: the same fields as in Dagster's Launchpad, checked before anything runs."""
+"""Settings by stage, from a YAML file: the same fields as in Dagster's Launchpad, checked before anything runs.
+
+An installation's standing settings are in `$TINTOON_HOME/settings.yaml`: schedules, sensors and runs from the UI go by
+them. What the Launchpad or `--config` says otherwise than the default goes before them.
+"""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import dagster as dg
 import yaml
 from pydantic import BaseModel, ValidationError
 
@@ -31,6 +36,28 @@ RULES: dict[str, type[BaseModel]] = {
 """What each stage that has settings can be told."""
 
 Settings = dict[str, dict[str, Any]]
+
+_Rule = TypeVar("_Rule", bound=BaseModel)
+
+
+class StandingSettings(dg.ConfigurableResource):
+    """The standing settings of an installation; no file means none."""
+
+    path: str
+
+    def rule(self, stage: str, config: dg.Config, kind: type[_Rule]) -> _Rule:
+        """The rule of a stage: defaults, then the standing settings, then what this run was told.
+
+        Raises SettingsError for a wrong setting.
+        """
+        defaults = kind().model_dump()
+        told = {name: value for name, value in config.model_dump().items() if value != defaults[name]}
+        return kind(**{**self.of(stage), **told})
+
+    def of(self, stage: str) -> dict[str, Any]:
+        """The standing settings of a stage."""
+        path = Path(self.path)
+        return load_settings(path).get(stage, {}) if path.exists() else {}
 
 
 class SettingsError(ValueError):
