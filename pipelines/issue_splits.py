@@ -20,6 +20,9 @@ CODE_VERSION = "1"
 
 SPLITS = ("train", "val", "test")
 
+BLOCK_PANELS = 1024
+"""Panels that are compared with another split at a time: with 100,000 panels in train, 400 MB."""
+
 SPLIT_SCHEMA = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
@@ -163,8 +166,11 @@ def lookalikes_across_splits(lake: Lake, *, least_correlation: float) -> list[Lo
     names, ids = kept["split"].to_numpy(), kept["panel_id"].to_numpy()
     found = []
     for split, other in (("val", "train"), ("test", "train"), ("test", "val")):
-        rows, others = np.flatnonzero(names == split), np.flatnonzero(names == other)
-        correlation = pixels[rows] @ pixels[others].T
-        for i, j in zip(*np.nonzero(correlation >= least_correlation), strict=True):
-            found.append(Lookalikes(ids[rows[i]], split, ids[others[j]], other, float(correlation[i, j])))
+        every, others = np.flatnonzero(names == split), np.flatnonzero(names == other)
+        other_pixels = pixels[others].T
+        for start in range(0, len(every), BLOCK_PANELS):
+            rows = every[start : start + BLOCK_PANELS]
+            correlation = pixels[rows] @ other_pixels
+            for i, j in zip(*np.nonzero(correlation >= least_correlation), strict=True):
+                found.append(Lookalikes(ids[rows[i]], split, ids[others[j]], other, float(correlation[i, j])))
     return sorted(found, key=lambda pair: -pair.correlation)

@@ -1,10 +1,12 @@
 """Splits: shares near their goals, sticky, complete from three issues on, and a leak check that can fail."""
 
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.issue_splits import SplitRule, assign, build_issue_splits, lookalikes_across_splits
+from pipelines.issue_splits import SPLIT_SCHEMA, SplitRule, assign, build_issue_splits, lookalikes_across_splits
 from pipelines.lake import Lake
 from pipelines.unique_panels import DECISION_SCHEMA
 
@@ -112,6 +114,31 @@ def test_the_leak_check_finds_a_lookalike_that_the_hash_did_not(lake):
     put(lake, rows)
     (pair,) = lookalikes_across_splits(lake, least_correlation=0.98)
     assert {pair.panel_id, pair.other_id} == {"a__0__0001", "a__2__0001"}
+
+
+def test_large_splits_are_compared_in_bounded_memory(lake):
+    count = 6000
+    noise = np.random.default_rng(0).integers(0, 256, (2 * count, 768), dtype=np.uint8)
+    noise[-1] = noise[count - 1]  # in the last, smaller block
+    noise[count + 10] = noise[10]
+    put(
+        lake,
+        [decision("a", str(n // count), n, sequence=n // count, thumbnail=t.tobytes()) for n, t in enumerate(noise)],
+    )
+    rows = [
+        {"key": f"a__{issue}", "title": "a", "issue": str(issue), "split": split, "panels": count}
+        for issue, split in enumerate(("train", "val"))
+    ]
+    lake.write_table(lake.issue_splits, pa.Table.from_pylist(rows, schema=SPLIT_SCHEMA), made_from="test")
+    tracemalloc.start()
+    pairs = lookalikes_across_splits(lake, least_correlation=0.98)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert {(pair.panel_id, pair.other_id) for pair in pairs} == {
+        ("a__1__6010", "a__0__0010"),
+        ("a__1__11999", "a__0__5999"),
+    }
+    assert peak_bytes < 4 * count**2  # of the whole matrix alone
 
 
 def test_shares_must_add_up():
