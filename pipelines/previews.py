@@ -14,6 +14,7 @@ from pipelines.lake import Lake
 from pipelines.panels.cut import Cut
 from pipelines.panels.decode import decode_picture
 from pipelines.panels.overlay import draw_boxes
+from pipelines.panels.strip import stitch
 from pipelines.pictures import contact_sheet, labelled_grid
 from pipelines.variants import STYLES, open_array, read_manifest
 
@@ -26,6 +27,7 @@ DECISION_COLUMNS = ["title", "issue", "panel", "panel_id", "kept", "reason", "du
 def preview_cut(lake: Lake, key: str) -> np.ndarray | None:
     """The pages of an issue with the boxes of its panels, or None where it has no page."""
     pages = [row for row in lake.read_table(lake.issue_pages(key)).to_pylist() if row["status"] == "ok"]
+    pages.sort(key=lambda page: page["page"])
     panels = lake.read_table(lake.panels(key), ["page", "page_box", "strip_box", "mask"]).to_pylist()
     if not pages:
         return None
@@ -44,8 +46,8 @@ def preview_panels(lake: Lake, key: str) -> dict[str, np.ndarray]:
     rows = lake.read_table(lake.panels(key), ["panel", "size_reason", "is_gray", "image"]).to_pylist()
     reasons = [row["size_reason"] or ("gray" if row["is_gray"] else None) for row in rows]
     sheets = {
-        "passing": [(row, str(row["panel"])) for row, reason in zip(rows, reasons, strict=True) if not reason],
-        "dropped": [(row, f"{row['panel']} {why}") for row, why in zip(rows, reasons, strict=True) if why],
+        "passing panels": [(row, str(row["panel"])) for row, reason in zip(rows, reasons, strict=True) if not reason],
+        "dropped panels": [(row, f"{row['panel']} {why}") for row, why in zip(rows, reasons, strict=True) if why],
     }
     return {name: _sheet(found) for name, found in sheets.items() if found}
 
@@ -57,7 +59,7 @@ def preview_decisions(lake: Lake) -> dict[str, np.ndarray]:
     kept = decisions[decisions["kept"]]
     if len(kept):
         chosen = _spread(kept["panel_id"].tolist(), MOST_PICTURES)
-        sheets["kept"] = contact_sheet(list(read_panels(lake, chosen).values()), chosen, columns=8, cell_px=150)
+        sheets["kept panels"] = contact_sheet(list(read_panels(lake, chosen).values()), chosen, columns=8, cell_px=150)
     twins = decisions[decisions["reason"] == "near_duplicate"]
     if len(twins):
         chosen_twins = twins.loc[_spread(twins.index.tolist(), 8)]
@@ -105,14 +107,15 @@ def preview_leaks(lake: Lake, leaks: list[Lookalikes]) -> dict[str, np.ndarray]:
         ],
         cell_px=200,
     )
-    return {"leaks": grid}
+    return {"lookalikes": grid}
 
 
 def preview_variant(kind: str, split: str, lake: Lake, *, cache: Path | None = None) -> dict[str, np.ndarray]:
     """Samples of a variant beside the colour that they were made from; nothing for an empty split."""
-    manifests = {name: read_manifest(lake, name, split) for name in ("color", kind)}
-    side = min(int(size) for size in manifests[kind]["arrays"])
-    color, variant = (open_array(lake, manifests[name], side, cache) for name in ("color", kind))
+    manifest = read_manifest(lake, kind, split)
+    origin = read_manifest(lake, "color", split, manifest["made_from"]["color"])
+    side = min(int(size) for size in manifest["arrays"])
+    color, variant = (open_array(lake, each, side, cache) for each in (origin, manifest))
     if not len(color):
         return {}
     rows = [[color[index], *variant[index]] for index in _spread(list(range(len(color))), 4)]
@@ -156,9 +159,8 @@ def _cut(panel: dict[str, Any], box: str) -> Cut:
 
 def _strip_overview(pages: list[dict[str, Any]], panels: list[dict[str, Any]]) -> np.ndarray:
     """A strip with its boxes, small, in columns side by side, each going on where the one before ends."""
-    strip = draw_boxes(
-        np.concatenate([_decoded(page) for page in pages]), [_cut(panel, "strip_box") for panel in panels]
-    )
+    strip = stitch([_decoded(page) for page in pages]).image
+    strip = draw_boxes(strip, [_cut(panel, "strip_box") for panel in panels])
     width, height = COLUMN_PX
     small = cv2.resize(strip, (width, round(len(strip) * width / strip.shape[1])), interpolation=cv2.INTER_AREA)
     columns = []
