@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
 
+from assets.home import Home
 from assets.issue_pages import issue_pages
 from assets.partitions import issues
-from assets.resources import Catalogue, LakeResource
+from assets.resources import default_resources
 from demo.site import Site, SiteTitle, html_as_image, truncated
 from pipelines.issue_pages.collect import read_catalogue
 from pipelines.lake import Lake
@@ -32,22 +32,19 @@ def lake(tmp_path) -> Lake:
 
 @pytest.fixture
 def collect(site, tmp_path) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
-    """Materializes one issue, as Dagster does it, in an instance that lasts as long as the test."""
-    titles = Path(tmp_path / "titles.yaml")
+    """Collects one issue, in a job that retries its steps, in an instance that lasts as long as the test."""
     declared = {"source": "naver", "address": site.address(TITLE_ID), "licence": "CC0-1.0", "attribution": "A tester"}
-    titles.write_text(yaml.safe_dump({"titles": {"days": declared}}))
+    (tmp_path / "titles.yaml").write_text(yaml.safe_dump({"titles": {"days": declared}}))
+    home = Home.of({"TINTOON_HOME": str(tmp_path), "TINTOON_TITLES": str(tmp_path / "titles.yaml")})
+    job = dg.define_asset_job("collect", [issue_pages], op_retry_policy=dg.RetryPolicy(max_retries=1))
+    definitions = dg.Definitions([issue_pages], jobs=[job], resources=default_resources(home))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(str(issues.name), ["days__0001", "days__0002", "days__0003"])
 
         def call(key: str = KEY) -> dg.ExecuteInProcessResult:
-            return dg.materialize(
-                [issue_pages],
+            return definitions.resolve_job_def("collect").execute_in_process(
                 partition_key=key,
                 instance=instance,
-                resources={
-                    "lake": LakeResource(root=str(tmp_path / "lake"), cache_path=str(tmp_path / "cache")),
-                    "catalogue": Catalogue(titles_path=str(titles)),
-                },
                 run_config={"ops": {"issue_pages": {"config": QUICK.model_dump()}}},
                 raise_on_error=False,
             )
@@ -68,11 +65,12 @@ def version(result: dg.ExecuteInProcessResult) -> str:
 
 
 def failure(result: dg.ExecuteInProcessResult) -> dg.Failure | str:
-    """What the step failed with: dg.Failure's data, or the message of the innermost other error."""
+    """What the step failed with: dg.Failure's data, without a retry, or the message of the innermost other error."""
     assert not result.success
     (event,) = [event for event in result.all_events if event.is_step_failure]
     data = event.step_failure_data
     if data.user_failure_data:
+        assert not [event for event in result.all_events if event.is_step_up_for_retry]
         return dg.Failure(data.user_failure_data.description, metadata=dict(data.user_failure_data.metadata))
     error = data.error
     while error and error.cause:
@@ -108,49 +106,13 @@ def test_a_title_for_adults_fails_once_and_is_recorded(site, collect, lake):
     assert not asked(site, "images/webtoon")
 
 
-def test_what_is_not_to_be_had_is_not_tried_again(site, lake):
-    """By the retry policy of whoever runs it: allow_retries is False."""
-
-    @dg.op(retry_policy=dg.RetryPolicy(max_retries=3))
-    def tries() -> None:
-        attempts.append(1)
-        raise caught
-
-    attempts: list[int] = []
-    site.titles[TITLE_ID].closed = {2}
-    caught = raised(site, lake)
-    assert not caught.allow_retries
-
-    @dg.job
-    def trying() -> None:
-        tries()
-
-    assert not trying.execute_in_process(raise_on_error=False).success
-    assert len(attempts) == 1
-
-
-def raised(site: Site, lake: Lake) -> dg.Failure:
-    """The asset's own exception, by calling it directly."""
-    titles = Path(str(lake.root.parent)) / "direct.yaml"
-    declared = {"source": "naver", "address": site.address(TITLE_ID), "licence": "CC0-1.0", "attribution": "A tester"}
-    titles.write_text(yaml.safe_dump({"titles": {"days": declared}}))
-    from assets.issue_pages import PagesConfig
-
-    with pytest.raises(dg.Failure) as error:
-        issue_pages(
-            dg.build_asset_context(partition_key=KEY),
-            config=PagesConfig(**QUICK.model_dump()),
-            lake=LakeResource(root=str(lake.root), cache_path=str(lake.root / "cache")),
-            catalogue=Catalogue(titles_path=str(titles)),
-        )
-    return error.value
-
-
 @pytest.mark.parametrize("fault", [truncated, html_as_image])
 def test_a_broken_page_fails_its_issue_and_the_next_run_fetches_it_alone(site, collect, lake, fault):
     whole = [sha256(data).hexdigest() for data in site.titles[TITLE_ID].issues[1].slices]
     site.fault("images/webtoon/.*_2.jpg", fault())
-    message = failure(collect())
+    result = collect()
+    message = failure(result)
+    assert [event for event in result.all_events if event.is_step_up_for_retry]  # this one was worth another try
     assert isinstance(message, str)
     assert KEY in message
     assert "page 2" in message

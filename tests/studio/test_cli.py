@@ -14,9 +14,9 @@ import typer
 import yaml
 from PIL import Image
 
+from assets.settings import RULES, load_settings
 from pipelines.recipes import RECIPES
 from studio.cli import app, main
-from studio.settings import RULES, load_settings
 from tests.installation import PROJECT, QUICK, Installation
 
 WHITE = (255, 255, 255)

@@ -1,0 +1,189 @@
+"""What materializations say: the blocking check on lookalikes, and numbers that plot beside pictures to look at."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from assets.home import Home
+from assets.issue_pages import issue_pages
+from assets.issue_splits import issue_splits
+from assets.panels import panels
+from assets.partitions import issues
+from assets.resources import default_resources
+from assets.unique_panels import unique_panels
+from assets.variants import gray_panels
+from demo.draw import draw_webtoon
+from pipelines.lake import Lake
+from pipelines.panels.hashing import phash, thumbnail
+from pipelines.panels.panel import PANEL_SCHEMA
+from tests.installation import Installation
+from tests.pipelines.conftest import drawn_panel, panel_row
+
+CHECK = "no_lookalikes_across_splits"
+ISSUES = ("ep1", "ep2", "ep3")  # of three issues, each has a split of its own
+
+
+def resources_below(folder: Path) -> dict[str, Any]:
+    """The resources of an installation in a folder, with a titles.yaml beside its lake."""
+    home = {"TINTOON_HOME": str(folder), "TINTOON_TITLES": str(folder / "titles.yaml")}
+    return default_resources(Home.of(home))
+
+
+def bits_apart(rgb: np.ndarray, other: np.ndarray) -> int:
+    return (int(phash(rgb), 16) ^ int(phash(other), 16)).bit_count()
+
+
+def nearly(rgb: np.ndarray) -> np.ndarray:
+    """The same picture with some noise, by which its perceptual hash differs in a bit or a few."""
+    for seed in range(100):
+        noise = np.random.default_rng(seed).integers(-20, 21, rgb.shape)
+        noisy = np.clip(rgb + noise, 0, 255).astype(np.uint8)
+        if 1 <= bits_apart(rgb, noisy) <= 4:
+            return noisy
+    raise AssertionError("no noise changes the hash by so little")
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return Lake.at(tmp_path / "lake")
+
+
+@pytest.fixture
+def put(lake) -> Callable[[dict[str, list[np.ndarray]]], None]:
+    """Writes the panel tables of a title's issues."""
+
+    def write(found: dict[str, list[np.ndarray]]) -> None:
+        for issue, pictures in found.items():
+            rows = [
+                {
+                    **panel_row("moon-cat", issue, number, rgb),
+                    "pages_sha256": [issue],
+                    "phash": phash(rgb),
+                    "thumbnail": thumbnail(rgb),
+                }
+                for number, rgb in enumerate(pictures, start=1)
+            ]
+            table = pa.Table.from_pylist(rows, PANEL_SCHEMA)
+            lake.write_table(lake.panels(f"moon-cat__{issue}"), table, made_from=str(rows))
+
+    return write
+
+
+@pytest.fixture
+def select(lake, tmp_path) -> Iterator[Callable[[int], dg.ExecuteInProcessResult]]:
+    """Decides, splits and makes the gray pictures of train, with a radius of duplicates in bits."""
+    (tmp_path / "titles.yaml").write_text(
+        "titles:\n  moon-cat: {source: folder, address: x, licence: CC0-1.0, attribution: A tester}\n"
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def call(radius_bits: int) -> dg.ExecuteInProcessResult:
+            return dg.materialize(
+                [unique_panels, issue_splits, gray_panels],
+                partition_key="train",
+                instance=instance,
+                resources=resources_below(tmp_path),
+                run_config={
+                    "ops": {
+                        "unique_panels": {"config": {"radius_bits": radius_bits}},
+                        "gray_panels": {"config": {"resolutions": [32]}},
+                    }
+                },
+                raise_on_error=False,
+            )
+
+        yield call
+
+
+def check_of(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert evaluation.check_name == CHECK
+    assert evaluation.blocking
+    return evaluation
+
+
+def made(result: dg.ExecuteInProcessResult) -> set[str]:
+    return {event.step_key or "" for event in result.get_asset_materialization_events()}
+
+
+def test_panels_of_their_own_pass_and_flow_on(put, select, lake):
+    put({issue: [drawn_panel(10 * n + k) for k in range(3)] for n, issue in enumerate(ISSUES)})
+    result = select(4)
+    assert result.success
+    assert check_of(result).passed
+    assert check_of(result).metadata["leaks"].value == 0
+    assert made(result) == {"unique_panels", "issue_splits", "gray_panels"}
+    splits = {row["split"]: row["panels"] for row in lake.read_table(lake.issue_splits).to_pylist()}
+    assert splits == {"train": 3, "val": 3, "test": 3}  # so there was something to compare
+
+
+def test_a_lookalike_in_another_split_stops_the_run_until_it_is_dropped(put, select, lake, tmp_path):
+    pictures = {issue: [drawn_panel(10 * n + k) for k in range(3)] for n, issue in enumerate(ISSUES)}
+    pictures["ep2"].append(nearly(pictures["ep1"][0]))
+    put(pictures)
+    (tmp_path / "radius.yaml").write_text("unique_panels: {radius_bits: 0}")
+    result = select(0)  # only equal hashes count as duplicates: the pair stays
+    assert not result.success
+    found = check_of(result)
+    assert not found.passed
+    assert found.metadata["leaks"].value == 1
+    assert "radius_bits" in str(found.metadata["remedy"].value)
+    shown = [value for value in found.metadata.values() if isinstance(value, dg.MarkdownMetadataValue)]
+    assert any("data:image/jpeg" in value.value for value in shown)
+    assert "gray_panels" not in made(result)
+    assert not list(lake.variants("gray").glob("*"))
+
+    said = Installation(tmp_path, {"TINTOON_TITLES": str(tmp_path / "titles.yaml")}).try_to(
+        "run", "unique_panels", "issue_splits", "--config", str(tmp_path / "radius.yaml")
+    )
+    assert said.returncode == 1
+    reason = said.stderr.splitlines()[0]
+    assert reason.startswith(f"issue_splits : check {CHECK} failed (leaks: 1, remedy: raise radius_bits")
+    assert "base64" not in said.stderr
+
+    result = select(4)  # what the check advises
+    assert result.success
+    assert check_of(result).passed
+    assert "gray_panels" in made(result)
+    (dropped,) = [row for row in lake.read_table(lake.unique_panels).to_pylist() if not row["kept"]]
+    assert dropped["duplicate_of"] == "moon-cat__ep1__0001"
+
+
+def test_counts_stay_numbers_beside_the_pictures(tmp_path):
+    """A picture that takes the name of a count would take its place, and its plot."""
+    for issue in draw_webtoon(issues=3, panels_per_issue=4).issues:
+        for number, data in enumerate(issue.slices, start=1):
+            page = tmp_path / "drawn" / f"{issue.number}" / f"{number:02}.jpg"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_bytes(data)
+    (tmp_path / "titles.yaml").write_text(
+        "titles:\n  drawn: {source: folder, address: drawn, licence: CC0-1.0, attribution: A tester}\n"
+    )
+    resources = resources_below(tmp_path)
+    with dg.DagsterInstance.ephemeral() as instance:
+        keys = [f"drawn__{number}" for number in (1, 2, 3)]
+        instance.add_dynamic_partitions(str(issues.name), keys)
+        collected = [
+            dg.materialize([issue_pages, panels], partition_key=key, instance=instance, resources=resources)
+            for key in keys
+        ]
+        selected = dg.materialize([unique_panels, issue_splits], instance=instance, resources=resources)
+    said = {
+        event.step_key: event.step_materialization_data.materialization.metadata
+        for result in (*collected, selected)
+        for event in result.get_asset_materialization_events()
+    }
+    numbers = {
+        "panels": ["panels", "passing", "too_small", "too_large", "gray", "pages"],
+        "unique_panels": ["kept", "near_duplicate", "issues"],
+        "issue_splits": ["train", "val", "test", "new_issues"],
+    }
+    for asset, names in numbers.items():
+        for name in names:
+            assert isinstance(said[asset][name], dg.IntMetadataValue), (asset, name)
+        assert any(isinstance(value, dg.MarkdownMetadataValue) for value in said[asset].values()), asset
