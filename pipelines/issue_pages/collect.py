@@ -179,7 +179,7 @@ def collect_issue(
 
     path = lake.issue_pages(key)
     old_rows, old = _stored(lake, path)
-    was_incomplete = any(row.status not in _HARMLESS for row in old_rows)
+    was_incomplete = any(map(_has_failed, old_rows))
     kept = _kept_aside(lake, key)
     rows: list[PageRow] = []
     pictures: list[bytes | None] = []
@@ -195,7 +195,12 @@ def collect_issue(
             done["resumed"] += 1
             kept_row, picture = kept[entry.url]
             row = _moved(kept_row, base)
-        elif was_incomplete and known_row is not None and not (known_row.etag or known_row.last_modified):
+        elif (
+            was_incomplete
+            and known_row is not None
+            and not _has_failed(known_row)
+            and not (known_row.etag or known_row.last_modified)
+        ):
             # The retry of a failed collection, at a host that cannot say "not modified": it need not send all again.
             done["resumed"] += 1
             row, picture = _moved(known_row, base), known_bytes
@@ -207,7 +212,7 @@ def collect_issue(
                 row = replace(base, status=error.reason, detail=str(error), http_status=error.http_status)
                 if known_row is not None:
                     # A page that was whole once is not thrown away because its host has a bad day.
-                    row, picture = _moved(known_row, base), known_bytes
+                    row, picture = replace(_moved(known_row, base), detail=failures[entry.page]), known_bytes
             else:
                 now = datetime.now(UTC)
                 if isinstance(came, Fetched):
@@ -223,7 +228,7 @@ def collect_issue(
                 else:
                     assert known_row is not None
                     done["not_modified"] += 1
-                    row, picture = replace(_moved(known_row, base), checked_at=now), known_bytes
+                    row, picture = replace(_moved(known_row, base), detail=None, checked_at=now), known_bytes
         rows.append(row)
         pictures.append(picture)
         if on_page is not None:
@@ -342,6 +347,11 @@ def _fetched_row(base: PageRow, came: Fetched, now: datetime) -> PageRow:
         fetched_at=now,
         checked_at=now,
     )
+
+
+def _has_failed(row: PageRow) -> bool:
+    """Whether the last try to fetch a page failed, or to check one that is there: its row then says why."""
+    return row.status not in _HARMLESS or (row.status == OK and row.detail is not None)
 
 
 def _moved(row: PageRow, base: PageRow) -> PageRow:

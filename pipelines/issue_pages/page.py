@@ -18,7 +18,9 @@ PAGE_SCHEMA = pa.schema(
         pa.field("name", pa.string(), nullable=False),  # file name as served
         pa.field("url", pa.string(), nullable=False),
         pa.field("status", pa.string(), nullable=False),  # "ok", or the reason why there is no picture
-        pa.field("detail", pa.string()),  # the same for people: what was seen, what to do
+        pa.field(
+            "detail", pa.string()
+        ),  # for people: what was seen, what to do; of an ok page, why the last check failed
         pa.field("http_status", pa.int32()),
         pa.field("etag", pa.string()),
         pa.field("last_modified", pa.string()),

@@ -195,6 +195,16 @@ def test_robots_of_the_picture_host_hold_too(serve, all_sources, lake):
     assert [request.path for request in site.log if request.host == "images"] == ["/robots.txt"]
 
 
+def without_validators() -> faults.Fault:
+    """A host that can never say "not modified"."""
+
+    def change(reply: faults.Reply) -> faults.Reply:
+        headers = {name: value for name, value in reply.headers.items() if name not in ("ETag", "Last-Modified")}
+        return faults.Reply(reply.status, headers, reply.body)
+
+    return faults.Fault(change)
+
+
 def test_a_whole_page_outlives_a_bad_day_of_its_host(serve, all_sources, lake):
     site = serve()
     titles = declared(site)
@@ -204,6 +214,33 @@ def test_a_whole_page_outlives_a_bad_day_of_its_host(serve, all_sources, lake):
     with pytest.raises(PagesFailed, match="page 2: unreachable"):
         collect_issue(KEY, titles, all_sources, lake)
     assert images_of(lake) == whole
+    assert lake.read_table(lake.issue_pages(KEY))["status"].to_pylist() == ["ok"] * 3
+    one, two, three = lake.read_table(lake.issue_pages(KEY))["detail"].to_pylist()
+    assert two.startswith("unreachable: http")
+    assert "HTTP 500" in two
+    assert (one, three) == (None, None)
+    site.heal()
+    assert collect_issue(KEY, titles, all_sources, lake).unchanged
+    assert lake.read_table(lake.issue_pages(KEY))["detail"].to_pylist() == [None] * 3
+
+
+def test_a_check_that_failed_is_made_again_where_nothing_says_not_modified(serve, all_sources, lake):
+    site = serve()
+    site.fault("images/webtoon", without_validators())
+    titles = declared(site)
+    collect_issue(KEY, titles, all_sources, lake)
+    site.heal()
+    site.fault("images/.*_2.jpg", faults.answer(500))
+    site.fault("images/webtoon", without_validators())
+    with pytest.raises(PagesFailed):
+        collect_issue(KEY, titles, all_sources, lake)
+    site.heal()
+    site.fault("images/webtoon", without_validators())
+    site.log.clear()
+    report = collect_issue(KEY, titles, all_sources, lake)
+    assert (report.fetched, report.resumed) == (1, 2)
+    assert [request.path[-6:] for request in asked(site, "images/webtoon")] == ["_2.jpg"]
+    assert lake.read_table(lake.issue_pages(KEY))["detail"].to_pylist() == [None] * 3
 
 
 @pytest.mark.parametrize(
