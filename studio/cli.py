@@ -110,11 +110,11 @@ def cut(
     from pipelines.panels.strip import stitch
 
     rule = PanelRule()
-    pages = {str(file): decode_picture(_bytes(file), name=str(file)) for file in files}
+    pages = [decode_picture(_bytes(file), name=str(file)) for file in files]
     if strip:
-        cuts = {"strip": cut_strip(stitch(list(pages.values())).image, rule)}
+        cuts = {"strip": cut_strip(stitch(pages).image, rule)}
     else:
-        cuts = {name: cut_page(page, rule) for name, page in pages.items()}
+        cuts = {str(file): cut_page(page, rule) for file, page in zip(files, pages, strict=True)}
     boxes = {name: [list(map(int, one.box)) for one in found] for name, found in cuts.items()}
     if as_json:
         typer.echo(json.dumps(boxes))

@@ -115,6 +115,12 @@ def test_a_strip_is_stitched_in_the_given_order(tintoon, tmp_path):
     assert len(json.loads(tintoon("cut", above, below, "--json").out)) == 2
 
 
+def test_a_slice_that_is_given_twice_is_stitched_twice(tintoon, tmp_path):
+    page = saved(tmp_path / "a.png", picture(300, 400, [[40, 40, 320, 200]]))
+    found = json.loads(tintoon("cut", page, page, "--strip", "--json").out)
+    assert found == {"strip": [[40, 40, 320, 200], [40, 340, 320, 200]]}
+
+
 def test_hash_equals_imagehash(tintoon, tmp_path):
     files = [saved(tmp_path / f"{n}.png", picture(200, 300, [[20 * n + 5, 10, 90, 150]])) for n in range(3)]
     files.append(saved(tmp_path / "photo.jpg", picture(333, 222, [[0, 0, 222, 333]])))
