@@ -1,5 +1,6 @@
 """`tintoon colorize`: pictures of any size, through a trained recipe or the champion."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,11 +55,18 @@ def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
             raise ValueError(f"{source}: no pictures in this folder; expected files such as .png or .jpg")
         if target.exists() and not target.is_dir():
             raise ValueError(f"{target}: is a file; a folder of pictures needs a folder to go to")
+        if target.resolve() == source.resolve():
+            raise ValueError(
+                f"{target}: IN and OUT are the same folder; name another, so that no picture is overwritten"
+            )
         files.sort(key=lambda file: natural_key(file.name))
-        return [(file, target / f"{file.stem}.png") for file in files]
+        stems = Counter(file.stem for file in files)  # page.jpg beside page.webp: neither may take the other's place
+        return [(file, target / f"{file.stem if stems[file.stem] == 1 else file.name}.png") for file in files]
     if not source.exists():
         raise FileNotFoundError(f"{source}: no such file")
     written = target / f"{source.stem}.png" if target.is_dir() else target
     if written.suffix.lower() not in WRITABLE:
         raise ValueError(f"{written}: expected a name that ends in one of {', '.join(sorted(WRITABLE))}")
+    if written.resolve() == source.resolve():
+        raise ValueError(f"{written}: IN and OUT are the same file; name another, so that it is not overwritten")
     return [(source, written)]
