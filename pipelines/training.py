@@ -113,8 +113,8 @@ def train(
         before_saving: Called before each state is written: what was yielded so far will not be yielded again, so
             whoever keeps it in memory stores it now.
 
-    Raises TrainingError for arrays that do not fit or a state of another training, TrainingDivergedError for a
-    loss that is not finite.
+    Raises TrainingError for arrays that do not fit, a batch too small for batch norm, or a state of another
+    training; TrainingDivergedError for a loss that is not finite.
     """
     recipe = recipe.sized(resolution=rule.resolution, width=rule.width)
     _require_pictures(recipe, "training", train_pairs)
@@ -139,6 +139,8 @@ class _Training:
         self.steps = rule.steps or recipe.steps
         self.batch_size = min(rule.batch or recipe.batch, len(train_pairs))
         self.epoch_steps = len(train_pairs) // self.batch_size  # a remainder waits for the next epoch's order
+        if self.batch_size == 1:
+            _require_batch_norm_can_work(recipe, pictures=len(train_pairs))
         self.val_rows = _spread(len(val_pairs), rule.validation_pictures)
         self.sample_rows = _spread(len(val_pairs), rule.sample_pictures)
 
@@ -424,6 +426,34 @@ def _require_pictures(recipe: Recipe, split: str, pairs: Pairs) -> None:
             f"{recipe.name}: the {split} pictures are {pairs.color.shape[1:]} and {pairs.variant.shape[2:]}, expected "
             f"{side} pixels square; set resolution to that of the training set, or build it at {side}"
         )
+
+
+def _require_batch_norm_can_work(recipe: Recipe, *, pictures: int) -> None:
+    """Batch norm subtracts the mean of its batch: of one value per channel, nothing would be left, so torch refuses.
+
+    Takes the recipe's turns on one picture without computing anything: shapes alone tell.
+    """
+    remedy = "add issues until train has 2 pictures or more" if pictures == 1 else "set batch to 2 or more"
+
+    def require_several_values(layer: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if inputs[0].numel() == inputs[0].shape[1]:
+            raise TrainingError(
+                f"{recipe.name}: with a batch of 1 picture of {recipe.resolution} pixels, "
+                f"a {type(layer).__name__} sees a single value per channel; {remedy}, or train at a larger resolution"
+            )
+
+    spec, side = recipe.objective.generator, recipe.resolution
+    with torch.device("meta"):
+        objective = build_objective(recipe.objective)
+        batch = Batch(
+            condition=torch.empty(1, spec.in_channels, side, side), target=torch.empty(1, spec.out_channels, side, side)
+        )
+    for network in objective.networks.values():
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.BatchNorm2d):
+                layer.register_forward_pre_hook(require_several_values)
+    for _ in objective.turns(batch):
+        pass
 
 
 @lru_cache(maxsize=2)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -329,3 +330,24 @@ def test_mixed_precision_on_a_gpu(recipe_name: str, tmp_path: Path):
     rule = RULE.model_copy(update={"device": "cuda", "precision": "bf16-mixed"})
     steps, _ = finished(training(recipe_name, tmp_path, rule))
     assert steps[-1].metrics["train/loss_generator/total"] < steps[0].metrics["train/loss_generator/total"]
+
+
+def test_one_picture_is_too_little_for_batch_norm_over_one_pixel(tmp_path: Path):
+    with pytest.raises(
+        TrainingError, match=r"^frames_gan_gray: with a batch of 1 picture of 32 pixels.*; set batch to 2.*resolution"
+    ):
+        training("frames_gan_gray", tmp_path, RULE.model_copy(update={"batch": 1}))
+    with pytest.raises(TrainingError, match=r"^frames_gan_gray: with a batch of 1 .*; add issues until train has 2"):
+        training("frames_gan_gray", tmp_path, train_pairs=pictures(1, seed=0))
+
+
+@pytest.mark.parametrize(("name", "side"), [("webtoon_l2", 32), ("frames_gan_gray", 96)])
+def test_one_picture_is_enough_where_maps_stay_larger(name: str, side: int, tmp_path: Path):
+    def enlarged(pairs: Pairs) -> Pairs:
+        factor = side // SIDE
+        color, variant = pairs.color.repeat(factor, 1), pairs.variant.repeat(factor, 2)
+        return replace(pairs, color=color.repeat(factor, 2), variant=variant.repeat(factor, 3))
+
+    rule = RULE.model_copy(update={"batch": 1, "resolution": side, "steps": 1})
+    steps, _ = finished(training(name, tmp_path, rule, train_pairs=enlarged(TRAIN), val_pairs=enlarged(VAL)))
+    assert len(steps) == 1
