@@ -78,9 +78,7 @@ def build_training_set(lake: Lake, rule: TrainingSetRule) -> TrainingSetReport:
         "fingerprint": fingerprint,
         "code_version": CODE_VERSION,
         "resolutions": manifests["color", "train"]["made_from"]["resolutions"],
-        "edge_settings": {
-            name: value for name, value in manifests["edge", "train"]["made_from"].items() if name.startswith("canny_")
-        },
+        "edge_settings": datasheet["edge_settings"],
         "arrays": arrays,
         "rows_digests": rows_digests,
         "datasheet": datasheet,

@@ -187,33 +187,3 @@ def load_evaluations(lake: "Lake") -> list[Evaluation]:
     """The latest evaluation of every recipe that has one, by name."""
     found = sorted(path.parent.name for path in (lake.root / "evaluations").glob("*/latest.json"))
     return [load_evaluation(lake, recipe) for recipe in found]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One colorizer's metric minus another's, on the same pictures, with its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def is_significant(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.low > 0 or self.high < 0
-
-
-def paired_difference(
-    ours: Evaluation, theirs: Evaluation, metric: str = RANKING_METRIC, draws: int = 2000
-) -> Difference:
-    """Ours minus theirs, by a paired bootstrap over pictures with a fixed seed.
-
-    Raises ValueError where the two were not measured on the same benchmark.
-    """
-    if ours.benchmark_fingerprint != theirs.benchmark_fingerprint:
-        raise ValueError(f"{ours.name} and {theirs.name} were measured on different benchmarks: evaluate one again")
-    differences = np.subtract(ours.per_picture[metric], theirs.per_picture[metric])
-    random = np.random.default_rng(0)
-    means = [random.choice(differences, len(differences)).mean() for _ in range(draws)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Difference(mean=float(differences.mean()), low=float(low), high=float(high))

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipelines.lake import Lake, digest_of, split_issue_key
 from pipelines.panels.cut import Cut, cut_page, cut_strip
 from pipelines.panels.decode import decode_picture
-from pipelines.panels.filters import colored_share, size_reason
+from pipelines.panels.filters import colored_share, is_gray, size_reason
 from pipelines.panels.hashing import HASH_VERSION, is_flat, phash, pixels_sha256, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.rule import PanelRule
@@ -139,7 +139,7 @@ def _described(panel: _Panel, rule: PanelRule) -> dict[str, object]:
         "width_px": width,
         "height_px": height,
         "size_reason": size_reason(width, height, rule),
-        "is_gray": share < rule.gray_share,
+        "is_gray": is_gray(share, rule),
         "colored_share": share,
         "phash": phash(panel.pixels),
         "hash_version": HASH_VERSION,

@@ -49,12 +49,12 @@ def colored_share(rgb: np.ndarray, rule: PanelRule) -> float:
     return float((away > rule.gray_chroma).mean())
 
 
+def is_gray(colored_share: float, rule: PanelRule) -> bool:
+    """Whether a picture with this `colored_share` is naturally gray: drawn without colour, on whatever paper."""
+    return colored_share < rule.gray_share
+
+
 def _is_tint(a: float, b: float) -> bool:
     hue = np.degrees(np.arctan2(b, a))
     strongest = _SEPIA_CHROMA if _SEPIA_HUES[0] <= hue <= _SEPIA_HUES[1] else _TINT_CHROMA
     return bool(np.hypot(a, b) <= strongest)
-
-
-def is_gray(rgb: np.ndarray, rule: PanelRule) -> bool:
-    """Whether a picture, uint8 RGB (H, W, 3), is naturally gray: drawn without colour, on whatever paper."""
-    return colored_share(rgb, rule) < rule.gray_share

@@ -10,7 +10,6 @@ from pipelines.evaluation.benchmark import (
     evaluate,
     load_evaluation,
     load_evaluations,
-    paired_difference,
     save_evaluation,
 )
 from pipelines.evaluation.metrics import METRICS, measure_pictures
@@ -50,8 +49,6 @@ def test_fewer_pictures_are_another_benchmark(training_set: TrainingSet) -> None
     some = evaluate(GrayCopy(), training_set, resolution=64, max_pictures=2)
     assert some.panel_ids == [everything.panel_ids[0], everything.panel_ids[-1]]
     assert some.benchmark_fingerprint != everything.benchmark_fingerprint
-    with pytest.raises(ValueError, match="different benchmarks"):
-        paired_difference(some, everything)
     with pytest.raises(ValueError, match="at least 1"):
         evaluate(GrayCopy(), training_set, resolution=64, max_pictures=0)
 
@@ -103,13 +100,3 @@ def test_an_evaluation_survives_its_files(small_lake: Lake, training_set: Traini
     assert loaded.per_picture == evaluation.per_picture
     np.testing.assert_array_equal(loaded.grid, evaluation.grid)
     assert [found.name for found in load_evaluations(small_lake)] == ["gray_copy"]
-
-
-def test_paired_difference_sees_what_is_always_better(training_set: TrainingSet, tint) -> None:
-    floor = evaluate(GrayCopy(), training_set, resolution=64)
-    garish = evaluate(tint("garish", (255, -255, 255)), training_set, resolution=64)
-    difference = paired_difference(garish, floor)
-    assert difference.low <= difference.mean <= difference.high
-    assert difference.mean == pytest.approx(garish.metrics["l2_ab"] - floor.metrics["l2_ab"])
-    assert difference.is_significant
-    assert not paired_difference(floor, floor).is_significant
