@@ -104,8 +104,9 @@ follow_the_data = dg.AutomationConditionSensorDefinition(
 when_inputs_change = dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
 
 # Not eager(): it waits until every recipe was trained at least once, and a leaderboard of some is worth having.
+# A new training set is no result: each recipe is judged on it first.
 when_a_result_arrives = (
-    dg.AutomationCondition.any_deps_updated().since_last_handled()
+    dg.AutomationCondition.any_deps_updated().ignore(dg.AssetSelection.assets("training_set")).since_last_handled()
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 ).with_label("when a result arrives")

@@ -1,6 +1,7 @@
 """`tintoon`: what the lineage does, from a terminal. Each command is one call of `assets`, `pipelines` or `studio`."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,7 @@ class UsageError(Exception):
 
 def main() -> None:
     """The entry point: every foreseen error is one clear line, and a non-zero exit."""
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # that it makes a store is no news to a person
     try:
         app(prog_name="tintoon")
     except (UsageError, ValueError, OSError, RuntimeError) as error:
