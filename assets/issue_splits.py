@@ -43,7 +43,9 @@ def issue_splits(config: SplitConfig, lake: LakeResource, settings: StandingSett
         check_name="no_lookalikes_across_splits",
         metadata={
             "leaks": len(leaks),
-            "remedy": "raise radius_bits of unique_panels until these pairs count as duplicates" if leaks else "none",
+            "remedy": f"raise radius_bits of unique_panels to {max(leak.distance_bits for leak in leaks)}"
+            if leaks
+            else "none",
             **pictures(preview_leaks(opened, leaks)),
         },
     )

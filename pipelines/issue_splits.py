@@ -145,6 +145,7 @@ class Lookalikes:
     other_id: str
     other_split: str
     correlation: float
+    distance_bits: int  # of their perceptual hashes: the radius that would have dropped the later one
 
 
 def lookalikes_across_splits(lake: Lake, *, least_correlation: float) -> list[Lookalikes]:
@@ -154,7 +155,7 @@ def lookalikes_across_splits(lake: Lake, *, least_correlation: float) -> list[Lo
     Pictures too flat to compare are left out.
     """
     decisions = lake.read_table(
-        lake.unique_panels, ["title", "issue", "panel_id", "kept", "is_flat", "thumbnail"]
+        lake.unique_panels, ["title", "issue", "panel_id", "kept", "is_flat", "thumbnail", "phash"]
     ).to_pandas()
     splits = lake.read_table(lake.issue_splits, ["title", "issue", "split"]).to_pandas().dropna(subset="split")
     kept = decisions[decisions["kept"] & ~decisions["is_flat"]].merge(splits, on=["title", "issue"])
@@ -164,6 +165,7 @@ def lookalikes_across_splits(lake: Lake, *, least_correlation: float) -> list[Lo
     pixels -= pixels.mean(axis=1, keepdims=True)
     pixels /= np.linalg.norm(pixels, axis=1, keepdims=True) + 1e-6
     names, ids = kept["split"].to_numpy(), kept["panel_id"].to_numpy()
+    hashes = [int(digits, 16) for digits in kept["phash"]]
     found = []
     for split, other in (("val", "train"), ("test", "train"), ("test", "val")):
         every, others = np.flatnonzero(names == split), np.flatnonzero(names == other)
@@ -172,5 +174,7 @@ def lookalikes_across_splits(lake: Lake, *, least_correlation: float) -> list[Lo
             rows = every[start : start + BLOCK_PANELS]
             correlation = pixels[rows] @ other_pixels
             for i, j in zip(*np.nonzero(correlation >= least_correlation), strict=True):
-                found.append(Lookalikes(ids[rows[i]], split, ids[others[j]], other, float(correlation[i, j])))
+                one, two = rows[i], others[j]
+                bits = (hashes[one] ^ hashes[two]).bit_count()
+                found.append(Lookalikes(ids[one], split, ids[two], other, float(correlation[i, j]), bits))
     return sorted(found, key=lambda pair: -pair.correlation)

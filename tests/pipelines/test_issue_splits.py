@@ -110,10 +110,11 @@ def test_the_leak_check_finds_a_lookalike_that_the_hash_did_not(lake):
     put(lake, rows)
     build_issue_splits(lake, SplitRule())
     assert lookalikes_across_splits(lake, least_correlation=0.98) == []
-    rows[2]["thumbnail"] = near.tobytes()
+    rows[2] |= {"thumbnail": near.tobytes(), "phash": f"{3:016x}"}
     put(lake, rows)
     (pair,) = lookalikes_across_splits(lake, least_correlation=0.98)
     assert {pair.panel_id, pair.other_id} == {"a__0__0001", "a__2__0001"}
+    assert pair.distance_bits == 2
 
 
 def test_large_splits_are_compared_in_bounded_memory(lake):
