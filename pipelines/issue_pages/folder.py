@@ -19,12 +19,14 @@ from pipelines.issue_pages.entry import (
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.picture import format_of, read_picture
 from pipelines.lake import issue_key, natural_key
+from pipelines.panels.decode import decode_picture, may_be_picture
 from pipelines.titles import Title
 
-# Formats without a signature of their own (TGA), or with one too many to list, are known by their suffix.
+# What has one of these names is meant to be a page. Any other file is one if it can be decoded.
 _PICTURE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pcx"}
-    | {".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"}
+    {".apng", ".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".heic", ".heif", ".j2c", ".j2k", ".jfif", ".jp2"}
+    | {".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".jxl", ".pam", ".pbm", ".pcx", ".pfm", ".pgm", ".pic", ".png"}
+    | {".pnm", ".ppm", ".psd", ".qoi", ".ras", ".sgi", ".sr", ".tga", ".tif", ".tiff", ".webp"}
 )
 _NO_PAGES = frozenset({"thumbs.db", "desktop.ini", "comicinfo.xml", "__macosx"})
 _NO_PAGE_STEMS = frozenset({"license", "licence", "readme", "copying", "credits", "attribution"})
@@ -77,9 +79,10 @@ class FolderSource:
             raise Unreadable(page.url, f"cannot be read ({error.strerror})", "check the file and its rights") from error
         if known is not None and known.sha256 == sha256(data).hexdigest():
             return NotModified()
-        by_suffix = file.suffix.lower().removeprefix(".") if _has_picture_suffix(file) else None
         try:
-            picture = read_picture(data, name=page.name, format_by_name=by_suffix)
+            # By their name only where the bytes have no signature of their own (TGA), or one too many to list.
+            by_suffix = file.suffix.lower().removeprefix(".")
+            picture = read_picture(data, name=page.name, format_by_name=by_suffix or "unknown")
         except ValueError as error:
             raise NotAPicture(page.url, str(error), "replace the file, or move it out of the issue's folder") from error
         return Fetched(picture=picture, last_modified=formatdate(modified_s, usegmt=True))
@@ -126,17 +129,19 @@ def _is_no_page(path: Path) -> bool:
     return name.startswith(".") or name in _NO_PAGES or is_text
 
 
-def _has_picture_suffix(file: Path) -> bool:
-    return file.suffix.lower() in _PICTURE_SUFFIXES
-
-
 def _no_picture(file: Path) -> str | None:
     """Why a file is not taken for a picture at all. What only calls itself one is, and fails later, loudly."""
-    if _has_picture_suffix(file):
+    if file.suffix.lower() in _PICTURE_SUFFIXES:
         return None
     try:
         with file.open("rb") as opened:
-            start = opened.read(64)
+            if format_of(opened.read(64)):
+                return None
+        if may_be_picture(file):
+            decode_picture(file.read_bytes(), name=file.name)
+            return None
     except OSError:
-        return None
-    return None if format_of(start) else "a picture neither by its name nor by its first bytes"
+        return None  # told when it is fetched
+    except ValueError:
+        pass
+    return "a picture neither by its name nor by its bytes"

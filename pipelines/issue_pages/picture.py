@@ -16,6 +16,13 @@ _SIGNATURES = (
     ("tiff", 0, b"II*\x00"),
     ("tiff", 0, b"MM\x00*"),
     ("bmp", 0, b"BM"),
+    ("hdr", 0, b"#?RADIANCE\n"),
+    ("hdr", 0, b"#?RGBE\n"),
+    ("pfm", 0, b"PF\n"),
+    ("pfm", 0, b"Pf\n"),
+    ("pam", 0, b"P7\n"),
+    ("sun", 0, b"\x59\xa6\x6a\x95"),
+    ("exr", 0, b"\x76\x2f\x31\x01"),
 )
 
 

@@ -2,24 +2,27 @@
 
 OpenCV decodes whole JPEG files (two to three times as fast as Pillow, with equal pixels). Pillow decodes
 everything else, and every JPEG file that does not end where a JPEG file ends: OpenCV fills the missing part of
-a truncated file with gray and says nothing, Pillow refuses it. Colour profiles are not applied.
+a truncated file with gray and says nothing, Pillow refuses it. What Pillow does not know (Radiance, PFM, PAM),
+OpenCV decodes. Colour profiles are not applied.
 """
 
 import io
+from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_PFM_STARTS = (b"PF\n", b"Pf\n")  # Pillow knows only gray ones, as numbers without a white
 
 
 def decode_picture(data: bytes, *, name: str) -> np.ndarray:
     """The pixels of an encoded picture: uint8 RGB (H, W, 3).
 
     EXIF orientation is applied, transparency is laid on white, 16 bit become 8, CMYK becomes RGB, and of an
-    animation the first frame counts. `name` is for the error only. Raises ValueError where the picture is
-    empty, truncated, or of no known format.
+    animation the first frame counts. Of formats with floating point (Radiance, PFM), 1 is white, and what is lighter
+    too. `name` is for the error only. Raises ValueError where the picture is empty, truncated, or of no known format.
     """
     if data.startswith(_JPEG_START) and data.endswith(_JPEG_END):
         # None where OpenCV knows no way: Pillow then decodes it or says why not.
@@ -27,15 +30,47 @@ def decode_picture(data: bytes, *, name: str) -> np.ndarray:
         if pixels is not None:
             return pixels
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            return _upright_rgb(image)
+        if data.startswith(_PFM_STARTS):
+            return _rgb_by_opencv(data)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                image.load()
+                return _upright_rgb(image)
+        except UnidentifiedImageError:
+            return _rgb_by_opencv(data)
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        # Pillow's own message names an object in memory.
-        seen = "of no known format" if isinstance(error, UnidentifiedImageError) else error
         raise ValueError(
-            f"{name}: no whole picture ({len(data)} bytes): {seen}; fetch it again or replace the file"
+            f"{name}: no whole picture ({len(data)} bytes): {error}; fetch it again or replace the file"
         ) from error
+
+
+def may_be_picture(path: Path) -> bool:
+    """Whether a file begins as some picture does that can be decoded here. It need not be whole. Raises OSError."""
+    with path.open("rb") as opened:
+        try:
+            with Image.open(opened):
+                return True
+        except UnidentifiedImageError:
+            return cv2.haveImageReader(str(path))
+        except (ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
+            return True  # known, if only by its first bytes
+
+
+def _rgb_by_opencv(data: bytes) -> np.ndarray:
+    if data.startswith(b"P7") and b"_ALPHA" in data[:200]:
+        raise ValueError("a PAM file with transparency, which OpenCV reads wrongly; convert it to PNG")
+    try:
+        # With every bit: OpenCV's own way to 8 bits cuts fractions off.
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise ValueError("of no known format, or not whole")
+    if pixels.dtype == np.uint16:
+        pixels = np.right_shift(pixels, 8).astype(np.uint8)
+    elif pixels.dtype != np.uint8:
+        pixels = (np.nan_to_num(pixels).clip(0, 1) * 255).round().astype(np.uint8)
+    return pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
 
 
 def _upright_rgb(image: Image.Image) -> np.ndarray:

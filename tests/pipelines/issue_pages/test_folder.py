@@ -3,6 +3,8 @@
 from pathlib import Path
 from shutil import copyfile
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image
 from small_site import picture
@@ -72,6 +74,38 @@ def test_any_format(tmp_path, all_sources, lake, suffix):
     Image.new("RGB", (32, 48), (200, 30, 60)).save(folder / f"1.{suffix}")
     (row,) = collect_issue("mine__ep-01", titled(tmp_path / "mine"), all_sources, lake).rows
     assert (row.status, row.format, row.width_px, row.height_px) == ("ok", suffix, 32, 48)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form"), [("hdr", "hdr"), ("pic", "hdr"), ("pfm", "pfm"), ("ras", "sun"), ("sr", "sun")]
+)
+def test_formats_that_opencv_writes(tmp_path, all_sources, lake, suffix, form):
+    folder = issue_folder(tmp_path)
+    floats = suffix in ("hdr", "pic", "pfm")
+    rgb = np.full((48, 32, 3), 0.5 if floats else 128, np.float32 if floats else np.uint8)
+    assert cv2.imwrite(str(folder / f"1.{suffix}"), rgb)
+    (row,) = collect_issue("mine__ep-01", titled(tmp_path / "mine"), all_sources, lake).rows
+    assert (row.status, row.format, row.width_px, row.height_px) == ("ok", form, 32, 48)
+
+
+def test_a_picture_is_known_by_its_bytes_whatever_its_name(tmp_path, all_sources, lake):
+    folder = issue_folder(tmp_path)
+    image = Image.new("RGB", (32, 48), (200, 30, 60))
+    for number, form in enumerate(("PNG", "SGI", "PPM", "ICO"), start=1):
+        image.save(folder / f"{number}.page", format=form)
+    image.save(folder / "5", format="TGA")
+    (folder / "6.page").write_bytes(b"P3 in the morning is a time, not a picture")
+    (folder / "7.txt").write_bytes(b"what they say")
+    rows = collect_issue("mine__ep-01", titled(tmp_path / "mine"), all_sources, lake).rows
+    assert [row.status for row in rows] == ["ok"] * 5 + ["no_picture"] * 2
+    assert [row.format for row in rows[:5]] == ["png", "page", "page", "page", "unknown"]
+
+
+@pytest.mark.parametrize("suffix", ["hdr", "pfm", "heic", "jxl", "psd"])
+def test_what_is_called_a_picture_and_cannot_be_read_fails(tmp_path, all_sources, lake, suffix):
+    (issue_folder(tmp_path) / f"1.{suffix}").write_bytes(b"no picture")
+    with pytest.raises(PagesFailed, match=rf"page 1: not_a_picture.*1\.{suffix}.*replace the file"):
+        collect_issue("mine__ep-01", titled(tmp_path / "mine"), all_sources, lake)
 
 
 def test_a_broken_page_fails_its_issue_and_its_repair_completes_it(tmp_path, all_sources, lake):

@@ -81,6 +81,43 @@ def test_sixteen_bit_become_eight(suffix, channels):
     assert np.array_equal(decode_picture(data, name="a"), np.repeat(drawn()[..., :1], 3, axis=2))
 
 
+@pytest.mark.parametrize("suffix", [".hdr", ".pic", ".pfm"])
+def test_formats_of_floating_point_that_only_opencv_reads(suffix):
+    light = (drawn()[..., ::-1] / 255).astype(np.float32)
+    light[0, 0] = 7.5  # lighter than white
+    pixels = decode_picture(cv2.imencode(suffix, light)[1].tobytes(), name="a")
+    assert pixels.dtype == np.uint8
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+    # Radiance shares one exponent between the colours of a pixel.
+    assert np.abs(pixels.astype(int) - drawn()).reshape(-1, 3)[1:].max() <= (0 if suffix == ".pfm" else 2)
+
+
+def test_gray_floating_point():
+    data = cv2.imencode(".pfm", (drawn()[..., 0] / 255).astype(np.float32))[1].tobytes()
+    assert np.array_equal(decode_picture(data, name="a"), np.repeat(drawn()[..., :1], 3, axis=2))
+
+
+def portable(depth: int, kind: str, pixels: bytes, most: int = 255) -> bytes:
+    return f"P7\nWIDTH 64\nHEIGHT 48\nDEPTH {depth}\nMAXVAL {most}\nTUPLTYPE {kind}\nENDHDR\n".encode() + pixels
+
+
+def test_portable_arbitrary_maps_that_only_opencv_reads():
+    assert np.array_equal(decode_picture(portable(3, "RGB", drawn().tobytes()), name="a"), drawn())
+    deep = (drawn().astype(">u2") * 257).tobytes()
+    assert np.array_equal(decode_picture(portable(3, "RGB", deep, most=65535), name="a"), drawn())
+    with pytest.raises(ValueError, match=r"P04: .*transparency.*convert it to PNG"):
+        decode_picture(portable(4, "RGB_ALPHA", bytes(4 * 64 * 48)), name="P04")
+
+
+@pytest.mark.parametrize("suffix", [".hdr", ".pfm", ".pam", ".ras"])
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_truncated_rare_formats_are_refused_by_name(suffix, share):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    data = cv2.imencode(suffix, noise if suffix in (".pam", ".ras") else noise.astype(np.float32) / 255)[1].tobytes()
+    with pytest.raises(ValueError, match="ep01/P02: no whole picture"):
+        decode_picture(data[: int(len(data) * share)], name="ep01/P02")
+
+
 def test_cmyk_becomes_rgb():
     data = encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
     red, green, blue = decode_picture(data, name="a")[8, 8].tolist()
