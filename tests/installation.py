@@ -9,6 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from pipelines.panels.decode import decode_picture
+
 PROJECT = Path(__file__).resolve().parents[1]
 QUICK = PROJECT / "tests" / "quick.yaml"
 SHARED = PROJECT.parent / "shared"
@@ -55,9 +62,42 @@ class Installation:
         """What a command with --json printed."""
         return json.loads(self.run(*arguments, "--json"))
 
-    def half_written(self) -> list[Path]:
-        """Files that a killed process left half-written, where a reader could take them for whole."""
-        return [path for path in (self.home / "lake").rglob("*") if path.is_file() and path.stat().st_size == 0]
+    def half_written(self) -> dict[str, str]:
+        """Files of the lake that a reader could take for whole and that do not open, with the reason.
+
+        Whatever lies in a `.part` is not visible to readers: it was being written, or its writer was killed.
+        """
+        found: dict[str, str] = {}
+        lake = self.home / "lake"
+        for path in sorted(lake.rglob("*")):
+            name = path.relative_to(lake)
+            if not path.is_file() or any(part.endswith(".part") for part in name.parts):
+                continue
+            try:
+                _read_whole(path)
+            except (OSError, ValueError, EOFError, SafetensorError) as error:  # ArrowInvalid is a ValueError
+                found[str(name)] = f"{type(error).__name__}: {error}"
+        return found
+
+
+def _read_whole(path: Path) -> None:
+    """Reads a file as its readers do. Raises what they raise."""
+    match path.suffix:
+        case ".parquet":
+            pq.read_table(path)
+        case ".json":
+            json.loads(path.read_bytes())
+        case ".npy":
+            np.load(path, allow_pickle=False)
+        case ".safetensors":
+            load_file(path)
+        case ".png" | ".jpg":
+            decode_picture(path.read_bytes(), name=path.name)
+        case ".md":
+            if not path.read_text("utf-8").endswith("\n"):
+                raise ValueError("no whole text")
+        case _:
+            raise ValueError("a file that no stage is known to write: teach half_written() to read it")
 
 
 def free_port() -> int:
