@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 from upath import UPath
@@ -114,10 +113,13 @@ def train_tracked(
             run = tracking.start(
                 recipe.name,
                 parameters={
-                    **_flat(rule.model_dump(mode="json")),
-                    **_flat(sized.to_json()),
-                    "pictures/train": len(pairs["train"]),
-                    "pictures/val": len(pairs["val"]),
+                    **{
+                        name: getattr(sized, name)
+                        for name in ("variant", "color_space", "resolution", "batch", "steps")
+                    },
+                    **rule.model_dump(mode="json", exclude_none=True),
+                    "pictures_train": len(pairs["train"]),
+                    "pictures_val": len(pairs["val"]),
                 },
                 tags={
                     **tags,
@@ -125,6 +127,7 @@ def train_tracked(
                     "machine": f"{platform.machine()} {platform.python_version()}",
                 },
             )
+            run.document(sized.to_json(), "recipe.json")
             run_file.write_json(remembered, {"run_id": run.run_id})
             tracking.log_training_set(
                 run.run_id,
@@ -187,12 +190,3 @@ def train_tracked(
         for leftover in sorted(work.iterdir()):
             leftover.unlink()
     return record, False
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values as `a/b/c` keys, as MLflow's parameters want them."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        flat |= _flat(value, f"{name}/") if isinstance(value, dict) else {name: value}
-    return flat

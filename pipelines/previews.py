@@ -19,6 +19,7 @@ from pipelines.pictures import contact_sheet, labelled_grid
 from pipelines.variants import STYLES, open_array, read_manifest
 
 MOST_PICTURES = 24
+SHEET_COLUMNS = 6  # wider sheets run out of the window in which Dagster shows them
 COLUMN_PX = (230, 1100)  # width and height of one column of a strip's overview
 MOST_COLUMNS = 8
 DECISION_COLUMNS = ["title", "issue", "panel", "panel_id", "kept", "reason", "duplicate_of", "distance_bits"]
@@ -59,7 +60,9 @@ def preview_decisions(lake: Lake) -> dict[str, np.ndarray]:
     kept = decisions[decisions["kept"]]
     if len(kept):
         chosen = _spread(kept["panel_id"].tolist(), MOST_PICTURES)
-        sheets["kept panels"] = contact_sheet(list(read_panels(lake, chosen).values()), chosen, columns=8, cell_px=150)
+        sheets["kept panels"] = contact_sheet(
+            list(read_panels(lake, chosen).values()), chosen, columns=SHEET_COLUMNS, cell_px=160
+        )
     twins = decisions[decisions["reason"] == "near_duplicate"]
     if len(twins):
         chosen_twins = twins.loc[_spread(twins.index.tolist(), 8)]
@@ -143,7 +146,7 @@ def _spread(items: list[Any], at_most: int) -> list[Any]:
 def _sheet(found: list[tuple[dict[str, Any], str]]) -> np.ndarray:
     chosen = _spread(found, MOST_PICTURES)
     shown = [decode_picture(row["image"]["bytes"], name=caption) for row, caption in chosen]
-    return contact_sheet(shown, [caption for _, caption in chosen], columns=8, cell_px=150)
+    return contact_sheet(shown, [caption for _, caption in chosen], columns=SHEET_COLUMNS, cell_px=160)
 
 
 def _decoded(page: dict[str, Any]) -> np.ndarray:

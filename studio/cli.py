@@ -258,7 +258,7 @@ def up(
     for service in found:
         if service.name == "MLflow":
             service.landing = charts.removeprefix(tracking.ui)
-    serve(found, say=lambda line: out.print(line, highlight=False), log_folder=home.root / "logs")
+    serve(found, say=lambda line: out.print(line, highlight=False, soft_wrap=True), log_folder=home.root / "logs")
 
 
 def _existing(file: Path) -> Path:
