@@ -189,7 +189,7 @@ def test_titles_show_panels_that_are_kept(decided: Lake) -> None:
 
 
 def test_leaks_show_both_panels(decided: Lake) -> None:
-    leak = Lookalikes("sun__2__0001", "test", "sun__1__0002", "train", 0.99)
+    leak = Lookalikes("sun__2__0001", "test", "sun__1__0002", "train", 0.99, 3)
     seen = assert_is_picture(preview_leaks(decided, [leak])["lookalikes"])
     middle = seen.shape[1] // 2
     assert has(seen[:, :middle], BLUE)
