@@ -19,6 +19,7 @@ from assets.home import code_version
 from assets.single_trainer import die_with_parent, only_trainer
 from assets.tracking import Tracking
 from pipelines.lake import Lake, digest_of, written_aside
+from pipelines.pictures import side_by_side
 from pipelines.recipes import PAPERS, Recipe
 from pipelines.training_rule import CODE_VERSION, TrainingRule
 
@@ -153,7 +154,7 @@ def train_tracked(
                     break  # its state stays until the result is stored below
                 run.metrics(dict(fact.metrics), step=fact.number)
                 if fact.samples is not None:
-                    run.picture("samples", fact.samples, step=fact.number)
+                    run.picture("samples", side_by_side(fact.samples), step=fact.number)
                     run.flush()
                 on_step(fact.number, steps)
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):

@@ -81,6 +81,19 @@ def labelled_grid(
     return np.asarray(grid)
 
 
+def side_by_side(samples: np.ndarray, *, least_cell_px: int = 192) -> np.ndarray:
+    """Rows of input | output | truth, square cells, turned into columns and enlarged: pages show wide pictures larger.
+
+    (N * R, 3 * R, 3) uint8 RGB -> (3 * R * f, N * R * f, 3), where f is the least whole factor that makes a cell
+    `least_cell_px` or more.
+    """
+    side = samples.shape[1] // 3
+    count = samples.shape[0] // side
+    turned = samples.reshape(count, side, 3, side, 3).transpose(2, 1, 0, 3, 4).reshape(3 * side, count * side, 3)
+    factor = -(-least_cell_px // side)
+    return turned.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
 def draw_text(
     draw: ImageDraw.ImageDraw, x: int, y: int, text: str, *, width_px: int, size_px: int = TEXT_PX, anchor: str = "la"
 ) -> None:

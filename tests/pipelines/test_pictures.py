@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pipelines.pictures import DATA_URI_BYTES, INK, contact_sheet, draw_text, labelled_grid, to_jpeg
+from pipelines.pictures import DATA_URI_BYTES, INK, contact_sheet, draw_text, labelled_grid, side_by_side, to_jpeg
 
 RED, GREEN, BLUE = (np.full((40, 60, 3), color, np.uint8) for color in ((255, 0, 0), (0, 255, 0), (0, 0, 255)))
 
@@ -93,3 +93,11 @@ def test_a_small_jpeg_keeps_size_and_colours() -> None:
     assert np.abs(decoded.astype(int) - GREEN).max() < 6
     with pytest.raises(ValueError, match="at least 2000"):
         to_jpeg(GREEN, max_bytes=100)
+
+
+def test_rows_become_columns_and_cells_are_enlarged() -> None:
+    cells = np.arange(2 * 3, dtype=np.uint8).reshape(2, 3)  # two rows of input, output, truth
+    samples = np.repeat(cells.repeat(4, axis=0).repeat(4, axis=1)[..., None], 3, axis=2)
+    turned = side_by_side(samples, least_cell_px=6)
+    assert turned.shape == (3 * 8, 2 * 8, 3)
+    assert turned[4::8, 4::8, 0].tolist() == [[0, 3], [1, 4], [2, 5]]
