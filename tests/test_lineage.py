@@ -1,5 +1,6 @@
 """The whole lineage, as a newcomer runs it: drawn, served, scraped, cut, trained, compared; then once more."""
 
+import re
 import sqlite3
 
 import cv2
@@ -85,3 +86,10 @@ def test_the_readme_names_every_stage_and_command():
     assert not [stage for stage in STAGES if stage not in readme]
     commands = [command.name or command.callback.__name__ for command in app.registered_commands]
     assert not [name for name in commands if f"tintoon {name}" not in readme and name not in {"demo", "up"}]
+
+
+def test_the_readme_shows_pictures_that_are_there():
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", readme)
+    assert len(shown) >= 5
+    assert not [name for name in shown if cv2.imread(str(PROJECT / name)) is None]
