@@ -19,6 +19,7 @@ from pipelines.training_rule import TrainingRule
 from pipelines.training_set import TrainingSetRule
 from pipelines.unique_panels import UniqueRule
 from pipelines.variants import VariantRule
+from pipelines.yaml_file import read_yaml
 
 RULES: dict[str, type[BaseModel]] = {
     "issue_pages": Politeness,
@@ -66,18 +67,7 @@ class SettingsError(ValueError):
 
 def load_settings(path: Path) -> Settings:
     """Settings by stage. Raises SettingsError for the first wrong one, OSError when there is no such file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: no UTF-8 text: {error}") from None
-    try:
-        settings = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1
-        raise SettingsError(f"{path}:{line}: not valid YAML: {error.reason}") from None
+    settings = read_yaml(path, yaml.safe_load, SettingsError)
     if settings is None:
         return {}
     if not isinstance(settings, dict):

@@ -13,6 +13,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from pipelines.lake import TITLE_PATTERN
 from pipelines.panels.rule import PanelRule
+from pipelines.yaml_file import read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -55,19 +57,9 @@ def load_titles(path: Path, *, sources: frozenset[str], variables: Mapping[str, 
     Raises TitlesError for the first wrong entry.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        root = read_yaml(path, partial(yaml.compose, Loader=yaml.SafeLoader), TitlesError)
     except FileNotFoundError:
         raise TitlesError(f"{path}: no such file; copy titles.yaml from the project, or set TINTOON_TITLES") from None
-    except UnicodeDecodeError as error:
-        raise TitlesError(f"{path}: no UTF-8 text: {error}") from None
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise TitlesError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1
-        raise TitlesError(f"{path}:{line}: not valid YAML: {error.reason}") from None
     titles_node = _only_key(path, root, "titles")
     titles: dict[str, Title] = {}
     for key_node, value_node in titles_node.value:
