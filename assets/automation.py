@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
-from assets.partitions import issues, recipes
+from assets.partitions import issues
 from assets.resources import Catalogue, LakeResource
+from assets.settings import StandingSettings
+from assets.trainings import TRAININGS, with_needs
+from pipelines.retraining_rule import RetrainingRule
 
 # One issue in one run: the unit of scraping, retry and backfill.
 collect_issues = dg.define_asset_job(
@@ -29,16 +33,48 @@ freeze_training_set = dg.define_asset_job(
     dg.AssetSelection.assets("training_set"),
     description="The arrays that trainings read, with a fingerprint and a datasheet.",
 )
-train_colorizers = dg.define_asset_job(
-    "train_colorizers",
-    dg.AssetSelection.assets("colorizer", "evaluation"),
-    description="Train a recipe and judge it on the test split.",
-    # A process of its own for each step: a training that is killed takes nothing else with it.
-    executor_def=dg.multiprocess_executor.configured(
-        {"max_concurrent": 1, "start_method": {"forkserver": {"preload_modules": ["torch", "mlflow"]}}}
+
+
+def _training_job(name: str, *assets: str, description: str, priority: int) -> Any:
+    return dg.define_asset_job(
+        name,
+        dg.AssetSelection.assets(*assets),
+        description=description,
+        # A process of its own for each step: a training that is killed takes nothing else with it.
+        executor_def=dg.multiprocess_executor.configured(
+            {"max_concurrent": 1, "start_method": {"forkserver": {"preload_modules": ["torch", "mlflow"]}}}
+        ),
+        # What others need goes first through the pool.
+        tags={"dagster/max_retries": "1", "dagster/priority": str(priority)},
+    )
+
+
+TRAINING_JOBS = {
+    "title_classifier": _training_job(
+        "train_title_classifiers",
+        "title_classifier",
+        description="Train a network that tells titles, for the recipes that build on it.",
+        priority=2,
     ),
-    tags={"dagster/max_retries": "1"},
-)
+    "line_detector": _training_job(
+        "train_line_detector",
+        "line_detector",
+        description="Train the network that draws lines, for the drafts that are judged through it.",
+        priority=2,
+    ),
+    "draft": _training_job(
+        "train_drafts", "draft", description="Train the first stage of a two-stage recipe.", priority=1
+    ),
+    "colorizer": _training_job(
+        "train_colorizers",
+        "colorizer",
+        "evaluation",
+        description="Train a recipe and judge it on the test split.",
+        priority=0,
+    ),
+}
+"""The job of each training asset."""
+
 compare_colorizers = dg.define_asset_job(
     "compare_colorizers",
     dg.AssetSelection.assets("leaderboard", "champion"),
@@ -54,17 +90,30 @@ nightly_selection = dg.ScheduleDefinition(
 )
 
 
-@dg.schedule(
-    name="weekly_retraining",
-    job=train_colorizers,
-    cron_schedule="0 4 * * 1",
-    description="Every Monday: train every recipe on the current training set; what was trained just so is kept.",
-)
-def weekly_retraining(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """One run a recipe, one recipe after the other: they share the pool `gpu`."""
-    week = context.scheduled_execution_time.strftime("%G-W%V")
-    for recipe in recipes.get_partition_keys():
-        yield dg.RunRequest(run_key=f"{week}:{recipe}", partition_key=recipe)
+def _weekly(asset: str, name: str, what: str) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=name,
+        job=TRAINING_JOBS[asset],
+        cron_schedule="0 4 * * 1",
+        description=f"Every Monday: train {what} on the current training set; what was trained just so is kept.",
+    )
+    def weekly(context: dg.ScheduleEvaluationContext, settings: StandingSettings) -> Iterator[dg.RunRequest]:
+        """One run a recipe, one recipe after the other: they share the pool `gpu`."""
+        week = context.scheduled_execution_time.strftime("%G-W%V")
+        wanted = with_needs(RetrainingRule(**settings.of("retraining")).recipes)
+        for partition, recipe in TRAININGS[asset].items():
+            if recipe.name in wanted:
+                yield dg.RunRequest(run_key=f"{week}:{recipe.name}", partition_key=partition)
+
+    return weekly
+
+
+WEEKLY = [
+    _weekly("title_classifier", "weekly_title_classifiers", "the title classifiers that the chosen recipes need"),
+    _weekly("line_detector", "weekly_line_detector", "the line detector, where a chosen recipe needs it,"),
+    _weekly("draft", "weekly_drafts", "the drafts that the chosen recipes need"),
+    _weekly("colorizer", "weekly_retraining", "the chosen recipes (settings.yaml: retraining)"),
+]
 
 
 @dg.sensor(
@@ -111,6 +160,10 @@ when_a_result_arrives = (
     & ~dg.AutomationCondition.in_progress()
 ).with_label("when a result arrives")
 
-JOBS = [collect_issues, select_panels, make_variants, freeze_training_set, train_colorizers, compare_colorizers]
-SCHEDULES = [nightly_selection, weekly_retraining]
+JOBS = [
+    *(collect_issues, select_panels, make_variants, freeze_training_set),
+    *TRAINING_JOBS.values(),
+    compare_colorizers,
+]
+SCHEDULES = [nightly_selection, *WEEKLY]
 SENSORS = [new_issues, follow_the_data]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.comparison import stored_leaderboard
-from assets.tracked_training import checkpoint_path, read_record
 from assets.tracking import Tracking
+from assets.trained import checkpoint_path, read_record
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake
 

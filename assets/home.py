@@ -2,6 +2,7 @@
 
 TINTOON_HOME     everything local (default: `.tintoon` in the project)
   lake/            pictures, tables, arrays, checkpoints
+  weights/         files of feature extractors: put there, or fetched
   dagster/         Dagster's own store: runs, events, partitions
   mlflow/          MLflow's store: mlflow.db and artifacts/
 TINTOON_LAKE     another place for the lake: a folder or any fsspec URL

@@ -7,7 +7,7 @@ from assets.partitions import issues
 from assets.progress import progress_of
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
-from pipelines.issue_pages.client import Politeness
+from pipelines.issue_pages.politeness import Politeness
 
 
 class PagesConfig(dg.Config, Politeness):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen

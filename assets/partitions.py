@@ -2,9 +2,11 @@
 
 import dagster as dg
 
+from assets.trainings import TRAININGS
 from pipelines.issue_splits import SPLITS
-from pipelines.recipes import RECIPES
 
 issues = dg.DynamicPartitionsDefinition(name="issue")
 splits = dg.StaticPartitionsDefinition(list(SPLITS))
-recipes = dg.StaticPartitionsDefinition(list(RECIPES))
+recipes = dg.StaticPartitionsDefinition(list(map(str, TRAININGS["colorizer"])))
+classifiers = dg.StaticPartitionsDefinition(list(map(str, TRAININGS["title_classifier"])))
+recipes_with_draft = dg.StaticPartitionsDefinition(list(map(str, TRAININGS["draft"])))

@@ -1,4 +1,4 @@
-"""What assets are handed: the lake, the titles with their sources, and MLflow."""
+"""What assets are handed: the lake, feature extractors, the titles with their sources, and MLflow."""
 
 import os
 from collections.abc import Iterator
@@ -31,6 +31,17 @@ class LakeResource(dg.ConfigurableResource):
         return Lake.at(self.root)
 
 
+class Extractors(dg.ConfigurableResource):
+    """The folder where feature extractors' files are, and where missing ones are fetched to."""
+
+    path: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        return Path(self.path)
+
+
 class Catalogue(dg.ConfigurableResource):
     """The declared titles, and the sources that they come from."""
 
@@ -38,10 +49,10 @@ class Catalogue(dg.ConfigurableResource):
 
     def titles(self) -> dict[str, Any]:
         """Titles by key, in the order of titles.yaml. Raises TitlesError."""
-        from pipelines.issue_pages.source import SOURCE_NAMES
+        from pipelines.issue_pages.source import SOURCES
         from pipelines.titles import load_titles
 
-        return load_titles(Path(self.titles_path), sources=SOURCE_NAMES, variables=os.environ)
+        return load_titles(Path(self.titles_path), sources=SOURCES, variables=os.environ)
 
     def sources(self, politeness: Any = None) -> dict[str, Any]:
         """Every source by name, asking through the shared client, or else through one of their own."""
@@ -74,6 +85,7 @@ def default_resources(home: Home | None = None) -> dict[str, Any]:
     home = home or Home.of()
     return {
         "lake": LakeResource(root=home.lake, cache_path=str(home.root / "cache")),
+        "extractors": Extractors(path=str(home.root / "weights")),
         "catalogue": Catalogue(titles_path=str(home.titles)),
         "settings": StandingSettings(path=str(home.root / "settings.yaml")),
         "tracking": Tracking(

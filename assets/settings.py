@@ -11,10 +11,12 @@ import dagster as dg
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from assets.trainings import TRAININGS
 from pipelines.evaluation.rule import BenchmarkRule
-from pipelines.issue_pages.client import Politeness
+from pipelines.issue_pages.politeness import Politeness
 from pipelines.issue_splits import SplitRule
 from pipelines.panels.rule import PanelRule
+from pipelines.retraining_rule import RetrainingRule
 from pipelines.training_rule import TrainingRule
 from pipelines.training_set import TrainingSetRule
 from pipelines.unique_panels import UniqueRule
@@ -30,11 +32,15 @@ RULES: dict[str, type[BaseModel]] = {
     "edge_panels": VariantRule,
     "line_panels": VariantRule,
     "training_set": TrainingSetRule,
-    "colorizer": TrainingRule,
+    **dict.fromkeys(TRAININGS, TrainingRule),
     "evaluation": BenchmarkRule,
     "leaderboard": BenchmarkRule,
+    "retraining": RetrainingRule,
 }
-"""What each stage that has settings can be told."""
+"""What each stage that has settings can be told; `retraining` is no stage, but what the weekly schedule goes by."""
+
+BUDGETS = {"steps", "pictures", "minutes"}
+"""A training has one of these: the one that a run is told takes the place of a standing one."""
 
 Settings = dict[str, dict[str, Any]]
 
@@ -53,7 +59,10 @@ class StandingSettings(dg.ConfigurableResource):
         """
         defaults = kind().model_dump()
         told = {name: value for name, value in config.model_dump().items() if value != defaults[name]}
-        return kind(**{**self.of(stage), **told})
+        standing = self.of(stage)
+        if BUDGETS & told.keys():
+            standing = {name: value for name, value in standing.items() if name not in BUDGETS}
+        return kind(**{**standing, **told})
 
     def of(self, stage: str) -> dict[str, Any]:
         """The standing settings of a stage."""

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from assets.comparison import is_current
 from assets.progress import Progress
-from assets.tracked_training import local_checkpoint, read_record
 from assets.tracking import Tracking
+from assets.trained import local_checkpoint, read_record
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake
 

@@ -1,73 +1,31 @@
 """A training with its MLflow run: found again after a kill, and left alone when nothing changed.
 
-In the lake, `colorizers/<recipe>/<key>.safetensors` is the checkpoint of one training and `<key>.json` its record,
-where the key is the digest of code version, recipe, rule and training-set fingerprint; `current.json` is the record of
-the one that counts.
+The key of a training is the digest of all that it hangs on: code version, recipe, rule, training set, the
+checkpoints of the trainings that it needs, the file of its feature extractor. So what is trained anew has all
+that hangs on it trained anew, when that is asked for.
 """
 
 import json
 import platform
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
-from upath import UPath
 
 from assets.home import code_version
+from assets.needs import Needs, find_needs
 from assets.single_trainer import die_with_parent, only_trainer
-from assets.tracking import Tracking
-from pipelines.lake import Lake, digest_of, written_aside
+from assets.tracking import TrackedRun, Tracking
+from assets.trained import TrainedRecord, read_record, record_path, write_record
+from pipelines.lake import Lake, digest_of
 from pipelines.pictures import side_by_side
 from pipelines.recipes import PAPERS, Recipe
 from pipelines.training_rule import CODE_VERSION, TrainingRule
 
-
-@dataclass(frozen=True)
-class TrainedColorizerRecord:
-    """What `current.json` holds: which checkpoint of a recipe counts, and where it came from."""
-
-    recipe: str
-    key: str
-    checkpoint: str  # file name in the recipe's folder
-    checkpoint_sha256: str
-    training_set: str  # fingerprint
-    mlflow_run_id: str
-    best_step: int
-    best_validation: float
-    seconds: float
-    pictures_seen: int
-    seed: int
-
-
-def _current(lake: Lake, recipe: str) -> UPath:
-    return lake.colorizers(recipe) / "current.json"
-
-
-def read_record(lake: Lake, recipe: str) -> TrainedColorizerRecord:
-    """The current training of a recipe. Raises FileNotFoundError that says how to train it."""
-    path = _current(lake, recipe)
-    if not path.exists():
-        raise FileNotFoundError(f"{recipe} has not been trained yet: materialize `colorizer` (tintoon run colorizer)")
-    return TrainedColorizerRecord(**lake.read_json(path))
-
-
-def local_checkpoint(lake: Lake, recipe: str, cache: Path) -> Path:
-    """A local path of a recipe's current checkpoint."""
-    return checkpoint_path(lake, recipe, read_record(lake, recipe).checkpoint, cache)
-
-
-def checkpoint_path(lake: Lake, recipe: str, name: str, cache: Path) -> Path:
-    """A local path of a checkpoint: its own, or, when the lake is remote, a copy below `cache`."""
-    path = lake.colorizers(recipe) / name
-    if isinstance(path, Path):
-        return Path(path)
-    copy = cache / "checkpoints" / name
-    if not copy.exists():
-        with written_aside(copy) as aside:
-            aside.write_bytes(path.read_bytes())
-    return copy
+NOT_IN_THE_KEY = {"extractor", "weights"}
+"""Fields of the rule that the key holds otherwise: as the name of the extractor that is used, and its file's digest."""
 
 
 def train_tracked(
@@ -76,68 +34,61 @@ def train_tracked(
     *,
     lake: Lake,
     cache: Path,
+    extractors: Path,
     tracking: Tracking,
     tags: dict[str, str],
     on_step: Callable[[int, int], None],
-) -> tuple[TrainedColorizerRecord, bool]:
+) -> tuple[TrainedRecord, bool]:
     """Trains a recipe on the current training set, or finds that it was done. Returns the record, and whether it was.
 
+    extractors: the folder of feature extractors' files.
     tags: what links the MLflow run back to Dagster.
+    Raises FileNotFoundError for a training or an extractor's file that it needs and that is not there.
     """
     from pipelines.training import Trained, train
     from pipelines.training_set import TrainingSet
 
     training_set = TrainingSet.open(lake, cache=cache)
-    key = digest_of([CODE_VERSION, recipe.to_json(), rule.model_dump(mode="json"), training_set.fingerprint])[:16]
-    found = lake.colorizers(recipe.name) / f"{key}.json"
-    if found.exists():
-        record = TrainedColorizerRecord(**lake.read_json(found))
+    needs = find_needs(recipe, rule, lake=lake, cache=cache, extractors=extractors)
+    key = digest_of(
+        [
+            CODE_VERSION,
+            recipe.to_json(),
+            rule.model_dump(mode="json", exclude=NOT_IN_THE_KEY),
+            training_set.fingerprint,
+            needs.extractor,
+            needs.digests,
+        ]
+    )[:16]
+    if record_path(lake, recipe.name, key).exists():
+        record = read_record(lake, recipe.name, key)
         if tracking.has(record.mlflow_run_id):
-            lake.write_json(_current(lake, recipe.name), asdict(record))
+            write_record(lake, record)
             return record, True
 
     work = cache / "training" / f"{recipe.name}-{key}"
     with only_trainer(work):
         die_with_parent()
-        sized = recipe.sized(resolution=rule.resolution, width=rule.width)
+        resolution = rule.resolution or recipe.resolution
         pairs = {
-            split: training_set.pairs(split, variant=recipe.variant, resolution=sized.resolution)
-            for split in ("train", "val")
+            split: training_set.pairs(split, variant=recipe.arrays, resolution=resolution) for split in ("train", "val")
         }
-        run_file = Lake.at(work)
-        remembered = run_file.root / "mlflow_run.json"
-        run_id = run_file.read_json(remembered)["run_id"] if remembered.exists() else ""
-        tags = {**tags, "recipe": recipe.name, "training_set": training_set.fingerprint, "commit": code_version()}
-        if run_id and tracking.has(run_id):
-            run = tracking.reopen(run_id, tags=tags)
-        else:
-            run = tracking.start(
-                recipe.name,
-                parameters={
-                    **{
-                        name: getattr(sized, name)
-                        for name in ("variant", "color_space", "resolution", "batch", "steps")
-                    },
-                    **rule.model_dump(mode="json", exclude_none=True),
-                    "pictures_train": len(pairs["train"]),
-                    "pictures_val": len(pairs["val"]),
-                },
-                tags={
-                    **tags,
-                    "mlflow.note.content": f"{recipe.title}\n\n{PAPERS[recipe.paper]}",
-                    "machine": f"{platform.machine()} {platform.python_version()}",
-                },
-            )
-            run.document(sized.to_json(), "recipe.json")
-            run_file.write_json(remembered, {"run_id": run.run_id})
-            tracking.log_training_set(
-                run.run_id,
-                name="training_set",
-                fingerprint=training_set.fingerprint,
-                source=str(lake.training_set),
-                profile=json.dumps({"pictures": training_set.datasheet["pictures"]}),
-            )
-        steps = rule.steps or recipe.steps
+        run = _open_run(
+            recipe,
+            rule,
+            needs,
+            work=work,
+            tracking=tracking,
+            tags={**tags, "recipe": recipe.name, "training_set": training_set.fingerprint, "commit": code_version()},
+            pictures={split: len(found) for split, found in pairs.items()},
+        )
+        tracking.log_training_set(
+            run.run_id,
+            name="training_set",
+            fingerprint=training_set.fingerprint,
+            source=str(lake.training_set),
+            profile=json.dumps({"pictures": training_set.datasheet["pictures"]}),
+        )
         trained: Trained | None = None
         try:
             for fact in train(
@@ -146,6 +97,7 @@ def train_tracked(
                 pairs["val"],
                 rule=rule,
                 fingerprint=training_set.fingerprint,
+                needs=needs.files,
                 work=work,
                 before_saving=run.flush,
             ):
@@ -154,9 +106,9 @@ def train_tracked(
                     break  # its state stays until the result is stored below
                 run.metrics(dict(fact.metrics), step=fact.number)
                 if fact.samples is not None:
-                    run.picture("samples", side_by_side(fact.samples), step=fact.number)
+                    run.picture("samples", side_by_side(fact.samples, side=resolution), step=fact.number)
                     run.flush()
-                on_step(fact.number, steps)
+                on_step(fact.number, round(fact.number / fact.done))
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
             run.end("KILLED")
             raise
@@ -166,14 +118,14 @@ def train_tracked(
         assert trained is not None
         data = trained.checkpoint.read_bytes()
         name = f"{key}.safetensors"
-        lake.write_bytes(lake.colorizers(recipe.name) / name, data)
+        lake.write_bytes(lake.trained(recipe.name) / name, data)
         run.file(trained.checkpoint, "checkpoint")
         run.metrics(
             {"train/seconds": trained.seconds, "train/pictures_seen": trained.pictures_seen}, step=trained.best_step
         )
         run.tags({"best_step": str(trained.best_step), "key": key})
         run.end()
-        record = TrainedColorizerRecord(
+        record = TrainedRecord(
             recipe=recipe.name,
             key=key,
             checkpoint=name,
@@ -185,9 +137,57 @@ def train_tracked(
             seconds=trained.seconds,
             pictures_seen=trained.pictures_seen,
             seed=rule.seed,
+            needs={role: needed.mlflow_run_id for role, needed in needs.records.items()},
+            extractor=needs.extractor,
         )
-        for path in (found, _current(lake, recipe.name)):
-            lake.write_json(path, asdict(record))
+        write_record(lake, record)
         for leftover in sorted(work.iterdir()):
             leftover.unlink()
     return record, False
+
+
+def _open_run(
+    recipe: Recipe,
+    rule: TrainingRule,
+    needs: Needs,
+    *,
+    work: Path,
+    tracking: Tracking,
+    tags: dict[str, str],
+    pictures: Mapping[str, int],
+) -> TrackedRun:
+    """The MLflow run of a training: the one that an interrupted part of it began, or a new one."""
+    folder = Lake.at(work)
+    remembered = folder.root / "mlflow_run.json"
+    run_id = folder.read_json(remembered)["run_id"] if remembered.exists() else ""
+    if run_id and tracking.has(run_id):
+        return tracking.reopen(run_id, tags=tags)
+    sized = recipe.resized(resolution=rule.resolution, width=rule.width)
+    run = tracking.start(
+        recipe.name,
+        parameters={
+            **dict(_parameters(sized.to_json())),
+            **rule.model_dump(mode="json", exclude_none=True),
+            **{f"pictures_{split}": count for split, count in pictures.items()},
+        },
+        tags={
+            **tags,
+            **{f"needs.{role}": record.mlflow_run_id for role, record in needs.records.items()},
+            **({"extractor": needs.extractor} if needs.extractor else {}),
+            "mlflow.note.content": f"{recipe.title}\n\n{PAPERS[recipe.paper]}",
+            "machine": f"{platform.machine()} {platform.python_version()}",
+        },
+    )
+    run.document(sized.to_json(), "recipe.json")
+    folder.write_json(remembered, {"run_id": run.run_id})
+    return run
+
+
+def _parameters(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """A recipe's values by dotted names, as MLflow compares them: `objective.l1_weight`."""
+    for name, value in recipe.items():
+        if isinstance(value, Mapping):
+            yield f"{prefix}{name}", value["kind"]
+            yield from _parameters(value, f"{prefix}{name}.")
+        elif value is not None and name not in {"kind", "name", "title", "paper"}:
+            yield f"{prefix}{name}", json.dumps(value) if isinstance(value, list) else value

@@ -1,27 +1,27 @@
-"""From a specification to its modules: the one place that knows which class stands for which value."""
+"""From a specification to its module: each specification names the class that it stands for."""
+
+from collections.abc import Mapping
+from importlib import import_module
 
 from torch import nn
 
-from models.frames import ConvNet, GanObjective
 from models.objective import Objective
-from models.pix2pix import UNet
-from models.specs import FramesGan, FramesGenerator, GeneratorSpec, ObjectiveSpec, Pix2pixUNet, WebtoonL2
-from models.webtoon import L2Objective
+from models.specs.base import NetworkSpec, ObjectiveSpec, Spec
 
 
-def build_generator(spec: GeneratorSpec) -> nn.Module:
-    """The network that colorizes, newly initialized."""
-    match spec:
-        case Pix2pixUNet():
-            return UNet(spec)
-        case FramesGenerator():
-            return ConvNet(spec)
+def build_network(spec: NetworkSpec) -> nn.Module:
+    """A network, newly initialized."""
+    return _class_of(spec)(spec)
 
 
-def build_objective(spec: ObjectiveSpec) -> Objective:
-    """The objective with all its networks, newly initialized."""
-    match spec:
-        case WebtoonL2():
-            return L2Objective(spec)
-        case FramesGan():
-            return GanObjective(spec)
+def build_objective(spec: ObjectiveSpec, needs: Mapping[str, nn.Module] | None = None) -> Objective:
+    """The objective with all its networks, newly initialized.
+
+    needs: the trained networks that it builds on, by the roles that its recipe gives them, in evaluation mode.
+    """
+    return _class_of(spec)(spec, needs or {})
+
+
+def _class_of(spec: Spec) -> type:
+    module, _, name = spec.builds.partition(":")
+    return getattr(import_module(module), name)

@@ -1,4 +1,4 @@
-"""A trained colorizer as one safetensors file: the generator's weights, and in its metadata where they come from.
+"""A trained network as one safetensors file: its weights, and in its metadata where they come from.
 
 Nothing is ever pickled or unpickled.
 """
@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.build import build_generator
-from models.specs import GeneratorSpec, generator_from_json, generator_to_json
+from models.build import build_network
+from models.specs.base import NetworkSpec, spec_from_json, spec_to_json
 
 FORMAT = "tintoon-colorizer-1"
 
@@ -28,10 +28,10 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A generator and its origin."""
+    """A trained network and its origin."""
 
     weights: Mapping[str, Tensor]
-    network: GeneratorSpec
+    network: NetworkSpec
     recipe: Mapping[str, Any]
     """The recipe as JSON values, `recipe["name"]` among them."""
     fingerprint: str
@@ -43,10 +43,10 @@ class Checkpoint:
     resolution: int
     """Side of the training pictures in pixels."""
 
-    def generator(self) -> nn.Module:
-        """The network with these weights, ready to colorize (in evaluation mode)."""
+    def trained(self) -> nn.Module:
+        """The network with these weights, in evaluation mode."""
         with torch.device("meta"):  # nothing is initialized that is replaced at once
-            network = build_generator(self.network)
+            network = build_network(self.network)
         network.load_state_dict(dict(self.weights), assign=True)
         return network.eval()
 
@@ -55,7 +55,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint; the folder must exist. Equal checkpoints give equal bytes."""
     origin = {
         "format": FORMAT,
-        "network": generator_to_json(checkpoint.network),
+        "network": spec_to_json(checkpoint.network),
         "recipe": checkpoint.recipe,
         "fingerprint": checkpoint.fingerprint,
         "code_version": checkpoint.code_version,
@@ -87,7 +87,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         checkpoint = Checkpoint(
             weights=weights,
-            network=generator_from_json(origin["network"]),
+            network=spec_from_json(origin["network"]),
             recipe=origin["recipe"],
             fingerprint=origin["fingerprint"],
             code_version=origin["code_version"],
@@ -95,7 +95,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             step=origin["step"],
             resolution=origin["resolution"],
         )
-        checkpoint.generator()
+        checkpoint.trained()
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: the metadata does not describe its weights: {error}") from None
     return checkpoint

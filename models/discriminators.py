@@ -1,35 +1,35 @@
 """Discriminators: from a picture and its condition to how real the picture looks, as logits."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
 
 from models.blocks import Halve, initialize_dcgan
-from models.specs import FramesDiscriminator
+from models.specs.discriminators import PatchGan as PatchGanSpec
 
 
-class WholePicture(nn.Module):
-    """One judgement a picture; the sigmoid of its logit is the probability "real".
+class PatchGan(nn.Module):
+    """One judgement for each patch of 70x70 pixels (Isola et al., 2017, appendix 6.1.2).
 
-    Paper 001, section 3.2.1: six layers like the generator's encoder, each convolution, batch norm and leaky
-    ReLU, then a sigmoid. How the last map becomes one number is not given: [I] a linear layer over its mean,
-    which serves every size.
+    4x4 convolutions C64-C128-C256-C512 and one to the logits, leaky ReLU 0.2, batch norm in all layers but the
+    first and the last. The first three halve; the other two have stride 1 and, as in the authors' code, padding 1.
     """
 
-    def __init__(self, spec: FramesDiscriminator) -> None:
+    def __init__(self, spec: PatchGanSpec) -> None:
         super().__init__()
-        widths = [spec.width * multiple for multiple in spec.multiples]
-        self.leaky_slope = spec.leaky_slope
-        self.encoder = nn.ModuleList(
-            Halve(before, after, kernel_px=spec.kernel_px, bias=False)
-            for before, after in zip([spec.in_channels, *widths], widths, strict=False)
+        self.spec = spec
+        widths = [spec.width * multiple for multiple in (1, 2, 4, 8)]
+        self.layers = nn.Sequential(Halve(spec.in_channels, widths[0], kernel_px=4, bias=True), nn.LeakyReLU(0.2))
+        for before, after in pairwise(widths[:3]):
+            self.layers.extend(
+                [Halve(before, after, kernel_px=4, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+            )
+        self.layers.extend(
+            [nn.Conv2d(widths[2], widths[3], 4, 1, 1, bias=False), nn.BatchNorm2d(widths[3]), nn.LeakyReLU(0.2)]
         )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
-        self.head = nn.Linear(widths[-1], 1)
+        self.layers.append(nn.Conv2d(widths[3], 1, 4, 1, 1))
         initialize_dcgan(self)
 
     def forward(self, picture_and_condition: Tensor) -> Tensor:
-        """(B, in_channels, H, W) -> (B,) logits."""
-        x = picture_and_condition
-        for halve, norm in zip(self.encoder, self.norms, strict=True):
-            x = leaky_relu(norm(halve(x)), self.leaky_slope)  # (B, 64 .. 512, ceil(H/2), ceil(W/2))
-        return self.head(x.mean(dim=(2, 3))).squeeze(1)
+        """(B, in_channels, H, W), 24 pixels or more each way -> (B, 1, H/8 - 2, W/8 - 2) logits; H/8, W/8 round up."""
+        return self.layers(picture_and_condition)

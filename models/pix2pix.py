@@ -4,57 +4,72 @@ Adversarial Networks", CVPR 2017, appendix 6.1. Paper 000 uses it with another f
 Encoder C64-C128-C256-C512-C512-C512-C512-C512, decoder CD512-CD512-CD512-C512-C256-C128-C64, then tanh. Every
 kernel is 4x4 with stride 2. Skips carry what each layer of the encoder gives before its activation. The
 innermost layer has no batch norm: at one pixel and batch 1 it would zero its input (the authors' erratum).
+Without skips it is the encoder-decoder that the paper compares with.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, relu
 
 from models.blocks import Double, Halve, initialize_dcgan
-from models.specs import Pix2pixUNet
+from models.specs.pix2pix import Pix2pixUNet
 
 _KERNEL_PX = 4
 _DROPOUT_LAYERS = 3
 
 
 class UNet(nn.Module):
-    """The generator. Works at any size; at 2**levels pixels the innermost map is one pixel."""
+    """The generator. Works at any size; at 2**levels pixels the innermost map is one pixel.
 
-    def __init__(self, spec: Pix2pixUNet) -> None:
+    joined: channels that a subclass joins to what the first layers of the encoder take, the outermost first.
+    """
+
+    def __init__(self, spec: Pix2pixUNet, *, joined: Sequence[int] = ()) -> None:
         super().__init__()
+        self.spec = spec
         widths = [spec.width * min(2**level, 8) for level in range(spec.levels)]  # 64, 128, 256, 512, 512, ...
+        encoder_takes = [spec.in_channels, *widths[:-1]]
+        for level, channels in enumerate(joined):
+            encoder_takes[level] += channels
         self.encoder = nn.ModuleList(
             Halve(before, after, kernel_px=_KERNEL_PX, bias=False)
-            for before, after in zip([spec.in_channels, *widths], widths, strict=False)
+            for before, after in zip(encoder_takes, widths, strict=True)
         )
         self.encoder_norms = nn.ModuleList(
             nn.Identity() if level in (0, spec.levels - 1) else nn.BatchNorm2d(width)
             for level, width in enumerate(widths)
         )
         mirrors = widths[-2::-1]  # what the layers of the decoder give, the innermost first
-        takes = [widths[-1], *(2 * width for width in mirrors)]
+        decoder_takes = [widths[-1], *((2 if spec.skips else 1) * width for width in mirrors)]
         self.decoder = nn.ModuleList(
             Double(before, after, kernel_px=_KERNEL_PX, bias=last)
             for before, after, last in zip(
-                takes, [*mirrors, spec.out_channels], [False] * len(mirrors) + [True], strict=True
+                decoder_takes, [*mirrors, spec.out_channels], [False] * len(mirrors) + [True], strict=True
             )
         )
         self.decoder_norms = nn.ModuleList(nn.BatchNorm2d(width) for width in mirrors)
         self.dropout = nn.Dropout(spec.dropout)
         initialize_dcgan(self)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """(B, in_channels, H, W) in [-1, 1] -> (B, out_channels, H, W) in [-1, 1]."""
-        skips = [picture]
+    def forward(self, picture: Tensor, *, joined: Sequence[Tensor] = ()) -> Tensor:
+        """(B, in_channels, H, W) in [-1, 1] -> (B, out_channels, H, W) in [-1, 1].
+
+        joined: for each of the first layers of the encoder, maps of the size of what it takes.
+        """
+        mirrors = []
         x = picture
         for level, (halve, norm) in enumerate(zip(self.encoder, self.encoder_norms, strict=True)):
+            mirrors.append(x)
+            if level < len(joined):
+                x = torch.cat([x, joined[level]], dim=1)
             x = norm(halve(leaky_relu(x, 0.2) if level else x))  # (B, 64 .. 512, ceil(H/2), ceil(W/2))
-            skips.append(x)
-        skips.pop()
         for layer, norm in enumerate(self.decoder_norms):
-            skip = skips.pop()
-            x = norm(self.decoder[layer](relu(x), skip.shape[-2:]))
+            mirror = mirrors.pop()
+            x = norm(self.decoder[layer](relu(x), mirror.shape[-2:]))
             if layer < _DROPOUT_LAYERS:
                 x = self.dropout(x)
-            x = torch.cat([x, skip], dim=1)  # (B, 1024 .. 128, 2h, 2w)
+            if self.spec.skips:
+                x = torch.cat([x, mirror], dim=1)  # (B, 1024 .. 128, 2h, 2w)
         return torch.tanh(self.decoder[-1](relu(x), picture.shape[-2:]))

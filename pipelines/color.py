@@ -8,10 +8,11 @@ Also here: the ranges in which networks see and give colour, so that training an
 import cv2
 import numpy as np
 
-from models.specs import ColorSpace
+from models.specs.base import AB_SCALE, ColorSpace
 
-AB_SCALE = 128.0
-"""a and b divided by this lie in [-1, 1] for every sRGB colour [I: paper 000 gives no scale]."""
+_SRGB = np.arange(256) / 255
+_LINEAR = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4).astype(np.float32)
+"""The linear light of each level of sRGB (IEC 61966-2-1), in [0, 1]."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as cv2.COLOR_RGB2GRAY
 
@@ -19,7 +20,8 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as cv2.COLO
 def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
     """CIE Lab: (..., H, W, 3) uint8 RGB -> (..., H, W, 3) float32, L in 0..100, a and b in about -108..99."""
     _require(rgb, np.uint8, "rgb_to_lab")
-    return _per_pixel(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    # Not COLOR_RGB2LAB: OpenCV interpolates that one in a coarse table and is off by up to 0.4.
+    return _per_pixel(_LINEAR[rgb], cv2.COLOR_LRGB2LAB)
 
 
 def lab_to_rgb(lab: np.ndarray) -> np.ndarray:

@@ -6,9 +6,10 @@
     issue_splits.parquet                     one split per issue
     variants/<kind>/<digest>/                arrays of a split, named by their content
     training_set.json                        the current training set, a manifest over those arrays
-    colorizers/<recipe>/                     checkpoints, named by what they were trained on
+    trained/<recipe>/                        checkpoints, named by what they were trained on
     evaluations/<recipe>/                    benchmark results
     leaderboard.json
+    ratings/                                 what people thought of results, one file a rating
 
 Tables are Parquet. What a table was made from is kept in its schema metadata (`made_from`), so that a stage
 can see that nothing changed. A file appears whole or not at all: it is written aside, then renamed.
@@ -123,9 +124,9 @@ class Lake:
         """The manifest of the current training set."""
         return self.root / "training_set.json"
 
-    def colorizers(self, recipe: str) -> UPath:
+    def trained(self, recipe: str) -> UPath:
         """The folder of one recipe's checkpoints."""
-        return self.root / "colorizers" / recipe
+        return self.root / "trained" / recipe
 
     def evaluations(self, recipe: str) -> UPath:
         """The folder of one recipe's benchmark results."""
@@ -135,6 +136,11 @@ class Lake:
     def leaderboard(self) -> UPath:
         """The current leaderboard."""
         return self.root / "leaderboard.json"
+
+    @property
+    def ratings(self) -> UPath:
+        """The folder of people's ratings."""
+        return self.root / "ratings"
 
     def keys_with(self, stage: str) -> list[str]:
         """Keys of the issues that have a table of a stage (`issue_pages` or `panels`), in natural order."""

@@ -81,15 +81,15 @@ def labelled_grid(
     return np.asarray(grid)
 
 
-def side_by_side(samples: np.ndarray, *, least_cell_px: int = 192) -> np.ndarray:
-    """Rows of input | output | truth, square cells, turned into columns and enlarged: pages show wide pictures larger.
+def side_by_side(samples: np.ndarray, *, side: int, least_cell_px: int = 192) -> np.ndarray:
+    """Rows of cells (input | output | truth), turned into columns and enlarged: pages show wide pictures larger.
 
-    (N * R, 3 * R, 3) uint8 RGB -> (3 * R * f, N * R * f, 3), where f is the least whole factor that makes a cell
-    `least_cell_px` or more.
+    (N * R, C * R, 3) uint8 RGB in square cells of `side` R pixels -> (C * R * f, N * R * f, 3), where f is the least
+    whole factor that makes a cell `least_cell_px` or more.
     """
-    side = samples.shape[1] // 3
-    count = samples.shape[0] // side
-    turned = samples.reshape(count, side, 3, side, 3).transpose(2, 1, 0, 3, 4).reshape(3 * side, count * side, 3)
+    rows, columns = samples.shape[0] // side, samples.shape[1] // side
+    turned = samples.reshape(rows, side, columns, side, 3).transpose(2, 1, 0, 3, 4)
+    turned = turned.reshape(columns * side, rows * side, 3)
     factor = -(-least_cell_px // side)
     return turned.repeat(factor, axis=0).repeat(factor, axis=1)
 
@@ -104,6 +104,12 @@ def draw_text(
             text = text[:-1]
         text = f"{text}..."
     draw.text((x, y), text, fill=INK, font=font, anchor=anchor)
+
+
+def to_png(rgb: np.ndarray) -> bytes:
+    """A PNG file: the same pixels when read again."""
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    return encoded.tobytes()
 
 
 def to_jpeg(rgb: np.ndarray, *, max_bytes: int = DATA_URI_BYTES) -> bytes:

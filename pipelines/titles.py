@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
@@ -26,6 +26,13 @@ from pipelines.yaml_file import read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+class SourceKind(Protocol):
+    """What a kind of place says about the titles that come from it."""
+
+    settings: type[BaseModel]  # what a title may set; `Title.settings` has been checked against it
+    is_local: bool  # the address is a file or folder, relative to titles.yaml
 
 
 class TitlesError(ValueError):
@@ -41,6 +48,9 @@ class Title(BaseModel, frozen=True, extra="forbid"):
     licence: str = Field(min_length=1, description="SPDX identifier, or a short name, of the licence of the pictures.")
     attribution: str = Field(min_length=1, description="Who is to be named wherever the pictures or their products go.")
     name: str | None = Field(default=None, description="The title as people write it.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of its source for this title: `tintoon sources` lists them."
+    )
     panels: dict[str, Any] = Field(
         default_factory=dict,
         description="Settings of the stage `panels` for this title, instead of the run's own.",
@@ -51,8 +61,8 @@ class Title(BaseModel, frozen=True, extra="forbid"):
         return PanelRule(**{**rule.model_dump(), **self.panels})
 
 
-def load_titles(path: Path, *, sources: frozenset[str], variables: Mapping[str, str]) -> dict[str, Title]:
-    """The titles of a YAML file, by key, in the file's order. Relative folders count from the file's own folder.
+def load_titles(path: Path, *, sources: Mapping[str, SourceKind], variables: Mapping[str, str]) -> dict[str, Title]:
+    """The titles of a YAML file, by key, in the file's order. Local addresses count from the file's own folder.
 
     Raises TitlesError for the first wrong entry.
     """
@@ -87,7 +97,7 @@ def _only_key(path: Path, root: yaml.Node | None, name: str) -> yaml.MappingNode
 
 
 def _title(
-    path: Path, key_node: yaml.Node, node: yaml.Node, *, sources: frozenset[str], variables: Mapping[str, str]
+    path: Path, key_node: yaml.Node, node: yaml.Node, *, sources: Mapping[str, SourceKind], variables: Mapping[str, str]
 ) -> Title:
     key = str(key_node.value)
     if not TITLE_PATTERN.fullmatch(key):
@@ -110,15 +120,17 @@ def _title(
             settings["address"], variables, where=f"{_at(path, lines['address'])}: {key}.address"
         )
     title = _validated(Title, {"key": key, **settings}, path=path, location=[key], place=key_node, node=node)
-    if title.panels:
-        place, panels_node = next((k, v) for k, v in node.value if k.value == "panels")
-        _validated(PanelRule, title.panels, path=path, location=[key, "panels"], place=place, node=panels_node)
     if title.source not in sources:
         expected = ", ".join(sorted(sources))
         raise TitlesError(
             f"{_at(path, lines['source'])}: {key}.source: {title.source!r} is no source; expected one of: {expected}"
         )
-    if title.source == "folder":
+    kind = sources[title.source]
+    for name, model in (("settings", kind.settings), ("panels", PanelRule)):
+        if values := getattr(title, name):
+            place, own = next((k, v) for k, v in node.value if k.value == name)
+            _validated(model, values, path=path, location=[key, name], place=place, node=own)
+    if kind.is_local:
         title = title.model_copy(update={"address": str((path.parent / title.address).resolve())})
     return title
 

@@ -73,7 +73,12 @@ def run(
     ],
     issue: Annotated[list[str] | None, typer.Option(help="Only this issue, <title>__<issue>; may be repeated.")] = None,
     title: Annotated[list[str] | None, typer.Option(help="Only the issues of this title; may be repeated.")] = None,
-    recipe: Annotated[list[str] | None, typer.Option(help="Only this recipe; may be repeated.")] = None,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="This recipe and what it needs; may be repeated. 'all': every one. Without: those of the settings."
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML: settings by stage, e.g. 'colorizer: {steps: 300, resolution: 64}'.")
     ] = None,
@@ -81,11 +86,12 @@ def run(
     """Materialize stages of the lineage, through Dagster, in this process.
 
     The stages, in their order: issue_pages, panels, unique_panels, issue_splits, gray_panels, edge_panels,
-    line_panels, training_set, colorizer, evaluation, leaderboard, champion. What did not change is left alone,
-    and said to be so.
+    line_panels, training_set, title_classifier, line_detector, draft, colorizer, evaluation, leaderboard, champion.
+    Title classifiers, the line detector and drafts are trained where a chosen recipe needs them. What did not change
+    is left alone, and said to be so.
     """
     from assets.settings import load_settings
-    from studio.materialize import STAGES, Selection
+    from studio.materialize import STAGES, Selection, chosen_recipes
     from studio.report import run_stages
 
     wanted = list(STAGES) if stages == ["all"] else stages
@@ -93,7 +99,11 @@ def run(
         if stage not in STAGES:
             raise UsageError(f"no stage {stage!r}; there are: {', '.join(STAGES)}, or all")
     settings = load_settings(_existing(config)) if config else {}
-    run_stages(wanted, Selection(issue or (), title or (), recipe or ()), settings)
+    selection = Selection(chosen_recipes(recipe or (), settings), issue or (), title or ())
+    for stage in wanted if stages != ["all"] else ():
+        if STAGES[stage] == "recipe" and not selection.trainings(stage):
+            raise UsageError(f"{stage}: no part of {', '.join(selection.recipes)}; name what to train with --recipe")
+    run_stages(wanted, selection, settings)
 
 
 @app.command()
@@ -159,30 +169,18 @@ def list_sources(as_json: AsJson = False) -> None:
 
 @app.command("recipes")
 def list_recipes(as_json: AsJson = False) -> None:
-    """List the ways to train a colorizer."""
-    from pipelines.recipes import PAPERS, RECIPES
+    """List every way to train: what it sees, what it needs trained before it, what it costs.
 
-    rows = [
-        {
-            "name": recipe.name,
-            "title": recipe.title,
-            "paper": PAPERS[recipe.paper],
-            "input": recipe.variant,
-            "color_space": recipe.color_space,
-            "resolution": recipe.resolution,
-            "batch": recipe.batch,
-            "steps": recipe.steps,
-        }
-        for recipe in RECIPES.values()
-    ]
+    Colorizers, and the networks that some of them build on: title classifiers, the line detector, drafts. Weights are
+    those of the trained network in millions; GFLOP are for one picture at the recipe's own resolution.
+    """
+    from studio.recipes import recipe_rows, recipe_table
+
+    rows = recipe_rows()
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("recipe", "what", "input", "colour", "px", "batch", "steps")
-    for row in rows:
-        names = ["name", "title", "input", "color_space", "resolution", "batch", "steps"]
-        table.add_row(*(str(row[name]) for name in names))
-    out.print(table)
+    out.print(recipe_table(rows))
 
 
 @app.command()
@@ -206,21 +204,38 @@ def colorize(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A picture to write, or a folder.")],
     colorizer: Annotated[str, typer.Option(help="A trained recipe, or champion.")] = "champion",
+    like: Annotated[
+        Path | None,
+        typer.Option(help="Learn from this one picture in colour instead; the result is snapped to segments."),
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long to learn with --like; once for a picture.")] = 10,
+    hints: Annotated[Path | None, typer.Option(help="Hints, as the page saves them; for each picture.")] = None,
+    title: Annotated[str | None, typer.Option(help="The title that the pictures are from, for those told one.")] = None,
+    snap: Annotated[bool, typer.Option("--snap", help="One colour for each segment between the lines.")] = False,
 ) -> None:
-    """Colour a gray picture, or every picture of a folder, with a trained colorizer.
+    """Colour a page, line art or a sketch, or every picture of a folder, with a trained colorizer.
 
     A picture in colour is made gray first. Pictures keep their size; lines and lettering keep their lightness.
     """
-    from studio.colorize import colorize_files
+    from studio.colorize import colorize_files, learn_colorizer, load_colorizer
     from studio.report import progress_bar
 
     with progress_bar(err) as bar:
         task = bar.add_task("colorizing", total=None)
+
+        def on_progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
         written = colorize_files(
             source,
             target,
-            name=colorizer,
-            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            load=lambda: (
+                learn_colorizer(like, minutes=minutes, on_progress=on_progress) if like else load_colorizer(colorizer)
+            ),
+            hints=hints,
+            title=title,
+            snap=snap or like is not None,
+            on_progress=on_progress,
         )
     for path in written:
         out.print(str(path), markup=False, highlight=False, soft_wrap=True)
@@ -259,6 +274,37 @@ def up(
         if service.name == "MLflow":
             service.landing = charts.removeprefix(tracking.ui)
     serve(found, say=lambda line: out.print(line, highlight=False, soft_wrap=True), log_folder=home.root / "logs")
+
+
+@app.command()
+def page(
+    port: Annotated[int, typer.Option(help="Where to serve it, on loopback; 0 takes any free port.")] = 8430,
+) -> None:
+    """Serve the page for artists: open a picture, set colour hints, see it colored, rate it; Ctrl-C ends it."""
+    from studio.page import serve_page
+
+    serve_page(port, say=lambda line: out.print(line, highlight=False, soft_wrap=True))
+
+
+@app.command()
+def ratings(as_json: AsJson = False) -> None:
+    """Show how people rated results on the page: mean points from 0 to 5 and their count, per recipe and question."""
+    from dataclasses import asdict
+
+    from assets.resources import default_resources
+    from studio.ratings import QUESTIONS, read_ratings, scores
+
+    found = scores(read_ratings(default_resources()["lake"].open()))
+    if as_json:
+        typer.echo(json.dumps([asdict(score) for score in found]))
+        return
+    if not found:
+        raise UsageError("no ratings yet: open the page and rate a result (tintoon page)")
+    table = Table("recipe", "hints", "question", "mean", "ratings")
+    for score in found:
+        hints = "with" if score.with_hints else "without"
+        table.add_row(score.recipe, hints, QUESTIONS[score.question], f"{score.mean:.2f}", str(score.ratings))
+    out.print(table)
 
 
 def _existing(file: Path) -> Path:

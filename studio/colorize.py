@@ -1,40 +1,92 @@
-"""`tintoon colorize`: pictures of any size, through a trained recipe or the champion."""
+"""`tintoon colorize`: pictures of any size, through a trained recipe, the champion, or one picture in colour."""
 
 from collections import Counter
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
 
 from assets.crowning import champion_checkpoint
 from assets.resources import default_resources
-from assets.tracked_training import local_checkpoint
-from pipelines.colorize.picture import TrainedColorizer, gray_of
+from assets.trained import local_checkpoint
+from pipelines.colorize.picture import TrainedColorizer
+from pipelines.colorize.single_reference import REFERENCE_RULE, colorizer_like
+from pipelines.colorize.whole_picture import colorize_whole
+from pipelines.hints import Hint, HintError
 from pipelines.lake import natural_key, written_aside
 from pipelines.panels.decode import decode_picture
 from pipelines.recipes import RECIPES
+from pipelines.training import CHECKPOINT_NAME
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 WRITABLE = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
+_PERCENT = 100  # steps of a progress bar
 
-def colorize_files(source: Path, target: Path, *, name: str, on_progress: Callable[[int, int], None]) -> list[Path]:
+
+def colorize_files(
+    source: Path,
+    target: Path,
+    *,
+    load: Callable[[], TrainedColorizer],
+    hints: Path | None,
+    title: str | None,
+    snap: bool,
+    on_progress: Callable[[int, int], None],
+) -> list[Path]:
     """Colours one picture, or each picture of a folder; returns the files written.
 
+    load: called once, after IN and OUT were looked at.
+    hints: a file of hints, as the page saves them; for every picture, since their places are shares of it.
     Raises ValueError or FileNotFoundError that names the file and the remedy.
     """
     pairs = _pairs(source, target)
-    colorizer = load_colorizer(name)
-    if colorizer.variant != "gray":
-        raise ValueError(f"{name} takes {colorizer.variant} pictures; choose a colorizer of gray pictures")
+    hint = _read_hints(hints) if hints else None
+    colorizer = load()
+    if title is not None and title not in colorizer.titles:
+        known = f"it knows {', '.join(colorizer.titles)}" if colorizer.titles else "it is told none; leave --title out"
+        raise ValueError(f"{colorizer.name}: no title {title!r}; {known}")
     for done, (file, written) in enumerate(pairs):
         on_progress(done, len(pairs))
-        colored = colorizer.colorize(gray_of(decode_picture(file.read_bytes(), name=str(file))))
+        picture = decode_picture(file.read_bytes(), name=str(file))
+        colored = colorize_whole(colorizer, picture, hint=hint, title=title, snap=snap)
         _, encoded = cv2.imencode(written.suffix, cv2.cvtColor(colored, cv2.COLOR_RGB2BGR))
         with written_aside(written) as aside:
             aside.write_bytes(encoded.tobytes())
     on_progress(len(pairs), len(pairs))
     return [written for _, written in pairs]
+
+
+def _read_hints(file: Path) -> Hint:
+    if not file.exists():
+        raise FileNotFoundError(f"{file}: no such file of hints")
+    try:
+        return Hint.from_json(file.read_bytes())
+    except HintError as error:
+        raise ValueError(f"{file}: no hints ({error}); the page saves them (tintoon page)") from None
+
+
+def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[int, int], None]) -> TrainedColorizer:
+    """A colorizer that has learned from one picture in colour; the same picture is learned once.
+
+    Raises ValueError or FileNotFoundError that names the file.
+    """
+    if not reference.exists():
+        raise FileNotFoundError(f"{reference}: no such file")
+    data = reference.read_bytes()
+    picture = decode_picture(data, name=str(reference))
+    rule = REFERENCE_RULE.model_copy(update={"minutes": minutes})
+    key = sha256(data + rule.model_dump_json().encode()).hexdigest()[:16]
+    checkpoint = default_resources()["lake"].cache / "references" / key / CHECKPOINT_NAME
+    if not checkpoint.exists():
+        colorizer_like(
+            picture,
+            checkpoint.parent,
+            rule=rule,
+            on_step=lambda step: on_progress(round(_PERCENT * step.done), _PERCENT),
+        )
+    return TrainedColorizer.load(checkpoint)
 
 
 def load_colorizer(name: str) -> TrainedColorizer:

@@ -11,9 +11,9 @@ from assets.home import Home
 from assets.resources import default_resources
 from assets.settings import load_settings
 from demo.draw import draw_webtoon
-from demo.site import DEFAULT_TITLE_ID, Site
+from demo.naver import DEFAULT_TITLE_ID, NaverSite
 from pipelines.lake import written_aside
-from studio.materialize import STAGES, Selection, open_instance, sync_issues
+from studio.materialize import STAGES, Selection, chosen_recipes, open_instance, sync_issues
 from studio.report import print_leaderboard, run_stages
 
 SETTINGS = Path(demo_package.__file__).parent / "settings.yaml"
@@ -28,7 +28,7 @@ def run_demo(*, issues: int, port: int, config: Path = SETTINGS) -> None:
     settings = load_settings(config)
     out.print(f"Drawing {issues} issues of a webtoon ...")
     webtoon = draw_webtoon(issues=issues)
-    with Site({DEFAULT_TITLE_ID: webtoon}, port=port) as site:
+    with NaverSite({DEFAULT_TITLE_ID: webtoon}, port=port) as site:
         os.environ["TINTOON_DEMO_SITE"] = site.url
         out.print(f"Serving it at {site.url}, as Naver does; scraping it with the real scraper.")
         instance = open_instance()
@@ -37,7 +37,7 @@ def run_demo(*, issues: int, port: int, config: Path = SETTINGS) -> None:
             with written_aside(standing) as aside:
                 aside.write_bytes(config.read_bytes())
         sync_issues(instance, titles=[TITLE], politeness=settings.get("issue_pages", {}))
-        run_stages(list(STAGES), Selection(titles=[TITLE]), settings)
+        run_stages(list(STAGES), Selection(chosen_recipes((), settings), titles=[TITLE]), settings)
     lake = default_resources()["lake"].open()
     print_leaderboard(lake.read_json(lake.leaderboard))
     out.print(f"Done in {time.monotonic() - started:.0f} s. 'make up' opens the Dagster UI and the MLflow UI.")

@@ -2,21 +2,25 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 import psutil
 
+from assets.automation import TRAINING_JOBS
 from assets.definitions import defs
 from assets.home import Home
-from assets.partitions import issues, recipes, splits
+from assets.partitions import issues, splits
 from assets.progress import heard_by
 from assets.resources import Catalogue, default_resources, one_client
 from assets.settings import StandingSettings
-from pipelines.issue_pages.client import Politeness
+from assets.trainings import TRAININGS, with_needs
 from pipelines.issue_pages.collect import sync_titles
+from pipelines.issue_pages.politeness import Politeness
+from pipelines.recipes import Recipe
+from pipelines.retraining_rule import RetrainingRule
 
 STAGES: dict[str, str | None] = {
     "issue_pages": "issue",
@@ -27,12 +31,12 @@ STAGES: dict[str, str | None] = {
     "edge_panels": "split",
     "line_panels": "split",
     "training_set": None,
-    "colorizer": "recipe",
+    **dict.fromkeys(TRAININGS, "recipe"),
     "evaluation": "recipe",
     "leaderboard": None,
     "champion": None,
 }
-"""The stages in the order of the lineage, and what each is partitioned by."""
+"""The stages in the order of the lineage, and what their partitions are chosen by."""
 
 _JOB_OF = {
     "issue_pages": "collect_issues",
@@ -43,8 +47,8 @@ _JOB_OF = {
     "edge_panels": "make_variants",
     "line_panels": "make_variants",
     "training_set": "freeze_training_set",
-    "colorizer": "train_colorizers",
-    "evaluation": "train_colorizers",
+    **{stage: job.name for stage, job in TRAINING_JOBS.items()},
+    "evaluation": TRAINING_JOBS["colorizer"].name,
     "leaderboard": "compare_colorizers",
     "champion": "compare_colorizers",
 }
@@ -71,20 +75,23 @@ class Materialized:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which partitions: all of them where nothing is named."""
+    """Which partitions: of issues all where none is named, and what the recipes and their needs ask for."""
 
+    recipes: Sequence[str]
     issues: Sequence[str] = ()
     titles: Sequence[str] = ()
-    recipes: Sequence[str] = ()
 
-    def keys(self, partitioned_by: str | None, instance: dg.DagsterInstance) -> list[str | None]:
-        """Partition keys, in order. Raises ValueError for a key that does not exist, with those that do."""
-        if partitioned_by is None:
+    def keys(self, stage: str, instance: dg.DagsterInstance) -> list[str | None]:
+        """Partition keys of a stage, in order; none where no chosen recipe needs it.
+
+        Raises ValueError for a key that does not exist, with those that do.
+        """
+        if STAGES[stage] is None:
             return [None]
-        if partitioned_by == "split":
+        if STAGES[stage] == "split":
             return list(splits.get_partition_keys())
-        if partitioned_by == "recipe":
-            return _chosen(self.recipes, recipes.get_partition_keys(), "recipe", "tintoon recipes lists them")
+        if STAGES[stage] == "recipe":
+            return self.trainings(stage)
         known = instance.get_dynamic_partitions(str(issues.name))
         if not known:
             raise ValueError("no issue is registered yet: run 'tintoon sync' first")
@@ -94,11 +101,41 @@ class Selection:
         _chosen(self.titles, sorted({key.partition("__")[0] for key in known}), "title", "see titles.yaml")
         return [key for key in chosen if key and key.partition("__")[0] in self.titles]
 
+    def trainings(self, stage: str) -> list[str | None]:
+        """Partition keys of a stage that works on recipes: those chosen, and what they need."""
+        wanted = with_needs(self.recipes)
+        return [key for key, recipe in _recipes_of(stage).items() if recipe.name in wanted]
+
+
+def chosen_recipes(told: Sequence[str], config: dict[str, dict[str, Any]]) -> list[str]:
+    """The recipes that a call names ("all": every one), else those of the setting `retraining`.
+
+    Raises ValueError for an unknown name.
+    """
+    every = list(dict.fromkeys(recipe.name for trained in TRAININGS.values() for recipe in trained.values()))
+    if list(told) == ["all"]:
+        return every
+    if told:
+        return [str(name) for name in _chosen(told, every, "recipe", "tintoon recipes lists them")]
+    standing: StandingSettings = default_resources()["settings"]
+    return RetrainingRule(**{**standing.of("retraining"), **config.get("retraining", {})}).recipes
+
+
+def _recipes_of(stage: str) -> Mapping[str | None, Recipe]:
+    return TRAININGS["colorizer" if stage == "evaluation" else stage]
+
+
+def _hangs_on(stage: str, key: str | None) -> list[str]:
+    """What must not have failed before: the issue, or the recipe and what it needs. The last one is its own name."""
+    if STAGES[stage] == "recipe":
+        return with_needs([_recipes_of(stage)[key].name])
+    return [key] if key else []
+
 
 def _chosen(wanted: Sequence[str], known: Sequence[str], noun: str, remedy: str) -> list[str | None]:
     for name in wanted:
         if name not in known:
-            raise ValueError(f"no {noun} {name!r}: {remedy}; there are {', '.join(known[:20])}")
+            raise ValueError(f"no {noun} {name!r}: {remedy}; there are {', '.join(known[:40])}")
     return list(wanted or known)
 
 
@@ -141,22 +178,23 @@ def materialize(
 ) -> Iterator[Materialized]:
     """Materializes stages in the order of the lineage, one partition after the other; yields each as it ends.
 
-    An issue that fails is passed over by the later stages of the same call; nothing else depends on one issue.
+    An issue that fails is passed over by the later stages of the same call, and so is a recipe that needs a training
+    that failed; what has no partitions and fails ends the call.
     on_start is called with (stage, partition, place, number of partitions).
     """
-    failed: set[str | None] = set()
+    failed: set[str] = set()
     with one_client(_politeness(config.get("issue_pages", {}))):
         for stage in sorted(stages, key=list(STAGES).index):
-            keys = [key for key in selection.keys(STAGES[stage], instance) if key not in failed]
+            keys = [key for key in selection.keys(stage, instance) if failed.isdisjoint(_hangs_on(stage, key))]
             for place, key in enumerate(keys):
                 on_start(stage, key, place, len(keys))
                 with heard_by(on_progress):
                     outcome = _materialize_one(stage, key, instance, config.get(stage, {}))
-                if outcome.problem and key is not None:
-                    failed.add(key)
                 yield outcome
-                if outcome.problem and key is None:
-                    return
+                if outcome.problem:
+                    if STAGES[stage] is None:
+                        return
+                    failed.update(_hangs_on(stage, key)[-1:])
 
 
 def _politeness(told: dict[str, Any]) -> Politeness:

@@ -67,7 +67,7 @@ def services(home: Home, *, dagster_port: int, mlflow_port: int, demo_port: int 
         ),
     ]
     if demo_port is not None:
-        command = [sys.executable, "-m", "demo.site", "--port", str(demo_port)]
+        command = [sys.executable, "-m", "demo.naver", "--port", str(demo_port)]
         found.append(Service(DRAWN, command, environment["TINTOON_DEMO_SITE"], environment))
     return found
 

@@ -1,7 +1,10 @@
 """The one interface of everything that colorizes: a gray or line picture of any size in, an RGB picture of the same
-size out. Works on arrays; reads nothing but a checkpoint.
+size out; where wanted with a person's hint, and with the title that it is from. Works on arrays; reads nothing but a
+checkpoint.
 """
 
+from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -9,15 +12,15 @@ import numpy as np
 import torch
 
 from models.checkpoint import Checkpoint, load_checkpoint
-from models.specs import ColorSpace
+from models.specs.base import ColorSpace
 from pipelines.color import (
     gray_to_rgb,
     network_input,
     network_picture,
     resized,
-    rgb_to_gray,
     with_luma,
 )
+from pipelines.hints import Hint, network_hint, rasterize
 
 _BATCH = 16  # pictures through the network at once: bounds memory, not results
 
@@ -35,12 +38,24 @@ class Colorizer(Protocol):
         """What it expects to see: "gray", "edge" or "line"."""
         ...
 
-    def colorize(self, picture: np.ndarray) -> np.ndarray:
-        """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W."""
+    def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:
+        """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W.
+
+        Args:
+            picture: What it sees.
+            hint: A person's colours. Raises ValueError where it takes none.
+            title: Where the picture is from: for those that were told titles, others do not care.
+        """
         ...
 
-    def colorize_batch(self, pictures: np.ndarray) -> np.ndarray:
-        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, for any H and W."""
+    def colorize_batch(
+        self,
+        pictures: np.ndarray,
+        *,
+        hints: Sequence[Hint | None] | None = None,
+        titles: Sequence[str | None] | None = None,
+    ) -> np.ndarray:
+        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, for any H and W; hints and titles are N, if given."""
         ...
 
 
@@ -50,12 +65,19 @@ class GrayCopy:
     name = "gray_copy"
     variant = "gray"
 
-    def colorize(self, picture: np.ndarray) -> np.ndarray:
-        """(H, W) uint8 -> (H, W, 3) uint8 RGB."""
-        return gray_to_rgb(picture)
+    def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:
+        """(H, W) uint8 -> (H, W, 3) uint8 RGB, whatever the title. Raises ValueError for a hint."""
+        return self.colorize_batch(picture[np.newaxis], hints=[hint])[0]
 
-    def colorize_batch(self, pictures: np.ndarray) -> np.ndarray:
-        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB."""
+    def colorize_batch(
+        self,
+        pictures: np.ndarray,
+        *,
+        hints: Sequence[Hint | None] | None = None,
+        titles: Sequence[str | None] | None = None,
+    ) -> np.ndarray:
+        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, whatever the titles. Raises ValueError for a hint."""
+        _require_no_hints(self.name, hints)
         return gray_to_rgb(pictures)
 
 
@@ -72,11 +94,17 @@ class TrainedColorizer:
         self.name: str = checkpoint.recipe["name"]
         self.variant: str = checkpoint.recipe["variant"]
         self.resolution = checkpoint.resolution
+        sampling = checkpoint.recipe.get("hint")
+        self.hint_side: int | None = ceil(self.resolution / sampling["scale"]) if sampling else None
+        """Side in pixels of the hints that its network takes; None: it takes none."""
+        self.titles: tuple[str, ...] = getattr(checkpoint.network, "titles", ())
+        """The titles that it can be told."""
+        self._is_told_titles: bool = checkpoint.recipe.get("with_label", False)
         self._space: ColorSpace = checkpoint.recipe["color_space"]
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self._device = torch.device(device)
-        self._network = checkpoint.generator().to(self._device)
+        self._network = checkpoint.trained().to(self._device)
         self._network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     @classmethod
@@ -87,27 +115,45 @@ class TrainedColorizer:
         """
         return cls(load_checkpoint(path), device=device)
 
-    def colorize(self, picture: np.ndarray) -> np.ndarray:
-        """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W."""
-        return self.colorize_batch(picture[np.newaxis])[0]
+    def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:
+        """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W; see `Colorizer`."""
+        return self.colorize_batch(picture[np.newaxis], hints=[hint], titles=[title])[0]
 
-    def colorize_batch(self, pictures: np.ndarray) -> np.ndarray:
-        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, for any H and W. Raises ValueError for other arrays."""
+    def colorize_batch(
+        self,
+        pictures: np.ndarray,
+        *,
+        hints: Sequence[Hint | None] | None = None,
+        titles: Sequence[str | None] | None = None,
+    ) -> np.ndarray:
+        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, for any H and W; see `Colorizer`.
+
+        A title that it does not know is like none. Raises ValueError for other arrays, for hints that it does not
+        take, and for hints or titles that are not as many as the pictures.
+        """
         if pictures.dtype != np.uint8 or pictures.ndim != 3 or 0 in pictures.shape[1:]:
             raise ValueError(
                 f"{self.name}: expected gray pictures (N, H, W) uint8, got {pictures.shape} {pictures.dtype}; "
-                "gray_of() makes them from pictures in colour"
+                "rgb_to_gray() makes them from pictures in colour"
             )
+        if self.hint_side is None:
+            _require_no_hints(self.name, hints)
+        hints = [None] * len(pictures) if hints is None else list(hints)
+        titles = [None] * len(pictures) if titles is None else list(titles)
+        if not len(hints) == len(titles) == len(pictures):
+            raise ValueError(f"{self.name}: {len(pictures)} pictures, {len(hints)} hints and {len(titles)} titles")
         colored = np.empty((*pictures.shape, 3), np.uint8)
         for start in range(0, len(pictures), _BATCH):
             part = slice(start, start + _BATCH)
-            colored[part] = self._colorize_part(pictures[part])
+            colored[part] = self._colorize_part(pictures[part], hints[part], titles[part])
         return colored
 
-    def _colorize_part(self, pictures: np.ndarray) -> np.ndarray:
+    def _colorize_part(
+        self, pictures: np.ndarray, hints: Sequence[Hint | None], titles: Sequence[str | None]
+    ) -> np.ndarray:
         side = (self.resolution, self.resolution)
         small = np.stack([resized(picture, side) for picture in pictures])
-        colored = self._at_training_resolution(small)
+        colored = self._at_training_resolution(small, hints, titles)
         if pictures.shape[1:] == side:
             return colored
         if self.variant == "gray":
@@ -115,12 +161,21 @@ class TrainedColorizer:
         return np.stack([resized(picture, pictures.shape[1:]) for picture in colored])
 
     @torch.inference_mode()
-    def _at_training_resolution(self, pictures: np.ndarray) -> np.ndarray:
-        condition = torch.from_numpy(network_input(pictures, self._space)).to(self._device)
-        output = self._network(condition.contiguous(memory_format=torch.channels_last))
+    def _at_training_resolution(
+        self, pictures: np.ndarray, hints: Sequence[Hint | None], titles: Sequence[str | None]
+    ) -> np.ndarray:
+        given = [torch.from_numpy(network_input(pictures, self._space)).contiguous(memory_format=torch.channels_last)]
+        if self.hint_side is not None:
+            side = self.hint_side
+            rgba = np.stack([rasterize(hint or Hint(), side) for hint in hints])
+            given.append(torch.from_numpy(network_hint(rgba, self._space)))
+        if self._is_told_titles:
+            places = [self.titles.index(title) if title in self.titles else -1 for title in titles]
+            given.append(torch.tensor(places))
+        output = self._network(*(tensor.to(self._device) for tensor in given))
         return network_picture(output.float().cpu().numpy(), pictures, self._space)
 
 
-def gray_of(picture: np.ndarray) -> np.ndarray:
-    """The gray picture of one in colour, (H, W, 3) uint8 RGB -> (H, W) uint8; a gray one is given back as it is."""
-    return picture if picture.ndim == 2 else rgb_to_gray(picture)
+def _require_no_hints(name: str, hints: Sequence[Hint | None] | None) -> None:
+    if any(hint is not None for hint in hints or ()):
+        raise ValueError(f"{name} takes no hints; choose a colorizer that was trained with them, or give none")

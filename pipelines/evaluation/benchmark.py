@@ -92,10 +92,11 @@ def evaluate(
     for start in range(0, len(chosen), BATCH_PICTURES):
         rows = chosen[start : start + BATCH_PICTURES]
         truths = np.asarray(pairs.color[rows])
+        titles = [pairs.titles[row] for row in rows]
         for style in range(len(style_names)):
             inputs = np.asarray(pairs.variant[rows, style])
             began = time.perf_counter()
-            outputs = colorizer.colorize_batch(inputs)
+            outputs = colorizer.colorize_batch(inputs, titles=titles)
             seconds += time.perf_counter() - began
             if outputs.shape != truths.shape or outputs.dtype != np.uint8:
                 raise ValueError(

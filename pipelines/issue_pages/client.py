@@ -3,10 +3,11 @@
 Reads: robots.txt of every host before anything else of it, then what robots.txt allows. A robots.txt that cannot
 be read refuses everything (RFC 9309, section 2.3.1). Does: one request at a time per host, spaced with jitter,
 waits as long as a host asks for, retries only what a second try can mend, and asks a host nothing more once it
-has refused (401, 403, 429). Writes nothing.
+has refused (401, 403, 429). Asks only hosts of the title's own site. Writes nothing but whose turn it is (`turns`).
 """
 
 import ipaddress
+import logging
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -14,132 +15,41 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from importlib.metadata import version
 from threading import RLock
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 from protego import Protego
-from pydantic import BaseModel, Field
 
 from pipelines.issue_pages.entry import Fetched, NotModified
+from pipelines.issue_pages.fetch_error import (
+    AddressRefused,
+    BadAddress,
+    BudgetSpent,
+    FetchError,
+    Forbidden,
+    Gone,
+    HostStopped,
+    IncompleteBody,
+    NotAPicture,
+    RateLimited,
+    Redirected,
+    RobotsRefused,
+    TooLarge,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from pipelines.issue_pages.picture import read_picture
+from pipelines.issue_pages.politeness import ROBOT, Politeness
+from pipelines.issue_pages.site import Site
+from pipelines.issue_pages.turns import Turn, Turns
 
-_ROBOT = "tintoon"
+_log = logging.getLogger(__name__)
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5  # as RFC 9309, section 2.3.1.2
-_ROBOTS_MAX_BYTES = 500 * 1024  # RFC 9309, section 2.5
-
-
-class Politeness(BaseModel, frozen=True, extra="forbid"):
-    """How gently hosts are asked, and when to give up."""
-
-    spacing_s: float = Field(default=1.0, ge=0, description="Least pause between two requests to a host, in seconds.")
-    jitter: float = Field(default=0.5, ge=0, le=1, description="Up to this share of the pause is added at random.")
-    retries: int = Field(default=3, ge=0, le=10, description="Further tries after a 429, a 5xx or a broken connection.")
-    backoff_s: float = Field(default=2.0, ge=0, description="Pause before the first further try; doubles each time.")
-    rate_limit_wait_s: float = Field(default=60.0, ge=0, description="Pause after a 429 that does not say how long.")
-    max_wait_s: float = Field(
-        default=300.0, gt=0, description="A host that asks for a longer pause is left alone instead."
-    )
-    timeout_s: float = Field(default=30.0, gt=0, description="Longest silence of a host, in seconds.")
-    max_body_s: float = Field(default=120.0, gt=0, description="Longest time that one body may take, in seconds.")
-    max_bytes: int = Field(default=64 * 1024 * 1024, gt=0, description="Largest body that is accepted.")
-    contact: str = Field(
-        default="", description="A URL or mail address for the hosts' owners, sent with every request."
-    )
-
-    @property
-    def user_agent(self) -> str:
-        """Who asks, honestly: `tintoon/0.1.0 (+https://...)`."""
-        name = f"{_ROBOT}/{version('tintoon')}"
-        return f"{name} (+{self.contact})" if self.contact else name
-
-
-class FetchError(Exception):
-    """Something was not fetched: the message names its address, what was seen, and the remedy."""
-
-    reason = "failed"
-
-    def __init__(self, url: str, seen: str, remedy: str, *, http_status: int | None = None):
-        super().__init__(f"{url}: {seen}; {remedy}")
-        self.url = url
-        self.seen = seen
-        self.remedy = remedy
-        self.http_status = http_status
-
-
-class BadAddress(FetchError):
-    """Not an absolute http(s) address."""
-
-    reason = "bad_address"
-
-
-class RobotsRefused(FetchError):
-    """The host's robots.txt forbids it, or could not be read."""
-
-    reason = "robots_refused"
-
-
-class Forbidden(FetchError):
-    """401 or 403: the host does not want to be asked. Nothing more is asked of it."""
-
-    reason = "forbidden"
-
-
-class HostStopped(FetchError):
-    """Not asked, because the host has refused something before in this run."""
-
-    reason = "not_asked"
-
-
-class Gone(FetchError):
-    """404, 410 or 451: there is nothing there, or not any more, or not for us."""
-
-    reason = "gone"
-
-
-class RateLimited(FetchError):
-    """429 to the last try, or a longer pause asked for than we wait. Nothing more is asked of the host."""
-
-    reason = "rate_limited"
-
-
-class Unreachable(FetchError):
-    """5xx, or no connection, to the last try."""
-
-    reason = "unreachable"
-
-
-class IncompleteBody(FetchError):
-    """The body broke off, to the last try."""
-
-    reason = "incomplete"
-
-
-class TooLarge(FetchError):
-    """A body larger or slower than is accepted."""
-
-    reason = "too_large"
-
-
-class Redirected(FetchError):
-    """A redirect that is not followed: to another host, or one too many."""
-
-    reason = "redirected"
-
-
-class UnexpectedAnswer(FetchError):
-    """Any other status."""
-
-    reason = "unexpected_answer"
-
-
-class NotAPicture(FetchError):
-    """The bytes came, but are no whole picture."""
-
-    reason = "not_a_picture"
+ROBOTS_MAX_BYTES = 500 * 1024  # RFC 9309, section 2.5
 
 
 @dataclass(frozen=True)
@@ -169,13 +79,22 @@ class _Host:
     """What is known of one scheme, name and port."""
 
     origin: str
-    lock: RLock = field(default_factory=RLock)  # held while it is asked: one connection at a time
-    next_at: float = 0.0  # on the client's clock
+    lock: RLock = field(default_factory=RLock)  # held while it is asked: what is known of it has one writer
     robots: Protego | None = None
     robots_were_read: bool = False
     robots_failure: str | None = None
     crawl_delay_s: float = 0.0
     stopped_by: FetchError | None = None
+    exceptions: set[str] = field(default_factory=set)  # documented interfaces whose use was logged
+
+
+@dataclass
+class _Spent:
+    """What this client has used of its budgets."""
+
+    started_at: float
+    requests: int = 0
+    bytes: int = 0
 
 
 class Client:
@@ -185,10 +104,13 @@ class Client:
         self,
         politeness: Politeness | None = None,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        turns: Turns | None = None,
+        clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ):
         self.politeness = politeness or Politeness()
+        self._turns = turns or Turns()
+        self._spent = _Spent(started_at=clock())
         self._clock = clock
         self._sleep = sleep
         self._random = random.Random()
@@ -205,6 +127,7 @@ class Client:
     def get(
         self,
         url: str,
+        site: Site,
         *,
         referer: str | None = None,
         etag: str | None = None,
@@ -213,19 +136,32 @@ class Client:
     ) -> Answer:
         """The answer to one GET: 200, a redirect (never followed), 304 where a validator is given, or one of `answers`.
 
-        `answers` are statuses that mean something to the caller, so that they are neither errors nor end the host.
-        Raises a FetchError for everything else.
+        `site` is the title's: addresses of other hosts are refused. `answers` are statuses that mean something to
+        the caller, so that they are neither errors nor end the host. Raises a FetchError for everything else.
         """
+        self._check_address(url, site)
         host = self._host(url)
         with host.lock:
-            self._check_allowed(host, url)
+            self._check_allowed(host, url, site)
             headers = {"Referer": referer, "If-None-Match": etag, "If-Modified-Since": last_modified}
             expected = {200, *_REDIRECTS, *answers} | ({304} if etag or last_modified else set())
             return self._ask(host, url, headers, expected=expected, max_bytes=self.politeness.max_bytes)
 
+    def refusal(self, url: str, site: Site) -> FetchError | None:
+        """Why an address would not be asked; None where it would. Asks for nothing but its host's robots.txt."""
+        try:
+            self._check_address(url, site)
+            host = self._host(url)
+            with host.lock:
+                self._check_allowed(host, url, site)
+        except FetchError as error:
+            return error
+        return None
+
     def picture(
         self,
         url: str,
+        site: Site,
         *,
         referer: str | None = None,
         etag: str | None = None,
@@ -233,21 +169,19 @@ class Client:
     ) -> Fetched | NotModified:
         """A whole picture, decoded in full; NotModified where the validators still hold.
 
-        Redirects are followed on the same host only. Raises a FetchError.
+        Redirects are followed within the site only. Raises a FetchError.
         """
         place = url
         for _ in range(_MOST_REDIRECTS + 1):
-            answer = self.get(place, referer=referer, etag=etag, last_modified=last_modified)
+            answer = self.get(place, site, referer=referer, etag=etag, last_modified=last_modified)
             if answer.status == 304:
                 return NotModified()
             if answer.status == 200:
                 return _fetched(answer)
             place = answer.location or ""
-            if _origin(place) != _origin(url):
-                seen = f"HTTP {answer.status}, a redirect to {place or 'nowhere'}"
-                raise Redirected(
-                    url, seen, "pages are taken from the host that lists them only", http_status=answer.status
-                )
+            if why := site.refusal(place):
+                seen = f"HTTP {answer.status}, a redirect to {place or 'nowhere'}: {why}"
+                raise Redirected(url, seen, "pages are taken from the title's own site", http_status=answer.status)
         raise Redirected(url, f"more than {_MOST_REDIRECTS} redirects", "try again later")
 
     def _host(self, url: str) -> _Host:
@@ -257,7 +191,13 @@ class Client:
         with self._hosts_lock:
             return self._hosts.setdefault(origin, _Host(origin))
 
-    def _check_allowed(self, host: _Host, url: str) -> None:
+    def _check_address(self, url: str, site: Site) -> None:
+        if _origin(url) is None:
+            raise BadAddress(url, "no http(s) address", "give one like https://host/path")
+        if why := site.refusal(url):
+            raise AddressRefused(url, f"not asked: {why}", "if the site has moved, correct the title's address")
+
+    def _check_allowed(self, host: _Host, url: str, site: Site) -> None:
         if not host.robots_were_read:
             host.robots_failure = self._read_robots(host)
             host.robots_were_read = True
@@ -266,8 +206,14 @@ class Client:
             raise RobotsRefused(url, f"{host.origin}/robots.txt cannot be honoured: {host.robots_failure}", remedy)
         if host.stopped_by is not None:
             raise HostStopped(url, f"not asked, because of {host.stopped_by}", "run again later")
-        if host.robots is not None and not host.robots.can_fetch(url, _ROBOT):
+        if host.robots is None or host.robots.can_fetch(url, ROBOT):
+            return
+        api = site.documents(url)
+        if api is None:
             raise RobotsRefused(url, f"{host.origin}/robots.txt forbids it", "use another source, or ask the owner")
+        if api.name not in host.exceptions:
+            host.exceptions.add(api.name)
+            _log.warning("%s/robots.txt forbids %s; asked all the same, as %s", host.origin, api.paths, api.name)
 
     def _read_robots(self, host: _Host) -> str | None:
         """Keeps the host's rules; returns why they cannot be kept, if so."""
@@ -276,7 +222,9 @@ class Client:
         absent = set(range(400, 500)) - {401, 403, 429}
         for _ in range(_MOST_REDIRECTS + 1):
             try:
-                answer = self._ask(host, place, {}, expected={200, *_REDIRECTS, *absent}, max_bytes=_ROBOTS_MAX_BYTES)
+                answer = self._ask(host, place, {}, expected={200, *_REDIRECTS, *absent}, max_bytes=ROBOTS_MAX_BYTES)
+            except BudgetSpent:
+                raise
             except FetchError as error:
                 return error.seen
             if answer.status in absent:
@@ -290,14 +238,15 @@ class Client:
         return f"more than {_MOST_REDIRECTS} redirects"
 
     def _keep_crawl_delay(self, host: _Host, robots: Protego) -> str | None:
-        host.crawl_delay_s = robots.crawl_delay(_ROBOT) or 0.0
-        rate = robots.request_rate(_ROBOT)
+        host.crawl_delay_s = robots.crawl_delay(ROBOT) or 0.0
+        rate = robots.request_rate(ROBOT)
         if rate is not None:
             host.crawl_delay_s = max(host.crawl_delay_s, rate.seconds / rate.requests)
         if host.crawl_delay_s > self.politeness.max_wait_s:
             limit_s = self.politeness.max_wait_s
             return f"it asks for {host.crawl_delay_s:g} s between requests, more than max_wait_s={limit_s:g}"
-        self._keep_distance(host)
+        with self._turns.at(host.origin) as turn:
+            turn.ask_again_at(self._clock() + host.crawl_delay_s)
         return None
 
     def _ask(
@@ -310,36 +259,64 @@ class Client:
         max_bytes: int,
     ) -> Answer:
         """The answer of an expected status, after as many tries as are due."""
+        with self._turns.at(host.origin) as turn:
+            try:
+                return self._tries(host, turn, url, headers, expected=expected, max_bytes=max_bytes)
+            except (Forbidden, RateLimited) as failure:
+                host.stopped_by = failure
+                raise
+
+    def _tries(
+        self,
+        host: _Host,
+        turn: Turn,
+        url: str,
+        headers: Mapping[str, str | None],
+        *,
+        expected: Collection[int],
+        max_bytes: int,
+    ) -> Answer:
         last_try = self.politeness.retries
-        failure: FetchError | None = None
         for attempt in range(last_try + 1):
-            self._sleep_until(host.next_at)
+            # A clock that was set back must not stop everything for a year.
+            self._sleep_until(min(turn.next_at, self._clock() + self.politeness.max_wait_s))
+            self._check_budget(url)
             try:
                 answer = self._ask_once(url, headers, max_bytes=max_bytes)
                 failure = None if answer.status in expected else _failure(answer)
             except (IncompleteBody, Unreachable) as error:
                 answer, failure = None, error
             finally:
-                self._keep_distance(host)
+                turn.ask_again_at(self._clock() + max(self._jittered(self.politeness.spacing_s), host.crawl_delay_s))
             if failure is None and answer is not None:
                 return answer
+            assert failure is not None
             if not isinstance(failure, IncompleteBody | Unreachable | RateLimited):
-                break
+                raise failure
             wait_s = self._wait_s(answer, attempt)
             if wait_s > self.politeness.max_wait_s:
-                failure = RateLimited(
+                raise RateLimited(
                     url,
                     f"{failure.seen}, to be asked again in {wait_s:.0f} s (more than max_wait_s)",
                     "run again after that time",
                     http_status=failure.http_status,
                 )
-                break
-            if attempt < last_try:
-                host.next_at = max(host.next_at, self._clock() + wait_s)
-        assert failure is not None
-        if isinstance(failure, Forbidden | RateLimited):
-            host.stopped_by = failure
-        raise failure
+            if attempt == last_try:
+                raise failure
+            turn.ask_again_at(self._clock() + wait_s)
+        raise AssertionError("the last try answers or raises")
+
+    def _check_budget(self, url: str) -> None:
+        """Counts a request, or refuses it where a budget of the run is used up."""
+        limits, spent = self.politeness, self._spent
+        for name, used, limit in (
+            ("budget_requests", spent.requests, limits.budget_requests),
+            ("budget_bytes", spent.bytes, limits.budget_bytes),
+            ("budget_minutes", (self._clock() - spent.started_at) / 60, limits.budget_minutes),
+        ):
+            if limit is not None and used >= limit:
+                raise BudgetSpent(url, f"not asked: {name} {limit:g} is used up", "run again: it goes on from here")
+        spent.requests += 1
 
     def _ask_once(self, url: str, headers: Mapping[str, str | None], *, max_bytes: int) -> Answer:
         # A proxy's loopback is not ours.
@@ -355,6 +332,7 @@ class Client:
                 proxies=proxies,
             ) as response:
                 body = self._body(url, response, deadline=deadline, max_bytes=max_bytes)
+                self._spent.bytes += len(body)
                 return Answer(url=url, status=response.status_code, headers=response.headers, body=body)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
             raise BadAddress(url, str(error), "give one like https://host/path") from error
@@ -396,10 +374,6 @@ class Client:
 
     def _jittered(self, seconds: float) -> float:
         return seconds * (1 + self.politeness.jitter * self._random.random())
-
-    def _keep_distance(self, host: _Host) -> None:
-        pause_s = max(self._jittered(self.politeness.spacing_s), host.crawl_delay_s)
-        host.next_at = max(host.next_at, self._clock() + pause_s)
 
     def _sleep_until(self, moment: float) -> None:
         wait_s = moment - self._clock()

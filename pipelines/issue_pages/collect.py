@@ -8,6 +8,7 @@ Reads the sources and what the lake already has; writes the three above. Whateve
 that an interruption at any moment costs one page at most.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -17,8 +18,8 @@ from hashlib import sha256
 import pyarrow as pa
 from upath import UPath
 
-from pipelines.issue_pages.client import FetchError
 from pipelines.issue_pages.entry import (
+    SKIP_STATUSES,
     Fetched,
     IssueEntry,
     IssueUnavailable,
@@ -26,14 +27,14 @@ from pipelines.issue_pages.entry import (
     PageEntry,
     TitleUnavailable,
 )
+from pipelines.issue_pages.fetch_error import FetchError
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
 from pipelines.issue_pages.source import Source
 from pipelines.lake import Lake, digest_of, issue_key, split_issue_key
 from pipelines.titles import Title
 
 OK = "ok"
-NO_PICTURE = "no_picture"  # never meant to be a page; it fails nothing
-_HARMLESS = frozenset({OK, NO_PICTURE})
+_HARMLESS = frozenset({OK}) | SKIP_STATUSES
 
 Progress = Callable[[int, int], None]
 _Known = dict[str, tuple[PageRow, bytes]]
@@ -189,8 +190,8 @@ def collect_issue(
         picture: bytes | None = None
         base = _row(title, issue, entry)
         known_row, known_bytes = old.get(entry.url, (None, None))
-        if entry.no_picture is not None:
-            row = replace(base, status=NO_PICTURE, detail=entry.no_picture)
+        if entry.skip is not None:
+            row = replace(base, status=entry.skip.status, detail=entry.skip.detail)
         elif entry.url in kept:
             done["resumed"] += 1
             kept_row, picture = kept[entry.url]
@@ -327,8 +328,9 @@ def _row(title: Title, issue: str, entry: PageEntry) -> PageRow:
         format=None,
         fetched_at=None,
         checked_at=None,
-        licence=title.licence,
-        attribution=title.attribution,
+        licence=entry.licence or title.licence,
+        attribution=entry.attribution or title.attribution,
+        facts=json.dumps(dict(entry.facts), ensure_ascii=False, sort_keys=True),
     )
 
 
@@ -355,8 +357,15 @@ def _has_failed(row: PageRow) -> bool:
 
 
 def _moved(row: PageRow, base: PageRow) -> PageRow:
-    """A kept row at the place, and under the licence, that hold now."""
-    return replace(row, page=base.page, name=base.name, licence=base.licence, attribution=base.attribution)
+    """A kept row at the place, under the licence and with the facts that hold now."""
+    return replace(
+        row,
+        page=base.page,
+        name=base.name,
+        licence=base.licence,
+        attribution=base.attribution,
+        facts=base.facts,
+    )
 
 
 def _without_times(row: PageRow) -> PageRow:

@@ -1,8 +1,26 @@
 """What a source says about a title: its issues, their pages, and why one of them is not to be had."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel
 
 from pipelines.issue_pages.picture import Picture
+
+SkipStatus = Literal["no_picture", "repost", "hidden", "deleted", "unwanted"]
+"""Why a page of a source's list is left alone: no picture at all; given again, as the source itself says; not shown
+to everybody; taken down; not what the title's settings ask for. Such a page has its row, and fails nothing."""
+
+SKIP_STATUSES: frozenset[str] = frozenset(get_args(SkipStatus))
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Why a page is not fetched."""
+
+    status: SkipStatus
+    detail: str  # for people: what was seen
 
 
 @dataclass(frozen=True)
@@ -14,6 +32,7 @@ class IssueEntry:
     date: str | None = None  # ISO day of publication, where the source tells it
     state: str = "free"  # or why it is not collected: "paid", "adult", "withheld", "missing", "empty"
     note: str = ""  # what a person should know: listed twice, date as shown, ...
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what the source says of it, as JSON values
 
 
 @dataclass(frozen=True)
@@ -24,7 +43,12 @@ class PageEntry:
     name: str  # file name as served
     url: str
     referer: str | None = None
-    no_picture: str | None = None  # why it is not even taken for a picture; such a page fails nothing
+    skip: Skip | None = None  # why it is not fetched
+    facts: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what the source says of it, as JSON values: tags, time, ...
+    licence: str | None = None  # where a page's own differs from its title's
+    attribution: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,3 +84,7 @@ class IssueUnavailable(Unavailable):
 
 class ListingFailed(Exception):
     """A source's answer cannot be understood: the message names the address, what was seen and the remedy."""
+
+
+class NoSettings(BaseModel, frozen=True, extra="forbid"):
+    """A source of which a title can set nothing."""

@@ -7,15 +7,20 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from pipelines.issue_pages.client import Client, FetchError, NotAPicture
+from pydantic import BaseModel
+
+from pipelines.issue_pages.client import Client
 from pipelines.issue_pages.entry import (
     Fetched,
     IssueEntry,
     IssueUnavailable,
     ListingFailed,
+    NoSettings,
     NotModified,
     PageEntry,
+    Skip,
 )
+from pipelines.issue_pages.fetch_error import FetchError, NotAPicture
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.picture import format_of, read_picture
 from pipelines.lake import issue_key, natural_key
@@ -43,6 +48,8 @@ class FolderSource:
 
     name: ClassVar[str] = "folder"
     takes: ClassVar[str] = "a folder <title>/<issue>/<page>, relative to titles.yaml"
+    settings: ClassVar[type[BaseModel]] = NoSettings
+    is_local: ClassVar[bool] = True
 
     def __init__(self, client: Client):
         pass
@@ -65,11 +72,11 @@ class FolderSource:
             message = f"{title.key}: issue {issue}: no page in {folder}; put the pages there, or remove the folder"
             raise IssueUnavailable("empty", message)
         return [
-            PageEntry(page=number, name=file.name, url=file.as_uri(), no_picture=_no_picture(file))
+            PageEntry(page=number, name=file.name, url=file.as_uri(), skip=_skip(file))
             for number, file in enumerate(files, start=1)
         ]
 
-    def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:  # noqa: ARG002
+    def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """Reads the file; equal bytes are NotModified. Raises Unreadable or NotAPicture."""
         file = Path(url2pathname(urlsplit(page.url).path))
         try:
@@ -129,7 +136,7 @@ def _is_no_page(path: Path) -> bool:
     return name.startswith(".") or name in _NO_PAGES or is_text
 
 
-def _no_picture(file: Path) -> str | None:
+def _skip(file: Path) -> Skip | None:
     """Why a file is not taken for a picture at all. What only calls itself one is, and fails later, loudly."""
     if file.suffix.lower() in _PICTURE_SUFFIXES:
         return None
@@ -144,4 +151,4 @@ def _no_picture(file: Path) -> str | None:
         return None  # told when it is fetched
     except ValueError:
         pass
-    return "a picture neither by its name nor by its bytes"
+    return Skip("no_picture", "a picture neither by its name nor by its bytes")

@@ -14,17 +14,20 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 from bs4 import BeautifulSoup, Tag
 from pydantic import BaseModel, Field, ValidationError
 
-from pipelines.issue_pages.client import Answer, Client, Gone
+from pipelines.issue_pages.client import Answer, Client
 from pipelines.issue_pages.entry import (
     Fetched,
     IssueEntry,
     IssueUnavailable,
     ListingFailed,
+    NoSettings,
     NotModified,
     PageEntry,
     TitleUnavailable,
 )
+from pipelines.issue_pages.fetch_error import Gone
 from pipelines.issue_pages.page import PageRow
+from pipelines.issue_pages.site import Site
 from pipelines.titles import Title
 
 _LEVELS = {"WEBTOON": "webtoon", "BEST_CHALLENGE": "bestChallenge", "CHALLENGE": "challenge"}
@@ -35,7 +38,7 @@ _SELECTORS = (
     'img[alt="comic content"]',  # old pages
 )
 _GUIDES = ("agerate", "ctguide")  # rating cards and guides for cut toons, inside the same container
-_PICTURE_HOSTS = (".pstatic.net", ".naver.net")
+_PICTURE_DOMAINS = ("pstatic.net", "naver.net")
 _KOREA = timezone(timedelta(hours=9))
 _MOST_LIST_PAGES = 500
 _MOST_ISSUES = 20 * _MOST_LIST_PAGES
@@ -67,14 +70,18 @@ class _ListPage(BaseModel):
 class _Address:
     """Where a title lives: `https://comic.naver.com` and its number."""
 
-    site: str
+    origin: str
     title_id: int
 
+    @property
+    def site(self) -> Site:
+        return Site(self.origin, owns=_PICTURE_DOMAINS)
+
     def list_url(self, page: int) -> str:
-        return f"{self.site}/api/article/list?titleId={self.title_id}&page={page}&sort=ASC"
+        return f"{self.origin}/api/article/list?titleId={self.title_id}&page={page}&sort=ASC"
 
     def viewer_url(self, level: str, no: int) -> str:
-        return f"{self.site}/{level}/detail?titleId={self.title_id}&no={no}"
+        return f"{self.origin}/{level}/detail?titleId={self.title_id}&no={no}"
 
 
 class NaverSource:
@@ -82,6 +89,8 @@ class NaverSource:
 
     name: ClassVar[str] = "naver"
     takes: ClassVar[str] = "the list of a title, https://comic.naver.com/webtoon/list?titleId=N"
+    settings: ClassVar[type[BaseModel]] = NoSettings
+    is_local: ClassVar[bool] = False
 
     def __init__(self, client: Client):
         self._client = client
@@ -134,18 +143,20 @@ class NaverSource:
         address = _address(title)
         url = address.viewer_url(self._level(title, address), int(issue))
         try:
-            answer = self._client.get(url)
+            answer = self._client.get(url, address.site)
         except Gone as error:
             raise IssueUnavailable("gone", f"{title.key}: issue {issue}: {error}") from error
         if answer.status != 200:
             raise self._gate(title, issue, answer)
         return _pages(title, issue, address, answer)
 
-    def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:  # noqa: ARG002
+    def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """One picture, asked for as the viewer does. Raises a FetchError."""
         etag = known.etag if known else None
         last_modified = known.last_modified if known else None
-        return self._client.picture(page.url, referer=page.referer, etag=etag, last_modified=last_modified)
+        return self._client.picture(
+            page.url, _address(title).site, referer=page.referer, etag=etag, last_modified=last_modified
+        )
 
     def _level(self, title: Title, address: _Address) -> str:
         """The viewer's first path part: the list knows it, the title's address need not."""
@@ -157,7 +168,7 @@ class NaverSource:
         url = address.list_url(number)
         try:
             # 401 is how the site says "for adults" here; it does not refuse the host as a whole.
-            answer = self._client.get(url, answers={401})
+            answer = self._client.get(url, address.site, answers={401})
         except Gone as error:
             raise TitleUnavailable("gone", f"{title.key}: {error}") from error
         if answer.status == 401 or _is_login(answer):
@@ -291,9 +302,8 @@ def _pages(title: Title, issue: str, address: _Address, answer: Answer) -> list[
                 f"{where}: picture {number} of {len(urls)} has only a placeholder; the site changed, report it"
             )
         # Whatever a viewer says, nothing but its own picture hosts is asked.
-        host = urlsplit(url).hostname or ""
-        if host != urlsplit(address.site).hostname and not host.endswith(_PICTURE_HOSTS):
-            raise ListingFailed(f"{where}: picture {number} is on an unknown host, {url}; the site changed, report it")
+        if why := address.site.refusal(url):
+            raise ListingFailed(f"{where}: picture {number} is at {url}: {why}; the site changed, report it")
         name = urlsplit(url).path.rpartition("/")[2]
         pages.append(PageEntry(page=number, name=name, url=url, referer=answer.url))
     return pages

@@ -33,6 +33,7 @@ PAGE_SCHEMA = pa.schema(
         pa.field("checked_at", pa.timestamp("us", tz="UTC")),  # when the source last said that they still stand
         pa.field("licence", pa.string(), nullable=False),
         pa.field("attribution", pa.string(), nullable=False),
+        pa.field("facts", pa.string(), nullable=False),  # a JSON object: what the source says of it, tags or time
         pa.field("image", IMAGE),  # the bytes exactly as served
     ]
 )
@@ -61,3 +62,4 @@ class PageRow:
     checked_at: datetime | None
     licence: str
     attribution: str
+    facts: str

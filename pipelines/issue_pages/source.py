@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Protocol
 
+from pydantic import BaseModel
+
 from pipelines.issue_pages.client import Client
 from pipelines.issue_pages.entry import Fetched, IssueEntry, NotModified, PageEntry
 from pipelines.issue_pages.folder import FolderSource
@@ -15,6 +17,8 @@ class Source(Protocol):
 
     name: ClassVar[str]  # as titles.yaml writes it
     takes: ClassVar[str]  # one line: what address it takes
+    settings: ClassVar[type[BaseModel]]  # what a title may set for it, with descriptions
+    is_local: ClassVar[bool]  # the address is a file or folder; relative ones count from titles.yaml
 
     def __init__(self, client: Client): ...
 
@@ -41,7 +45,6 @@ class Source(Protocol):
 
 
 SOURCES: dict[str, type[Source]] = {source.name: source for source in (NaverSource, FolderSource)}
-SOURCE_NAMES = frozenset(SOURCES)
 
 
 def sources(client: Client) -> dict[str, Source]:

@@ -11,7 +11,8 @@ from assets.definitions import defs
 from assets.home import Home
 from assets.partitions import issues
 from assets.resources import default_resources, one_client
-from demo.site import Site, SiteTitle, answer
+from demo.faults import answer
+from demo.naver import NaverSite, SiteTitle
 from pipelines.issue_splits import SPLITS
 from pipelines.recipes import RECIPES
 from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, drawn_issue, small_webtoon
@@ -30,8 +31,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    with Site({TITLE_ID: SiteTitle(small_webtoon(2)), OTHER_ID: SiteTitle(small_webtoon(3), paid={3})}) as running:
+def site() -> Iterator[NaverSite]:
+    with NaverSite({TITLE_ID: SiteTitle(small_webtoon(2)), OTHER_ID: SiteTitle(small_webtoon(3), paid={3})}) as running:
         yield running
 
 

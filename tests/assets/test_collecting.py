@@ -11,7 +11,8 @@ from assets.home import Home
 from assets.issue_pages import issue_pages
 from assets.partitions import issues
 from assets.resources import default_resources
-from demo.site import Site, SiteTitle, html_as_image, truncated
+from demo.faults import html_as_image, truncated
+from demo.naver import NaverSite, SiteTitle
 from pipelines.issue_pages.collect import read_catalogue
 from pipelines.lake import Lake
 from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, small_webtoon
@@ -20,8 +21,8 @@ KEY = "days__0002"
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    with Site({TITLE_ID: SiteTitle(small_webtoon(3, slices=3))}) as running:
+def site() -> Iterator[NaverSite]:
+    with NaverSite({TITLE_ID: SiteTitle(small_webtoon(3, slices=3))}) as running:
         yield running
 
 

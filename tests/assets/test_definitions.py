@@ -6,11 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
+import pytest
 import yaml
 
-from assets.automation import weekly_retraining
+from assets.automation import TRAINING_JOBS, WEEKLY
 from assets.definitions import defs
-from pipelines.recipes import RECIPES
+from assets.settings import StandingSettings
+from assets.trainings import TRAININGS, trained_by, with_needs
 from studio.materialize import STAGES
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -36,8 +38,10 @@ def test_the_command_line_knows_every_stage_in_the_order_of_the_lineage():
 
 
 def test_jobs_cover_every_stage_once():
-    graph_of = {job.name: set(map(str, job.nodes_in_topological_order)) for job in defs.resolve_all_job_defs()}
+    graph_of = {job.name: {node.name for node in job.nodes_in_topological_order} for job in defs.resolve_all_job_defs()}
     assert {"collect_issues", "select_panels", "train_colorizers", "compare_colorizers"} <= set(graph_of)
+    stages = [stage for name, found in graph_of.items() if not name.startswith("__") for stage in found]
+    assert sorted(stages) == sorted(STAGES)
 
 
 def test_groups_follow_the_flow():
@@ -46,18 +50,84 @@ def test_groups_follow_the_flow():
     assert groups == sorted(groups)
 
 
-def test_retraining_asks_for_every_recipe_once_a_week():
-    def keys(day: datetime) -> list[str]:
-        context = dg.build_schedule_context(scheduled_execution_time=day)
-        return [request.run_key for request in weekly_retraining(context)]
+MONDAY = datetime(2026, 11, 23, 4)
 
-    monday = datetime(2026, 11, 23, 4)
-    assert keys(monday) == [f"2026-W48:{recipe}" for recipe in RECIPES]
-    assert set(keys(monday)).isdisjoint(keys(datetime(2026, 11, 30, 4)))
+
+def asked_for(schedule: dg.ScheduleDefinition, settings: Path, day: datetime = MONDAY) -> dict[str, str | None]:
+    """Partitions that a weekly schedule asks for, by run key."""
+    context = dg.build_schedule_context(
+        scheduled_execution_time=day, resources={"settings": StandingSettings(path=str(settings))}
+    )
+    found = schedule(context)
+    return {request.run_key: request.partition_key for request in found}
+
+
+def test_retraining_asks_for_the_chosen_recipes_once_a_week(tmp_path):
+    *needed, retraining = WEEKLY
+    settings = tmp_path / "settings.yaml"
+    week = {"2026-W48:webtoon_l2": "webtoon_l2", "2026-W48:frames_gan_gray": "frames_gan_gray"}
+    assert asked_for(retraining, settings) == week
+    assert asked_for(retraining, settings).keys().isdisjoint(asked_for(retraining, settings, datetime(2026, 11, 30, 4)))
+    assert [asked_for(schedule, settings) for schedule in needed] == [{}, {}, {}]
+    settings.write_text("retraining: {recipes: [two_stage, frames_convnet_gray]}")
+    assert list(asked_for(retraining, settings).values()) == ["frames_convnet_gray", "two_stage"]
+    assert [list(asked_for(schedule, settings).values()) for schedule in needed] == [[], [None], ["two_stage"]]
+
+
+def test_what_is_needed_is_trained_by_another_job_that_goes_first():
+    priorities = [int(TRAINING_JOBS[asset].tags["dagster/priority"]) for asset in TRAININGS]
+    assert priorities == sorted(priorities, reverse=True)
+    for asset, partitions in TRAININGS.items():
+        for recipe in partitions.values():
+            for need in recipe.needs:
+                other, _ = trained_by(need.recipe)
+                assert int(TRAINING_JOBS[other].tags["dagster/priority"]) > int(
+                    TRAINING_JOBS[asset].tags["dagster/priority"]
+                )
+
+
+def test_the_graph_links_each_partition_with_those_that_it_needs():
+    """Of every recipe of every paper: its need is a partition of another asset, which leads to it and to no other."""
+    graph = defs.resolve_asset_graph()
+    for asset, partitions in TRAININGS.items():
+        node = graph.get(dg.AssetKey(asset))
+        assert {key.to_user_string() for key in node.parent_keys} == {
+            "training_set",
+            *(trained_by(need.recipe)[0] for recipe in partitions.values() for need in recipe.needs),
+        }
+        for partition, recipe in partitions.items():
+            if partition is None:
+                continue
+            needed = {trained_by(need.recipe) for need in recipe.needs}
+            for other in set(TRAININGS) & {key.to_user_string() for key in node.parent_keys}:
+                if None in TRAININGS[other]:
+                    continue
+                mapping = node.partition_mappings[dg.AssetKey(other)]
+                upstream = mapping.get_upstream_mapped_partitions_result_for_partitions(
+                    node.partitions_def.subset_with_partition_keys([partition]),
+                    node.partitions_def,
+                    graph.get(dg.AssetKey(other)).partitions_def,
+                    current_time=None,
+                    dynamic_partitions_store=None,
+                )
+                wanted = {key for found, key in needed if found == other}
+                assert set(upstream.partitions_subset.get_partition_keys()) == wanted, (asset, partition)
+
+
+def test_needs_come_before_what_needs_them():
+    assert with_needs(["webtoon_l2"]) == ["webtoon_l2"]
+    assert with_needs(["two_stage"]) == ["line_detector", "two_stage_draft", "two_stage"]
+    assert with_needs(["line_detector", "two_stage", "two_stage"]) == ["line_detector", "two_stage_draft", "two_stage"]
+    assert trained_by("two_stage_draft") == ("draft", "two_stage")
+    assert trained_by("line_detector") == ("line_detector", None)
+    assert trained_by("vgg16_gray") == ("title_classifier", "vgg16_gray")
+    with pytest.raises(ValueError, match="no recipe 'nobody'"):
+        with_needs(["nobody"])
 
 
 def test_the_gpu_pool_holds_one_training():
-    assert defs.resolve_asset_graph().get(dg.AssetKey("colorizer")).pools == {"gpu"}
+    for asset in (*TRAININGS, "evaluation"):
+        assert defs.resolve_asset_graph().get(dg.AssetKey(asset)).pools == {"gpu"}
     settings = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
     assert settings["concurrency"]["pools"]["default_limit"] == 1
 

@@ -8,16 +8,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.build import build_generator
+from models.build import build_network
 from models.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
-from models.specs import FramesGenerator, GeneratorSpec, Pix2pixUNet, generator_from_json, generator_to_json
+from models.specs.base import NetworkSpec, spec_from_json, spec_to_json
+from models.specs.frames import FramesGenerator
+from models.specs.pix2pix import Pix2pixUNet
 
 UNET = Pix2pixUNet(in_channels=1, out_channels=2, width=8, levels=4)
 CONVNET = FramesGenerator(width=8, multiples=(1, 2, 4), kernel_px=4)
 
 
-def checkpoint_of(spec: GeneratorSpec) -> Checkpoint:
-    network = build_generator(spec).to(memory_format=torch.channels_last)
+def checkpoint_of(spec: NetworkSpec) -> Checkpoint:
+    network = build_network(spec).to(memory_format=torch.channels_last)
     return Checkpoint(
         weights=network.state_dict(),
         network=spec,
@@ -31,7 +33,7 @@ def checkpoint_of(spec: GeneratorSpec) -> Checkpoint:
 
 
 @pytest.mark.parametrize("spec", [UNET, CONVNET], ids=["unet", "convnet"])
-def test_round_trip(spec: GeneratorSpec, tmp_path: Path):
+def test_round_trip(spec: NetworkSpec, tmp_path: Path):
     written = checkpoint_of(spec)
     save_checkpoint(tmp_path / "c.safetensors", written)
     read = load_checkpoint(tmp_path / "c.safetensors")
@@ -39,28 +41,28 @@ def test_round_trip(spec: GeneratorSpec, tmp_path: Path):
     assert read.weights.keys() == written.weights.keys()
     assert all(torch.equal(read.weights[name], tensor) for name, tensor in written.weights.items())
     x = torch.randn(1, 1, 16, 16)
-    network = build_generator(spec)
+    network = build_network(spec)
     network.load_state_dict(dict(written.weights))
-    assert torch.equal(read.generator()(x), network.eval()(x))
-    assert not read.generator().training
+    assert torch.equal(read.trained()(x), network.eval()(x))
+    assert not read.trained().training
 
 
 @pytest.mark.parametrize("spec", [UNET, CONVNET])
-def test_specification_survives_json(spec: GeneratorSpec):
-    assert generator_from_json(json.loads(json.dumps(generator_to_json(spec)))) == spec
+def test_specification_survives_json(spec: NetworkSpec):
+    assert spec_from_json(json.loads(json.dumps(spec_to_json(spec)))) == spec
 
 
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ({"kind": "Transformer"}, "unknown kind of network 'Transformer'"),
+        ({"kind": "Transformer"}, "unknown kind 'Transformer'"),
         ({"kind": "Pix2pixUNet"}, "missing"),
         ({"kind": "FramesGenerator", "depth": 3}, "depth"),
     ],
 )
 def test_unknown_specification_is_refused(values: dict, problem: str):
     with pytest.raises(ValueError, match=problem):
-        generator_from_json(values)
+        spec_from_json(values)
 
 
 def test_other_files_are_refused_by_name(tmp_path: Path):

@@ -4,21 +4,16 @@ import math
 
 import pytest
 import torch
+from learning import parameters_of, without_gradient
 from torch import nn
 
 from models.blocks import Double, Halve
-from models.discriminators import WholePicture
-from models.frames import ConvNet
+from models.discriminators import PatchGan
 from models.pix2pix import UNet
-from models.specs import FramesDiscriminator, FramesGenerator, Pix2pixUNet
+from models.specs.discriminators import PatchGan as PatchGanSpec
+from models.specs.pix2pix import Pix2pixUNet
 
 TINY_UNET = Pix2pixUNet(in_channels=1, out_channels=2, width=8, levels=5)
-TINY_CONVNET = FramesGenerator(width=8)
-TINY_DISCRIMINATOR = FramesDiscriminator(width=8)
-
-
-def parameters_of(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 @pytest.mark.parametrize("kernel_px", [3, 4, 5])
@@ -40,25 +35,38 @@ def test_odd_size_doubles_like_torch_with_its_own_output_size():
 
 def test_unet_256_has_the_published_number_of_parameters():
     # 3 -> 3 channels: encoder convolutions 19,532,800 and norms 4,864; decoder 34,871,299 and norms 4,992.
-    assert parameters_of(UNet(Pix2pixUNet(in_channels=3, out_channels=3))) == 54_413_955
-    # L -> ab: two input channels less are 2 * 64 * 16, one output channel less is 128 * 16 + 1.
-    assert parameters_of(UNet(Pix2pixUNet(in_channels=1, out_channels=2))) == 54_413_955 - 2_048 - 2_049
+    with torch.device("meta"):
+        assert parameters_of(UNet(Pix2pixUNet(in_channels=3, out_channels=3))) == 54_413_955
+        # L -> ab: two input channels less are 2 * 64 * 16, one output channel less is 128 * 16 + 1.
+        assert parameters_of(UNet(Pix2pixUNet(in_channels=1, out_channels=2))) == 54_413_955 - 2_048 - 2_049
 
 
-def test_convnet_and_discriminator_have_the_number_of_parameters_of_their_tables():
-    filters = [(1, 64), (64, 128), (128, 256), (256, 512), (512, 512), (512, 512)]
-    encoder = sum(before * after * 25 + 2 * after for before, after in filters)
-    decoder_filters = [(512, 512), (1024, 512), (1024, 256), (512, 128), (256, 64)]
-    decoder = sum(before * after * 25 + 2 * after for before, after in decoder_filters) + 128 * 3 * 25 + 3
-    assert parameters_of(ConvNet(FramesGenerator())) == encoder + decoder
-    with_colour = encoder + 3 * 64 * 25
-    assert parameters_of(WholePicture(FramesDiscriminator())) == with_colour + 512 + 1
+def test_patchgan_has_the_published_number_of_parameters():
+    with torch.device("meta"):
+        assert parameters_of(PatchGan(PatchGanSpec(in_channels=6))) == 2_768_705
+        assert parameters_of(PatchGan(PatchGanSpec(in_channels=3))) == 2_768_705 - 3 * 64 * 16
+
+
+def test_a_patchgan_logit_sees_70_pixels_a_side():
+    torch.manual_seed(0)
+    network = PatchGan(PatchGanSpec(in_channels=3, width=8)).eval()
+    picture = torch.randn(1, 3, 256, 256, requires_grad=True)
+    logits = network(picture)
+    assert logits.shape == (1, 1, 30, 30)
+    logits[0, 0, 15, 15].backward()
+    rows, columns = (picture.grad.abs().amax(dim=(0, 1, axis)) > 0 for axis in (3, 2))
+    assert rows.sum() == columns.sum() == 70
+
+
+@pytest.mark.parametrize("size", [(24, 24), (33, 47), (90, 25)])
+def test_patchgan_takes_any_size(size: tuple[int, int]):
+    logits = PatchGan(PatchGanSpec(in_channels=3, width=8))(torch.randn(2, 3, *size))
+    assert logits.shape == (2, 1, *(math.ceil(side / 8) - 2 for side in size))
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (5, 90), (1, 1)])
-@pytest.mark.parametrize("network", [UNet(TINY_UNET), ConvNet(TINY_CONVNET)], ids=["unet", "convnet"])
-def test_generators_keep_any_size(network: nn.Module, size: tuple[int, int]):
-    output = network.eval()(torch.randn(2, 1, *size))
+def test_generators_keep_any_size(size: tuple[int, int]):
+    output = UNet(TINY_UNET).eval()(torch.randn(2, 1, *size))
     assert output.shape[0] == 2
     assert output.shape[-2:] == size
     assert output.abs().max() <= 1
@@ -75,43 +83,22 @@ def test_unet_at_its_papers_size_has_one_pixel_innermost():
     assert output.shape == (1, 2, 256, 256)
 
 
-def test_convnet_at_its_papers_size_goes_through_the_papers_sizes():
-    network = ConvNet(FramesGenerator(width=2))
-    sizes = []
-    for layer in network.encoder:
-        layer.register_forward_hook(lambda _, __, output: sizes.append(tuple(output.shape[-2:])))
-    output = network(torch.randn(2, 1, 180, 320))
-    assert sizes == [(90, 160), (45, 80), (23, 40), (12, 20), (6, 10), (3, 5)]
-    assert output.shape == (2, 3, 180, 320)
-
-
-def test_discriminator_gives_one_logit_a_picture_at_any_size():
-    discriminator = WholePicture(TINY_DISCRIMINATOR)
-    assert discriminator(torch.randn(3, 4, 180, 320)).shape == (3,)
-    assert discriminator(torch.randn(2, 4, 33, 47)).shape == (2,)
-
-
-@pytest.mark.parametrize(
-    ("network", "channels"),
-    [(UNet(TINY_UNET), 1), (ConvNet(TINY_CONVNET), 1), (WholePicture(TINY_DISCRIMINATOR), 4)],
-    ids=["unet", "convnet", "discriminator"],
-)
-def test_every_parameter_gets_a_gradient(network: nn.Module, channels: int):
+def test_every_parameter_gets_a_gradient():
     torch.manual_seed(0)
-    network.train()(torch.randn(4, channels, 64, 64)).square().mean().backward()
-    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
-    assert without == []
+    for network, channels in ((UNet(TINY_UNET), 1), (PatchGan(PatchGanSpec(in_channels=3, width=8)), 3)):
+        network.train()(torch.randn(4, channels, 64, 64)).square().mean().backward()
+        assert without_gradient(network) == []
 
 
 def test_skips_carry_the_input_past_the_bottleneck():
     torch.manual_seed(0)
-    for network in (UNet(TINY_UNET).eval(), ConvNet(TINY_CONVNET).eval()):
-        # One pixel changes: with skips the output changes there more than anywhere far away.
-        x = torch.zeros(1, 1, 64, 64)
-        y = x.clone()
-        y[..., 32, 32] = 1
-        change = (network(y) - network(x)).abs().sum(1)[0]
-        assert change[28:37, 28:37].max() == change.max() > 0
+    network = UNet(TINY_UNET).eval()
+    # One pixel changes: with skips the output changes there more than anywhere far away.
+    x = torch.zeros(1, 1, 64, 64)
+    y = x.clone()
+    y[..., 32, 32] = 1
+    change = (network(y) - network(x)).abs().sum(1)[0]
+    assert change[28:37, 28:37].max() == change.max() > 0
 
 
 def test_weights_start_as_pix2pix_starts_them():

@@ -95,9 +95,10 @@ def test_a_small_jpeg_keeps_size_and_colours() -> None:
         to_jpeg(GREEN, max_bytes=100)
 
 
-def test_rows_become_columns_and_cells_are_enlarged() -> None:
-    cells = np.arange(2 * 3, dtype=np.uint8).reshape(2, 3)  # two rows of input, output, truth
+@pytest.mark.parametrize("columns", [3, 4])  # input, hint where there is one, output, truth
+def test_rows_become_columns_and_cells_are_enlarged(columns: int) -> None:
+    cells = np.arange(2 * columns, dtype=np.uint8).reshape(2, columns)
     samples = np.repeat(cells.repeat(4, axis=0).repeat(4, axis=1)[..., None], 3, axis=2)
-    turned = side_by_side(samples, least_cell_px=6)
-    assert turned.shape == (3 * 8, 2 * 8, 3)
-    assert turned[4::8, 4::8, 0].tolist() == [[0, 3], [1, 4], [2, 5]]
+    turned = side_by_side(samples, side=4, least_cell_px=6)
+    assert turned.shape == (columns * 8, 2 * 8, 3)
+    assert turned[4::8, 4::8, 0].tolist() == [[column, column + columns] for column in range(columns)]

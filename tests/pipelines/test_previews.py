@@ -49,6 +49,7 @@ def store_pages(lake: Lake, pages: list[np.ndarray | None]) -> None:
             "sha256": None if rgb is None else f"{number:064}",
             "licence": "CC-BY-4.0",
             "attribution": "A. Painter",
+            "facts": "{}",
             "image": None if rgb is None else {"bytes": cv2.imencode(".png", rgb[..., ::-1])[1].tobytes()},
         }
         for number, rgb in enumerate(pages, start=1)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.issue_pages.source import SOURCES
 from pipelines.panels.rule import PanelRule
 from pipelines.titles import Title, TitlesError, load_titles
 
@@ -26,7 +27,7 @@ titles:
 def read(path: Path, text: str, **variables: str) -> dict[str, Title]:
     path = path / "titles.yaml"
     path.write_text(text, encoding="utf-8")
-    return load_titles(path, sources=frozenset({"naver", "folder"}), variables=variables)
+    return load_titles(path, sources=SOURCES, variables=variables)
 
 
 def test_reads_titles_in_order(tmp_path):
@@ -98,4 +99,4 @@ def test_a_bad_entry_names_line_key_and_what_was_expected(tmp_path, before, afte
 
 def test_a_missing_file_says_what_to_do(tmp_path):
     with pytest.raises(TitlesError, match=r"no such file; copy titles\.yaml"):
-        load_titles(tmp_path / "none.yaml", sources=frozenset(), variables={})
+        load_titles(tmp_path / "none.yaml", sources={}, variables={})

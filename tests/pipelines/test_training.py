@@ -258,12 +258,12 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_batch(tmp_path: P
     mirrored = 0
     for row, condition, target in zip(kept["rows"], kept["condition"], kept["target"], strict=True):
         color, gray = TRAIN.color[[row]], TRAIN.variant[row]
-        if np.array_equal(target, network_target(color[:, :, ::-1], "lab")[0]):
+        if np.allclose(target, network_target(color[:, :, ::-1], "lab")[0], atol=5e-4):
             color, gray = color[:, :, ::-1], gray[:, :, ::-1]
             mirrored += 1
         # The picture and its variant are those of the row, and mirrored together.
-        assert np.array_equal(target, network_target(color, "lab")[0])
-        assert np.array_equal(condition, network_input(gray, "lab")[0])
+        assert np.allclose(target, network_target(color, "lab")[0], atol=5e-4)
+        assert np.allclose(condition, network_input(gray, "lab")[0], atol=5e-4)
     assert 0 < mirrored < 4
 
 

@@ -134,8 +134,12 @@ def test_sources_and_recipes_are_lists_of_objects_with_a_name(tintoon):
     sources, recipes = (json.loads(tintoon(command, "--json").out) for command in ("sources", "recipes"))
     assert [source["name"] for source in sources] == ["naver", "folder"]
     assert all(source["takes"] for source in sources)
-    assert [recipe["name"] for recipe in recipes] == list(RECIPES)
+    colorizers = [recipe["name"] for recipe in recipes if recipe["asset"] == "colorizer"]
+    assert colorizers == list(RECIPES)
+    assert {"title_classifier", "line_detector", "draft"} == {recipe["asset"] for recipe in recipes} - {"colorizer"}
     assert {"paper", "input", "color_space", "resolution", "batch", "steps"} <= set(recipes[0])
+    base = next(recipe for recipe in recipes if recipe["name"] == "webtoon_l2")
+    assert (base["parameters"], base["gflop_per_image"]) == (54_409_858, pytest.approx(12.0, abs=0.1))
 
 
 def test_json_is_all_of_stdout(tintoon, tmp_path):

@@ -1,21 +1,16 @@
 """`tintoon colorize`: files and folders in, as many out, nothing overwritten, a clear line where it cannot."""
 
-import json
 import sys
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
-from assets.tracked_training import TrainedColorizerRecord
-from models.build import build_generator
-from models.checkpoint import Checkpoint, save_checkpoint
-from pipelines.recipes import RECIPES
+from pipelines.hints import Hint, Point
 from studio.cli import main
+from tests.untrained import install_untrained
 
 RECIPE = "webtoon_l2"
 
@@ -25,40 +20,7 @@ def home(tmp_path, monkeypatch) -> Path:
     """An installation with one trained recipe, whose untrained network has strong colours."""
     home = tmp_path / "home"
     monkeypatch.setenv("TINTOON_HOME", str(home))
-    torch.manual_seed(0)
-    recipe = RECIPES[RECIPE].sized(resolution=32, width=8)
-    network = build_generator(recipe.objective.generator)
-    network.decoder[-1].weight.data *= 20  # pyright: ignore[reportIndexIssue, reportAttributeAccessIssue]
-    folder = home / "lake" / "colorizers" / RECIPE
-    folder.mkdir(parents=True)
-    path = folder / "k.safetensors"
-    save_checkpoint(
-        path,
-        Checkpoint(
-            weights=network.state_dict(),
-            network=recipe.objective.generator,
-            recipe=recipe.to_json(),
-            fingerprint="f",
-            code_version="c",
-            seed=0,
-            step=1,
-            resolution=32,
-        ),
-    )
-    record = TrainedColorizerRecord(
-        recipe=RECIPE,
-        key="k",
-        checkpoint=path.name,
-        checkpoint_sha256=sha256(path.read_bytes()).hexdigest(),
-        training_set="f",
-        mlflow_run_id="r",
-        best_step=1,
-        best_validation=1.0,
-        seconds=1.0,
-        pictures_seen=1,
-        seed=0,
-    )
-    (folder / "current.json").write_text(json.dumps(vars(record)))
+    install_untrained(home, RECIPE)
     return home
 
 
@@ -155,7 +117,7 @@ def test_colorizers_that_are_not_there(colorize, tmp_path):
 
 
 def test_a_broken_checkpoint_is_named(colorize, home, tmp_path):
-    path = home / "lake" / "colorizers" / RECIPE / "k.safetensors"
+    path = home / "lake" / "trained" / RECIPE / "k.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     refused(colorize(drawn(tmp_path / "page.png"), tmp_path / "o.png"), "k.safetensors")
 
@@ -165,3 +127,76 @@ def test_there_is_no_champion_before_one_was_crowned(colorize, tmp_path):
     assert (code, out) == (1, "")
     assert "there is no champion yet" in err.splitlines()[-1]
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("recipe", ["two_stage_pix2pix", "frames_convnet_edge"])
+def test_line_art_goes_through_colorizers_of_lines_and_edges(colorize, home, tmp_path, recipe):
+    install_untrained(home, recipe)
+    target = tmp_path / "o.png"
+    assert colorize(drawn(tmp_path / "page.png"), target, by=recipe)[0] == 0
+    colored = cv2.imread(str(target))
+    assert colored is not None
+    assert colored.shape == (71, 53, 3)
+    assert np.ptp(colored.astype(int), axis=2).mean() > 1
+
+
+def test_hints_colour_each_picture_of_a_folder(colorize, home, tmp_path):
+    install_untrained(home, "two_stage_pix2pix")
+    for name in ("1.png", "2.png"):
+        drawn(tmp_path / "in" / name)
+    hints = tmp_path / "hints.json"
+    hints.write_text(Hint(points=(Point(0.5, 0.5, (250, 20, 20)),)).to_json())
+    call = (tmp_path / "in", tmp_path / "plain"), (tmp_path / "in", tmp_path / "hinted", "--hints", hints)
+    for arguments in call:
+        assert colorize(*arguments, by="two_stage_pix2pix")[0] == 0
+    for name in ("1.png", "2.png"):
+        plain, hinted = (cv2.imread(str(tmp_path / folder / name)) for folder in ("plain", "hinted"))
+        assert plain is not None
+        assert hinted is not None
+        assert (plain != hinted).any()
+
+
+def test_what_a_colorizer_does_not_take(colorize, home, tmp_path):
+    page, target = drawn(tmp_path / "page.png"), tmp_path / "o.png"
+    hints = tmp_path / "hints.json"
+    hints.write_text(Hint(points=(Point(0.5, 0.5, (250, 20, 20)),)).to_json())
+    refused(colorize(page, target, "--hints", hints), f"{RECIPE} takes no hints")
+    refused(colorize(page, target, "--hints", tmp_path / "none.json"), "none.json", "no such file")
+    hints.write_text("[]")
+    refused(colorize(page, target, "--hints", hints), "hints.json", "no hints", "tintoon page")
+    refused(colorize(page, target, "--title", "orchard"), RECIPE, "leave --title out")
+    install_untrained(home, "webtoon_label_conditioned")
+    by = "webtoon_label_conditioned"
+    refused(colorize(page, target, "--title", "moor", by=by), by, "'moor'", "harbour, orchard")
+    assert not target.exists()
+    assert colorize(page, target, "--title", "orchard", by=by)[0] == 0
+
+
+def test_snapped_segments_are_flat(colorize, tmp_path):
+    page = np.full((120, 120), 170, np.uint8)
+    cv2.rectangle(page, (30, 30), (90, 90), 0, 3)
+    source = tmp_path / "box.png"
+    cv2.imwrite(str(source), page)
+    shades = []
+    for target, more in ((tmp_path / "plain.png", ()), (tmp_path / "snapped.png", ("--snap",))):
+        assert colorize(source, target, *more)[0] == 0
+        colored = cv2.imread(str(target))
+        assert colored is not None
+        shades.append(len(np.unique(colored[40:80, 40:80].reshape(-1, 3), axis=0)))
+    assert shades[1] == 1 < shades[0]
+
+
+def test_like_one_picture_is_learned_once(colorize, home, tmp_path):
+    reference = tmp_path / "reference.png"
+    colors = np.full((64, 64, 3), (40, 40, 200), np.uint8)
+    colors[:, 32:] = (200, 60, 40)
+    cv2.imwrite(str(reference), colors)
+    page, target = drawn(tmp_path / "page.png"), tmp_path / "o.png"
+    made = []
+    for _ in range(2):
+        code, out, _ = colorize(page, target, "--like", reference, "--minutes", "0.01")
+        assert (code, out.split("\n")[0]) == (0, str(target))
+        made.append({path: path.stat().st_mtime_ns for path in (home / "cache" / "references").rglob("*.safetensors")})
+    assert [path.name for path in made[0]] == ["checkpoint.safetensors"]
+    assert made[0] == made[1]
+    refused(colorize(page, target, "--like", tmp_path / "none.png"), "none.png", "no such file")

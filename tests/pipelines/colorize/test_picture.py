@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.build import build_generator
+from models.build import build_network
 from models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 from pipelines.color import gray_to_rgb, rgb_to_gray
-from pipelines.colorize.picture import Colorizer, GrayCopy, TrainedColorizer, gray_of
+from pipelines.colorize.picture import Colorizer, GrayCopy, TrainedColorizer
+from pipelines.hints import Hint, Point
 from pipelines.recipes import RECIPES
 
 SIDE = 32
@@ -23,12 +24,12 @@ def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
 def checkpoint_of(recipe_name: str, **recipe_changes: str) -> Checkpoint:
     """An untrained network whose colours are strong: its last layer is louder than it starts."""
     torch.manual_seed(0)
-    recipe = RECIPES[recipe_name].sized(resolution=SIDE, width=8)
-    network = build_generator(recipe.objective.generator)
+    recipe = RECIPES[recipe_name].resized(resolution=SIDE, width=8)
+    network = build_network(recipe.objective.network)
     network.decoder[-1].weight.data *= 20
     return Checkpoint(
         weights=network.state_dict(),
-        network=recipe.objective.generator,
+        network=recipe.objective.network,
         recipe=recipe.to_json() | recipe_changes,
         fingerprint="f1",
         code_version="c1",
@@ -72,7 +73,7 @@ def test_an_rgb_network_answers_for_itself_at_its_own_size():
     checkpoint = checkpoint_of("frames_gan_gray")
     gray = lettered(SIDE, SIDE)
     with torch.no_grad():
-        output = checkpoint.generator()(torch.from_numpy(gray[None, None] / np.float32(127.5) - 1))
+        output = checkpoint.trained()(torch.from_numpy(gray[None, None] / np.float32(127.5) - 1))
     by_hand = np.rint((output[0].permute(1, 2, 0).numpy() + 1) * 127.5).astype(int)
     assert np.abs(TrainedColorizer(checkpoint).colorize(gray).astype(int) - by_hand).max() <= 1
 
@@ -107,9 +108,69 @@ def test_a_checkpoint_file_becomes_a_colorizer(checkpoint: Checkpoint, tmp_path:
         TrainedColorizer.load(path)
 
 
+@pytest.mark.parametrize("name", ["two_stage_pix2pix", "sketch_hint"])
+def test_a_hint_colours_its_place(name: str):
+    colorizer = TrainedColorizer(untrained(name))
+    assert colorizer.hint_side == SIDE // 4
+    gray = np.full((SIDE, SIDE), 128, np.uint8)
+    plain = colorizer.colorize(gray)
+    assert np.array_equal(colorizer.colorize(gray, hint=Hint()), plain)
+    left, right = (colorizer.colorize(gray, hint=Hint(points=(Point(x, 0.5, (255, 0, 0)),))) for x in (0.05, 0.95))
+    for colored in (left, right):
+        assert not np.array_equal(colored, plain)
+    assert not np.array_equal(left, right)
+    both = colorizer.colorize_batch(
+        np.stack([gray] * 3), hints=[None, Hint(points=(Point(0.05, 0.5, (255, 0, 0)),)), None]
+    )
+    for number, expected in enumerate([plain, left, plain]):
+        assert np.abs(both[number].astype(int) - expected).max() <= 1
+
+
+def test_a_network_that_takes_no_hints_says_so():
+    hint = Hint(points=(Point(0.5, 0.5, (255, 0, 0)),))
+    for colorizer in (TrainedColorizer(checkpoint_of("webtoon_l2")), GrayCopy()):
+        with pytest.raises(ValueError, match=rf"{colorizer.name} takes no hints"):
+            colorizer.colorize(lettered(20, 20), hint=hint)
+        assert colorizer.colorize(lettered(20, 20), hint=None, title="moon").shape == (20, 20, 3)
+
+
+def test_a_title_is_told_by_its_place_and_an_unknown_one_is_none():
+    colorizer = TrainedColorizer(untrained("webtoon_label_conditioned", titles=("moon", "sun")))
+    assert colorizer.titles == ("moon", "sun")
+    gray = lettered(SIDE, SIDE)
+    moon, sun, unknown, none = (colorizer.colorize(gray, title=title) for title in ("moon", "sun", "comet", None))
+    assert not np.array_equal(moon, sun)
+    assert not np.array_equal(moon, none)
+    assert np.array_equal(unknown, none)
+    batch = colorizer.colorize_batch(np.stack([gray, gray]), titles=["sun", None])
+    assert np.abs(batch[0].astype(int) - sun).max() <= 1
+    assert np.abs(batch[1].astype(int) - none).max() <= 1
+
+
+def test_a_network_whose_loss_alone_knew_titles_takes_any():
+    colorizer = TrainedColorizer(untrained("webtoon_classification_loss", titles=("moon",)))
+    gray = lettered(SIDE, SIDE)
+    assert np.array_equal(colorizer.colorize(gray, title="moon"), colorizer.colorize(gray))
+
+
+def test_as_many_hints_and_titles_as_pictures():
+    with pytest.raises(ValueError, match="2 pictures, 2 hints and 1 titles"):
+        TrainedColorizer(checkpoint_of("webtoon_l2")).colorize_batch(np.zeros((2, 8, 8), np.uint8), titles=["moon"])
+
+
+def untrained(recipe_name: str, titles: tuple[str, ...] = ()) -> Checkpoint:
+    torch.manual_seed(0)
+    recipe = RECIPES[recipe_name].resized(resolution=SIDE, width=8).fitted(titles)
+    network = build_network(recipe.objective.network)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.weight.data *= 2  # louder than it starts, so that colours are not all alike
+    return Checkpoint(network.state_dict(), recipe.objective.network, recipe.to_json(), "f1", "c1", 0, 1, SIDE)
+
+
 def test_pictures_in_colour_are_refused_with_the_remedy():
     colorizer = TrainedColorizer(checkpoint_of("webtoon_l2"))
-    with pytest.raises(ValueError, match=r"webtoon_l2: expected gray pictures .* gray_of"):
+    with pytest.raises(ValueError, match=r"webtoon_l2: expected gray pictures .* rgb_to_gray"):
         colorizer.colorize(np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(ValueError, match="float64"):
         colorizer.colorize(np.zeros((8, 8)))
@@ -121,9 +182,3 @@ def test_the_floor_is_the_gray_picture():
     assert np.array_equal(floor.colorize(gray), np.stack([gray] * 3, axis=-1))
     assert np.array_equal(floor.colorize_batch(gray[None])[0], floor.colorize(gray))
     assert (floor.name, floor.variant) == ("gray_copy", "gray")
-
-
-def test_gray_of_takes_both():
-    gray = lettered(20, 30)
-    assert gray_of(gray) is gray
-    assert np.array_equal(gray_of(gray_to_rgb(gray)), gray)

@@ -17,10 +17,10 @@ class Tint:
     def __init__(self, name: str, shift: tuple[int, int, int], variant: str = "gray") -> None:
         self.name, self.variant, self.shift = name, variant, shift
 
-    def colorize(self, picture: np.ndarray) -> np.ndarray:
+    def colorize(self, picture: np.ndarray, **given: object) -> np.ndarray:
         return np.clip(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB).astype(int) + self.shift, 0, 255).astype(np.uint8)
 
-    def colorize_batch(self, pictures: np.ndarray) -> np.ndarray:
+    def colorize_batch(self, pictures: np.ndarray, **given: object) -> np.ndarray:
         return np.stack([self.colorize(picture) for picture in pictures])
 
 

@@ -1,6 +1,7 @@
 """The benchmark: its numbers against the metrics of each picture, its fingerprints, its picture and its files."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,11 +82,23 @@ def test_outputs_of_another_shape_are_an_error(training_set: TrainingSet) -> Non
     class Flat(GrayCopy):
         name = "flat"
 
-        def colorize_batch(self, pictures: np.ndarray) -> np.ndarray:
+        def colorize_batch(self, pictures: np.ndarray, **given: object) -> np.ndarray:
             return pictures
 
     with pytest.raises(ValueError, match=r"flat: colorize_batch gave uint8 \(3, 64, 64\)"):
         evaluate(Flat(), training_set, resolution=64)
+
+
+def test_colorizers_are_told_the_titles(training_set: TrainingSet) -> None:
+    told = []
+
+    class Listening(GrayCopy):
+        def colorize_batch(self, pictures: np.ndarray, **given: Any) -> np.ndarray:
+            told.extend(given["titles"])
+            return super().colorize_batch(pictures, **given)
+
+    evaluation = evaluate(Listening(), training_set, resolution=64)
+    assert told == evaluation.titles == ["a-sun", "moon-cat", "moon-cat"]
 
 
 def test_an_evaluation_survives_its_files(small_lake: Lake, training_set: TrainingSet) -> None:

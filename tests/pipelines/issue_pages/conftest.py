@@ -4,7 +4,7 @@ import pytest
 from small_site import QUICK, TITLE_ID, small_webtoon
 
 from demo.draw import Webtoon
-from demo.site import ROBOTS, Site, SiteTitle
+from demo.naver import ROBOTS, NaverSite, SiteTitle
 from pipelines.issue_pages.client import Client
 from pipelines.issue_pages.source import sources
 from pipelines.lake import Lake
@@ -13,10 +13,10 @@ from pipelines.lake import Lake
 @pytest.fixture
 def serve():
     """Starts sites, and stops them after the test."""
-    running: list[Site] = []
+    running: list[NaverSite] = []
 
-    def start(title: SiteTitle | Webtoon | None = None, *, robots: str = ROBOTS) -> Site:
-        site = Site({TITLE_ID: title or small_webtoon(2)}, robots=robots)
+    def start(title: SiteTitle | Webtoon | None = None, *, robots: str = ROBOTS) -> NaverSite:
+        site = NaverSite({TITLE_ID: title or small_webtoon(2)}, robots=robots)
         running.append(site.__enter__())
         return site
 

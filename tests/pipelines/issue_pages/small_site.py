@@ -5,8 +5,9 @@ import io
 from PIL import Image
 
 from demo.draw import DrawnIssue, Webtoon
-from demo.site import Request, Site
-from pipelines.issue_pages.client import Politeness
+from demo.naver import NaverSite
+from demo.server import Request, Site
+from pipelines.issue_pages.politeness import Politeness
 from pipelines.titles import Title
 
 TITLE_ID = 900001
@@ -35,7 +36,7 @@ def small_webtoon(issues: int, *, slices: int = 3) -> Webtoon:
     return Webtoon("작은 하루", "아무개", "…", numbered)
 
 
-def declared(site: Site) -> dict[str, Title]:
+def declared(site: NaverSite) -> dict[str, Title]:
     """The site's title, as titles.yaml would declare it."""
     address = site.address(TITLE_ID)
     title = Title(key="days", source="naver", address=address, licence="CC0-1.0", attribution="Drawn by Tintoon")

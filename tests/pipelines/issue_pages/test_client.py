@@ -1,5 +1,7 @@
 """The polite client, against the real server: what it asks, how often, and what it says when it is refused."""
 
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -8,25 +10,29 @@ from itertools import pairwise
 import pytest
 from small_site import QUICK, asked, picture
 
-from demo import site as faults
-from pipelines.issue_pages.client import (
+from demo import faults
+from pipelines.issue_pages.client import Client, retry_after_s
+from pipelines.issue_pages.entry import Fetched, NotModified
+from pipelines.issue_pages.fetch_error import (
+    AddressRefused,
     BadAddress,
-    Client,
+    BudgetSpent,
     Forbidden,
     Gone,
     HostStopped,
     IncompleteBody,
     NotAPicture,
-    Politeness,
     RateLimited,
     Redirected,
     RobotsRefused,
     TooLarge,
     Unreachable,
-    retry_after_s,
 )
-from pipelines.issue_pages.entry import Fetched, NotModified
+from pipelines.issue_pages.politeness import Politeness
+from pipelines.issue_pages.site import DocumentedApi, Site
+from pipelines.issue_pages.turns import Turns
 
+HERE = Site("http://127.0.0.1")
 VIEWER = "/webtoon/detail?titleId=900001&no=1"
 
 
@@ -39,7 +45,7 @@ def site(serve):
 def image(site, client):
     """The address of a picture, and the address that the site wants as its Referer."""
     viewer = site.url + VIEWER
-    text = client.get(viewer).text
+    text = client.get(viewer, HERE).text
     address = text[text.index(site.images_url) :].split('"')[0]
     site.log.clear()
     return address, viewer
@@ -47,7 +53,7 @@ def image(site, client):
 
 def test_says_who_asks_and_reads_robots_first(site):
     politeness = QUICK.model_copy(update={"contact": "https://example.org/contact"})
-    Client(politeness).get(site.url + VIEWER)
+    Client(politeness).get(site.url + VIEWER, HERE)
     assert [request.path for request in site.log] == ["/robots.txt", VIEWER]
     assert {request.user_agent for request in site.log} == {"tintoon/0.1.0 (+https://example.org/contact)"}
 
@@ -56,8 +62,8 @@ def test_robots_rules_hold_with_wildcards(serve):
     site = serve(robots="User-agent: *\nAllow: /\nDisallow: /*/detail\n")
     client = Client(QUICK)
     with pytest.raises(RobotsRefused, match=r"forbids it; use another source"):
-        client.get(site.url + VIEWER)
-    client.get(site.url + "/webtoon/list?titleId=900001")
+        client.get(site.url + VIEWER, HERE)
+    client.get(site.url + "/webtoon/list?titleId=900001", HERE)
     assert asked(site, "detail") == []
     assert len(asked(site, "robots.txt")) == 1
 
@@ -65,13 +71,13 @@ def test_robots_rules_hold_with_wildcards(serve):
 def test_rules_for_us_win_over_rules_for_all(serve):
     site = serve(robots="User-agent: *\nAllow: /\n\nUser-agent: tintoon\nDisallow: /\n")
     with pytest.raises(RobotsRefused):
-        Client(QUICK).get(site.url + VIEWER)
+        Client(QUICK).get(site.url + VIEWER, HERE)
 
 
 @pytest.mark.parametrize("status", [404, 410, 400])
 def test_no_robots_file_allows(site, client, status):
     site.fault("main/robots", faults.answer(status))
-    assert client.get(site.url + VIEWER).status == 200
+    assert client.get(site.url + VIEWER, HERE).status == 200
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
@@ -79,7 +85,7 @@ def test_robots_that_cannot_be_read_refuse_everything(site, client, status):
     site.fault("main/robots", faults.answer(status))
     for _ in range(2):
         with pytest.raises(RobotsRefused, match=f"cannot be honoured: HTTP {status}"):
-            client.get(site.url + VIEWER)
+            client.get(site.url + VIEWER, HERE)
     assert asked(site, "webtoon") == []
     assert len(site.log) == (1 if status in (401, 403) else 1 + QUICK.retries)
 
@@ -87,19 +93,19 @@ def test_robots_that_cannot_be_read_refuse_everything(site, client, status):
 def test_robots_that_lead_elsewhere_refuse(site, client):
     site.fault("main/robots", faults.redirect("http://127.0.0.1:9/robots.txt"))
     with pytest.raises(RobotsRefused, match="another host"):
-        client.get(site.url + VIEWER)
+        client.get(site.url + VIEWER, HERE)
 
 
 def test_an_unreachable_host_is_refused_because_its_robots_are(client):
     with pytest.raises(RobotsRefused, match="no answer"):
-        client.get("http://127.0.0.1:9/x")
+        client.get("http://127.0.0.1:9/x", HERE)
 
 
 def test_crawl_delay_spaces_requests(serve):
     site = serve(robots="User-agent: *\nCrawl-delay: 0.2\n")
     client = Client(QUICK)
     for _ in range(2):
-        client.get(site.url + VIEWER)
+        client.get(site.url + VIEWER, HERE)
     starts = [request.started for request in site.log]
     assert all(later - earlier >= 0.19 for earlier, later in pairwise(starts))
 
@@ -107,12 +113,12 @@ def test_crawl_delay_spaces_requests(serve):
 def test_an_endless_crawl_delay_is_a_refusal(serve):
     site = serve(robots="User-agent: *\nCrawl-delay: 86400\n")
     with pytest.raises(RobotsRefused, match="86400 s between requests"):
-        Client(QUICK).get(site.url + VIEWER)
+        Client(QUICK).get(site.url + VIEWER, HERE)
 
 
 def test_threads_share_one_spaced_connection_a_host(site):
     client = Client(QUICK.model_copy(update={"spacing_s": 0.05, "jitter": 0.5}))
-    threads = [threading.Thread(target=client.get, args=(site.url + VIEWER,)) for _ in range(5)]
+    threads = [threading.Thread(target=client.get, args=(site.url + VIEWER, HERE)) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -128,22 +134,22 @@ def test_threads_share_one_spaced_connection_a_host(site):
 def test_pictures_need_a_referer_and_a_refusal_ends_the_host(image, site, client):
     address, viewer = image
     with pytest.raises(Forbidden, match="HTTP 403"):
-        client.picture(address)
+        client.picture(address, HERE)
     with pytest.raises(HostStopped, match=r"not asked, because of .*HTTP 403"):
-        client.picture(address, referer=viewer)
+        client.picture(address, HERE, referer=viewer)
     assert len(asked(site, "images/webtoon")) == 1
 
 
 def test_validators_bring_not_modified(image, site, client):
     address, viewer = image
-    came = client.picture(address, referer=viewer)
+    came = client.picture(address, HERE, referer=viewer)
     assert isinstance(came, Fetched)
     assert came.picture.format == "jpeg"
     assert (came.picture.width_px, came.picture.height_px) == (40, 60)
-    assert client.picture(address, referer=viewer, etag=came.etag) == NotModified()
-    assert client.picture(address, referer=viewer, last_modified=came.last_modified) == NotModified()
+    assert client.picture(address, HERE, referer=viewer, etag=came.etag) == NotModified()
+    assert client.picture(address, HERE, referer=viewer, last_modified=came.last_modified) == NotModified()
     assert isinstance(
-        client.picture(address, referer=viewer, etag='"other"', last_modified=came.last_modified), Fetched
+        client.picture(address, HERE, referer=viewer, etag='"other"', last_modified=came.last_modified), Fetched
     )
 
 
@@ -161,7 +167,7 @@ def test_a_second_try_mends(image, site, client, fault):
     address, viewer = image
     tries = fault.times + 1
     site.fault("images/webtoon", fault)
-    assert isinstance(client.picture(address, referer=viewer), Fetched)
+    assert isinstance(client.picture(address, HERE, referer=viewer), Fetched)
     assert len(asked(site, "images/webtoon")) == tries
 
 
@@ -172,7 +178,7 @@ def test_no_second_try_where_it_cannot_mend(image, site, client, status, error):
     address, viewer = image
     site.fault("images/webtoon", faults.answer(status))
     with pytest.raises(error, match=f"HTTP {status}"):
-        client.picture(address, referer=viewer)
+        client.picture(address, HERE, referer=viewer)
     assert len(asked(site, "images/webtoon")) == 1
 
 
@@ -189,7 +195,7 @@ def test_gives_up_after_the_last_try(image, site, client, fault, error):
     address, viewer = image
     site.fault("images/webtoon", fault)
     with pytest.raises(error, match="later"):
-        client.picture(address, referer=viewer)
+        client.picture(address, HERE, referer=viewer)
     assert len(asked(site, "images/webtoon")) == 1 + QUICK.retries
 
 
@@ -200,7 +206,7 @@ def test_waits_as_long_as_the_host_asks(image, site, client, status, is_date):
     # A date has whole seconds: of 2 s, at least 1 is left.
     wait = faults.retry_at(status, seconds=2, times=1) if is_date else faults.answer(status, times=1, Retry_After="1")
     site.fault("images/webtoon", wait)
-    client.picture(address, referer=viewer)
+    client.picture(address, HERE, referer=viewer)
     refused, granted = asked(site, "images/webtoon")
     assert granted.started - refused.started >= 0.95
 
@@ -209,9 +215,9 @@ def test_a_host_that_asks_for_too_long_a_wait_is_left_alone(image, site, client)
     address, viewer = image
     site.fault("images/webtoon", faults.answer(429, Retry_After="3600"))
     with pytest.raises(RateLimited, match="asked again in 3600 s"):
-        client.picture(address, referer=viewer)
+        client.picture(address, HERE, referer=viewer)
     with pytest.raises(HostStopped):
-        client.picture(address, referer=viewer)
+        client.picture(address, HERE, referer=viewer)
     assert len(asked(site, "images/webtoon")) == 1
 
 
@@ -227,7 +233,7 @@ def test_retry_after_counts_from_the_hosts_own_clock():
     assert retry_after_s({}) is None
 
 
-def test_waits_are_those_of_the_given_clock(site):
+def test_waits_are_those_of_the_given_clock(site, tmp_path):
     now = [0.0]
     slept: list[float] = []
 
@@ -237,9 +243,9 @@ def test_waits_are_those_of_the_given_clock(site):
 
     site.fault("main/webtoon", faults.answer(500))
     politeness = Politeness(spacing_s=1, jitter=0, retries=3, backoff_s=2)
-    client = Client(politeness, clock=lambda: now[0], sleep=sleep)
+    client = Client(politeness, turns=Turns(tmp_path), clock=lambda: now[0], sleep=sleep)
     with pytest.raises(Unreachable):
-        client.get(site.url + VIEWER)
+        client.get(site.url + VIEWER, HERE)
     assert slept == [1, 2, 4, 8]
 
 
@@ -256,7 +262,7 @@ def test_what_is_no_whole_picture_is_refused(image, site, client, fault, seen):
     address, viewer = image
     site.fault("images/webtoon", fault)
     with pytest.raises(NotAPicture, match=seen):
-        client.picture(address, referer=viewer)
+        client.picture(address, HERE, referer=viewer)
     assert len(asked(site, "images/webtoon")) == 1
 
 
@@ -267,37 +273,37 @@ def test_what_is_no_whole_picture_is_refused(image, site, client, fault, seen):
 def test_bytes_count_not_names(image, site, client, fault, form):
     address, viewer = image
     site.fault("images/webtoon", fault)
-    assert client.picture(address, referer=viewer).picture.format == form
+    assert client.picture(address, HERE, referer=viewer).picture.format == form
 
 
 def test_a_body_too_large_or_too_slow_is_broken_off(image, site):
     address, viewer = image
     small = Client(QUICK.model_copy(update={"max_bytes": 1000}))
     with pytest.raises(TooLarge, match="more than 1000 bytes"):
-        small.picture(address, referer=viewer)
+        small.picture(address, HERE, referer=viewer)
     site.fault("images/webtoon", faults.slow_body(chunk_delay_s=0.2))
     impatient = Client(QUICK.model_copy(update={"max_body_s": 0.3}))
     with pytest.raises(TooLarge, match=r"bytes after 0.3 s"):
-        impatient.picture(address, referer=viewer)
+        impatient.picture(address, HERE, referer=viewer)
 
 
 def test_redirects_are_shown_not_followed(site, client):
-    answer = client.get(site.url + "/webtoon/detail?titleId=900001&no=77")
+    answer = client.get(site.url + "/webtoon/detail?titleId=900001&no=77", HERE)
     assert answer.status == 302
     assert answer.location == site.address(900001)
     assert asked(site, "/webtoon/list") == []
 
 
-def test_pictures_follow_redirects_on_their_own_host_only(image, site, client):
+def test_pictures_follow_redirects_within_their_site_only(image, site, client):
     address, viewer = image
     site.fault("images/moved", faults.redirect(address, times=1))
-    assert isinstance(client.picture(site.images_url + "/moved", referer=viewer), Fetched)
-    site.fault("images/away", faults.redirect(site.url + "/webtoon/list?titleId=900001"))
-    with pytest.raises(Redirected, match="host that lists them"):
-        client.picture(site.images_url + "/away", referer=viewer)
+    assert isinstance(client.picture(site.images_url + "/moved", HERE, referer=viewer), Fetched)
+    site.fault("images/away", faults.redirect(address.replace("127.0.0.1", "localhost")))
+    with pytest.raises(Redirected, match=r"localhost is no host of the site 127\.0\.0\.1; pages are taken from"):
+        client.picture(site.images_url + "/away", HERE, referer=viewer)
     site.fault("images/round", faults.redirect("/round"))
     with pytest.raises(Redirected, match="more than 5 redirects"):
-        client.picture(site.images_url + "/round", referer=viewer)
+        client.picture(site.images_url + "/round", HERE, referer=viewer)
 
 
 @pytest.mark.parametrize(
@@ -305,10 +311,83 @@ def test_pictures_follow_redirects_on_their_own_host_only(image, site, client):
 )
 def test_only_http_addresses(client, address):
     with pytest.raises(BadAddress, match="no http"):
-        client.get(address)
+        client.get(address, HERE)
 
 
 def test_no_cookie_is_kept(site, client):
     site.fault("main/webtoon", faults.answer(200, Set_Cookie="NID_AUT=1; Path=/"))
-    client.get(site.url + VIEWER)
+    client.get(site.url + VIEWER, HERE)
     assert len(client._session.cookies) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("http://example.org/1.jpg", "example.org is no host of the site comic.example"),
+        ("http://evil-comic.example/1.jpg", "no host of the site"),
+        ("http://127.0.0.1/1.jpg", "no host of the site"),
+        ("http://pictures.example:8080/1.jpg", "port 8080"),
+        ("http://name:word@comic.example/1.jpg", "a name or a password"),
+    ],
+)
+def test_only_hosts_of_the_site_are_asked(client, address, why):
+    public = Site("https://comic.example/list", owns=("pictures.example",))
+    with pytest.raises(AddressRefused, match=why):
+        client.get(address, public)
+    assert public.refusal("https://a.pictures.example/1.jpg") is None
+
+
+def test_a_public_site_cannot_send_us_into_a_private_network(client):
+    rebound = Site("https://comic.example/list", owns=("localhost",))
+    with pytest.raises(AddressRefused, match="inside a private network"):
+        client.get("http://localhost/1.jpg", rebound)
+
+
+@pytest.mark.parametrize(
+    ("budget", "asked_before"), [({"budget_requests": 2}, 2), ({"budget_bytes": 10}, 1), ({"budget_minutes": 1e-9}, 0)]
+)
+def test_a_run_asks_no_more_than_its_budget(site, budget, asked_before):
+    client = Client(QUICK.model_copy(update=budget))
+    for _ in range(max(0, asked_before - 1)):  # robots.txt is the first that is asked for
+        client.get(site.url + VIEWER, HERE)
+    with pytest.raises(BudgetSpent, match=f"{next(iter(budget))} .* is used up; run again"):
+        client.get(site.url + VIEWER, HERE)
+    assert len(site.log) == asked_before
+
+
+def test_a_documented_interface_is_asked_in_spite_of_robots_and_logged(serve, caplog):
+    site = serve(robots="User-agent: *\nDisallow: /\n")
+    api = DocumentedApi("help:api (https://site.example/help)", r"/webtoon/detail")
+    named = Site(site.url, documented_api=api)
+    client = Client(QUICK)
+    for _ in range(2):
+        assert client.get(site.url + VIEWER, named).status == 200
+    with pytest.raises(RobotsRefused):
+        client.get(site.url + "/webtoon/list?titleId=900001", named)
+    (record,) = caplog.records
+    assert "robots.txt forbids /webtoon/detail; asked all the same, as help:api" in record.getMessage()
+
+
+def test_refusal_tells_what_would_be_refused_and_asks_for_robots_only(serve):
+    site = serve(robots="User-agent: *\nDisallow: /*/detail\n")
+    client = Client(QUICK)
+    assert isinstance(client.refusal(site.url + VIEWER, HERE), RobotsRefused)
+    assert isinstance(client.refusal("https://example.org/", HERE), AddressRefused)
+    assert client.refusal(site.url + "/webtoon/list?titleId=900001", HERE) is None
+    assert [request.path for request in site.log] == ["/robots.txt"]
+
+
+def test_processes_take_turns_at_a_host(site, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from pipelines.issue_pages.client import Client; "
+        "from pipelines.issue_pages.politeness import Politeness; from pipelines.issue_pages.site import Site; "
+        "from pipelines.issue_pages.turns import Turns\n"
+        "client = Client(Politeness(spacing_s=0.1, jitter=0), turns=Turns(Path(sys.argv[2])))\n"
+        "for _ in range(3): client.get(sys.argv[1], Site('http://127.0.0.1'))"
+    )
+    command = [sys.executable, "-c", code, site.url + VIEWER, str(tmp_path)]
+    running = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait(60) for process in running] == [0, 0]
+    log = sorted(site.log, key=lambda request: request.started)
+    assert len(log) == 8
+    assert all(later.started >= earlier.ended + 0.09 for earlier, later in pairwise(log))

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from small_site import QUICK, TITLE_ID, asked, declared, drawn_issue, picture, small_webtoon
 
-from demo import site as faults
+from demo import faults
 from demo.draw import DrawnIssue, draw_webtoon
-from demo.site import SiteTitle
-from pipelines.issue_pages.client import Client, RobotsRefused
+from demo.naver import SiteTitle
+from pipelines.issue_pages.client import Client
 from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
 from pipelines.issue_pages.entry import IssueUnavailable, TitleUnavailable
+from pipelines.issue_pages.fetch_error import RobotsRefused
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
 from pipelines.issue_pages.source import sources
 
@@ -138,7 +139,7 @@ def test_an_issue_cut_anew_replaces_its_pages(serve, all_sources, lake):
         (faults.answer(404), "gone"),
         (faults.answer(410), "gone"),
         (faults.answer(451), "gone"),
-        (faults.redirect("http://127.0.0.1:9/x.jpg"), "redirected"),
+        (faults.redirect("http://localhost:9/x.jpg"), "redirected"),
     ],
 )
 def test_a_page_that_fails_fails_its_issue_and_only_it_is_fetched_again(serve, all_sources, lake, fault, status):
@@ -346,7 +347,8 @@ def test_the_sites_log_proves_the_spacing(serve, lake):
 
 COLLECT = """
 import sys
-from pipelines.issue_pages.client import Client, Politeness
+from pipelines.issue_pages.client import Client
+from pipelines.issue_pages.politeness import Politeness
 from pipelines.issue_pages.collect import collect_issue
 from pipelines.issue_pages.source import sources
 from pipelines.lake import Lake

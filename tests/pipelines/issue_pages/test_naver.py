@@ -5,11 +5,11 @@ import json
 import pytest
 from small_site import TITLE_ID, asked, declared, drawn_issue, small_webtoon
 
-from demo import site as faults
-from demo.site import SiteTitle
-from pipelines.issue_pages.client import Forbidden, HostStopped, RobotsRefused
+from demo import faults
+from demo.naver import LOGIN_URL, SiteTitle
 from pipelines.issue_pages.collect import read_catalogue, sync_titles
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed, TitleUnavailable
+from pipelines.issue_pages.fetch_error import Forbidden, HostStopped, RobotsRefused
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_an_adult_title_is_a_state_and_stops_no_other_title(serve, naver):
 
 def test_a_viewer_that_leads_to_the_login_is_adult(serve, naver):
     site = serve()
-    site.fault("main/webtoon/detail", faults.redirect(faults.LOGIN_URL))
+    site.fault("main/webtoon/detail", faults.redirect(LOGIN_URL))
     with pytest.raises(IssueUnavailable, match="for adults") as caught:
         naver.list_pages(declared(site)["days"], "0001")
     assert caught.value.state == "adult"
@@ -209,7 +209,7 @@ def test_pictures_elsewhere_are_not_asked_for(serve, naver):
     site = serve()
     viewer = b'<div class="wt_viewer"><img id="content_image_0" src="http://169.254.169.254/latest/a.jpg"></div>'
     site.fault("main/webtoon/detail", faults.other_body(viewer))
-    with pytest.raises(ListingFailed, match="unknown host"):
+    with pytest.raises(ListingFailed, match="no host of the site"):
         naver.list_pages(declared(site)["days"], "0001")
 
 

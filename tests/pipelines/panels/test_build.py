@@ -47,6 +47,7 @@ def store(lake, pages):
             "sha256": sha256(data).hexdigest() if data else None,
             "licence": "CC-BY-4.0",
             "attribution": "A. Painter",
+            "facts": "{}",
             "image": {"bytes": data, "path": f"{number:02d}.png"} if data else None,
         }
         for number, data in enumerate(pages, start=1)

@@ -2,30 +2,26 @@
 
 Two hosts on neighbouring ports: the main one (robots.txt, JSON list, viewer) and the one of the pictures, which
 wants a Referer and an honest agent. Reads drawn webtoons; writes nothing but its log in memory, with which tests
-prove how it was asked. `python -m demo.site --port 8417` serves the default webtoon until it is stopped.
+prove how it was asked. `python -m demo.naver --port 8417` serves the default webtoon until it is stopped.
 """
 
 import argparse
-import errno
 import html
 import json
 import re
 import signal
-import socket
-import struct
 import threading
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar, Self
 from urllib.parse import parse_qs, urlsplit
 
 from demo import DEFAULT_ISSUES
 from demo.draw import DrawnIssue, Webtoon, draw_webtoon
+from demo.faults import Reply
+from demo.server import Site, SiteError, html_page, json_reply
 
 DEFAULT_TITLE_ID = 900001
 DEFAULT_PORT = 8417
@@ -34,106 +30,6 @@ LOGIN_URL = "https://nid.naver.com/nidlogin.login?mode=form"
 ROBOTS = "User-agent: *\nAllow: /\nDisallow: /my/\nDisallow: /*/search\n"
 _FIRST_DAY = datetime(2025, 2, 9, tzinfo=UTC)
 _VIEWER_PATHS = {"WEBTOON": "webtoon", "BEST_CHALLENGE": "bestChallenge", "CHALLENGE": "challenge"}
-
-
-class SiteError(RuntimeError):
-    """The site cannot start: the message says why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer on its way, before any fault has changed it."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
-    send_bytes: int | None = None  # break off after so many, though Content-Length promises all
-    reset: bool = False  # break off with a TCP reset
-    chunk_delay_s: float = 0.0  # between chunks of 1 KiB
-
-
-@dataclass
-class Fault:
-    """A change to an answer, for the first `times` requests that match, or for ever."""
-
-    change: Callable[[Reply], Reply]
-    times: int | None = None
-
-
-def answer(status: int, *, times: int | None = None, **headers: str) -> Fault:
-    """A bare status; `Retry_After="2"` becomes the header `Retry-After`."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Fault(lambda _: Reply(status, {"Content-Type": "text/plain", **named}, b"fault"), times)
-
-
-def text(body: str, *, times: int | None = None) -> Fault:
-    """Another text, with status 200: a robots.txt, for example."""
-    return Fault(lambda _: Reply(200, {"Content-Type": "text/plain"}, body.encode()), times)
-
-
-def retry_at(status: int, *, seconds: float, times: int | None = None) -> Fault:
-    """A status with `Retry-After` as an HTTP date, so many seconds from now."""
-
-    def change(_: Reply) -> Reply:
-        moment = datetime.now(UTC) + timedelta(seconds=seconds)
-        return Reply(status, {"Retry-After": format_datetime(moment, usegmt=True)}, b"fault")
-
-    return Fault(change, times)
-
-
-def redirect(location: str, *, times: int | None = None) -> Fault:
-    """A redirect to anywhere."""
-    return Fault(lambda _: Reply(302, {"Location": location}), times)
-
-
-def truncated(*, times: int | None = None) -> Fault:
-    """Half of the body, with the length that half has."""
-    return Fault(lambda reply: replace(reply, body=reply.body[: len(reply.body) // 2]), times)
-
-
-def short_body(*, times: int | None = None) -> Fault:
-    """Half of the body, with the length of the whole."""
-    return Fault(lambda reply: replace(reply, send_bytes=len(reply.body) // 2), times)
-
-
-def reset(*, times: int | None = None) -> Fault:
-    """A connection reset in the middle of the body."""
-    return Fault(lambda reply: replace(reply, send_bytes=len(reply.body) // 2, reset=True), times)
-
-
-def empty_body(*, times: int | None = None) -> Fault:
-    """0 bytes, with status 200."""
-    return Fault(lambda reply: replace(reply, body=b""), times)
-
-
-def html_as_image(*, times: int | None = None) -> Fault:
-    """An HTML page that calls itself a JPEG file."""
-    page = b"<!doctype html><html><body>not in your country</body></html>"
-    return Fault(lambda _: Reply(200, {"Content-Type": "image/jpeg"}, page), times)
-
-
-def image_as_html(*, times: int | None = None) -> Fault:
-    """The picture, called HTML."""
-    return Fault(lambda reply: replace(reply, headers={**reply.headers, "Content-Type": "text/html"}), times)
-
-
-def other_body(body: bytes, *, times: int | None = None) -> Fault:
-    """Other bytes under the same name and type: a PNG file named .jpg, for example."""
-    return Fault(lambda reply: replace(reply, body=body), times)
-
-
-def other_etag(etag: str, *, times: int | None = None) -> Fault:
-    """The same bytes under another ETag."""
-
-    def change(reply: Reply) -> Reply:
-        return replace(reply, headers={**reply.headers, "ETag": etag})
-
-    return Fault(change, times)
-
-
-def slow_body(*, chunk_delay_s: float, times: int | None = None) -> Fault:
-    """A pause after every KiB."""
-    return Fault(lambda reply: replace(reply, chunk_delay_s=chunk_delay_s), times)
 
 
 @dataclass
@@ -164,65 +60,24 @@ class SiteTitle:
         return {issue.number: issue for issue in self.issues if issue.number not in self.missing}
 
 
-@dataclass
-class Request:
-    """One line of the site's log."""
-
-    host: str  # "main" or "images"
-    method: str
-    path: str  # with its query
-    status: int
-    user_agent: str
-    referer: str | None
-    is_conditional: bool
-    started: float  # monotonic seconds
-    ended: float  # monotonic seconds; infinite until then
-    wall_time: datetime
-
-
-class Site:
-    """The two hosts, while the block runs: `with Site({900001: webtoon}) as site: site.url`."""
+class NaverSite(Site):
+    """Two hosts: the site's own (robots.txt, JSON list, viewer), and that of the pictures, which wants a Referer."""
 
     def __init__(self, titles: Mapping[int, Webtoon | SiteTitle], *, port: int = 0, robots: str = ROBOTS):
         self.titles = {
             title_id: title if isinstance(title, SiteTitle) else SiteTitle(title) for title_id, title in titles.items()
         }
         self.robots = robots
-        self.log: list[Request] = []
-        self._faults: list[tuple[re.Pattern[str], Fault]] = []
-        self._lock = threading.Lock()
-        self._main = _listen(self, "main", port)
-        try:
-            self._images = _listen(self, "images", port + 1 if port else 0)
-        except SiteError:
-            self._main.server_close()
-            raise
-        self.url = f"http://127.0.0.1:{self._main.server_port}"
-        self.images_url = f"http://127.0.0.1:{self._images.server_port}"
+        super().__init__(port=port)
 
-    def __enter__(self) -> Self:
-        for server in (self._main, self._images):
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for server in (self._main, self._images):
-            server.shutdown()
-            server.server_close()
+    @property
+    def images_url(self) -> str:
+        """Of the host of the pictures."""
+        return self.url_of("images")
 
     def address(self, title_id: int) -> str:
         """What titles.yaml says as the title's address."""
         return f"{self.url}/webtoon/list?titleId={title_id}"
-
-    def fault(self, pattern: str, fault: Fault) -> None:
-        """Lets requests fail. `pattern` is searched in host and path: `images/webtoon/900001/2/.*_3.jpg`."""
-        with self._lock:
-            self._faults.append((re.compile(pattern), fault))
-
-    def heal(self) -> None:
-        """Ends all faults."""
-        with self._lock:
-            self._faults.clear()
 
     def publish(self, title_id: int, issue: DrawnIssue) -> None:
         """A new issue comes out, or one comes out anew (cut otherwise, say)."""
@@ -232,21 +87,9 @@ class Site:
                 [*(old for old in title.issues if old.number != issue.number), issue], key=lambda one: one.number
             )
 
-    def reply(self, host: str, path: str, headers: Mapping[str, str]) -> Reply:
-        """The answer to a GET, faults included."""
-        with self._lock:
-            found = self._main_reply(path) if host == "main" else self._image_reply(path, headers)
-            for pattern, fault in self._faults:
-                if fault.times != 0 and pattern.search(host + path):
-                    if fault.times is not None:
-                        fault.times -= 1
-                    found = fault.change(found)
-                    break
-        # After the faults: a changed ETag is a changed picture.
-        etag = found.headers.get("ETag")
-        if found.status == 200 and etag and _is_known(headers, etag, found.headers.get("Last-Modified", "")):
-            return Reply(304, {"ETag": etag})
-        return found
+    def answer(self, host: str, path: str, headers: Mapping[str, str]) -> Reply:
+        """A GET to one of the two hosts."""
+        return self._main_reply(path) if host == "main" else self._image_reply(path, headers)
 
     def _main_reply(self, path: str) -> Reply:
         parts = urlsplit(path)
@@ -257,20 +100,20 @@ class Site:
         title_id = int(number) if number.isdecimal() else -1
         title = self.titles.get(title_id)
         if title is None:
-            return _page(404, "no such title")
+            return html_page(404, "no such title")
         viewer_path = _VIEWER_PATHS[title.level]
         if parts.path == "/api/article/list/info":
-            return _json(_info(title_id, title))
+            return json_reply(_info(title_id, title))
         if parts.path == "/api/article/list":
             if title.is_adult:
                 return Reply(401, {"Content-Type": "application/json"}, b'{"message":"login required"}')
             page = int(query["page"]) if query.get("page", "").isdecimal() else 1
-            return _json(self._list(title_id, title, page, query.get("sort", "DESC")))
+            return json_reply(self._list(title_id, title, page, query.get("sort", "DESC")))
         if parts.path == f"/{viewer_path}/list":
-            return _page(200, title.webtoon.name)
+            return html_page(200, title.webtoon.name)
         if parts.path == f"/{viewer_path}/detail":
             return self._viewer(title_id, title, query.get("no", ""), viewer_path)
-        return _page(404, "no such page")
+        return html_page(404, "no such page")
 
     def _list(self, title_id: int, title: SiteTitle, page: int, sort: str) -> dict[str, object]:
         open_issues = [(no, issue) for no, issue in title.numbered().items() if no not in title.paid]
@@ -389,23 +232,6 @@ def _image_path(title_id: int, no: int, k: int, data: bytes) -> str:
     return f"/webtoon/{title_id}/{no}/{_published(no):%Y%m%d%H%M%S}_{digest}_IMAG01_{k}.jpg"
 
 
-def _is_known(headers: Mapping[str, str], etag: str, last_modified: str) -> bool:
-    if "If-None-Match" in headers:
-        return headers["If-None-Match"] == etag  # wins over the date (RFC 9110, section 13.2.2)
-    return bool(last_modified) and headers.get("If-Modified-Since") == last_modified
-
-
-def _page(status: int, message: str) -> Reply:
-    body = f"<!doctype html><html><body>{html.escape(message)}</body></html>"
-    return Reply(status, {"Content-Type": "text/html; charset=utf-8"}, body.encode())
-
-
-def _json(value: object) -> Reply:
-    return Reply(
-        200, {"Content-Type": "application/json;charset=utf-8"}, json.dumps(value, ensure_ascii=False).encode()
-    )
-
-
 def _info(title_id: int, title: SiteTitle) -> dict[str, object]:
     numbers = sorted(title.numbered())
     return {
@@ -457,84 +283,6 @@ def _viewer_html(title: SiteTitle, issue: DrawnIssue, addresses: list[str]) -> s
     )
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, site: Site, host: str, port: int):
-        self.site = site
-        self.host = host
-        super().__init__(("127.0.0.1", port), _Handler)
-
-
-def _listen(site: Site, host: str, port: int) -> _Server:
-    try:
-        return _Server(site, host, port)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise SiteError(
-            f"port {port} of 127.0.0.1 is taken; stop what listens there, or choose another with --port "
-            "(the pictures take the next one)"
-        ) from error
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout: ClassVar[float] = 30.0  # pyright: ignore[reportIncompatibleVariableOverride]
-    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def do_GET(self) -> None:
-        """Answers, after writing it into the log."""
-        started = time.monotonic()
-        site, host = self.server.site, self.server.host
-        reply = site.reply(host, self.path, self.headers)  # pyright: ignore[reportArgumentType]
-        entry = Request(
-            host=host,
-            method=self.command,
-            path=self.path,
-            status=reply.status,
-            user_agent=self.headers.get("User-Agent", ""),
-            referer=self.headers.get("Referer"),
-            is_conditional="If-None-Match" in self.headers or "If-Modified-Since" in self.headers,
-            started=started,
-            ended=float("inf"),
-            wall_time=datetime.now(UTC),
-        )
-        site.log.append(entry)
-        try:
-            self._send(reply)
-        except OSError:
-            self.close_connection = True  # the other side left, as is its right
-        finally:
-            entry.ended = time.monotonic()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing on the terminal: the log is in memory."""
-
-    def _send(self, reply: Reply) -> None:
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        if reply.status != 304:
-            self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-        body = reply.body[: reply.send_bytes]
-        if reply.chunk_delay_s:
-            for start in range(0, len(body), 1024):
-                self.wfile.write(body[start : start + 1024])
-                time.sleep(reply.chunk_delay_s)
-        else:
-            self.wfile.write(body)
-        if reply.send_bytes is not None:
-            self.wfile.flush()
-            self.close_connection = True
-        if reply.reset:
-            # Closed with bytes unsent and no time to linger, the connection is reset.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-
-
 def main() -> None:
     """Serves the default webtoon until it is stopped (Ctrl-C, or a TERM signal)."""
     parser = argparse.ArgumentParser(description="Serve a drawn webtoon on loopback, as Naver would.")
@@ -548,7 +296,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stopped.set())
     try:
         # The port first: drawing takes a while, and an error should not.
-        site = Site({}, port=options.port)
+        site = NaverSite({}, port=options.port)
     except SiteError as error:
         parser.exit(1, f"{error}\n")
     site.titles[DEFAULT_TITLE_ID] = SiteTitle(draw_webtoon(issues=options.issues))

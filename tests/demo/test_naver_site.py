@@ -11,9 +11,10 @@ import urllib.request
 
 import pytest
 
-from demo import site as faults
+from demo import faults
 from demo.draw import DrawnIssue, Webtoon
-from demo.site import Site, SiteError, SiteTitle
+from demo.naver import NaverSite, SiteTitle
+from demo.server import SiteError
 
 AGENT = {"User-Agent": "test/1.0"}
 
@@ -45,11 +46,11 @@ def webtoon() -> Webtoon:
 
 @pytest.fixture
 def site(webtoon):
-    with Site({900001: webtoon}) as running:
+    with NaverSite({900001: webtoon}) as running:
         yield running
 
 
-def listed(site: Site, page: int, sort: str = "ASC") -> dict:
+def listed(site: NaverSite, page: int, sort: str = "ASC") -> dict:
     return json.loads(ask(f"{site.url}/api/article/list?titleId=900001&page={page}&sort={sort}")[1])
 
 
@@ -81,7 +82,7 @@ def test_viewer_pictures_and_validators(site, webtoon):
 
 def test_gates(webtoon):
     titles = {1: SiteTitle(webtoon, paid={45}), 2: SiteTitle(webtoon, is_adult=True)}
-    with Site(titles) as site:
+    with NaverSite(titles) as site:
         for no in (45, 999999):
             status, _, headers = ask(f"{site.url}/webtoon/detail?titleId=1&no={no}")
             assert (status, headers["Location"]) == (302, "/webtoon/list?titleId=1")
@@ -118,17 +119,17 @@ def test_a_taken_port_says_what_to_do(webtoon):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SiteError, match=f"port {port} of 127.0.0.1 is taken; stop what listens there"):
-            Site({1: webtoon}, port=port)
+            NaverSite({1: webtoon}, port=port)
         # The pictures' port counts as well, and nothing is left listening.
         with pytest.raises(SiteError, match=f"port {port} "):
-            Site({1: webtoon}, port=port - 1)
+            NaverSite({1: webtoon}, port=port - 1)
         socket.create_server(("127.0.0.1", port - 1)).close()
 
 
 def test_serves_from_the_command_line_until_stopped():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "demo.site", "--port", str(port), "--issues", "1"]
+    command = [sys.executable, "-m", "demo.naver", "--port", str(port), "--issues", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as site:
         assert site.stdout is not None
         assert site.stdout.readline() == f"serving http://127.0.0.1:{port}/webtoon/list?titleId=900001\n"

@@ -1,0 +1,116 @@
+"""What all specifications share: values that say what to build, comparable, and storable as JSON.
+
+A specification names the class that it stands for (`builds`); `models.build` imports that class only when it is
+built, so reading specifications needs no torch. A field marked [I] stands for something that its paper does not
+give: the default is our reading, and another value is another recipe.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, ClassVar, Literal, Self
+
+ColorSpace = Literal["lab", "rgb"]
+"""In what a network gives colour: ab under the given lightness, or RGB."""
+
+AB_SCALE = 128.0
+"""a and b of Lab divided by this lie in [-1, 1] for every sRGB colour [I: paper 000 gives no scale]."""
+
+_KINDS: dict[str, type["Spec"]] = {}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A frozen dataclass whose fields are JSON values, tuples of them, or other specifications."""
+
+    builds: ClassVar[str] = ""
+    """Module and class that it stands for, as "models.frames:ConvNet"; empty for values that are only read."""
+
+    def __init_subclass__(cls) -> None:
+        _KINDS[cls.__name__] = cls
+
+    def sized(self, *, width: int | None, resolution: int) -> Self:
+        """For other sizes: a narrower network (None: its own width), fitted to pictures of `resolution` pixels.
+
+        By default every part is sized, and a field `width` is replaced.
+        """
+        return replace(
+            self,
+            **{name: part.sized(width=width, resolution=resolution) for name, part in self._parts().items()},
+            **({"width": width} if width and any(field.name == "width" for field in fields(self)) else {}),
+        )
+
+    def fitted(self, titles: tuple[str, ...]) -> Self:
+        """For a training set: every field `titles` that is still empty gets its titles, in this order."""
+        own = {"titles": titles} if getattr(self, "titles", None) == () else {}
+        return replace(self, **{name: part.fitted(titles) for name, part in self._parts().items()}, **own)
+
+    def _parts(self) -> dict[str, "Spec"]:
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: part for name, part in parts.items() if isinstance(part, Spec)}
+
+
+@dataclass(frozen=True)
+class NetworkSpec(Spec):
+    """A network. Its class takes this specification as its one argument and is randomly initialized."""
+
+
+@dataclass(frozen=True)
+class ObjectiveSpec(Spec):
+    """What a training minimizes: its networks, the weights of its losses, its optimizers."""
+
+    product: ClassVar[str] = "generator"
+    """The field (and the key of `Objective.networks`) of the network that the training is for."""
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The network that the training is for, which its checkpoint keeps."""
+        return getattr(self, self.product)
+
+    def joined(self, needs: Mapping[str, NetworkSpec]) -> Self:
+        """With the specifications of the trained networks that it builds on, by their roles."""
+        return self
+
+
+@dataclass(frozen=True)
+class Adam(Spec):
+    """Adam's settings; the defaults are those of paper 001 (section 5), which follows Salimans et al. (2016)."""
+
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    drops: tuple[float, ...] = ()
+    """Shares of the budget, in (0, 1), after each of which the learning rate is a tenth of what it was."""
+
+
+def spec_to_json(spec: Spec) -> dict[str, Any]:
+    """A specification as JSON values, each with its kind."""
+    return {"kind": type(spec).__name__, **{field.name: _to_json(getattr(spec, field.name)) for field in fields(spec)}}
+
+
+def spec_from_json(values: Mapping[str, Any]) -> Any:
+    """What `spec_to_json` gave. Raises ValueError for an unknown kind, unknown or missing fields."""
+    import models.specs  # noqa: F401  importing a kind's module is what makes it known
+
+    kind = values.get("kind")
+    if kind not in _KINDS:
+        raise ValueError(f"unknown kind {kind!r}; expected one of: {', '.join(sorted(_KINDS))}")
+    try:
+        return _KINDS[kind](**{name: _from_json(value) for name, value in values.items() if name != "kind"})
+    except TypeError as error:
+        raise ValueError(f"{kind}: {error}") from None
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return spec_to_json(value)
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    if is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} is no Spec, so it could not be read back")
+    return value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return spec_from_json(value)
+    return tuple(_from_json(item) for item in value) if isinstance(value, list) else value

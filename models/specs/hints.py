@@ -1,0 +1,100 @@
+"""Values of `models.hints`: how sparse colour is drawn from the truth while a network learns."""
+
+from dataclasses import dataclass
+
+from models.specs.base import Spec
+
+
+@dataclass(frozen=True)
+class HintSampling(Spec):
+    """What every way to draw hints has. A subclass is one distribution."""
+
+    scale: int = 1
+    """The hint's side is the picture's divided by this (rounded up): 1 for paper 000, 4 for papers 003 and 004."""
+
+
+@dataclass(frozen=True)
+class KeptPixels(HintSampling):
+    """Dropout on chroma (paper 000, section IV.C): every pixel keeps its colour with probability `share`.
+
+    [I] All channels of a pixel are kept or dropped together, and kept ones are not scaled up as dropout does.
+    """
+
+    share: float = 0.01
+
+
+@dataclass(frozen=True)
+class KeptChannels(HintSampling):
+    """Dropout on the level of channels (paper 000, section IV.C): one channel of each picture is dropped at random.
+
+    [I] The mask is 1 everywhere, for colour is given everywhere; the dropped channel is 0, the neutral value.
+    """
+
+
+@dataclass(frozen=True)
+class RemovedPatches(HintSampling):
+    """Blurred colour without random squares: Frans, "Outline Colorization through Tandem Adversarial Networks"
+    (2017), which paper 000 tried to replicate. The figures are those of the released code.
+
+    Frans paints the squares white before he blurs. [I] Here the colours are blurred first and the squares leave
+    the mask, so that a hint says where it says nothing.
+    """
+
+    patches: int = 30
+    side: float = 50 / 256
+    """Of each square, as a share of the picture's sides."""
+    blur: float = 100 / 256
+    """Side of the averaging window, as a share of the picture's sides."""
+
+
+@dataclass(frozen=True)
+class Points(HintSampling):
+    """Single pixels (paper 003, section 3.2): a uniform number from `least` to `most`, at distinct random places.
+
+    The released code of paper 003 draws otherwise: `Points(least=5, most=65, few=0.4)` for the draft stage, and
+    `Points(least=28, most=128)` for the colorization stage. The numbers are for hints of 128 x 128 pixels.
+    """
+
+    scale: int = 4
+    least: int = 0
+    most: int = 128
+    few: float = 0.0
+    """Probability of none or few points instead; [I] then none and 1 to `few_most` are equally likely."""
+    few_most: int = 5
+
+
+@dataclass(frozen=True)
+class TruncatedNormalMask(HintSampling):
+    """Ci et al. (2018), figures of the released code: of every two pictures of a batch, one is without hints; in the
+    other, pixels are shown where U(0, 1) is at least a threshold, which each picture draws from N(1, sigma)
+    truncated to [0, 1].
+    """
+
+    scale: int = 4
+    sigma: float = 0.005
+
+
+@dataclass(frozen=True)
+class Strokes(HintSampling):
+    """Strokes as a person paints them: Hati et al., "PaintsTorch" (2019), as in its released code.
+
+    From 0 to `most` strokes. Each starts at a random pixel, whose colour it has, and runs through 1 to `points`
+    points in a box about its start; the box's half sides are from 1 to `reach` pixels. Pixels are the hint's.
+    Not as in the released code: the lines are not smoothed by a spline, and their borders are sharp.
+    """
+
+    scale: int = 4
+    most: int = 120
+    thickness: int = 4
+    """Widths are from 1 to this, in pixels."""
+    points: int = 5
+    reach: int = 10
+
+
+@dataclass(frozen=True)
+class ThresholdMask(HintSampling):
+    """Paper 004, section III.B: pixels are shown where U(0, 1) is greater than `threshold`."""
+
+    scale: int = 4
+    threshold: float = 0.99
+    """[I] Not given; 0.97 to 0.995 are plausible."""

@@ -1,0 +1,17 @@
+"""Values of `models.hypercolumns`."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from models.specs.base import NetworkSpec
+from models.specs.classifiers import TitleClassifier, TitleVgg16
+
+
+@dataclass(frozen=True)
+class ResidualEncoder(NetworkSpec):
+    """Dahl's residual encoder on the maps of a title classifier, from L to ab."""
+
+    builds: ClassVar[str] = "models.hypercolumns:ResidualEncoder"
+
+    classifier: TitleClassifier = TitleVgg16(in_channels=1)
+    """Its width is the network's: every map of the decoder has the channels of the classifier's."""

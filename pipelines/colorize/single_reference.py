@@ -1,0 +1,96 @@
+"""A colorizer from one picture: Hensman and Aizawa, "cGAN-based Manga Colorization Using a Single Training Image"
+(arXiv 1706.06918, cited by paper 002).
+
+A recipe learns from windows of one colour reference alone, and what it then gives to other pictures of the same
+characters is snapped to their segments (`pipelines.colorize.segments`). Writes only into the folder that it is given.
+
+Networks see every picture as a square, so each window squashes the reference otherwise; how many windows of which
+sizes the paper takes is not known to us [I].
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.colorize.picture import TrainedColorizer
+from pipelines.colorize.segments import SnappedColorizer
+from pipelines.pairs import Pairs
+from pipelines.recipes import RECIPES, Recipe
+from pipelines.training import Step, Trained, train
+from pipelines.training_rule import TrainingRule
+from pipelines.variants import VariantRule, derive, resize_square
+
+REFERENCE_RULE = TrainingRule(minutes=10, resolution=256, validate_every=200, validation_pictures=8)
+"""A colorizer while you wait. More minutes and 512 pixels are better."""
+
+WINDOWS = 64
+LEAST_SHARE = 0.4
+
+_VALIDATION_WINDOWS = 8
+
+
+def colorizer_like(
+    reference: np.ndarray,
+    work: Path,
+    *,
+    recipe: Recipe = RECIPES["ajou_cgan"],
+    rule: TrainingRule = REFERENCE_RULE,
+    needs: Mapping[str, Path] | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> SnappedColorizer:
+    """Trains a recipe on one picture; what it colorizes is snapped to segments.
+
+    Args:
+        reference: (H, W, 3) uint8 RGB.
+        work: A folder of this training alone. An interrupted training goes on from the state in it; in the end it
+            holds the checkpoint.
+        recipe: Any recipe that colorizes.
+        rule: Size, pace, budget and machine.
+        needs: Files that the recipe builds on, as `pipelines.training.train` takes them.
+        on_step: Called after each step with its facts.
+
+    Raises ValueError for a picture of another type, TrainingError as `train` does.
+    """
+    if reference.dtype != np.uint8 or reference.ndim != 3 or reference.shape[2] != 3:
+        raise ValueError(f"reference: expected (H, W, 3) uint8 RGB, got {reference.shape} {reference.dtype}")
+    side = rule.resolution or recipe.resolution
+    training = train(
+        recipe,
+        reference_pairs(reference, recipe, side=side, windows=WINDOWS, seed=rule.seed),
+        reference_pairs(reference, recipe, side=side, windows=_VALIDATION_WINDOWS, seed=rule.seed + 1),
+        rule=rule,
+        fingerprint=sha256(repr(reference.shape).encode() + reference.tobytes()).hexdigest(),
+        work=work,
+        needs=needs,
+    )
+    checkpoint = None
+    for fact in training:
+        if isinstance(fact, Trained):
+            checkpoint = fact.checkpoint
+        elif on_step:
+            on_step(fact)
+    assert checkpoint is not None, "a training ends with Trained"
+    return SnappedColorizer(TrainedColorizer.load(checkpoint, device=rule.device))
+
+
+def reference_pairs(reference: np.ndarray, recipe: Recipe, *, side: int, windows: int, seed: int) -> Pairs:
+    """The whole picture and random windows of it, squashed to squares, with what the recipe sees of them.
+
+    Each side of a window is U(LEAST_SHARE, 1) of the picture's, drawn apart, and it lies anywhere.
+    """
+    random = np.random.default_rng(seed)
+    height, width = reference.shape[:2]
+    pictures = [resize_square(reference, side)]
+    for _ in range(windows - 1):
+        rows, columns = (max(1, round(length * random.uniform(LEAST_SHARE, 1))) for length in (height, width))
+        top, left = random.integers(height - rows + 1), random.integers(width - columns + 1)
+        pictures.append(resize_square(reference[top : top + rows, left : left + columns], side))
+    color = np.stack(pictures)
+    return Pairs(
+        color=color,
+        variant=derive(recipe.arrays, color, VariantRule()),
+        panel_ids=tuple(f"reference__{number:04d}" for number in range(windows)),
+        titles=("reference",) * windows,
+    )

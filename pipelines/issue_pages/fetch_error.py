@@ -1,0 +1,98 @@
+"""Why something was not fetched: one class a reason. `reason` is what the status column of a page says."""
+
+
+class FetchError(Exception):
+    """Something was not fetched: the message names its address, what was seen, and the remedy."""
+
+    reason = "failed"
+
+    def __init__(self, url: str, seen: str, remedy: str, *, http_status: int | None = None):
+        super().__init__(f"{url}: {seen}; {remedy}")
+        self.url = url
+        self.seen = seen
+        self.remedy = remedy
+        self.http_status = http_status
+
+
+class BadAddress(FetchError):
+    """Not an absolute http(s) address."""
+
+    reason = "bad_address"
+
+
+class RobotsRefused(FetchError):
+    """The host's robots.txt forbids it, or could not be read."""
+
+    reason = "robots_refused"
+
+
+class Forbidden(FetchError):
+    """401 or 403: the host does not want to be asked. Nothing more is asked of it."""
+
+    reason = "forbidden"
+
+
+class HostStopped(FetchError):
+    """Not asked, because the host has refused something before in this run."""
+
+    reason = "not_asked"
+
+
+class AddressRefused(FetchError):
+    """An address that is none of the title's site: another host, a private network, another scheme."""
+
+    reason = "address_refused"
+
+
+class BudgetSpent(FetchError):
+    """The run has asked as much, or as long, as it may. The next one goes on."""
+
+    reason = "over_budget"
+
+
+class Gone(FetchError):
+    """404, 410 or 451: there is nothing there, or not any more, or not for us."""
+
+    reason = "gone"
+
+
+class RateLimited(FetchError):
+    """429 to the last try, or a longer pause asked for than we wait. Nothing more is asked of the host."""
+
+    reason = "rate_limited"
+
+
+class Unreachable(FetchError):
+    """5xx, or no connection, to the last try."""
+
+    reason = "unreachable"
+
+
+class IncompleteBody(FetchError):
+    """The body broke off, to the last try."""
+
+    reason = "incomplete"
+
+
+class TooLarge(FetchError):
+    """A body larger or slower than is accepted."""
+
+    reason = "too_large"
+
+
+class Redirected(FetchError):
+    """A redirect that is not followed: to another host, or one too many."""
+
+    reason = "redirected"
+
+
+class UnexpectedAnswer(FetchError):
+    """Any other status."""
+
+    reason = "unexpected_answer"
+
+
+class NotAPicture(FetchError):
+    """The bytes came, but are no whole picture."""
+
+    reason = "not_a_picture"

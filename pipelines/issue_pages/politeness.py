@@ -1,0 +1,40 @@
+"""How gently hosts are asked: one class of parameters for the Launchpad, the command line and the tests."""
+
+from importlib.metadata import version
+
+from pydantic import BaseModel, Field
+
+ROBOT = "tintoon"
+"""What robots.txt may call us."""
+
+
+class Politeness(BaseModel, frozen=True, extra="forbid"):
+    """How gently hosts are asked, and when to give up."""
+
+    spacing_s: float = Field(
+        default=1.0, ge=0, description="Least pause between two requests to a host, of all processes of this machine."
+    )
+    jitter: float = Field(default=0.5, ge=0, le=1, description="Up to this share of the pause is added at random.")
+    retries: int = Field(default=3, ge=0, le=10, description="Further tries after a 429, a 5xx or a broken connection.")
+    backoff_s: float = Field(default=2.0, ge=0, description="Pause before the first further try; doubles each time.")
+    rate_limit_wait_s: float = Field(default=60.0, ge=0, description="Pause after a 429 that does not say how long.")
+    max_wait_s: float = Field(
+        default=300.0, gt=0, description="A host that asks for a longer pause is left alone instead."
+    )
+    timeout_s: float = Field(default=30.0, gt=0, description="Longest silence of a host, in seconds.")
+    max_body_s: float = Field(default=120.0, gt=0, description="Longest time that one body may take, in seconds.")
+    max_bytes: int = Field(default=64 * 1024 * 1024, gt=0, description="Largest body that is accepted.")
+    budget_requests: int | None = Field(
+        default=None, ge=1, description="Most requests of one run; empty: no limit. The next run goes on."
+    )
+    budget_bytes: int | None = Field(default=None, ge=1, description="Most bytes of one run; empty: no limit.")
+    budget_minutes: float | None = Field(default=None, gt=0, description="Longest run; empty: no limit.")
+    contact: str = Field(
+        default="", description="A URL or mail address for the hosts' owners, sent with every request."
+    )
+
+    @property
+    def user_agent(self) -> str:
+        """Who asks, honestly: `tintoon/0.1.0 (+https://...)`."""
+        name = f"{ROBOT}/{version('tintoon')}"
+        return f"{name} (+{self.contact})" if self.contact else name

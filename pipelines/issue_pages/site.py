@@ -1,0 +1,72 @@
+"""Which hosts a title's site is: nothing else is ever asked on its behalf, whatever its pages say."""
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class DocumentedApi:
+    """An interface that a site documents for programs although its robots.txt covers it.
+
+    It is used where a title's settings name it, and each use is logged.
+    """
+
+    name: str  # as the site calls it, with the address of its documentation
+    paths: str  # regular expression that the path of an address must match whole
+
+
+@dataclass(frozen=True)
+class Site:
+    """The host of the address that a person wrote, and the domains that the site is known to own."""
+
+    address: str
+    owns: tuple[str, ...] = ()  # "pstatic.net" stands for itself and every host below it
+    documented_api: DocumentedApi | None = None
+
+    def refusal(self, url: str) -> str | None:
+        """Why an address is not asked on behalf of this site; None where it may be."""
+        try:
+            parts, own = urlsplit(url), urlsplit(self.address)
+            port = parts.port
+        except ValueError:
+            return "it is no address"
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or not host:
+            return "it is no http(s) address"
+        if parts.username or parts.password:
+            return "it carries a name or a password"
+        is_own = host == own.hostname
+        if not is_own and not any(host == domain or host.endswith(f".{domain}") for domain in self.owns):
+            return f"{host} is no host of the site {own.hostname}"
+        if not is_own and port not in (None, 80, 443):
+            return f"port {port} is no port of a public site"
+        # A person may collect from a machine of their own; a public site may not send us there.
+        if not _is_private_name(own.hostname or "") and (private := _private_addresses(host)):
+            return f"{host} is {', '.join(private)}, inside a private network"
+        return None
+
+    def documents(self, url: str) -> DocumentedApi | None:
+        """The documented interface that an address belongs to, if any."""
+        api = self.documented_api
+        return api if api and re.fullmatch(api.paths, urlsplit(url).path) else None
+
+
+def _is_private_name(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host
+
+
+@lru_cache(maxsize=256)
+def _private_addresses(host: str) -> tuple[str, ...]:
+    """The addresses of a host that are not public ones; none where it cannot be found, which asking it will tell."""
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return ()
+    return tuple(sorted(text for text in found if not ipaddress.ip_address(text.partition("%")[0]).is_global))

@@ -1,0 +1,46 @@
+"""The registry: every recipe by its name. One file per paper; no torch."""
+
+from pipelines.recipes import ajou, classifiers, frames, sketch, two_stage, webtoon
+from pipelines.recipes.recipe import PAPERS, Augmentation, Need, Recipe, Sight, Task
+
+__all__ = [
+    "CLASSIFIERS",
+    "DRAFTS",
+    "LINE_DETECTOR",
+    "PAPERS",
+    "RECIPES",
+    "Augmentation",
+    "Need",
+    "Recipe",
+    "Sight",
+    "Task",
+    "recipe_of",
+]
+
+
+def _by_name(*recipes: Recipe) -> dict[str, Recipe]:
+    found = {recipe.name: recipe for recipe in recipes}
+    assert len(found) == len(recipes), "two recipes share a name"
+    return found
+
+
+RECIPES = _by_name(*webtoon.RECIPES, *frames.RECIPES, *ajou.RECIPES, *two_stage.RECIPES, *sketch.RECIPES)
+"""The ways to train a colorizer."""
+
+CLASSIFIERS = _by_name(*classifiers.RECIPES)
+"""The ways to train a title classifier (paper 000)."""
+
+LINE_DETECTOR = two_stage.LINE_DETECTOR
+"""The way to train the line detector (paper 003)."""
+
+DRAFTS = _by_name(*two_stage.DRAFTS)
+"""The first stages of the two-stage recipes (paper 003): `<recipe>_draft`."""
+
+_ALL = {**RECIPES, **CLASSIFIERS, **DRAFTS, **({LINE_DETECTOR.name: LINE_DETECTOR} if LINE_DETECTOR else {})}
+
+
+def recipe_of(name: str) -> Recipe:
+    """A recipe of any kind. Raises ValueError for an unknown name."""
+    if name not in _ALL:
+        raise ValueError(f"no recipe {name!r}; there are: {', '.join(_ALL)}")
+    return _ALL[name]

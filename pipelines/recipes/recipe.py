@@ -1,0 +1,129 @@
+"""What a recipe is: a named, immutable way to train. Values only: no torch, so that whoever needs names can read them.
+
+A recipe's name is the partition key of its colorizer and the name of its MLflow run. To change a recipe is to
+give it another name: results under one name stay comparable.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any, ClassVar, Literal
+
+from models.specs.base import ColorSpace, NetworkSpec, ObjectiveSpec, Spec, spec_to_json
+from models.specs.hints import HintSampling
+
+Sight = Literal["gray", "edge", "line", "color"]
+"""What a network sees of a panel: one of its variants, or the panel itself."""
+
+Task = Literal["colorize", "draw_lines", "tell_title"]
+"""What a network is to give: colour, the lines of a picture, or the title that a panel is from."""
+
+Extractor = Literal["vgg16", "vgg19", "hed-vgg16"]
+"""A feature extractor by the name that losses and metrics carry."""
+
+PAPERS = {
+    "000": "Cinarel and Zhang, Into the Colorful World of Webtoons: Through the Lens of Neural Networks (2017)",
+    "001": "Fu, Hsu and Yang, Colorization Using ConvNet and GAN (2017)",
+    "002": "Team ACV: Ajou ComicArt Visionaries, A cGAN-based Approach for Manga Colorization (slides)",
+    "003": "Lee and Lee, Automatic Colorization of Anime Style Illustrations Using a Two-Stage Generator (2020)",
+    "004": "Ye, Wang, Chen and Lin, Interactive Anime Sketch Colorization with Style Consistency via a Deep Residual "
+    "Neural Network (2019)",
+}
+
+
+@dataclass(frozen=True)
+class Augmentation(Spec):
+    """How training pictures vary, each anew whenever it is seen. Probabilities are per picture, in [0, 1]."""
+
+    flip: float = 0.5
+    """Probability of a mirror image, left to right."""
+    flip_vertical: float = 0.0
+    """Probability of a picture upside down."""
+    least_crop: float = 1.0
+    """A square window whose side is this share of the picture's or more, anywhere in it, scaled up again."""
+    contrast: float = 0.0
+    """Colour jitter: contrast times U(1 - c, 1 + c)."""
+    saturation: float = 0.0
+    """Colour jitter: saturation times U(1 - s, 1 + s)."""
+    hue: float = 0.0
+    """Colour jitter: hue turned by U(-h, h) of a whole turn."""
+    line_brightness: float = 1.0
+    """Lines: their darkness times U(b, 1)."""
+    equalize: float = 0.0
+    """Lines: probability of an equalized histogram."""
+    gray_instead: float = 0.0
+    """Probability of the gray picture in place of its lines."""
+    lightness_dropout: float = 0.0
+    """Share of the pixels that the network sees of which the lightness is lost (0, the middle)."""
+
+
+@dataclass(frozen=True)
+class Need(Spec):
+    """A trained network that a recipe builds on."""
+
+    role: str
+    """What the objective calls it: "classifier", "line_detector", "draft"."""
+    recipe: str
+    """The recipe that trains it."""
+
+
+@dataclass(frozen=True)
+class Recipe(Spec):
+    """One way to train a network. [I] marks what the paper does not give."""
+
+    builds: ClassVar[str] = ""
+
+    name: str
+    title: str
+    """One line for tables and run descriptions."""
+    paper: str
+    """A key of PAPERS."""
+    variant: Sight
+    """What the network sees."""
+    color_space: ColorSpace
+    """In what it sees lightness and gives colour: L and ab, or gray and RGB."""
+    objective: ObjectiveSpec
+    """Networks, losses with their weights, optimizers."""
+    resolution: int
+    """Side of the square training pictures in pixels."""
+    batch: int
+    steps: int
+    """The budget: optimizer steps of `batch` pictures."""
+    task: Task = "colorize"
+    hint: HintSampling | None = None
+    """How sparse colour is drawn from the truth; None: the network takes no hints."""
+    with_label: bool = False
+    """The network is told the title."""
+    augmentation: Augmentation = Augmentation()
+    needs: tuple[Need, ...] = ()
+    extractor: Extractor | None = None
+    """The feature extractor that the paper looks through; the objective finds it under the role "features"."""
+
+    @property
+    def pictures(self) -> int:
+        """The budget in pictures seen."""
+        return self.steps * self.batch
+
+    @property
+    def arrays(self) -> Literal["gray", "edge", "line"]:
+        """The variant whose arrays its training reads beside the colour: lines to be drawn are a target, not seen."""
+        if self.task == "draw_lines":
+            return "line"
+        return "gray" if self.variant == "color" else self.variant
+
+    def hint_side(self, resolution: int) -> int | None:
+        """Side in pixels of the hints that belong to pictures of a resolution; None without hints."""
+        return ceil(resolution / self.hint.scale) if self.hint else None
+
+    def resized(self, *, resolution: int | None, width: int | None) -> "Recipe":
+        """The same recipe at another resolution or network width, for trials; None keeps the recipe's own."""
+        resolution = resolution or self.resolution
+        return replace(self, resolution=resolution, objective=self.objective.sized(width=width, resolution=resolution))
+
+    def built_on(self, needs: Mapping[str, NetworkSpec]) -> "Recipe":
+        """The same recipe on the networks that were trained for it, by role."""
+        return replace(self, objective=self.objective.joined(needs))
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values, each part with its kind."""
+        return spec_to_json(self)

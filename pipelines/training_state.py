@@ -1,0 +1,109 @@
+"""What an interrupted training goes on from: one safetensors file of networks, optimizers and progress.
+
+Nothing is ever pickled or unpickled.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from pipelines.lake import digest_of, written_aside
+
+_FORMAT = "tintoon-training-state-2"
+
+
+class TrainingError(ValueError):
+    """A training cannot start or go on as asked. The message names what differs and what to do."""
+
+
+def write_state(
+    path: Path, *, identity: Mapping[str, Any], progress: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
+    """Writes a state whole or not at all. identity, progress: JSON values."""
+    metadata = {
+        "format": _FORMAT,
+        "identity": json.dumps(identity, sort_keys=True),
+        "progress": json.dumps(progress),
+    }
+    with written_aside(path) as aside:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, str(aside), metadata)
+
+
+def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """(progress, tensors) that `write_state` was given.
+
+    Raises TrainingError for a file that is no state, or one of another training: the first part of the identity
+    that differs is named.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+    except SafetensorError as error:
+        raise TrainingError(f"{path}: no training state ({error}); remove it to start anew") from None
+    if metadata.get("format") != _FORMAT:
+        raise TrainingError(f"{path}: format is {metadata.get('format')!r}, expected {_FORMAT!r}; remove it")
+    stored = json.loads(metadata["identity"])
+    for part, asked in identity.items():
+        if digest_of(stored.get(part)) != digest_of(asked):
+            raise TrainingError(
+                f"{path}: the interrupted training has another {part}:\n  stored {json.dumps(stored.get(part))}\n"
+                f"  asked  {json.dumps(asked)}\nAsk for the same, or remove the file to start anew"
+            )
+    return json.loads(metadata["progress"]), tensors
+
+
+def learned_tensors(networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
+    """Everything that networks and their optimizers have learned, by name."""
+    tensors = {
+        f"network.{name}.{key}": tensor
+        for name, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
+    names = _parameter_names(networks)
+    for name, optimizer in optimizers.items():
+        for parameter, entries in optimizer.state.items():
+            prefix = f"optimizer.{name}.{names[id(parameter)]}"
+            tensors |= {f"{prefix}.{entry}": tensor for entry, tensor in entries.items()}
+    return tensors
+
+
+def learn_again(
+    networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], tensors: Mapping[str, Tensor]
+) -> None:
+    """Puts back what `learned_tensors` gave."""
+    for name, network in networks.items():
+        network.load_state_dict(below(f"network.{name}.", tensors))
+    names = _parameter_names(networks)
+    for name, optimizer in optimizers.items():
+        for parameter in (p for group in optimizer.param_groups for p in group["params"]):
+            entries = below(f"optimizer.{name}.{names[id(parameter)]}.", tensors)
+            if not entries:
+                continue  # it has never had a gradient
+            optimizer.state[parameter] = {
+                # Moments lie in memory like their parameter; the fused step relies on it.
+                entry: torch.empty_like(parameter).copy_(value)
+                if value.shape == parameter.shape
+                else value.to(parameter.device)
+                for entry, value in entries.items()
+            }
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _parameter_names(networks: Mapping[str, nn.Module]) -> dict[int, str]:
+    return {
+        id(parameter): f"{network_name}.{name}"
+        for network_name, network in networks.items()
+        for name, parameter in network.named_parameters()
+    }

@@ -1,0 +1,205 @@
+"""The desk behind the page: opened pictures, trained colorizers, their results and what people thought of them.
+
+Knows nothing of HTTP. Pictures and results live in memory, a few at a time; ratings go to the lake. Whoever calls from
+several threads lets one in at a time.
+"""
+
+import io
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from assets.resources import default_resources
+from assets.trained import checkpoint_path, read_record
+from models.checkpoint import load_checkpoint
+from pipelines.color import rgb_to_gray
+from pipelines.colorize.picture import TrainedColorizer
+from pipelines.colorize.whole_picture import colorize_whole
+from pipelines.hints import Hint
+from pipelines.panels.decode import decode_picture
+from pipelines.recipes import RECIPES
+from studio.ratings import Rating, store_rating
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MOST_BYTES = 40_000_000
+MOST_PIXELS = 40_000_000
+
+_PICTURES, _RESULTS, _COLORIZERS = 8, 200, 2  # how many are kept in memory
+
+T = TypeVar("T")
+
+
+class ForgottenError(LookupError):
+    """A picture or a result is no longer in memory; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A trained colorizer that a person can choose."""
+
+    name: str
+    """The recipe's name, or "champion"."""
+    recipe: str
+    title: str
+    variant: str
+    """What it sees: "gray", "line" or "edge"."""
+    with_hints: bool
+    titles: tuple[str, ...]
+    """Of which it can be told one, where it was trained with them."""
+    checkpoint: str
+    checkpoint_sha256: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a picture was colored."""
+
+    recipe: str
+    checkpoint_sha256: str
+    picture_sha256: str
+    hints: Hint | None
+    snapped: bool
+
+
+class Desk:
+    """One installation's desk."""
+
+    def __init__(self) -> None:
+        resources = default_resources()
+        self._lake, self._cache = resources["lake"].open(), resources["lake"].cache
+        self._tracking = resources["tracking"]
+        self._offers: dict[str, Offer] = {}
+        self._pictures: OrderedDict[str, bytes] = OrderedDict()
+        self._decoded: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._results: OrderedDict[str, Result] = OrderedDict()
+        self._colorizers: OrderedDict[Path, TrainedColorizer] = OrderedDict()
+
+    def offers(self) -> list[Offer]:
+        """The trained colorizers, the champion first, then by paper."""
+        found = []
+        for name in RECIPES:
+            try:
+                record = read_record(self._lake, name)
+            except FileNotFoundError:
+                continue
+            found.append(self._offer(name, name, record.checkpoint, record.checkpoint_sha256))
+        if found and self._lake.leaderboard.exists():  # before one, nobody was crowned, and there is no need to ask
+            tags = self._tracking.champion()
+            if tags and tags["recipe"] in RECIPES:
+                found.insert(0, self._offer("champion", tags["recipe"], tags["checkpoint"], tags["checkpoint_sha256"]))
+        self._offers = {offer.name: offer for offer in found}
+        return found
+
+    def open_picture(self, data: bytes) -> str:
+        """Takes an encoded picture; returns its digest.
+
+        Raises ValueError where it is no whole PNG, JPEG or WebP picture, or larger than MOST_PIXELS.
+        """
+        digest = sha256(data).hexdigest()
+        width, height = _announced_size(data)
+        if width * height > MOST_PIXELS:
+            raise ValueError(
+                f"The picture has {width} x {height} pixels; {MOST_PIXELS // 1_000_000} megapixels is the limit. "
+                "Make it smaller, or cut it into pages."
+            )
+        self._remember(self._decoded, digest, decode_picture(data, name="The file"), most=1)
+        self._remember(self._pictures, digest, data, most=_PICTURES)
+        return digest
+
+    def gray_picture(self, digest: str) -> bytes:
+        """An opened picture in gray, as PNG. Raises ForgottenError."""
+        return _png(rgb_to_gray(self._picture(digest)))
+
+    def colorize(
+        self, digest: str, colorizer: str, *, hint: Hint | None, snap: bool, title: str | None
+    ) -> tuple[str, bytes]:
+        """Colours an opened picture. Returns the name under which the result can be rated, and its PNG.
+
+        The hint and the title do not count where the colorizer takes none.
+        Raises ForgottenError, ValueError or FileNotFoundError.
+        """
+        if colorizer not in self._offers:
+            self.offers()
+        if colorizer not in self._offers:
+            raise ValueError(f"There is no trained colorizer {colorizer!r} any more; load the page again.")
+        offer, picture = self._offers[colorizer], self._picture(digest)
+        if not offer.with_hints or (hint and not hint.points and not hint.strokes):
+            hint = None
+        title = title if title in offer.titles else None
+        colored = colorize_whole(self._loaded(offer), picture, hint=hint, title=title, snap=snap)
+        name = uuid4().hex
+        result = Result(offer.recipe, offer.checkpoint_sha256, digest, hint, snap)
+        self._remember(self._results, name, result, most=_RESULTS)
+        return name, _png(colored)
+
+    def rate(self, result: str, answers: dict[str, int], rater: str) -> Rating:
+        """Stores what a person thought of a result. Raises ForgottenError, or ValueError for wrong answers."""
+        if result not in self._results:
+            raise ForgottenError("This result is no longer here; colour the picture again, then rate it.")
+        rating = Rating(time=datetime.now(UTC), answers=answers, rater=rater.strip(), **vars(self._results[result]))
+        store_rating(self._lake, rating)
+        return rating
+
+    def _offer(self, name: str, recipe: str, checkpoint: str, digest: str) -> Offer:
+        value, titles = RECIPES[recipe], ()
+        if value.with_label:
+            titles = _titles(checkpoint_path(self._lake, recipe, checkpoint, self._cache))
+        return Offer(name, recipe, value.title, value.variant, value.hint is not None, titles, checkpoint, digest)
+
+    def _picture(self, digest: str) -> np.ndarray:
+        """uint8 RGB (H, W, 3)."""
+        if digest not in self._pictures:
+            raise ForgottenError("This picture is no longer here; open it again.")
+        data = self._pictures[digest]
+        self._remember(self._pictures, digest, data, most=_PICTURES)
+        return self._kept(self._decoded, digest, lambda: decode_picture(data, name="The file"), most=1)
+
+    def _loaded(self, offer: Offer) -> TrainedColorizer:
+        path = checkpoint_path(self._lake, offer.recipe, offer.checkpoint, self._cache)
+        return self._kept(self._colorizers, path, lambda: TrainedColorizer.load(path), most=_COLORIZERS)
+
+    def _kept(self, memory: OrderedDict[Any, T], key: Any, make: Callable[[], T], *, most: int) -> T:
+        value = memory[key] if key in memory else make()
+        self._remember(memory, key, value, most=most)
+        return value
+
+    @staticmethod
+    def _remember(memory: OrderedDict[Any, T], key: Any, value: T, *, most: int) -> None:
+        """Keeps the last `most` values that were used."""
+        memory[key] = value
+        memory.move_to_end(key)
+        if len(memory) > most:
+            memory.popitem(last=False)
+
+
+@cache
+def _titles(checkpoint: Path) -> tuple[str, ...]:
+    """The titles that a network knows which is told one of them."""
+    return getattr(load_checkpoint(checkpoint).network, "titles", ())
+
+
+def _announced_size(data: bytes) -> tuple[int, int]:
+    """Width and height that a picture's head announces, before anything is decoded."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.size
+    except Image.DecompressionBombError:
+        return 2 * MOST_PIXELS, 1
+    except (OSError, ValueError, SyntaxError) as error:  # UnidentifiedImageError is an OSError
+        raise ValueError("This file is no PNG, JPEG or WebP picture.") from error
+
+
+def _png(picture: np.ndarray) -> bytes:
+    """uint8, RGB (H, W, 3) or gray (H, W)."""
+    bgr = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()  # fast: it goes to loopback only

@@ -1,0 +1,221 @@
+"""`tintoon page`: one local page where a person opens a picture, sets hints, sees it colored and rates it.
+
+Bound to loopback. Requests under another host's name (DNS rebinding) and writing requests from another site's page are
+refused; no path that a client names is ever opened.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvicorn
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pipelines.hints import Hint
+from studio.desk import FORMATS, MOST_BYTES, MOST_PIXELS, Desk, ForgottenError
+from studio.ratings import ABOUT_HINTS, MOST_POINTS, QUESTIONS, Points
+
+LOOPBACK = "127.0.0.1"
+NAMES = {LOOPBACK, "localhost"}
+MOST_JSON_BYTES = 2_000_000
+
+STATIC = Path(__file__).parent / "static"
+FILES = {
+    "/": ("page.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+}
+
+SECURITY = {
+    "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ColorizeRequest(BaseModel, extra="forbid"):
+    """What the page sends to have a picture colored."""
+
+    picture: str
+    colorizer: str
+    hints: Hint | None = None
+    snap: bool = False
+    title: str | None = None
+
+
+class RatingRequest(BaseModel, extra="forbid"):
+    """What the page sends when a person has rated a result."""
+
+    result: str
+    answers: dict[str, Points]
+    rater: str
+
+
+class TooLargeError(ValueError):
+    """More bytes than the limit."""
+
+
+def serve_page(port: int, *, say: Callable[[str], None]) -> None:
+    """Serves the page until Ctrl-C; says its address once it can be opened. Port 0 takes any that is free.
+
+    Raises RuntimeError when the port is taken.
+    """
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((LOOPBACK, port))
+        except OSError as error:
+            raise RuntimeError(
+                f"port {port} is taken, the page cannot start there; name another with --port"
+            ) from error
+        server = uvicorn.Server(uvicorn.Config(page_app(Desk()), log_level="warning", server_header=False))
+        listening.listen()
+        say(f"http://{LOOPBACK}:{listening.getsockname()[1]}")
+        with suppress(KeyboardInterrupt):  # how it ends
+            server.run(sockets=[listening])
+
+
+def page_app(desk: Desk) -> Starlette:
+    """The page over a desk."""
+    turn = asyncio.Lock()  # one colorization at a time: two would only slow each other down
+
+    async def at_the_desk(call: Callable[[], Any]) -> Any:
+        async with turn:
+            return await run_in_threadpool(call)
+
+    async def start(_: Request) -> Response:
+        return JSONResponse(
+            {
+                "colorizers": [asdict(offer) for offer in await at_the_desk(desk.offers)],
+                "questions": [
+                    {"key": key, "text": text, "about_hints": key in ABOUT_HINTS} for key, text in QUESTIONS.items()
+                ],
+                "most_points": MOST_POINTS,
+                "formats": FORMATS,
+                "most_bytes": MOST_BYTES,
+                "most_pixels": MOST_PIXELS,
+            }
+        )
+
+    async def open_picture(request: Request) -> Response:
+        data = await _body(request, MOST_BYTES)
+        return JSONResponse({"picture": await at_the_desk(lambda: desk.open_picture(data))})
+
+    async def picture(request: Request) -> Response:
+        png = await at_the_desk(lambda: desk.gray_picture(request.path_params["digest"]))
+        return Response(png, media_type="image/png")
+
+    async def read_hints(request: Request) -> Response:
+        hint = Hint.from_json(await _body(request, MOST_JSON_BYTES))
+        return Response(hint.to_json(), media_type="application/json")
+
+    async def colorize(request: Request) -> Response:
+        wanted = await _json(request, ColorizeRequest)
+        async with turn:
+            if await request.is_disconnected():  # the person has drawn on meanwhile
+                return Response(status_code=204)
+            result, png = await run_in_threadpool(
+                lambda: desk.colorize(
+                    wanted.picture, wanted.colorizer, hint=wanted.hints, snap=wanted.snap, title=wanted.title
+                )
+            )
+        return Response(png, media_type="image/png", headers={"result": result})
+
+    async def rate(request: Request) -> Response:
+        given = await _json(request, RatingRequest)
+        await at_the_desk(lambda: desk.rate(given.result, given.answers, given.rater))
+        return JSONResponse({}, status_code=201)
+
+    return Starlette(
+        routes=[
+            *(Route(address, _file(*file)) for address, file in FILES.items()),
+            Route("/start", start),
+            Route("/pictures", open_picture, methods=["POST"]),
+            Route("/pictures/{digest}", picture),
+            Route("/hints", read_hints, methods=["POST"]),
+            Route("/colorize", colorize, methods=["POST"]),
+            Route("/ratings", rate, methods=["POST"]),
+        ],
+        middleware=[Middleware(_Guard)],
+        exception_handlers={
+            ForgottenError: _complaint(404),
+            TooLargeError: _complaint(413),
+            ValueError: _complaint(400),  # ValidationError and JSONDecodeError too
+            FileNotFoundError: _complaint(404),
+        },
+    )
+
+
+class _Guard:
+    """Lets in what a person's browser asks on this page, and nothing that another site makes it ask."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        app = self._app
+        if host.rpartition(":")[0] not in NAMES and host not in NAMES:
+            app = JSONResponse({"problem": "This page answers under 127.0.0.1 and localhost only."}, 403)
+        elif scope["method"] not in ("GET", "HEAD") and headers.get("origin", f"http://{host}") != f"http://{host}":
+            app = JSONResponse({"problem": "Another site's page may not ask this."}, 403)
+        await app(scope, receive, send_safely)
+
+
+def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_: Request) -> Response:
+        return Response((STATIC / name).read_bytes(), media_type=media_type)
+
+    return answer
+
+
+def _complaint(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(_: Request, error: Exception) -> Response:
+        if isinstance(error, ValidationError):
+            text = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        else:
+            text = str(error)
+        return JSONResponse({"problem": text}, status)
+
+    return answer
+
+
+async def _json(request: Request, model: type[Model]) -> Model:
+    return model.model_validate_json(await _body(request, MOST_JSON_BYTES))
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """Reads no more than `most` bytes. Raises TooLargeError."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > most:
+            raise TooLargeError(f"More than {most // 1_000_000} MB, which is the limit.")
+    return bytes(data)
