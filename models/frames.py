@@ -7,15 +7,17 @@ generator (section 3.2):
     discriminator  minimizes  -log D(x, y) - log(1 - D(x, G(x)))
     generator      minimizes  -log D(x, G(x)) + lambda * |G(x) - y|_1,   lambda = 100
 
-The generator has no noise as input (the authors found that it does not help). Filters, kernels, slope and the
-end of the last layer are not given; the specification holds our reading.
+The generator has no noise as input (the authors found that it does not help). Filters, kernels, slope,
+initialization and the end of the last layer are not given; the specification holds our reading. Weights start as
+DCGAN's [I].
 """
 
 from collections.abc import Iterator, Mapping
+from math import prod
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss, leaky_relu, mse_loss, relu
+from torch.nn.functional import adaptive_avg_pool2d, l1_loss, leaky_relu, mse_loss, relu
 
 from models.blocks import Double, Halve, initialize_dcgan
 from models.losses import judged, says_real
@@ -82,20 +84,21 @@ class ConvNet(nn.Module):
 class Discriminator(nn.Module):
     """One judgement a picture; the sigmoid of its logit is the probability "real" (section 3.2.1).
 
-    How the last map becomes one number is not given: [I] a linear layer over its mean, which serves every size.
+    How the last map becomes one number is not given: [I] a linear layer over its means, which serves every size.
     """
 
     def __init__(self, spec: FramesDiscriminator) -> None:
         super().__init__()
         self.spec = spec
         self.encoder = Encoder(spec)
-        self.head = nn.Linear(self.encoder.widths[-1], 1)
+        self.head = nn.Linear(self.encoder.widths[-1] * prod(spec.pooled), 1)
         initialize_dcgan(self)
 
     def forward(self, picture_and_condition: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B,) logits."""
         innermost = self.encoder(picture_and_condition)[-1]
-        return self.head(innermost.mean(dim=(2, 3))).squeeze(1)
+        means = adaptive_avg_pool2d(innermost, self.spec.pooled)
+        return self.head(means.flatten(1)).squeeze(1)
 
 
 class L2Objective(Objective):

@@ -54,6 +54,9 @@ class Objective(ABC):
     product: ClassVar[str] = "generator"
     """The network that the training is for."""
 
+    output_sees_hints: ClassVar[bool] = True
+    """Whether `output` is from all that a batch has. False: hints are for learning alone, and it is judged without."""
+
     networks: dict[str, nn.Module]
     """What is trained and stored. Parts that never learn have `requires_grad` off."""
 

@@ -5,19 +5,36 @@ Encoder C64-C128-C256-C512-C512-C512-C512-C512, decoder CD512-CD512-CD512-C512-C
 kernel is 4x4 with stride 2. Skips carry what each layer of the encoder gives before its activation. The
 innermost layer has no batch norm: at one pixel and batch 1 it would zero its input (the authors' erratum).
 Without skips it is the encoder-decoder that the paper compares with.
+
+pix2pix uses its network as it trains it (section 3.3): with one picture a batch, its batch norm looks at each picture
+by itself, and so does ours, whatever the batch [I]; `norm="batch"` takes running means once it is trained. Dropout
+ends with learning, so that a picture is always coloured alike.
 """
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, relu
+from torch.nn.functional import instance_norm, leaky_relu, relu
 
 from models.blocks import Double, Halve, initialize_dcgan
 from models.specs.pix2pix import Pix2pixUNet
 
 _KERNEL_PX = 4
 _DROPOUT_LAYERS = 3
+
+
+class PictureNorm(nn.BatchNorm2d):
+    """Batch norm of each picture by itself, while it learns and in use. Keeps no running means."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, track_running_stats=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, channels, H, W) -> the same. A single pixel does not differ from its mean: the bias is left."""
+        if input.shape[-2:].numel() == 1:
+            return torch.zeros_like(input) + self.bias[:, None, None]
+        return instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
 
 
 class UNet(nn.Module):
@@ -29,6 +46,7 @@ class UNet(nn.Module):
     def __init__(self, spec: Pix2pixUNet, *, joined: Sequence[int] = ()) -> None:
         super().__init__()
         self.spec = spec
+        norm = PictureNorm if spec.norm == "picture" else nn.BatchNorm2d
         widths = [spec.width * min(2**level, 8) for level in range(spec.levels)]  # 64, 128, 256, 512, 512, ...
         encoder_takes = [spec.in_channels, *widths[:-1]]
         for level, channels in enumerate(joined):
@@ -38,8 +56,7 @@ class UNet(nn.Module):
             for before, after in zip(encoder_takes, widths, strict=True)
         )
         self.encoder_norms = nn.ModuleList(
-            nn.Identity() if level in (0, spec.levels - 1) else nn.BatchNorm2d(width)
-            for level, width in enumerate(widths)
+            nn.Identity() if level in (0, spec.levels - 1) else norm(width) for level, width in enumerate(widths)
         )
         mirrors = widths[-2::-1]  # what the layers of the decoder give, the innermost first
         decoder_takes = [widths[-1], *((2 if spec.skips else 1) * width for width in mirrors)]
@@ -49,7 +66,7 @@ class UNet(nn.Module):
                 decoder_takes, [*mirrors, spec.out_channels], [False] * len(mirrors) + [True], strict=True
             )
         )
-        self.decoder_norms = nn.ModuleList(nn.BatchNorm2d(width) for width in mirrors)
+        self.decoder_norms = nn.ModuleList(norm(width) for width in mirrors)
         self.dropout = nn.Dropout(spec.dropout)
         initialize_dcgan(self)
 

@@ -205,6 +205,8 @@ class FeaturesObjective(L2Objective):
 class SparseObjective(L2Objective):
     """The same for a generator that learns with sparse colour. It is validated as it is used: without any."""
 
+    output_sees_hints = False
+
     def output(self, batch: Batch) -> Tensor:
         """From the lightness alone."""
         return self.networks["generator"](batch.condition)
@@ -280,6 +282,8 @@ class ColorAndApplyObjective(Objective):
     color_generator  |color_generator(L) - ab|^2
     color            |applier(L, color_generator(L)) - ab|^2, the paper's "color loss" [I: figure 8 is only a picture]
     """
+
+    output_sees_hints = False
 
     def __init__(self, spec: specs.WebtoonColorAndApply, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec

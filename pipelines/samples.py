@@ -17,7 +17,7 @@ def colored_pictures(recipe: Recipe, output: Tensor, variant: np.ndarray) -> np.
 def sample_sheet(recipe: Recipe, batch: Batch, output: Tensor, variant: np.ndarray, color: np.ndarray) -> np.ndarray:
     """(B * H, columns * W, 3) uint8 RGB, one row a picture.
 
-    Columns of a colorizer: input | hint, where it has hints, as dots on gray | output | truth; of a line detector:
+    Columns of a colorizer: input | hint, where there are some, as dots on gray | output | truth; of a line detector:
     input | output | truth.
 
     Args:

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from hashlib import sha256
 from math import ceil, isfinite
@@ -123,9 +123,9 @@ def train(
     Args:
         recipe: What to train. `rule.resolution` and `rule.width` change its size.
         train_pairs: The pictures to learn from, at the training resolution, with the variant `recipe.arrays`. Their
-            titles, sorted, are what labels count.
-        val_pairs: The pictures that decide which step is the best, at the same resolution. Where labels are used,
-            those of other titles are left out.
+            titles, sorted, are what labels count. `rule.titles` may choose among them.
+        val_pairs: The pictures that decide which step is the best, at the same resolution. Where labels are used or
+            titles were chosen, those of other titles are left out.
         rule: Size, pace and machine.
         fingerprint: Of the training set, for the checkpoint and for the state.
         work: A folder of this training alone; a state in it is resumed, and removed after Trained was taken.
@@ -136,7 +136,7 @@ def train(
     Raises TrainingError for arrays or needs that do not fit, a batch too small for batch norm, or a state of another
     training; TrainingDivergedError for a loss or a gradient that is not finite.
     """
-    titles = tuple(sorted(set(train_pairs.titles)))
+    titles = _chosen_titles(recipe, rule, train_pairs)
     recipe = recipe.resized(resolution=rule.resolution, width=rule.width).fitted(titles)
     _require_pictures(recipe, "training", train_pairs)
     _require_pictures(recipe, "validation", val_pairs)
@@ -179,16 +179,18 @@ class _Training:
         self.fingerprint = fingerprint
         self.train_pairs = train_pairs
         self.val_pairs = val_pairs
-        self.batch_size = min(rule.batch or recipe.batch, len(train_pairs))
+        self.train_rows = np.flatnonzero(np.isin(train_pairs.titles, titles))
+        self.batch_size = min(rule.batch or recipe.batch, len(self.train_rows))
         if self.batch_size % rule.devices:
             raise TrainingError(
                 f"{recipe.name}: a batch of {self.batch_size} pictures does not divide among {rule.devices} devices"
             )
         self.steps = ceil(rule.pictures / self.batch_size) if rule.pictures else rule.steps or recipe.steps
-        self.epoch_steps = len(train_pairs) // self.batch_size  # a remainder waits for the next epoch's order
+        self.epoch_steps = len(self.train_rows) // self.batch_size  # a remainder waits for the next epoch's order
         if self.batch_size == rule.devices:
-            _require_batch_norm_can_work(recipe, built_on, pictures=len(train_pairs))
-        known = np.flatnonzero(np.isin(val_pairs.titles, titles)) if recipe.with_label else np.arange(len(val_pairs))
+            _require_batch_norm_can_work(recipe, built_on, pictures=len(self.train_rows))
+        are_told = recipe.with_label or bool(rule.titles)
+        known = np.flatnonzero(np.isin(val_pairs.titles, titles)) if are_told else np.arange(len(val_pairs))
         if not len(known):
             raise TrainingError(
                 f"{recipe.name}: no validation picture is of a title that training knows: {', '.join(titles)}"
@@ -286,8 +288,8 @@ class _Training:
     def _rows(self, number: int) -> np.ndarray:
         """This process's rows at a step (1, 2, ...): a function of seed and number alone."""
         epoch, position = divmod(number - 1, self.epoch_steps)
-        order = _epoch_order(len(self.train_pairs), self.rule.seed, epoch)
-        rows = order[position * self.batch_size : (position + 1) * self.batch_size]
+        order = _epoch_order(len(self.train_rows), self.rule.seed, epoch)
+        rows = self.train_rows[order[position * self.batch_size : (position + 1) * self.batch_size]]
         return rows[self.fabric.global_rank :: self.rule.devices]
 
     def _learn(self, number: int, rows: np.ndarray, batch: Batch) -> dict[str, float]:
@@ -439,6 +441,8 @@ class _Training:
         rows = self.sample_rows
         with self._as_kept():
             batch, output = self._given(rows)
+        if not self.objective.output_sees_hints:
+            batch = replace(batch, hint=None)
         return sample_sheet(self.recipe, batch, output, self._val_variant(rows), np.asarray(self.val_pairs.color[rows]))
 
     def _save_state(self) -> None:
@@ -513,6 +517,17 @@ def _needed_networks(recipe: Recipe, rule: TrainingRule, needs: Mapping[str, Pat
     if recipe.extractor:
         networks[FEATURES] = load_extractor(rule.extractor or recipe.extractor, needs[FEATURES])
     return {role: network.requires_grad_(False).eval() for role, network in networks.items()}
+
+
+def _chosen_titles(recipe: Recipe, rule: TrainingRule, pairs: Pairs) -> tuple[str, ...]:
+    """The titles to learn from, sorted."""
+    known = sorted(set(pairs.titles))
+    for title in rule.titles:
+        if title not in known:
+            raise TrainingError(
+                f"{recipe.name}: no picture to learn from is of {title!r}; there are {', '.join(known)}"
+            )
+    return tuple(sorted(set(rule.titles)) or known)
 
 
 def _require_pictures(recipe: Recipe, split: str, pairs: Pairs) -> None:

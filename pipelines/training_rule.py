@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Part of every training's key: raise it whenever the same recipe, rule and pictures train otherwise than before."""
 
 
@@ -32,6 +32,9 @@ class TrainingRule(BaseModel, frozen=True, extra="forbid"):
     )
     width: int | None = Field(
         default=None, ge=1, le=1024, description="Channels of the networks' first layers; empty: the recipe's own."
+    )
+    titles: list[str] = Field(
+        default=[], description="Learn from these titles alone, for a colorizer of one's own series; empty: from all."
     )
     clip_norm: float | None = Field(
         default=None, gt=0, description="Longer gradients of an optimizer are scaled to this norm; empty: none are."

@@ -40,6 +40,9 @@ class FramesDiscriminator(FramesEncoder):
     builds: ClassVar[str] = "models.frames:Discriminator"
 
     in_channels: int = 4
+    pooled: tuple[int, int] = (1, 1)
+    """[I] Rows and columns to which the last map is averaged before the linear layer that gives the probability: (1, 1)
+    is the mean; (3, 5) is all of it at the paper's 180x320, as where a map is flattened."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from models.specs.base import NetworkSpec
 
@@ -23,6 +23,9 @@ class Pix2pixUNet(NetworkSpec):
     """Probability of a zero after each of the first three layers of the decoder."""
     skips: bool = True
     """Each layer of the decoder also sees its mirror in the encoder; without: a plain encoder-decoder."""
+    norm: Literal["batch", "picture"] = "picture"
+    """[I] "picture": each picture by itself, while it learns and in use: what pix2pix's batch norm does with its one
+    picture a batch (section 3.3). "batch": batch norm, by its running means once it is trained."""
 
     def __post_init__(self) -> None:
         if self.levels < 2:

@@ -1,4 +1,7 @@
-"""The recipes of paper 001, frames: two models on two inputs, with the same numbers but for Adam's beta1."""
+"""The recipes of paper 001, frames: two models on two inputs, with the same numbers but for Adam's beta1.
+
+[I] Pictures are mirrored at random, of which the paper says nothing; `Augmentation(flip=0)` leaves them as they are.
+"""
 
 from typing import Literal
 

@@ -1,6 +1,7 @@
 """The recipes of paper 000, webtoons: its models in its order, the baselines that it tried, and its future work.
 
-All see L of a gray panel and give ab at 256 pixels. [I] Optimizer, pictures a step and budget are pix2pix's.
+All see L of a gray panel and give ab at 256 pixels. [I] Optimizer, pictures a step and mirroring at random are
+pix2pix's; the budget is ours.
 """
 
 from models.specs.base import ObjectiveSpec

@@ -51,6 +51,18 @@ def test_with_1000_classes_they_have_the_published_numbers_of_parameters(
     assert sum(parameter.numel() for parameter in network.parameters()) == parameters
 
 
+@pytest.mark.parametrize("kind", [TitleVgg16, TitleResNet50])
+def test_weights_start_as_he_et_al_have_them(kind: type[TitleClassifier]):
+    network = built(kind(titles=TITLES, width=16))
+    checked = 0
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear) and layer.weight.numel() > 50_000:
+            fan = layer.out_channels * layer.kernel_size[0] ** 2 if isinstance(layer, nn.Conv2d) else layer.in_features
+            assert layer.weight.std().item() == pytest.approx((2 / fan) ** 0.5, rel=0.02)
+            checked += 1
+    assert checked > 5
+
+
 @BOTH
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (64, 90)])
 def test_any_size_gives_a_logit_for_each_title(spec: TitleClassifier, size: tuple[int, int]):

@@ -57,6 +57,30 @@ def test_the_discriminator_gives_one_logit_a_picture_at_any_size():
     assert discriminator(torch.randn(2, 4, 33, 47)).shape == (2,)
 
 
+def test_the_discriminators_last_map_can_be_looked_at_place_by_place():
+    torch.manual_seed(0)
+    mean, flat = (FramesDiscriminator(width=8, pooled=pooled) for pooled in [(1, 1), (3, 5)])
+    assert parameters_of(Discriminator(flat)) == parameters_of(Discriminator(mean)) + 64 * (3 * 5 - 1)
+    assert spec_from_json(spec_to_json(flat)) == flat
+    picture = torch.randn(2, 4, 180, 320)
+    for spec in (mean, flat):
+        discriminator = Discriminator(spec).eval()
+        innermost = discriminator.encoder(picture)[-1]
+        assert innermost.shape == (2, 64, 3, 5)
+        seen = innermost.mean(dim=(2, 3)) if spec is mean else innermost.flatten(1)
+        torch.testing.assert_close(discriminator(picture), discriminator.head(seen).squeeze(1))
+    assert Discriminator(flat)(torch.randn(2, 4, 33, 47)).shape == (2,)
+
+
+def test_weights_start_as_dcgans():
+    torch.manual_seed(0)
+    for network in (ConvNet(FramesGenerator(width=32)), Discriminator(FramesDiscriminator(width=32))):
+        convolutions = torch.cat([p.flatten() for p in network.parameters() if p.ndim == 4])
+        assert convolutions.std().item() == pytest.approx(0.02, rel=0.01)
+        scales = torch.cat([layer.weight for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)])
+        assert scales.mean().item() == pytest.approx(1, abs=0.005)
+
+
 @pytest.mark.parametrize(
     ("network", "channels"), [(ConvNet(GENERATOR), 1), (Discriminator(FramesDiscriminator(width=8)), 4)]
 )

@@ -1,6 +1,8 @@
 """Networks: sizes, parameter counts worked out by hand from the papers' tables, gradients, initialization."""
 
 import math
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import nn
 
 from models.blocks import Double, Halve
 from models.discriminators import PatchGan
-from models.pix2pix import UNet
+from models.pix2pix import PictureNorm, UNet
 from models.specs.discriminators import PatchGan as PatchGanSpec
 from models.specs.pix2pix import Pix2pixUNet
 
@@ -64,9 +66,10 @@ def test_patchgan_takes_any_size(size: tuple[int, int]):
     assert logits.shape == (2, 1, *(math.ceil(side / 8) - 2 for side in size))
 
 
+@pytest.mark.parametrize("norm", ["picture", "batch"])
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (5, 90), (1, 1)])
-def test_generators_keep_any_size(size: tuple[int, int]):
-    output = UNet(TINY_UNET).eval()(torch.randn(2, 1, *size))
+def test_generators_keep_any_size(size: tuple[int, int], norm: Literal["picture", "batch"]):
+    output = UNet(replace(TINY_UNET, norm=norm)).eval()(torch.randn(2, 1, *size))
     assert output.shape[0] == 2
     assert output.shape[-2:] == size
     assert output.abs().max() <= 1
@@ -83,9 +86,41 @@ def test_unet_at_its_papers_size_has_one_pixel_innermost():
     assert output.shape == (1, 2, 256, 256)
 
 
+def test_pictures_normalized_by_themselves_are_batch_norm_of_batches_of_one():
+    torch.manual_seed(0)
+    norm, alone = PictureNorm(3), nn.BatchNorm2d(3)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    alone.load_state_dict(norm.state_dict(), strict=False)  # it also has running means
+    pictures = torch.randn(4, 3, 5, 7) * 3 + 1
+    by_one = torch.cat([alone.train()(picture) for picture in pictures.split(1)])
+    torch.testing.assert_close(norm.train()(pictures), by_one)
+    assert torch.equal(norm.eval()(pictures), norm.train()(pictures))
+    assert not dict(norm.named_buffers())
+    assert torch.equal(norm(torch.randn(2, 3, 1, 1)), norm.bias[:, None, None].expand(2, 3, 1, 1))
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 47), (17, 1)])
+def test_a_unet_normalizes_each_picture_by_itself(size: tuple[int, int]):
+    torch.manual_seed(0)
+    network = UNet(TINY_UNET)
+    assert parameters_of(network) == parameters_of(UNet(replace(TINY_UNET, norm="batch")))
+    assert not [layer for layer in network.modules() if type(layer) is nn.BatchNorm2d]
+    pictures = torch.randn(3, 1, *size)
+    with torch.no_grad():
+        together = network.eval()(pictures)
+        torch.testing.assert_close(together, torch.cat([network(picture) for picture in pictures.split(1)]))
+        network.dropout.p = 0.0  # the one thing left in which use differs from learning
+        torch.testing.assert_close(network.train()(pictures), together)
+
+
 def test_every_parameter_gets_a_gradient():
     torch.manual_seed(0)
-    for network, channels in ((UNet(TINY_UNET), 1), (PatchGan(PatchGanSpec(in_channels=3, width=8)), 3)):
+    for network, channels in (
+        (UNet(TINY_UNET), 1),
+        (UNet(replace(TINY_UNET, norm="batch")), 1),
+        (PatchGan(PatchGanSpec(in_channels=3, width=8)), 3),
+    ):
         network.train()(torch.randn(4, channels, 64, 64)).square().mean().backward()
         assert without_gradient(network) == []
 

@@ -18,7 +18,7 @@ from models.pix2pix import UNet
 from models.specs.base import Adam, spec_from_json, spec_to_json
 from models.specs.classifiers import TitleVgg16
 from models.specs.discriminators import PatchGan
-from models.specs.hints import KeptPixels
+from models.specs.hints import KeptChannels, KeptPixels, RemovedPatches
 from models.specs.hypercolumns import ResidualEncoder
 from models.specs.pix2pix import Pix2pixUNet
 from models.specs.webtoon import (
@@ -391,8 +391,12 @@ def color_and_apply(**settings) -> Objective:
     return build_objective(WebtoonColorAndApply(COLOR_AND_APPLY, **settings))
 
 
-def test_the_three_losses_of_color_and_apply():
-    objective = color_and_apply(applier_weight=2.0, color_generator_weight=3.0, color_weight=5.0)
+@pytest.mark.parametrize("applied_share", [1.0, 0.05])
+def test_the_three_losses_of_color_and_apply(applied_share: float):
+    torch.manual_seed(0)
+    generator = replace(COLOR_AND_APPLY, applied_share=applied_share)
+    spec = WebtoonColorAndApply(generator, applier_weight=2.0, color_generator_weight=3.0, color_weight=5.0)
+    objective = build_objective(spec)
     batch = whole_batch(hints=True)
     network = objective.networks["generator"].eval()
     with torch.no_grad():
@@ -400,7 +404,7 @@ def test_the_three_losses_of_color_and_apply():
         outputs = {
             "applier": network.applier(torch.cat([batch.condition, batch.hint[:, :2]], 1)),
             "color_generator": colors,
-            "color": network.applier(torch.cat([batch.condition, colors], 1)),
+            "color": network.applier(torch.cat([batch.condition, network.sparse(colors)], 1)),
         }
     (turn,) = objective.turns(batch, 0.0)
     by_hand = {name: np.square((output - batch.target).numpy()).mean() for name, output in outputs.items()}
@@ -431,6 +435,33 @@ def test_without_color_loss_the_two_networks_are_trained_apart():
     (turn,) = objective.turns(whole_batch(hints=True), 0.0)
     both, alone = (gradients(network.color_generator, loss) for loss in (turn.loss, turn.parts["color_generator"]))
     assert all(torch.equal(both[name], alone[name]) for name in alone)
+
+
+def test_the_recipes_are_the_papers_models_with_pix2pixs_numbers():
+    for recipe in WEBTOON_RECIPES:
+        assert (recipe.variant, recipe.color_space, recipe.resolution) == ("gray", "lab", 256)
+        assert recipe.pictures == 200_000
+        if recipe.name != "webtoon_diverse_gan":
+            assert recipe.batch == 1
+            assert recipe.objective.generator_optimizer == Adam(2e-4, beta1=0.5, beta2=0.999)
+    hints = {recipe.name: recipe.hint for recipe in WEBTOON_RECIPES if recipe.hint}
+    assert hints == {
+        "webtoon_sparse_iterative": KeptPixels(share=0.01),
+        "webtoon_channel_dropout": KeptChannels(),
+        "webtoon_color_and_apply": KeptPixels(share=0.01),
+        "webtoon_patch_removal": RemovedPatches(),
+        "webtoon_lightness_dropout": KeptPixels(share=0.01),
+    }
+    needs = {recipe.name: recipe.needs[0].recipe for recipe in WEBTOON_RECIPES if recipe.needs}
+    assert needs == {
+        "webtoon_classification_loss": "vgg16_color",
+        "webtoon_vgg_features": "vgg16_gray",
+        "webtoon_hypercolumns": "vgg16_gray",
+    }
+    apart = RECIPES["webtoon_patch_removal"].objective
+    assert apart == WebtoonColorAndApply(color_weight=0.0)
+    together = WebtoonColorAndApply()
+    assert (together.applier_weight, together.color_generator_weight, together.color_weight) == (1, 1, 1)
 
 
 @pytest.fixture(params=WEBTOON_RECIPES, ids=[recipe.name for recipe in WEBTOON_RECIPES])
