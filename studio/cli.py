@@ -169,18 +169,20 @@ def list_sources(as_json: AsJson = False) -> None:
 
 @app.command("recipes")
 def list_recipes(as_json: AsJson = False) -> None:
-    """List every way to train: what it sees, what it needs trained before it, what it costs.
+    """List every way to train, by paper: what it sees, what it needs before it, what it costs.
 
-    Colorizers, and the networks that some of them build on: title classifiers, the line detector, drafts. Weights are
-    those of the trained network in millions; GFLOP are for one picture at the recipe's own resolution.
+    Colorizers, and the networks that some of them build on: title classifiers, the line detector, drafts. px is the
+    side of the training pictures, pictures the budget; weights are those of the trained network, GFLOP are for one
+    picture at the recipe's own resolution. Behind ← is what must be there before.
     """
-    from studio.recipes import recipe_rows, recipe_table
+    from studio.recipes import recipe_rows, recipe_tables
 
     rows = recipe_rows()
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
-    out.print(recipe_table(rows))
+    for table in recipe_tables(rows):
+        out.print(table)
 
 
 @app.command()

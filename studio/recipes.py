@@ -1,7 +1,9 @@
 """`tintoon recipes`: every way to train a network, with what it sees, needs and costs."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from assets.trainings import TRAININGS
@@ -40,26 +42,27 @@ def _row(asset: str, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def recipe_table(rows: list[dict[str, Any]]) -> Table:
-    """The rows for people."""
-    table = Table("recipe", "paper", "sees", "task", "colour")
-    for column in ("px", "batch", "pictures", "M weights", "GFLOP"):
-        table.add_column(column, justify="right")
-    table.add_column("needs")
-    numbers = {title: number for number, title in PAPERS.items()}
-    for row in rows:
-        sees = [row["input"], "hints" if row["hints"] else "", "title" if row["label"] else ""]
-        table.add_row(
-            row["name"],
-            numbers[row["paper"]],
-            " + ".join(filter(None, sees)),
-            row["task"].replace("_", " "),
-            row["color_space"],
-            str(row["resolution"]),
-            str(row["batch"]),
-            f"{row['pictures']:,}",
-            f"{row['parameters'] / 1e6:.1f}",
-            f"{row['gflop_per_image']:.1f}",
-            ", ".join([*row["needs"].values(), *filter(None, [row["extractor"]])]),
-        )
-    return table
+def recipe_tables(rows: list[dict[str, Any]]) -> Iterator[Table]:
+    """The rows for people: a table for each paper, that a terminal of 80 columns shows whole.
+
+    Behind ← is what must be there before: trained recipes, then the feature extractor.
+    """
+    for paper in PAPERS.values():
+        table = Table(title=paper, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("recipe", no_wrap=True)
+        table.add_column("sees", no_wrap=True)
+        for column in ("px", "pictures", "M weights", "GFLOP"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for row in rows:
+            if row["paper"] == paper:
+                sees = [row["input"], "hints" if row["hints"] else "", "title" if row["label"] else ""]
+                needs = [*row["needs"].values(), *filter(None, [row["extractor"]])]
+                table.add_row(
+                    row["name"] + (f"\n[dim] ← {', '.join(needs)}[/]" if needs else ""),
+                    "+".join(filter(None, sees)),
+                    str(row["resolution"]),
+                    f"{row['pictures'] / 1000:,.0f} k",
+                    f"{row['parameters'] / 1e6:.1f}",
+                    f"{row['gflop_per_image']:.1f}",
+                )
+        yield table
