@@ -37,12 +37,14 @@ def issue_pages(
     from pipelines.issue_pages.collect import collect_issue
     from pipelines.issue_pages.entry import Unavailable
 
+    politeness = settings.rule("issue_pages", config, Politeness)
     try:
         report = collect_issue(
             context.partition_key,
             catalogue.titles(),
-            catalogue.sources(settings.rule("issue_pages", config, Politeness)),
+            catalogue.sources(politeness),
             lake.open(),
+            licences=politeness.licences,
             on_page=progress_of(context.log),
         )
     except Unavailable as error:

@@ -5,7 +5,7 @@ import dagster as dg
 from assets.automation import when_inputs_change
 from assets.display import counts
 from assets.issue_splits import LEAST_CORRELATION
-from assets.resources import LakeResource
+from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
 from assets.variants import edge_panels, gray_panels, line_panels
 from pipelines.training_set import TrainingSetRule
@@ -23,7 +23,9 @@ class TrainingSetConfig(dg.Config, TrainingSetRule):  # pyright: ignore[reportGe
     code_version="1",
     automation_condition=when_inputs_change,
 )
-def training_set(config: TrainingSetConfig, lake: LakeResource, settings: StandingSettings) -> dg.MaterializeResult:
+def training_set(
+    config: TrainingSetConfig, lake: LakeResource, settings: StandingSettings, catalogue: Catalogue
+) -> dg.MaterializeResult:
     """The current training set: which arrays, a fingerprint, and a datasheet with titles, licences, counts, drops."""
     from pipelines.issue_splits import lookalikes_across_splits
     from pipelines.training_set import build_training_set
@@ -31,7 +33,11 @@ def training_set(config: TrainingSetConfig, lake: LakeResource, settings: Standi
     # The check blocks its own run only. A leak must not be frozen by another one either.
     if leaks := lookalikes_across_splits(lake.open(), least_correlation=LEAST_CORRELATION):
         raise dg.Failure(f"{len(leaks)} panels look like one of another split: see the check of issue_splits")
-    report = build_training_set(lake.open(), settings.rule("training_set", config, TrainingSetRule))
+    report = build_training_set(
+        lake.open(),
+        settings.rule("training_set", config, TrainingSetRule),
+        sources={key: title.source for key, title in catalogue.titles().items()},
+    )
     return dg.MaterializeResult(
         metadata={
             **counts(report.pictures),

@@ -11,8 +11,8 @@ import json
 import re
 import signal
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from hashlib import sha256
@@ -47,17 +47,34 @@ class SiteTitle:
     closed: set[int] = field(default_factory=set)  # listed as free, but the viewer sends back to the list
     missing: set[int] = field(default_factory=set)
     listed_twice: set[int] = field(default_factory=set)
+    hidden: set[int] = field(default_factory=set)  # counted by the list but not shown, as with a daily pass
+    notices: set[int] = field(default_factory=set)  # "휴재 공지": no episode, but an issue of the list
     without_pictures: set[int] = field(default_factory=set)
     lists_for_ever: str | None = None  # "same": every page is the first; "last": `nextPage` never ends
     has_guides: bool = False  # rating card and guide among the pictures
     has_placeholders: bool = False  # the address is in `data-src`
+    edits: list[Callable[["SiteTitle"], None]] = field(default_factory=list)  # one is made after each list page
 
     def __post_init__(self) -> None:
         self.issues = self.issues or list(self.webtoon.issues)
 
     def numbered(self) -> dict[int, DrawnIssue]:
         """Issues by `no`."""
-        return {issue.number: issue for issue in self.issues if issue.number not in self.missing}
+        return {
+            issue.number: replace(issue, subtitle="휴재 공지") if issue.number in self.notices else issue
+            for issue in self.issues
+            if issue.number not in self.missing
+        }
+
+    def is_open(self, number: int) -> bool:
+        """Whether the viewer shows the issue of this number."""
+        shut = self.paid | self.paid_in_list | self.withheld | self.closed | self.hidden
+        return number in self.numbered() and number not in shut
+
+    def edit(self) -> None:
+        """Makes the next of the edits."""
+        if self.edits:
+            self.edits.pop(0)(self)
 
 
 class NaverSite(Site):
@@ -89,9 +106,10 @@ class NaverSite(Site):
 
     def answer(self, host: str, path: str, headers: Mapping[str, str]) -> Reply:
         """A GET to one of the two hosts."""
-        return self._main_reply(path) if host == "main" else self._image_reply(path, headers)
+        return self.page_reply(path) if host == "main" else self._image_reply(path, headers)
 
-    def _main_reply(self, path: str) -> Reply:
+    def page_reply(self, path: str) -> Reply:
+        """What the site's own host answers."""
         parts = urlsplit(path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path == "/robots.txt":
@@ -108,7 +126,9 @@ class NaverSite(Site):
             if title.is_adult:
                 return Reply(401, {"Content-Type": "application/json"}, b'{"message":"login required"}')
             page = int(query["page"]) if query.get("page", "").isdecimal() else 1
-            return json_reply(self._list(title_id, title, page, query.get("sort", "DESC")))
+            reply = json_reply(self._list(title_id, title, page, query.get("sort", "DESC")))
+            title.edit()
+            return reply
         if parts.path == f"/{viewer_path}/list":
             return html_page(200, title.webtoon.name)
         if parts.path == f"/{viewer_path}/detail":
@@ -119,6 +139,8 @@ class NaverSite(Site):
         open_issues = [(no, issue) for no, issue in title.numbered().items() if no not in title.paid]
         rows: list[dict[str, object]] = []
         for no, issue in open_issues:
+            if no in title.hidden:
+                continue
             row = self._article(title_id, title, no, issue)
             rows += [row, row] if no in title.listed_twice else [row]
         if sort == "DESC":
@@ -175,8 +197,8 @@ class NaverSite(Site):
             "bgm": False,
             "up": False,
             "charge": is_charged,
-            "serviceDateDescription": _published(no).strftime("%y.%m.%d"),
-            "volumeNo": no,
+            "serviceDateDescription": published(no).strftime("%y.%m.%d"),
+            "volumeNo": 0 if no in title.notices else no - sum(notice < no for notice in title.notices),
             "hasReadLog": False,
             "recentlyReadLog": False,
             "thumbnailClock": False,
@@ -189,11 +211,19 @@ class NaverSite(Site):
         issue = title.numbered().get(number)
         if title.is_adult:
             return Reply(302, {"Location": LOGIN_URL})
-        if issue is None or number in title.paid | title.paid_in_list | title.withheld | title.closed:
+        if issue is None or not title.is_open(number):
             return Reply(302, {"Location": f"/{viewer_path}/list?titleId={title_id}"})
-        slices = () if number in title.without_pictures else issue.slices
-        addresses = [self.images_url + _image_path(title_id, number, k, data) for k, data in enumerate(slices, start=1)]
-        return Reply(200, {"Content-Type": "text/html; charset=utf-8"}, _viewer_html(title, issue, addresses).encode())
+        body = _viewer_html(title, issue, self.picture_urls(title_id, issue)).encode()
+        return Reply(200, {"Content-Type": "text/html; charset=utf-8"}, body)
+
+    def picture_urls(self, title_id: int, issue: DrawnIssue) -> list[str]:
+        """The addresses of an issue's pictures, in reading order."""
+        title = self.titles[title_id]
+        slices = () if issue.number in title.without_pictures else issue.slices
+        return [
+            self.images_url + _image_path(title_id, title, issue.number, k, data)
+            for k, data in enumerate(slices, start=1)
+        ]
 
     def _image_reply(self, path: str, headers: Mapping[str, str]) -> Reply:
         if path == "/robots.txt":
@@ -202,18 +232,19 @@ class NaverSite(Site):
             return Reply(403, {"Content-Type": "text/html"}, b"<html><body>forbidden agent</body></html>")
         if not headers.get("Referer", "").startswith(self.url + "/"):
             return Reply(403, {"Content-Type": "text/html"}, b"<html><body>invalid referer</body></html>")
-        parts = path.split("/")
-        if len(parts) == 5 and parts[1] == "webtoon" and parts[2].isdecimal() and parts[3].isdecimal():
-            title_id, no = int(parts[2]), int(parts[3])
-            issue = self.titles[title_id].numbered().get(no) if title_id in self.titles else None
-            for k, data in enumerate(issue.slices if issue else (), start=1):
-                if path == _image_path(title_id, no, k, data):
+        title_id, numbers = _pictured(path)
+        title = self.titles.get(title_id)
+        for no, issue in title.numbered().items() if title else ():
+            if numbers and no not in numbers:
+                continue
+            for k, data in enumerate(issue.slices, start=1):
+                if title and path == _image_path(title_id, title, no, k, data):
                     return Reply(
                         200,
                         {
                             "Content-Type": "image/jpeg",
                             "ETag": f'"{sha256(data).hexdigest()[:16]}"',
-                            "Last-Modified": format_datetime(_published(no), usegmt=True),
+                            "Last-Modified": format_datetime(published(no), usegmt=True),
                         },
                         data,
                     )
@@ -223,13 +254,25 @@ class NaverSite(Site):
         return f"{self.images_url}/webtoon/{title_id}/thumbnail/thumbnail_IMAG21_{title_id}.jpg"
 
 
-def _published(no: int) -> datetime:
+def published(no: int) -> datetime:
+    """When an issue came out."""
     return _FIRST_DAY + timedelta(weeks=no - 1)
 
 
-def _image_path(title_id: int, no: int, k: int, data: bytes) -> str:
+def _image_path(title_id: int, title: SiteTitle, no: int, k: int, data: bytes) -> str:
     digest = sha256(data).hexdigest()[:32]
-    return f"/webtoon/{title_id}/{no}/{_published(no):%Y%m%d%H%M%S}_{digest}_IMAG01_{k}.jpg"
+    if title.level == "WEBTOON":
+        return f"/webtoon/{title_id}/{no}/{published(no):%Y%m%d%H%M%S}_{digest}_IMAG01_{k}.jpg"
+    upload = int(digest[:15], 16)
+    return f"/user_contents_data/challenge_comic/{published(no):%Y/%m/%d}/{title_id}/upload_{upload}.jpeg"
+
+
+def _pictured(path: str) -> tuple[int, set[int]]:
+    """The title that a picture's path names, and the issue if it names one."""
+    if match := re.match(r"/webtoon/(\d+)/(\d+)/", path):
+        return int(match[1]), {int(match[2])}
+    match = re.match(r"/user_contents_data/challenge_comic/\d+/\d+/\d+/(\d+)/", path)
+    return (int(match[1]) if match else -1), set()
 
 
 def _info(title_id: int, title: SiteTitle) -> dict[str, object]:

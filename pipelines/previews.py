@@ -44,8 +44,8 @@ def preview_cut(lake: Lake, key: str) -> np.ndarray | None:
 
 def preview_panels(lake: Lake, key: str) -> dict[str, np.ndarray]:
     """Contact sheets of an issue's panels: those that pass the size filter in colour, and the others with reasons."""
-    rows = lake.read_table(lake.panels(key), ["panel", "size_reason", "is_gray", "image"]).to_pylist()
-    reasons = [row["size_reason"] or ("gray" if row["is_gray"] else None) for row in rows]
+    rows = lake.read_table(lake.panels(key), ["panel", "drop_reason", "is_gray", "image"]).to_pylist()
+    reasons = [row["drop_reason"] or ("gray" if row["is_gray"] else None) for row in rows]
     sheets = {
         "passing panels": [(row, str(row["panel"])) for row, reason in zip(rows, reasons, strict=True) if not reason],
         "dropped panels": [(row, f"{row['panel']} {why}") for row, why in zip(rows, reasons, strict=True) if why],

@@ -12,6 +12,7 @@ variants' folders, which never change.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,9 +53,12 @@ class TrainingSetReport:
     """This very training set was the current one already."""
 
 
-def build_training_set(lake: Lake, rule: TrainingSetRule) -> TrainingSetReport:
+def build_training_set(
+    lake: Lake, rule: TrainingSetRule, *, sources: Mapping[str, str] | None = None
+) -> TrainingSetReport:
     """Freezes the current arrays of all kinds and splits as the current training set.
 
+    sources: the kind of place that each title comes from, for the datasheet.
     Raises FileNotFoundError where arrays are missing, ValueError where they do not fit together (made from other
     colour, other resolutions, or the same panel in two splits) or where train holds too few panels.
     """
@@ -73,7 +77,7 @@ def build_training_set(lake: Lake, rule: TrainingSetRule) -> TrainingSetReport:
         f"{name}/{side}": array["sha256"] for name, entry in arrays.items() for side, array in entry["arrays"].items()
     }
     fingerprint = digest_of({"arrays": hashes, "rows": rows_digests})
-    datasheet = _datasheet(lake, fingerprint, manifests, rows)
+    datasheet = _datasheet(lake, fingerprint, manifests, rows, sources or {})
     manifest = {
         "fingerprint": fingerprint,
         "code_version": CODE_VERSION,
@@ -259,7 +263,11 @@ def _too_few(lake: Lake, found: int, wanted: int) -> str:
 
 
 def _datasheet(
-    lake: Lake, fingerprint: str, manifests: dict[tuple[str, str], dict[str, Any]], rows: dict[str, pa.Table]
+    lake: Lake,
+    fingerprint: str,
+    manifests: dict[tuple[str, str], dict[str, Any]],
+    rows: dict[str, pa.Table],
+    sources: Mapping[str, str],
 ) -> dict[str, Any]:
     """What a person needs to know before using the pictures. Titles of which nothing was kept are in it too."""
     decisions = lake.read_table(lake.unique_panels, ["title", "kept", "reason"]).to_pylist()
@@ -269,6 +277,7 @@ def _datasheet(
         own = [row for row in pictures if row["title"] == name]
         dropped = Counter(row["reason"] for row in decisions if row["title"] == name and not row["kept"])
         titles[name] = {
+            "source": sources.get(name, "not declared any more"),
             "licences": sorted({row["licence"] for row in own}),
             "attributions": sorted({row["attribution"] for row in own}),
             "issues": len({row["issue"] for row in own}),
@@ -279,11 +288,23 @@ def _datasheet(
         "fingerprint": fingerprint,
         "pictures": {split: len(table) for split, table in rows.items()},
         "titles": titles,
+        "sources": _by_source(titles),
         "resolutions": manifests["color", "train"]["made_from"]["resolutions"],
         "styles": {kind: manifests[kind, "train"]["styles"] for kind in KINDS},
         "edge_settings": _edge_settings(manifests),
         "opencv_version": manifests["color", "train"]["opencv_version"],
     }
+
+
+def _by_source(titles: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Titles, pictures and licences of each kind of place."""
+    found: dict[str, dict[str, Any]] = {}
+    for title in titles.values():
+        total = found.setdefault(title["source"], {"titles": 0, "pictures": 0, "licences": []})
+        total["titles"] += 1
+        total["pictures"] += sum(title["pictures"].values())
+        total["licences"] = sorted({*total["licences"], *title["licences"]})
+    return dict(sorted(found.items()))
 
 
 def _edge_settings(manifests: dict[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
@@ -308,7 +329,12 @@ def datasheet_markdown(datasheet: dict[str, Any]) -> str:
         lines.append(f"| {name} | {title['issues']} | {counts} | {terms} |")
     total = " | ".join(str(datasheet["pictures"][split]) for split in SPLITS)
     lines += [f"| all | {sum(title['issues'] for title in titles.values())} | {total} | | |", ""]
-    lines += ["## Dropped panels", ""]
+    lines += ["## Sources", "", "| source | titles | pictures | licences |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {total['titles']} | {total['pictures']} | {', '.join(total['licences'])} |"
+        for name, total in datasheet["sources"].items()
+    ]
+    lines += ["", "## Dropped panels", ""]
     reasons = sorted({reason for title in titles.values() for reason in title["dropped"]})
     if reasons:
         lines += [f"| title | {' | '.join(reasons)} |", "|---" * (len(reasons) + 1) + "|"]

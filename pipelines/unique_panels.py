@@ -30,7 +30,7 @@ CODE_VERSION = "1"
 
 PANEL_COLUMNS = [
     "title", "issue", "panel", "panel_id", "page", "pages_sha256", "page_box", "width_px", "height_px",
-    "size_reason", "is_gray", "is_flat", "phash", "sha256", "thumbnail",
+    "drop_reason", "is_gray", "is_flat", "phash", "sha256", "thumbnail",
 ]  # fmt: skip
 
 DECISION_SCHEMA = pa.schema(
@@ -144,7 +144,7 @@ def decide(panels: pd.DataFrame, rule: UniqueRule) -> pd.DataFrame:
 
     def drop_lookalikes(stage: str, within: list[str]) -> None:
         left = panels[decided["reason"].isna().to_numpy()]
-        verdict = left["size_reason"].isna().rename("passes_size")
+        verdict = left["drop_reason"].isna().rename("passes_size")
         for _, group in left.groupby([*(left[name] for name in within), verdict, "is_gray"], sort=False):
             rows = group.index.to_numpy()
             twins = earlier_lookalikes(_comparable_hashes(group), rule.radius_bits)
@@ -154,8 +154,8 @@ def decide(panels: pd.DataFrame, rule: UniqueRule) -> pd.DataFrame:
     pages = _earlier_pages(panels)
     drop(np.flatnonzero(pages >= 0), "page", "duplicate_page", pages[pages >= 0])
     drop_lookalikes("crop", within=["title"])
-    sized = decided["reason"].isna() & panels["size_reason"].notna()
-    drop(np.flatnonzero(sized), "size", panels.loc[sized, "size_reason"])
+    sized = decided["reason"].isna() & panels["drop_reason"].notna()
+    drop(np.flatnonzero(sized), "size", panels.loc[sized, "drop_reason"])
     drop_lookalikes("filter", within=[])
     drop(np.flatnonzero(decided["reason"].isna() & panels["is_gray"]), "gray", "gray")
 

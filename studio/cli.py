@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from demo import DEFAULT_ISSUES
@@ -48,14 +49,30 @@ def main() -> None:
 
 
 @app.command()
-def sync(title: Annotated[list[str] | None, typer.Option(help="Only this title; may be repeated.")] = None) -> None:
+def sync(
+    title: Annotated[list[str] | None, typer.Option(help="Only this title; may be repeated.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be fetched or refused, page by page; write nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Ask the sources which issues exist, and register them as partitions.
 
     Free issues become partitions of `issue_pages`. Adult, paid, withheld and vanished ones are recorded with
-    their state, and never fetched.
+    their state, and never fetched. With --dry-run the lists of pages are asked for too, and no picture; --json then
+    prints every page.
     """
-    from studio.materialize import open_instance, sync_issues
+    from studio.materialize import open_instance, plan_issues, sync_issues
+    from studio.report import print_plan
 
+    if dry_run:
+        planned = plan_issues(titles=title or (), politeness={})
+        problems = print_plan(planned, as_json=as_json)
+        if problems:
+            raise UsageError("; ".join(problems))
+        return
+    if as_json:
+        raise UsageError("--json goes with --dry-run")
     report, new = sync_issues(open_instance(), titles=title or (), politeness={})
     table = Table("title", "issues by state")
     for name, states in report.counts.items():
@@ -154,17 +171,24 @@ def hash_pictures(files: Pictures, as_json: AsJson = False) -> None:
 
 @app.command("sources")
 def list_sources(as_json: AsJson = False) -> None:
-    """List the kinds of places that titles can come from, and what each takes."""
+    """List the kinds of places that titles can come from: what each takes, and what a title can set for it."""
     from pipelines.issue_pages.source import SOURCES
 
-    rows = [{"name": name, "takes": source.takes} for name, source in SOURCES.items()]
+    rows = [
+        {
+            "name": name,
+            "takes": source.takes,
+            "settings": {key: field.description for key, field in source.settings.model_fields.items()},
+        }
+        for name, source in SOURCES.items()
+    ]
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("source", "takes")
     for row in rows:
-        table.add_row(row["name"], row["takes"])
-    out.print(table)
+        out.print(f"[bold]{row['name']}[/]  {escape(row['takes'])}", highlight=False)
+        for key, description in row["settings"].items():
+            out.print(Padding(f"{key}: [dim]{escape(description or '')}[/]", (0, 0, 0, 4)), highlight=False)
 
 
 @app.command("recipes")

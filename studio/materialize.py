@@ -18,6 +18,9 @@ from assets.resources import Catalogue, default_resources, one_client
 from assets.settings import StandingSettings
 from assets.trainings import TRAININGS, with_needs
 from pipelines.issue_pages.collect import sync_titles
+from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
+from pipelines.issue_pages.fetch_error import FetchError
+from pipelines.issue_pages.plan import PlannedIssue, plan_title
 from pipelines.issue_pages.politeness import Politeness
 from pipelines.recipes import Recipe
 from pipelines.retraining_rule import RetrainingRule
@@ -250,6 +253,29 @@ def register_issues(keys: Sequence[str], instance: dg.DagsterInstance) -> list[s
     if new:
         instance.add_dynamic_partitions(str(issues.name), new)
     return new
+
+
+def plan_issues(*, titles: Sequence[str], politeness: dict[str, Any]) -> Iterator[tuple[str, PlannedIssue | Exception]]:
+    """What collecting titles (all, where none is named) would fetch and refuse, issue by issue, with the title's key.
+
+    A title that cannot be listed is yielded with its error. Writes nothing. Raises ValueError for a title that is not
+    declared.
+    """
+    resources = default_resources()
+    catalogue: Catalogue = resources["catalogue"]
+    declared = catalogue.titles()
+    _chosen(titles, list(declared), "title", "see titles.yaml")
+    lake, manners = resources["lake"].open(), _politeness(politeness)
+    with one_client(manners):
+        sources = catalogue.sources()
+        for key, title in declared.items():
+            if titles and key not in titles:
+                continue
+            try:
+                for issue in plan_title(title, sources[title.source], lake, licences=manners.licences):
+                    yield key, issue
+            except (TitleUnavailable, ListingFailed, FetchError) as error:
+                yield key, error
 
 
 def sync_issues(

@@ -1,7 +1,9 @@
 """What commands print while stages run and after: bars, summaries, the leaderboard."""
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -9,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pipelines.issue_pages.plan import PlannedIssue
 from studio.materialize import Materialized, Selection, materialize, open_instance
 
 SHOWN = ("l2_ab", "ciede2000", "l1_rgb", "l2_rgb", "psnr", "ssim")
@@ -105,3 +108,33 @@ def print_leaderboard(board: dict[str, Any]) -> None:
         place = "floor" if row["is_floor"] else str(row["rank"])
         table.add_row(place, row["name"], *(f"{row[name]:.4g}" for name in SHOWN))
     out.print(table)
+
+
+VERDICTS = {
+    "fetch": "to fetch",
+    "check": "to check",
+    "have": "kept aside",
+    "leave": "left alone",
+    "refuse": "refused",
+}
+
+
+def print_plan(planned: Iterable[tuple[str, PlannedIssue | Exception]], *, as_json: bool) -> list[str]:
+    """Prints a dry run, a row an issue as it comes, or all of it as JSON; returns why titles could not be listed."""
+    problems: list[str] = []
+    issues: list[dict[str, Any]] = []
+    for title, issue in planned:
+        if isinstance(issue, Exception):
+            problems.append(f"{title}: {issue}")
+        elif as_json:
+            issues.append(asdict(issue))
+        else:
+            counts = Counter(page.verdict for page in issue.pages)
+            what = ", ".join(f"{counts[verdict]} {name}" for verdict, name in VERDICTS.items() if counts[verdict])
+            said = what if issue.state == "free" else f"{issue.state}: {issue.detail}"
+            out.print(f"{issue.key}: {said}", markup=False, highlight=False, soft_wrap=True)
+            for reason, pages in Counter(page.reason for page in issue.pages if page.reason).items():
+                out.print(f"  {pages} x {reason}", markup=False, highlight=False, soft_wrap=True)
+    if as_json:
+        out.print_json(data=issues, ensure_ascii=False)
+    return problems

@@ -68,10 +68,13 @@ class Answer:
 
     @property
     def location(self) -> str | None:
-        """Where a redirect points, as an absolute address; None where the answer is no redirect."""
+        """Where a redirect points, as an absolute address; None where the answer is no redirect, or to no address."""
         if self.status not in _REDIRECTS or "Location" not in self.headers:
             return None
-        return urljoin(self.url, self.headers["Location"])
+        try:
+            return urljoin(self.url, self.headers["Location"])
+        except ValueError:
+            return None
 
 
 @dataclass
@@ -338,6 +341,8 @@ class Client:
             raise BadAddress(url, str(error), "give one like https://host/path") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(url, f"no answer ({error})", "check the connection, or try again later") from error
+        except ValueError as error:  # requests reads where a redirect leads, though it is not to follow it
+            raise UnexpectedAnswer(url, f"an answer that cannot be read ({error})", "report it") from error
 
     def _body(self, url: str, response: requests.Response, *, deadline: float, max_bytes: int) -> bytes:
         status = response.status_code

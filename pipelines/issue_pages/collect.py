@@ -10,10 +10,11 @@ that an interruption at any moment costs one page at most.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 import pyarrow as pa
 from upath import UPath
@@ -25,6 +26,7 @@ from pipelines.issue_pages.entry import (
     IssueUnavailable,
     ListingFailed,
     PageEntry,
+    Skip,
     TitleUnavailable,
 )
 from pipelines.issue_pages.fetch_error import FetchError
@@ -37,7 +39,7 @@ OK = "ok"
 _HARMLESS = frozenset({OK}) | SKIP_STATUSES
 
 Progress = Callable[[int, int], None]
-_Known = dict[str, tuple[PageRow, bytes]]
+KnownPages = dict[str, tuple[PageRow, bytes]]
 """Whole pages by address, with their bytes."""
 
 
@@ -52,6 +54,7 @@ class CatalogueIssue:
     listed_as: str  # the state by the list; the issue itself may have turned out otherwise
     note: str
     first_seen: str
+    facts: dict[str, Any] = field(default_factory=dict)  # what the source says of it, as JSON values
 
 
 @dataclass(frozen=True)
@@ -155,21 +158,21 @@ def collect_issue(
     titles: Mapping[str, Title],
     sources: Mapping[str, Source],
     lake: Lake,
+    *,
+    licences: Collection[str] = (),
     on_page: Progress | None = None,
 ) -> PagesReport:
     """Collects every page of one issue into its table; a second time, only what is new or missing.
 
-    `on_page(done, total)` is called after each page. Raises IssueUnavailable or TitleUnavailable (the catalogue
+    `licences`: pages under others are left alone; without any, none is. `on_page(done, total)` is called after each
+    page. Raises IssueUnavailable or TitleUnavailable (the catalogue
     then has the state), PagesFailed (the table then has a row with the reason for each page that did not come),
     ListingFailed or a FetchError when the list of pages could not be had.
     """
-    title_key, issue = split_issue_key(key)
-    if title_key not in titles:
-        raise ValueError(f"{key}: title {title_key!r} is not declared; add it to titles.yaml, or drop the issue")
-    title = titles[title_key]
-    source = sources[title.source]
+    title, issue = declared_title(key, titles)
+    title_key, source = title.key, sources[title.source]
     try:
-        entries = source.list_pages(title, issue)
+        entries = [licensed(entry, title, licences) for entry in source.list_pages(title, issue)]
     except IssueUnavailable as error:
         _note_state(lake, title_key, issue, error.state, str(error))
         raise
@@ -179,9 +182,9 @@ def collect_issue(
     _note_state(lake, title_key, issue, "free", "")
 
     path = lake.issue_pages(key)
-    old_rows, old = _stored(lake, path)
-    was_incomplete = any(map(_has_failed, old_rows))
-    kept = _kept_aside(lake, key)
+    old_rows, old = stored_pages(lake, key)
+    was_incomplete = any(map(has_failed, old_rows))
+    kept = kept_aside(lake, key)
     rows: list[PageRow] = []
     pictures: list[bytes | None] = []
     failures: dict[int, str] = {}
@@ -199,7 +202,7 @@ def collect_issue(
         elif (
             was_incomplete
             and known_row is not None
-            and not _has_failed(known_row)
+            and not has_failed(known_row)
             and not (known_row.etag or known_row.last_modified)
         ):
             # The retry of a failed collection, at a host that cannot say "not modified": it need not send all again.
@@ -255,6 +258,22 @@ def collect_issue(
     return report
 
 
+def declared_title(key: str, titles: Mapping[str, Title]) -> tuple[Title, str]:
+    """The title of an issue key, and the issue. Raises ValueError for a title that is not declared."""
+    title_key, issue = split_issue_key(key)
+    if title_key not in titles:
+        raise ValueError(f"{key}: title {title_key!r} is not declared; add it to titles.yaml, or drop the issue")
+    return titles[title_key], issue
+
+
+def licensed(entry: PageEntry, title: Title, licences: Collection[str]) -> PageEntry:
+    """The page, to be left alone where it is under none of the licences. Without any, all are as good."""
+    licence = entry.licence or title.licence
+    if entry.skip is not None or not licences or licence in licences:
+        return entry
+    return replace(entry, skip=Skip("unlicensed", f"under {licence}; collected is only {', '.join(sorted(licences))}"))
+
+
 def _merged(known: Catalogue, entries: list[IssueEntry]) -> Catalogue:
     """The list as it is now, over what was known."""
     before = {issue.issue: issue for issue in known.issues}
@@ -274,6 +293,7 @@ def _merged(known: Catalogue, entries: list[IssueEntry]) -> Catalogue:
             listed_as=entry.state,
             note=entry.note,
             first_seen=first_seen,
+            facts=dict(entry.facts),
         )
         if old is not None and old.state not in (old.listed_as, "gone") and old.listed_as == entry.state:
             # What opening the issue has shown holds until the list says something else of it.
@@ -351,7 +371,7 @@ def _fetched_row(base: PageRow, came: Fetched, now: datetime) -> PageRow:
     )
 
 
-def _has_failed(row: PageRow) -> bool:
+def has_failed(row: PageRow) -> bool:
     """Whether the last try to fetch a page failed, or to check one that is there: its row then says why."""
     return row.status not in _HARMLESS or (row.status == OK and row.detail is not None)
 
@@ -391,8 +411,9 @@ def _rows(table: pa.Table) -> Iterator[tuple[PageRow, bytes | None]]:
         yield PageRow(**record), image["bytes"] if image else None
 
 
-def _stored(lake: Lake, path: UPath) -> tuple[list[PageRow], _Known]:
-    """The rows of an issue's table, and of these the whole pages."""
+def stored_pages(lake: Lake, key: str) -> tuple[list[PageRow], KnownPages]:
+    """The rows of an issue's table, and of these the whole pages; nothing before its first collection."""
+    path = lake.issue_pages(key)
     if not path.exists():
         return [], {}
     stored = list(_rows(lake.read_table(path)))
@@ -410,7 +431,8 @@ def _keep_aside(lake: Lake, key: str, row: PageRow, picture: bytes) -> None:
     lake.write_table(_aside_folder(lake, key) / name, _table([row], [picture]), made_from=row.sha256 or "")
 
 
-def _kept_aside(lake: Lake, key: str) -> _Known:
+def kept_aside(lake: Lake, key: str) -> KnownPages:
+    """Whole pages of an interrupted collection."""
     folder = _aside_folder(lake, key)
     if not folder.exists():
         return {}

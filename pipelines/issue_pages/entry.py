@@ -8,9 +8,10 @@ from pydantic import BaseModel
 
 from pipelines.issue_pages.picture import Picture
 
-SkipStatus = Literal["no_picture", "repost", "hidden", "deleted", "unwanted"]
+SkipStatus = Literal["no_picture", "repost", "hidden", "deleted", "unwanted", "unlicensed"]
 """Why a page of a source's list is left alone: no picture at all; given again, as the source itself says; not shown
-to everybody; taken down; not what the title's settings ask for. Such a page has its row, and fails nothing."""
+to everybody; taken down; not what the title's settings ask for; under no licence that the installation collects. Such
+a page has its row, and fails nothing."""
 
 SKIP_STATUSES: frozenset[str] = frozenset(get_args(SkipStatus))
 
@@ -30,7 +31,8 @@ class IssueEntry:
     issue: str  # second half of the issue key
     name: str  # as people write it
     date: str | None = None  # ISO day of publication, where the source tells it
-    state: str = "free"  # or why it is not collected: "paid", "adult", "withheld", "missing", "empty"
+    state: str = "free"  # or why it is not collected: "paid", "adult", "withheld", "missing", "empty",
+    # "growing", "unwanted", or what a local file is: "refused", "unreadable", "needs_tool"
     note: str = ""  # what a person should know: listed twice, date as shown, ...
     facts: Mapping[str, Any] = field(default_factory=dict)  # what the source says of it, as JSON values
 

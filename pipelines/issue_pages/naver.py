@@ -1,17 +1,22 @@
 """Naver Webtoon as a source: today's JSON list and viewer pages, free issues only.
 
-Reads `/api/article/list` and `/{webtoon|bestChallenge|challenge}/detail` of whatever host the title's address
-names, and the pictures that the viewer shows. Writes nothing. What the site keeps behind a gate (adult, paid,
-withheld) becomes a state, never an attempt to pass the gate.
+Reads `/api/article/list` and `/{webtoon|bestChallenge|challenge}/detail` of whatever host
+the title's address names, and the pictures that the viewer shows. Writes nothing. What the site keeps behind a gate
+(adult, paid, withheld) becomes a state, never an attempt to pass the gate.
+
+A list is taken for whole only where it has as many issues as it counts itself (`totalRows`), and where that count
+stays the same while its pages are read: else an issue that moved to a page already read would seem to be gone. One
+exception: titles with a daily pass count issues that only the site's app shows, so there a list that ends by its
+own word is whole, and the numbers that it counts but does not show are withheld.
 """
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import ClassVar
-from urllib.parse import parse_qs, urljoin, urlsplit
+from typing import ClassVar, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
-from bs4 import BeautifulSoup, Tag
 from pydantic import BaseModel, Field, ValidationError
 
 from pipelines.issue_pages.client import Answer, Client
@@ -20,46 +25,54 @@ from pipelines.issue_pages.entry import (
     IssueEntry,
     IssueUnavailable,
     ListingFailed,
-    NoSettings,
     NotModified,
     PageEntry,
     TitleUnavailable,
 )
-from pipelines.issue_pages.fetch_error import Gone
+from pipelines.issue_pages.fetch_error import FetchError, Gone
+from pipelines.issue_pages.naver_viewer import (
+    LEVELS,
+    MOST_ISSUES,
+    PICTURE_DOMAINS,
+    NaverSettings,
+    gate,
+    is_login,
+    issue_number,
+    notes_of,
+    redirect_seen,
+    viewer_pages,
+    without_gaps,
+)
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.site import Site
 from pipelines.titles import Title
 
-_LEVELS = {"WEBTOON": "webtoon", "BEST_CHALLENGE": "bestChallenge", "CHALLENGE": "challenge"}
-_SELECTORS = (
-    '.wt_viewer img[id^="content_image_"]',
-    "#sectionContWide > img",
-    "#comic_view_area > div > img",  # challenge titles
-    'img[alt="comic content"]',  # old pages
-)
-_GUIDES = ("agerate", "ctguide")  # rating cards and guides for cut toons, inside the same container
-_PICTURE_DOMAINS = ("pstatic.net", "naver.net")
 _KOREA = timezone(timedelta(hours=9))
 _MOST_LIST_PAGES = 500
-_MOST_ISSUES = 20 * _MOST_LIST_PAGES
+_MOST_READINGS = 3
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Article(BaseModel):
-    no: int = Field(ge=1, le=_MOST_ISSUES)
+    no: int = Field(ge=1, le=MOST_ISSUES)
     subtitle: str = ""
+    volumeNo: int | None = None  # noqa: N815  as the site writes it
+    starScore: float | None = Field(default=None, allow_inf_nan=False)  # noqa: N815
     charge: bool = False
-    thumbnailLock: bool = False  # noqa: N815  as the site writes it
+    thumbnailLock: bool = False  # noqa: N815
     blindInspection: bool = False  # noqa: N815
     serviceDateDescription: str = ""  # noqa: N815
 
 
 class _PageInfo(BaseModel):
-    totalRows: int  # noqa: N815
-    nextPage: int  # noqa: N815
+    totalRows: int = Field(ge=0, le=MOST_ISSUES)  # noqa: N815
+    pageSize: int = Field(default=20, ge=1)  # noqa: N815
+    nextPage: int = Field(le=_MOST_LIST_PAGES)  # noqa: N815
 
 
 class _ListPage(BaseModel):
-    webtoonLevelCode: str = "WEBTOON"  # noqa: N815
+    webtoonLevelCode: str  # noqa: N815
     dailyPass: bool = False  # noqa: N815
     articleList: list[_Article]  # noqa: N815
     chargeFolderArticleList: list[_Article] = []  # noqa: N815
@@ -75,7 +88,7 @@ class _Address:
 
     @property
     def site(self) -> Site:
-        return Site(self.origin, owns=_PICTURE_DOMAINS)
+        return Site(self.origin, owns=PICTURE_DOMAINS)
 
     def list_url(self, page: int) -> str:
         return f"{self.origin}/api/article/list?titleId={self.title_id}&page={page}&sort=ASC"
@@ -84,71 +97,98 @@ class _Address:
         return f"{self.origin}/{level}/detail?titleId={self.title_id}&no={no}"
 
 
+@dataclass
+class _Listing:
+    """One reading of a list, from its first page to its last."""
+
+    articles: list[_Article] = field(default_factory=list)
+    locked: dict[int, _Article] = field(default_factory=dict)  # the paid folder, which every page repeats
+    totals: list[int] = field(default_factory=list)  # what each page has counted
+    has_daily_pass: bool = False
+    url: str = ""  # of the last page
+    end: str = ""  # how it ended: "ends", by its own word, or "repeats itself"
+
+    def add(self, page: _ListPage, url: str) -> None:
+        self.articles += page.articleList
+        self.locked |= {article.no: article for article in page.chargeFolderArticleList}
+        self.totals.append(page.pageInfo.totalRows)
+        self.has_daily_pass |= page.dailyPass
+        self.url = url
+
+    @property
+    def has_moved(self) -> bool:
+        return len(set(self.totals)) > 1
+
+    @property
+    def seen(self) -> int:
+        """An article that is listed twice, as previews are, counts once."""
+        return len({article.no for article in self.articles})
+
+    @property
+    def is_whole(self) -> bool:
+        return self.seen >= self.totals[-1] or (self.has_daily_pass and self.end == "ends")
+
+
 class NaverSource:
     """Titles of comic.naver.com, or of any host that answers alike."""
 
     name: ClassVar[str] = "naver"
     takes: ClassVar[str] = "the list of a title, https://comic.naver.com/webtoon/list?titleId=N"
-    settings: ClassVar[type[BaseModel]] = NoSettings
+    settings: ClassVar[type[BaseModel]] = NaverSettings
     is_local: ClassVar[bool] = False
 
     def __init__(self, client: Client):
         self._client = client
         self._levels: dict[_Address, str] = {}
+        self._states: dict[_Address, Mapping[str, str]] = {}
 
     def list_issues(self, title: Title) -> list[IssueEntry]:
-        """Issues by number. States: "free", "paid", "withheld", and "missing" for numbers that the list leaves out.
+        """Issues by number. States: "free", "paid", "withheld", "unwanted", and "missing" for numbers left out.
 
-        Raises TitleUnavailable ("adult", "gone"), ListingFailed, or a FetchError.
+        Raises TitleUnavailable ("adult", "gone", "empty"), ListingFailed, or a FetchError.
         """
         address = _address(title)
-        free: list[_Article] = []
-        locked: list[_Article] = []
-        has_daily_pass = False
-        number, before = 1, None
-        for _ in range(_MOST_LIST_PAGES):
-            page = self._list_page(title, address, number)
-            total = page.pageInfo.totalRows
-            if page.articleList == before:
-                # Past its end the list repeats its last page: fine, unless something is missing by its own count.
-                _require_all(title, address, number, free, total, "repeats itself")
-                break
-            before = page.articleList
-            free += page.articleList
-            locked += page.chargeFolderArticleList
-            has_daily_pass |= page.dailyPass
-            if page.pageInfo.nextPage == 0:
-                # A short list taken for whole would make every issue that it lacks "gone".
-                _require_all(title, address, number, free, total, "ends")
-                break
-            if page.pageInfo.nextPage <= number:
-                raise ListingFailed(_short(title, address, number, len(_numbers(free)), total, "repeats itself"))
-            number = page.pageInfo.nextPage
-        else:
-            raise ListingFailed(
-                f"{title.key}: {address.list_url(number)}: still no end after {_MOST_LIST_PAGES} list pages; "
-                "the site may have changed, so report it with this address"
-            )
-        if not free and not locked:
+        listing = self._whole_list(title, address)
+        counted = listing.totals[-1] if listing.has_daily_pass else 0
+        if not listing.articles and not listing.locked and not counted:
             raise TitleUnavailable("empty", f"{title.key}: {title.address} lists no issue; check the title's number")
-        return _entries(free, locked, skipped="withheld" if has_daily_pass else "missing")
+        settings = NaverSettings(**title.settings)
+        rows = [_entry(article, settings) for article in listing.articles]
+        rows += [_entry(article, settings, is_locked=True) for article in listing.locked.values()]
+        state, note = "missing", "the list leaves this number out"
+        if listing.has_daily_pass:
+            state, note = "withheld", f"{note}: the title has a daily pass, with which only the site's app shows it"
+        entries = without_gaps(rows, last=counted, gap=IssueEntry(issue="", name="", state=state, note=note))
+        self._states[address] = {entry.issue: entry.state for entry in entries}
+        return entries
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
         """The pictures that the viewer shows.
 
-        Raises IssueUnavailable ("adult", "paid", "withheld", "gone", "empty"), ListingFailed, or a FetchError.
+        Raises IssueUnavailable ("adult", "paid", "withheld", "gone", "empty", "unwanted"), TitleUnavailable,
+        ListingFailed, ValueError for what is no number of an issue, or a FetchError.
         """
-        if not re.fullmatch(r"\d{4,}", issue):
-            raise ValueError(f"{title.key}: issue {issue!r}: expected a number of four digits, e.g. '0001'")
+        no = issue_number(title, issue)
         address = _address(title)
-        url = address.viewer_url(self._level(title, address), int(issue))
+        url = address.viewer_url(self._level(title, address), no)
         try:
             answer = self._client.get(url, address.site)
         except Gone as error:
             raise IssueUnavailable("gone", f"{title.key}: issue {issue}: {error}") from error
         if answer.status != 200:
-            raise self._gate(title, issue, answer)
-        return _pages(title, issue, address, answer)
+            raise gate(title, issue, answer, lambda: self._known_states(title, address))
+        return viewer_pages(
+            title,
+            issue,
+            answer,
+            site=address.site,
+            settings=NaverSettings(**title.settings),
+            facts={"title_id": address.title_id, "no": no},
+        )
+
+    def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
+        """Why a page would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        return self._client.refusal(page.url, _address(title).site)
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """One picture, asked for as the viewer does. Raises a FetchError."""
@@ -164,117 +204,127 @@ class NaverSource:
             self._list_page(title, address, 1)
         return self._levels[address]
 
+    def _known_states(self, title: Title, address: _Address) -> Mapping[str, str]:
+        """States by issue; the list is read again only where this run has not read it."""
+        if address not in self._states:
+            self.list_issues(title)
+        return self._states[address]
+
+    def _whole_list(self, title: Title, address: _Address) -> _Listing:
+        """The list, read again where it has changed meanwhile."""
+        for _ in range(_MOST_READINGS):
+            listing = self._read_list(title, address)
+            if listing.has_moved:
+                continue
+            if not listing.is_whole:
+                # A short list taken for whole would make every issue that it lacks "gone".
+                raise ListingFailed(
+                    f"{title.key}: {listing.url}: the list {listing.end} after {listing.seen} of {listing.totals[-1]} "
+                    "issues; run again later, and report it if it stays"
+                )
+            return listing
+        raise ListingFailed(
+            f"{title.key}: {address.list_url(1)}: the list changed while it was read, {_MOST_READINGS} times; "
+            "run again later"
+        )
+
+    def _read_list(self, title: Title, address: _Address) -> _Listing:
+        listing = _Listing()
+        number, before = 1, None
+        for read in range(_MOST_LIST_PAGES):
+            page = self._list_page(title, address, number)
+            listing.add(page, address.list_url(number))
+            next_number = page.pageInfo.nextPage
+            if next_number == 0:
+                listing.end = "ends"
+                return listing
+            # Past its end the list repeats its last page. Pages of which a daily pass hides everything are alike too.
+            is_hidden = page.dailyPass and not page.articleList
+            if next_number <= number or (page.articleList == before and not is_hidden):
+                listing.end = "repeats itself"
+                return listing
+            if read > 2 * page.pageInfo.totalRows // page.pageInfo.pageSize + 2:
+                break
+            number, before = next_number, page.articleList
+        raise ListingFailed(
+            f"{title.key}: {listing.url}: still no end after {len(listing.totals)} list pages; "
+            "the site may have changed, so report it with this address"
+        )
+
     def _list_page(self, title: Title, address: _Address, number: int) -> _ListPage:
-        url = address.list_url(number)
+        answer = self._answer(title, address, address.list_url(number))
+        page = _read(_ListPage, title, answer)
+        if page.webtoonLevelCode not in LEVELS:
+            raise ListingFailed(
+                f"{title.key}: {answer.url}: webtoonLevelCode {page.webtoonLevelCode!r} is not known; report it"
+            )
+        self._levels[address] = LEVELS[page.webtoonLevelCode]
+        return page
+
+    def _answer(self, title: Title, address: _Address, url: str) -> Answer:
         try:
             # 401 is how the site says "for adults" here; it does not refuse the host as a whole.
             answer = self._client.get(url, address.site, answers={401})
         except Gone as error:
             raise TitleUnavailable("gone", f"{title.key}: {error}") from error
-        if answer.status == 401 or _is_login(answer):
+        if answer.status == 401 or is_login(answer):
             message = f"{title.key}: {url}: HTTP {answer.status}, for adults who log in; it is not collected, remove it"
             raise TitleUnavailable("adult", message)
         if answer.status != 200:
-            raise ListingFailed(
-                f"{title.key}: {url}: HTTP {answer.status}, a redirect to {answer.location}; check titleId"
-            )
-        try:
-            page = _ListPage.model_validate_json(answer.body)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the body"
-            seen = f"not the list that is known: {place}: {first['msg']}"
-            raise ListingFailed(f"{title.key}: {url}: {seen}; check titleId, or the site changed") from error
-        if page.webtoonLevelCode not in _LEVELS:
-            raise ListingFailed(
-                f"{title.key}: {url}: webtoonLevelCode {page.webtoonLevelCode!r} is not known; report it"
-            )
-        self._levels[address] = _LEVELS[page.webtoonLevelCode]
-        return page
+            raise ListingFailed(f"{title.key}: {url}: {redirect_seen(answer)}; check titleId")
+        return answer
 
-    def _gate(self, title: Title, issue: str, answer: Answer) -> Exception:
-        """What a redirect of the viewer means."""
-        seen = f"{title.key}: issue {issue}: {answer.url}: HTTP {answer.status}, a redirect to {answer.location}"
-        if _is_login(answer):
-            return IssueUnavailable("adult", f"{seen}; it is for adults who log in, so it is not collected")
-        if not urlsplit(answer.location or "").path.endswith("/list"):
-            return ListingFailed(f"{seen}; such a gate is not known, so report it with this address")
-        # Paid issues and numbers that do not exist both lead to the list: the list itself tells which it is.
-        states = {entry.issue: entry.state for entry in self.list_issues(title)}
-        state = states.get(issue, "gone")
-        if state == "missing":
-            state = "gone"
-        elif state == "free":
-            state = "paid"  # its free days are over, or not begun
-        meaning = {"gone": "the title has no such issue", "withheld": "the site withholds it"}
-        return IssueUnavailable(state, f"{seen}; {meaning.get(state, 'it is not free')}, so it is not collected")
+
+def _read(model: type[_Model], title: Title, answer: Answer) -> _Model:
+    try:
+        return model.model_validate_json(answer.body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the body"
+        seen = f"not the list that is known: {place}: {first['msg']}"
+        raise ListingFailed(f"{title.key}: {answer.url}: {seen}; check titleId, or the site changed") from error
 
 
 def _address(title: Title) -> _Address:
-    parts = urlsplit(title.address)
-    numbers = parse_qs(parts.query).get("titleId", [])
-    levels = "|".join(_LEVELS.values())
-    is_list = re.fullmatch(rf"/({levels})/list", parts.path)
-    if parts.scheme not in ("http", "https") or not is_list or len(numbers) != 1 or not numbers[0].isdecimal():
+    levels = "|".join(LEVELS.values())
+    try:
+        parts = urlsplit(title.address)
+        numbers = parse_qs(parts.query).get("titleId", [])
+        is_list = parts.scheme in ("http", "https") and re.fullmatch(rf"/({levels})/list", parts.path)
+    except ValueError:
+        is_list, parts, numbers = None, urlsplit(""), []
+    if not is_list or len(numbers) != 1 or not re.fullmatch(r"[0-9]{1,12}", numbers[0]):
         raise ListingFailed(
             f"{title.key}: address {title.address!r}: expected {NaverSource.takes}; correct titles.yaml"
         )
     return _Address(f"{parts.scheme}://{parts.netloc}", int(numbers[0]))
 
 
-def _require_all(title: Title, address: _Address, number: int, articles: list[_Article], total: int, end: str) -> None:
-    """The articles are as many as the list itself counts (`totalRows`: without what waits in the paid folder)."""
-    seen = len(_numbers(articles))
-    if seen < total:
-        raise ListingFailed(_short(title, address, number, seen, total, end))
-
-
-def _numbers(articles: list[_Article]) -> set[int]:
-    """An article that is listed twice, as previews are, counts once."""
-    return {article.no for article in articles}
-
-
-def _short(title: Title, address: _Address, number: int, seen: int, total: int, end: str) -> str:
-    return (
-        f"{title.key}: {address.list_url(number)}: the list {end} after {seen} of {total} issues; "
-        "run again later, and report it if it stays"
-    )
-
-
-def _is_login(answer: Answer) -> bool:
-    location = answer.location or ""
-    return "nidlogin" in location or urlsplit(location).hostname == "nid.naver.com" or "/ageGate" in location
-
-
-def _entries(free: list[_Article], locked: list[_Article], *, skipped: str) -> list[IssueEntry]:
-    """One entry a number, from 1 to the last: an issue that is locked anywhere is locked."""
-    entries: dict[int, IssueEntry] = {}
-    for article in free:
-        entry = _entry(article)
-        twin = entries.get(article.no)
-        if twin is not None:
-            note = "; ".join(filter(None, [twin.note.replace("listed twice", ""), "listed twice"]))
-            state = twin.state if entry.state == "free" else entry.state
-            entry = replace(twin, state=state, note=note)
-        entries[article.no] = entry
-    for article in locked:
-        entry = _entry(article)
-        entries[article.no] = replace(entry, state="paid" if entry.state == "free" else entry.state)
-    for no in range(1, max(entries)):
-        if no not in entries:
-            entries[no] = IssueEntry(issue=f"{no:04}", name="", state=skipped, note="the list leaves this number out")
-    return [entries[no] for no in sorted(entries)]
-
-
-def _entry(article: _Article) -> IssueEntry:
+def _entry(article: _Article, settings: NaverSettings, *, is_locked: bool = False) -> IssueEntry:
     state = "free"
     if article.blindInspection:
         state = "withheld"
-    elif article.charge or article.thumbnailLock:
+    elif is_locked or article.charge or article.thumbnailLock:
         state = "paid"
-    date = _date(article.serviceDateDescription)
-    note = "" if date else article.serviceDateDescription
-    return IssueEntry(issue=f"{article.no:04}", name=article.subtitle, date=date, state=state, note=note)
+    elif not settings.wants(article.subtitle):
+        state = "unwanted"
+    shown = article.serviceDateDescription
+    date = _date(shown)
+    facts = {
+        "no": article.no,  # a place in the list: not the number of the episode, which `subtitle` tells
+        "subtitle": article.subtitle,
+        "volume_no": article.volumeNo,
+        "star_score": article.starScore,
+        "service_date": shown,
+    }
+    return IssueEntry(
+        issue=f"{article.no:04}",
+        name=article.subtitle,
+        date=date,
+        state=state,
+        note=notes_of(article.subtitle, shown, date),
+        facts={name: value for name, value in facts.items() if value is not None},
+    )
 
 
 def _date(shown: str) -> str | None:
@@ -285,37 +335,3 @@ def _date(shown: str) -> str | None:
         return datetime.strptime(shown, "%y.%m.%d").date().isoformat()
     except ValueError:
         return None
-
-
-def _pages(title: Title, issue: str, address: _Address, answer: Answer) -> list[PageEntry]:
-    soup = BeautifulSoup(answer.text, "html.parser")
-    images: list[Tag] = next((found for selector in _SELECTORS if (found := list(soup.select(selector)))), [])
-    urls = [_image_url(image, answer.url) for image in images]
-    urls = [url for url in urls if url is None or not any(guide in url for guide in _GUIDES)]
-    where = f"{title.key}: issue {issue}: {answer.url}"
-    if not any(urls):
-        raise IssueUnavailable("empty", f"{where}: a viewer without pictures; it may be locked, or the site changed")
-    pages: list[PageEntry] = []
-    for number, url in enumerate(urls, start=1):
-        if url is None:
-            raise ListingFailed(
-                f"{where}: picture {number} of {len(urls)} has only a placeholder; the site changed, report it"
-            )
-        # Whatever a viewer says, nothing but its own picture hosts is asked.
-        if why := address.site.refusal(url):
-            raise ListingFailed(f"{where}: picture {number} is at {url}: {why}; the site changed, report it")
-        name = urlsplit(url).path.rpartition("/")[2]
-        pages.append(PageEntry(page=number, name=name, url=url, referer=answer.url))
-    return pages
-
-
-def _image_url(image: Tag, viewer_url: str) -> str | None:
-    """The picture's address; None where there is but a placeholder. Guides keep theirs, to be told apart by it."""
-    for attribute in ("data-src", "src"):
-        value = str(image.get(attribute) or "").strip()
-        if not value or value.startswith("data:"):
-            continue
-        url = urljoin(viewer_url, value)
-        if "/static/" not in url or any(guide in url for guide in _GUIDES):
-            return url
-    return None

@@ -1,4 +1,4 @@
-"""How gently hosts are asked: one class of parameters for the Launchpad, the command line and the tests."""
+"""How gently hosts are asked, and what is left alone: one class for the Launchpad, the command line and the tests."""
 
 from importlib.metadata import version
 
@@ -9,7 +9,7 @@ ROBOT = "tintoon"
 
 
 class Politeness(BaseModel, frozen=True, extra="forbid"):
-    """How gently hosts are asked, and when to give up."""
+    """How gently hosts are asked, when to give up, and what is left alone."""
 
     spacing_s: float = Field(
         default=1.0, ge=0, description="Least pause between two requests to a host, of all processes of this machine."
@@ -29,6 +29,10 @@ class Politeness(BaseModel, frozen=True, extra="forbid"):
     )
     budget_bytes: int | None = Field(default=None, ge=1, description="Most bytes of one run; empty: no limit.")
     budget_minutes: float | None = Field(default=None, gt=0, description="Longest run; empty: no limit.")
+    licences: list[str] = Field(
+        default=[],
+        description="Collect pages under these licences alone, by their names in titles.yaml; empty: under any.",
+    )
     contact: str = Field(
         default="", description="A URL or mail address for the hosts' owners, sent with every request."
     )

@@ -67,6 +67,6 @@ def _private_addresses(host: str) -> tuple[str, ...]:
     """The addresses of a host that are not public ones; none where it cannot be found, which asking it will tell."""
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError:
+    except (OSError, UnicodeError):  # a name that no host can have
         return ()
     return tuple(sorted(text for text in found if not ipaddress.ip_address(text.partition("%")[0]).is_global))

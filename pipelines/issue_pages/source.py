@@ -4,11 +4,21 @@ from typing import ClassVar, Protocol
 
 from pydantic import BaseModel
 
+from pipelines.issue_pages.archive import ArchiveSource
 from pipelines.issue_pages.client import Client
+from pipelines.issue_pages.danbooru import DanbooruSource
+from pipelines.issue_pages.danbooru_dump import DanbooruDumpSource
 from pipelines.issue_pages.entry import Fetched, IssueEntry, NotModified, PageEntry
+from pipelines.issue_pages.fetch_error import FetchError
 from pipelines.issue_pages.folder import FolderSource
 from pipelines.issue_pages.naver import NaverSource
+from pipelines.issue_pages.naver_2017 import Naver2017Source
 from pipelines.issue_pages.page import PageRow
+from pipelines.issue_pages.peppercarrot import PepperCarrotSource
+from pipelines.issue_pages.shuushuu import ShuushuuSource
+from pipelines.issue_pages.shuushuu_2017 import Shuushuu2017Source
+from pipelines.issue_pages.video import VideoSource
+from pipelines.issue_pages.webtoons import WebtoonsSource
 from pipelines.titles import Title
 
 
@@ -36,6 +46,10 @@ class Source(Protocol):
         """
         ...
 
+    def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
+        """Why a page would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        ...
+
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """One page, whole; NotModified only where `known` has been fetched from the same address and still stands.
 
@@ -44,7 +58,22 @@ class Source(Protocol):
         ...
 
 
-SOURCES: dict[str, type[Source]] = {source.name: source for source in (NaverSource, FolderSource)}
+SOURCES: dict[str, type[Source]] = {
+    source.name: source
+    for source in (
+        NaverSource,
+        Naver2017Source,
+        FolderSource,
+        ArchiveSource,
+        VideoSource,
+        WebtoonsSource,
+        ShuushuuSource,
+        Shuushuu2017Source,
+        DanbooruSource,
+        DanbooruDumpSource,
+        PepperCarrotSource,
+    )
+}
 
 
 def sources(client: Client) -> dict[str, Source]:

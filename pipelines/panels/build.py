@@ -14,13 +14,13 @@ import pyarrow as pa
 from pipelines.lake import Lake, digest_of, split_issue_key
 from pipelines.panels.cut import Cut, cut_page, cut_strip
 from pipelines.panels.decode import decode_picture
-from pipelines.panels.filters import colored_share, is_gray, size_reason
+from pipelines.panels.filters import colored_share, drop_reason, is_gray
 from pipelines.panels.hashing import HASH_VERSION, is_flat, phash, pixels_sha256, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.rule import PanelRule
 from pipelines.panels.strip import are_slices, stitch
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Part of every digest: raise it whenever the same pages and rule give other panels."""
 
 
@@ -30,21 +30,26 @@ class PanelReport:
 
     pages: int
     layout: str
-    """"strip" or "pages"."""
+    """"strip", "pages" or "whole"."""
     kept: int
     too_small: int
     too_large: int
     gray: int
-    """Of a fitting size, but naturally gray."""
+    """Passed by the other filters, but naturally gray."""
     digest: str
     """Of the panels' content: their places, pixels and marks."""
     unchanged: bool
     """Whether the table was there already, made from the same pages by the same rule and code."""
+    extreme_aspect: int = 0
+    high_key: int = 0
+    low_key: int = 0
+    skewed_color: int = 0
 
     @property
     def panels(self) -> int:
         """All panels that were cut."""
-        return self.kept + self.too_small + self.too_large + self.gray
+        by_shape = self.too_small + self.too_large + self.extreme_aspect
+        return self.kept + by_shape + self.high_key + self.low_key + self.skewed_color + self.gray
 
 
 def build_panels(key: str, lake: Lake, rule: PanelRule) -> PanelReport:
@@ -61,10 +66,11 @@ def build_panels(key: str, lake: Lake, rule: PanelRule) -> PanelReport:
     pages = sorted((row for row in known.to_pylist() if row["status"] == "ok"), key=lambda row: row["page"])
     if not pages:
         raise ValueError(f"{key}: none of {known.num_rows} pages has a picture; see `status` in {source}")
-    made_from = digest_of([pages, rule.model_dump(), CODE_VERSION, HASH_VERSION])
+    # Without filters that are off: a filter that is new here changes nothing where it is not used.
+    made_from = digest_of([pages, rule.model_dump(exclude_none=True), CODE_VERSION, HASH_VERSION])
     target = lake.panels(key)
     if lake.made_from(target) == made_from:
-        return _report(lake.read_table(target, columns=_REPORTED), pages=len(pages), unchanged=True)
+        return _report(lake.read_table(target, columns=_REPORTED), rule, pages=len(pages), unchanged=True)
 
     table = lake.read_table(source, columns=["page", "status", "image"])
     encoded = {row["page"]: row["image"]["bytes"] for row in table.to_pylist() if row["status"] == "ok"}
@@ -90,7 +96,7 @@ def build_panels(key: str, lake: Lake, rule: PanelRule) -> PanelReport:
     ]
     panels = pa.Table.from_pylist(rows, schema=PANEL_SCHEMA)
     lake.write_table(target, panels, made_from=made_from)
-    return _report(panels, pages=len(pages), unchanged=False)
+    return _report(panels, rule, pages=len(pages), unchanged=False)
 
 
 @dataclass(frozen=True)
@@ -119,8 +125,13 @@ def _page_panels(images: list[np.ndarray], rule: PanelRule) -> list[_Panel]:
     return [
         _Panel(cut, _cropped(image, cut), [index], cut.box, None)
         for index, image in enumerate(images)
-        for cut in cut_page(image, rule)
+        for cut in ([_whole(image)] if rule.layout == "whole" else cut_page(image, rule))
     ]
+
+
+def _whole(image: np.ndarray) -> Cut:
+    height, width = image.shape[:2]
+    return Cut(box=(0, 0, width, height), mask=None)
 
 
 def _cropped(image: np.ndarray, cut: Cut) -> np.ndarray:
@@ -138,7 +149,7 @@ def _described(panel: _Panel, rule: PanelRule) -> dict[str, object]:
         "strip_box": None if panel.strip_box is None else list(panel.strip_box),
         "width_px": width,
         "height_px": height,
-        "size_reason": size_reason(width, height, rule),
+        "drop_reason": drop_reason(panel.pixels, rule),
         "is_gray": is_gray(share, rule),
         "colored_share": share,
         "phash": phash(panel.pixels),
@@ -155,21 +166,25 @@ def _png(pixels: np.ndarray) -> bytes:
     return cv2.imencode(".png", pixels)[1].tobytes()
 
 
-_CONTENT = ["panel_id", "page", "page_box", "size_reason", "is_gray", "phash", "sha256", "mask"]
+_CONTENT = ["panel_id", "page", "page_box", "drop_reason", "is_gray", "phash", "sha256", "mask"]
 _REPORTED = [*_CONTENT, "strip_box"]
 
 
-def _report(panels: pa.Table, *, pages: int, unchanged: bool) -> PanelReport:
+def _report(panels: pa.Table, rule: PanelRule, *, pages: int, unchanged: bool) -> PanelReport:
     rows = panels.select(_REPORTED).to_pylist()
-    reasons = Counter(row["size_reason"] or ("gray" if row["is_gray"] else "kept") for row in rows)
+    reasons = Counter(row["drop_reason"] or ("gray" if row["is_gray"] else "kept") for row in rows)
     content = [[row["mask"].hex() if name == "mask" and row[name] else row[name] for name in _CONTENT] for row in rows]
     return PanelReport(
         pages=pages,
-        layout="strip" if any(row["strip_box"] for row in rows) else "pages",
+        layout="whole" if rule.layout == "whole" else "strip" if any(row["strip_box"] for row in rows) else "pages",
         kept=reasons["kept"],
         too_small=reasons["too_small"],
         too_large=reasons["too_large"],
         gray=reasons["gray"],
         digest=digest_of(content),
         unchanged=unchanged,
+        extreme_aspect=reasons["extreme_aspect"],
+        high_key=reasons["high_key"],
+        low_key=reasons["low_key"],
+        skewed_color=reasons["skewed_color"],
     )

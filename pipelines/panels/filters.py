@@ -1,4 +1,10 @@
-"""Which panels a dataset can use (paper 000): of a fitting size, and coloured. Works on uint8 RGB arrays."""
+"""Which panels a dataset can use. Works on uint8 RGB arrays.
+
+Of a fitting size and coloured, for papers 000 and 003; and what the authors of paper 003 took out of their
+illustrations by eye, where a title's rule asks for it: extreme shapes, high and low key, skewed colour. Filters look
+at panels, not at pages: what is dropped keeps its row and pixels, so that a threshold can be changed at any time
+without collecting anything again.
+"""
 
 import cv2
 import numpy as np
@@ -13,15 +19,56 @@ _SEPIA_CHROMA = 32  # but paper yellows and ink browns farther, between these hu
 _SEPIA_HUES = (40, 115)  # degrees from red (a) to yellow (b)
 
 
-def size_reason(width_px: int, height_px: int, rule: PanelRule) -> str | None:
-    """Why a panel of this size is dropped: "too_small", "too_large" (it may be both), or None.
+_KEY_SHARE = 0.1  # of the pixels may be darker in a high key, or lighter in a low key
+_LEAST_CAST_CHROMA = 6  # a mean colour nearer to gray than this is no cast, however even
 
-    Paper 000 drops panels with a width or height below 200 or above 800 px.
+
+def drop_reason(rgb: np.ndarray, rule: PanelRule) -> str | None:
+    """Why a panel, uint8 RGB (H, W, 3), is dropped, whatever its colour: the first that holds; None for none.
+
+    "too_small", "too_large", "extreme_aspect", then "high_key", "low_key", "skewed_color". Whether it is gray at all
+    is told apart (`is_gray`): such a panel is gray, not skewed.
+    """
+    height, width = rgb.shape[:2]
+    return size_reason(width, height, rule) or look_reason(rgb, rule)
+
+
+def size_reason(width_px: int, height_px: int, rule: PanelRule) -> str | None:
+    """Why a panel of this size is dropped: "too_small", "too_large" (it may be both), "extreme_aspect", or None.
+
+    Paper 000 drops panels with a width or height below 200 or above 800 px, paper 003 below 512.
     """
     if min(width_px, height_px) < rule.min_side_px:
         return "too_small"
     if max(width_px, height_px) > rule.max_side_px:
         return "too_large"
+    if rule.max_aspect is not None and max(width_px, height_px) > rule.max_aspect * min(width_px, height_px):
+        return "extreme_aspect"
+    return None
+
+
+def look_reason(rgb: np.ndarray, rule: PanelRule) -> str | None:
+    """Why a panel is dropped for its light or its colours: "high_key", "low_key", "skewed_color", or None.
+
+    The authors of paper 003 chose by eye. Here, a high key is a picture of which no more than a tenth is darker than
+    the rule's lightness, a low key one of which no more than a tenth is lighter. Skewed is one whose mean colour (a
+    and b of CIELAB) lies away from gray by more than `max_cast` times the mean distance of its colours from that mean
+    (Gasparini and Schettini 2004: an equivalent circle that does not reach gray).
+    """
+    if rule.high_key_lightness is None and rule.low_key_lightness is None and rule.max_cast is None:
+        return None
+    lab = _small_lab(rgb)
+    darker, lighter = np.quantile(lab[:, 0], [_KEY_SHARE, 1 - _KEY_SHARE])
+    if rule.high_key_lightness is not None and darker > rule.high_key_lightness:
+        return "high_key"
+    if rule.low_key_lightness is not None and lighter < rule.low_key_lightness:
+        return "low_key"
+    if rule.max_cast is not None:
+        mean = lab[:, 1:].mean(axis=0)
+        cast = float(np.hypot(*mean))
+        spread = float(np.hypot(*(lab[:, 1:] - mean).T).mean())
+        if cast > max(_LEAST_CAST_CHROMA, rule.max_cast * spread):
+            return "skewed_color"
     return None
 
 
@@ -31,13 +78,7 @@ def colored_share(rgb: np.ndarray, rule: PanelRule) -> float:
     A pixel is where its a and b (CIELAB) are farther than `gray_chroma` from the picture's tint at its lightness.
     The tint is what yellowed paper or sepia ink gives to a gray drawing: one weak colour for each lightness.
     """
-    height, width = rgb.shape[:2]
-    shrink = min(1.0, _WORKING_SIDE_PX / min(height, width))
-    size = max(1, round(width * shrink)), max(1, round(height * shrink))
-    if shrink > 1 / _WINDOW_PX:
-        rgb = cv2.blur(rgb, (_WINDOW_PX, _WINDOW_PX))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).reshape(-1, 3)  # L in [0, 100], a and b about [-100, 100]
+    lab = _small_lab(rgb)
     level = np.minimum(lab[:, 0] * _LEVELS / 100, _LEVELS - 1).astype(int)
     away = np.empty(len(lab), np.float32)
     for one in np.unique(level):
@@ -52,6 +93,17 @@ def colored_share(rgb: np.ndarray, rule: PanelRule) -> float:
 def is_gray(colored_share: float, rule: PanelRule) -> bool:
     """Whether a picture with this `colored_share` is naturally gray: drawn without colour, on whatever paper."""
     return colored_share < rule.gray_share
+
+
+def _small_lab(rgb: np.ndarray) -> np.ndarray:
+    """The picture's averaged pixels: (N, 3) float32, L in [0, 100], a and b about [-100, 100]."""
+    height, width = rgb.shape[:2]
+    shrink = min(1.0, _WORKING_SIDE_PX / min(height, width))
+    size = max(1, round(width * shrink)), max(1, round(height * shrink))
+    if shrink > 1 / _WINDOW_PX:
+        rgb = cv2.blur(rgb, (_WINDOW_PX, _WINDOW_PX))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return cv2.cvtColor(small, cv2.COLOR_RGB2LAB).reshape(-1, 3)
 
 
 def _is_tint(a: float, b: float) -> bool:

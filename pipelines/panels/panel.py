@@ -20,7 +20,7 @@ PANEL_SCHEMA = pa.schema(
         pa.field("strip_box", pa.list_(pa.int32())),  # a box relative to the stitched strip; null when cut page by page
         pa.field("width_px", pa.int32(), nullable=False),
         pa.field("height_px", pa.int32(), nullable=False),
-        pa.field("size_reason", pa.string()),  # null, "too_small" or "too_large"
+        pa.field("drop_reason", pa.string()),  # null, or which filter of `filters.py` drops it
         pa.field("is_gray", pa.bool_(), nullable=False),  # naturally gray: drawn without colour
         pa.field("colored_share", pa.float32(), nullable=False),  # share of the pixels that are clearly coloured
         pa.field("phash", pa.string(), nullable=False),  # 64 bits as 16 hex digits, as imagehash writes it

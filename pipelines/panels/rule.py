@@ -8,8 +8,10 @@ from pydantic import BaseModel, Field
 class PanelRule(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `panels`. A title may set its own under `panels:` in titles.yaml."""
 
-    layout: Literal["auto", "strip", "pages"] = Field(
-        default="auto", description="Whether the pages are slices of one vertical strip; auto decides by looking."
+    layout: Literal["auto", "strip", "pages", "whole"] = Field(
+        default="auto",
+        description="Whether the pages are slices of one vertical strip; auto decides by looking. "
+        "whole cuts nothing: illustrations and frames of videos.",
     )
     min_side_px: int = Field(
         default=200, ge=1, description="Panels narrower or lower than this are dropped (paper 000)."
@@ -34,4 +36,27 @@ class PanelRule(BaseModel, frozen=True, extra="forbid"):
         ge=0,
         le=1,
         description="Panels with a smaller share of coloured pixels are naturally gray (paper 000).",
+    )
+    max_aspect: float | None = Field(
+        default=None, ge=1, description="Panels whose longer side is more than so many shorter ones are dropped."
+    )
+    high_key_lightness: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="Panels of which nine tenths are lighter than this L (CIELAB) are dropped as high key "
+        "(paper 003, by eye; 85 finds such).",
+    )
+    low_key_lightness: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="Panels of which nine tenths are darker than this L (CIELAB) are dropped as low key "
+        "(paper 003, by eye; 25 finds such).",
+    )
+    max_cast: float | None = Field(
+        default=None,
+        gt=0,
+        description="Panels whose mean colour is farther from gray than this times the spread of their colours are "
+        "dropped as skewed in colour (paper 003, by eye; 3 finds such).",
     )

@@ -14,6 +14,7 @@ import pytest
 from demo import faults
 from demo.draw import DrawnIssue, Webtoon
 from demo.naver import NaverSite, SiteTitle
+from demo.naver_2017 import Naver2017Site
 from demo.server import SiteError
 
 AGENT = {"User-Agent": "test/1.0"}
@@ -93,6 +94,65 @@ def test_gates(webtoon):
         assert json.loads(ask(f"{site.url}/api/article/list/info?titleId=2")[1])["age"]["type"] == "RATE_18"
         assert "nid.naver.com/nidlogin.login" in ask(f"{site.url}/webtoon/detail?titleId=2&no=1")[2]["Location"]
         assert ask(f"{site.url}/api/article/list?titleId=3")[0] == 404
+
+
+def test_challenge_titles_have_paths_of_their_own(webtoon):
+    with NaverSite({1: SiteTitle(webtoon, level="BEST_CHALLENGE"), 2: SiteTitle(webtoon, level="CHALLENGE")}) as site:
+        for title_id, path in ((1, "bestChallenge"), (2, "challenge")):
+            viewer = f"{site.url}/{path}/detail?titleId={title_id}&no=2"
+            text = ask(viewer)[1].decode()
+            assert "sectionContWide" not in text
+            assert "content_image" not in text
+            address = re.findall(r'<img src="([^"]+)"', text)[0]
+            assert re.fullmatch(
+                rf"{site.images_url}/user_contents_data/challenge_comic/2025/02/16/{title_id}/upload_\d+\.jpeg", address
+            )
+            assert ask(address, Referer=viewer)[:2] == (200, webtoon.issues[1].slices[0])
+            assert ask(f"{site.url}/webtoon/detail?titleId={title_id}&no=2")[0] == 404
+
+
+def test_editors_hide_announce_and_remove(webtoon):
+    edits = [lambda title: title.missing.add(3)]
+    title = SiteTitle(webtoon, has_daily_pass=True, hidden={2}, notices={4}, edits=edits)
+    with NaverSite({900001: title}) as site:
+        before, after = listed(site, 1), listed(site, 1)
+        assert [article["no"] for article in before["articleList"]][:4] == [1, 3, 4, 5]
+        assert (before["pageInfo"]["totalRows"], after["pageInfo"]["totalRows"]) == (45, 44)
+        assert [article["no"] for article in after["articleList"]][:3] == [1, 4, 5]
+        notice, episode = before["articleList"][2:4]
+        assert (notice["subtitle"], notice["volumeNo"], episode["volumeNo"]) == ("휴재 공지", 0, 4)
+        assert ask(f"{site.url}/webtoon/detail?titleId=900001&no=2")[0] == 302
+
+
+def test_the_layout_of_2017(webtoon):
+    with Naver2017Site({900001: SiteTitle(webtoon, has_guides=True)}) as site:
+        assert site.address(900001) == f"{site.url}/webtoon/list.nhn?titleId=900001&weekday=mon"
+        pages = [ask(f"{site.address(900001)}&page={page}")[1].decode() for page in (1, 5, 9)]
+        rows = [re.findall(r'<tr><td><a href="[^"]+no=(\d+)', page) for page in pages]
+        assert rows[0] == [f"{no}" for no in range(45, 35, -1)]
+        assert rows[1] == rows[2] == ["5", "4", "3", "2", "1"]
+        assert '<tr class="band_banner v2">' in pages[0]
+        assert '<td class="num">2025.02.16</td>' in pages[1]
+        viewer = f"{site.url}/webtoon/detail.nhn?titleId=900001&no=2"
+        text = ask(viewer)[1].decode()
+        address = re.findall(r'<img src="([^"]+)" title="" alt="comic content" id="content_image_0">', text)[0]
+        assert ask(address, Referer=viewer)[:2] == (200, webtoon.issues[1].slices[0])
+        assert ask(address)[0] == 403
+        assert ask(f"{site.url}/webtoon/detail.nhn?titleId=900001&no=99")[2]["Location"].startswith("/webtoon/list.nhn")
+        assert ask(f"{site.url}/webtoon/list?titleId=900001")[0] == 404
+        assert ask(f"{site.url}/webtoon/list.nhn?titleId=1")[0] == 404
+        site.titles[900001].is_adult = True
+        assert "nid.naver.com" in ask(site.address(900001))[2]["Location"]
+        assert "nid.naver.com" in ask(viewer)[2]["Location"]
+
+
+def test_an_archive_of_2017_redirects_to_the_day_of_its_copy(webtoon):
+    with Naver2017Site({900001: webtoon}, is_archive=True) as site:
+        status, _, headers = ask(site.address(900001))
+        assert (status, headers["Location"].split("/")[2]) == (302, "20170528204207")
+        assert ask(site.url + headers["Location"])[0] == 200
+        assert ask(f"{site.url}/webtoon/list.nhn?titleId=900001")[0] == 404
+        assert ask(f"{site.url}/robots.txt")[0] == 200
 
 
 def test_faults_last_as_long_as_asked_and_are_logged(site):

@@ -55,7 +55,7 @@ def test_a_title_overrides_only_its_own_settings(tmp_path):
             "source: naver",
             "source: never",
             3,
-            "drawn-webtoon.source: 'never' is no source; expected one of: folder, naver",
+            "drawn-webtoon.source: 'never' is no source; expected one of: archive, danbooru",
         ),
         ("attribution: Tintoon", "attributions: Tintoon", 6, "unknown key; expected one of: source, address"),
         (

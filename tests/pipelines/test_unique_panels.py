@@ -22,7 +22,7 @@ def panel(title="a", issue="1", number=1, *, bits=0, page=None, **changes):
         "strip_box": None,
         "width_px": 300,
         "height_px": 300,
-        "size_reason": None,
+        "drop_reason": None,
         "is_gray": False,
         "colored_share": 0.5,
         "phash": f"{bits:016x}",
@@ -124,10 +124,10 @@ def test_a_panel_over_a_repeated_slice_and_a_new_one_stays(lake):
 def test_what_is_dropped_anyway_shadows_nothing(lake):
     put(
         lake,
-        panel(number=1, size_reason="too_small", width_px=90),
+        panel(number=1, drop_reason="too_small", width_px=90),
         panel(number=2, is_gray=True),
         panel(number=3),
-        panel(number=4, size_reason="too_small", width_px=90),
+        panel(number=4, drop_reason="too_small", width_px=90),
     )
     assert reasons(lake) == {
         "a__1__0001": "too_small",

@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 
 from assets.settings import RULES, load_settings
+from pipelines.issue_pages.source import SOURCES
 from pipelines.recipes import RECIPES
 from studio.cli import app, main
 from tests.installation import PROJECT, QUICK, Installation
@@ -132,7 +133,7 @@ def test_hash_equals_imagehash(tintoon, tmp_path):
 
 def test_sources_and_recipes_are_lists_of_objects_with_a_name(tintoon):
     sources, recipes = (json.loads(tintoon(command, "--json").out) for command in ("sources", "recipes"))
-    assert [source["name"] for source in sources] == ["naver", "folder"]
+    assert [source["name"] for source in sources] == list(SOURCES)
     assert all(source["takes"] for source in sources)
     colorizers = [recipe["name"] for recipe in recipes if recipe["asset"] == "colorizer"]
     assert colorizers == list(RECIPES)

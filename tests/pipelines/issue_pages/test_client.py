@@ -17,6 +17,7 @@ from pipelines.issue_pages.fetch_error import (
     AddressRefused,
     BadAddress,
     BudgetSpent,
+    FetchError,
     Forbidden,
     Gone,
     HostStopped,
@@ -304,6 +305,13 @@ def test_pictures_follow_redirects_within_their_site_only(image, site, client):
     site.fault("images/round", faults.redirect("/round"))
     with pytest.raises(Redirected, match="more than 5 redirects"):
         client.picture(site.images_url + "/round", HERE, referer=viewer)
+
+
+@pytest.mark.parametrize("place", ["http://[bad", "http://h:x/", "mailto:a@b.c"])
+def test_a_redirect_to_no_address_is_a_named_failure(image, site, client, place):
+    site.fault("images/nowhere", faults.redirect(place))
+    with pytest.raises(FetchError, match=r"/nowhere: .*(cannot be read|no http|no address)"):
+        client.picture(site.images_url + "/nowhere", HERE, referer=image[1])
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_drawn_webtoon_end_to_end(serve, all_sources, lake):
     assert synced.counts == {"days": {"free": 2}}
     progress: list[tuple[int, int]] = []
     for key, issue in zip(synced.keys, webtoon.issues, strict=True):
-        report = collect_issue(key, titles, all_sources, lake, lambda *done: progress.append(done))
+        report = collect_issue(key, titles, all_sources, lake, on_page=lambda *done: progress.append(done))
         assert images_of(lake, key) == list(issue.slices)
         assert report.counts == {"ok": len(issue.slices)}
         assert report.bytes_fetched == sum(map(len, issue.slices))

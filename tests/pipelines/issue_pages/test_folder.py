@@ -11,14 +11,23 @@ from small_site import picture
 
 from pipelines.issue_pages.collect import PagesFailed, collect_issue, sync_titles
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed
+from pipelines.lake import natural_key
 from pipelines.titles import Title
 
 COMICS = Path(__file__).resolve().parents[3] / "../shared/data/comics"
 needs_comics = pytest.mark.skipif(not COMICS.is_dir(), reason=f"needs the licensed comics in {COMICS}")
 
 
-def titled(folder: Path, key: str = "mine") -> dict[str, Title]:
-    return {key: Title(key=key, source="folder", address=str(folder), licence="CC-BY-4.0", attribution="its author")}
+def titled(folder: Path, key: str = "mine", **settings) -> dict[str, Title]:
+    title = Title(
+        key=key,
+        source="folder",
+        address=str(folder),
+        licence="CC-BY-4.0",
+        attribution="its author",
+        settings=settings,
+    )
+    return {key: title}
 
 
 def issue_folder(tmp_path: Path, name: str = "ep 01") -> Path:
@@ -144,7 +153,7 @@ def test_missing_and_empty_folders_say_so(tmp_path, all_sources, lake):
     with pytest.raises(ListingFailed, match="it is empty; make one subfolder an issue"):
         folder.list_issues(title)
     (tmp_path / "mine" / "1.jpg").write_bytes(picture(1))
-    with pytest.raises(ListingFailed, match="pages lie beside each other"):
+    with pytest.raises(ListingFailed, match=r"pages lie beside each other.*set `flat`"):
         folder.list_issues(title)
     issue_folder(tmp_path, "ep1")
     assert [entry.state for entry in folder.list_issues(title)] == ["empty"]
@@ -162,3 +171,61 @@ def test_names_that_are_no_keys(tmp_path, all_sources, names, problem):
         issue_folder(tmp_path, name)
     with pytest.raises(ListingFailed, match=problem):
         all_sources["folder"].list_issues(titled(tmp_path / "mine")["mine"])
+
+
+def flat_folder(tmp_path: Path, names: list[str]) -> Path:
+    folder = tmp_path / "mine"
+    folder.mkdir(exist_ok=True)
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(picture(number))
+    return folder
+
+
+def test_a_flat_folder_of_illustrations_is_divided_by_names(tmp_path, all_sources, lake):
+    names = [f"{number}.jpg" for number in range(40)]
+    folder = flat_folder(tmp_path, [*names, "LICENSE.txt"])
+    titles = titled(folder, flat=True, issues=4)
+    keys = sync_titles(titles, all_sources, lake).keys
+    assert keys == ("mine__1-of-4", "mine__2-of-4", "mine__3-of-4", "mine__4-of-4")
+    reports = [collect_issue(key, titles, all_sources, lake) for key in keys]
+    collected = [row.name for report in reports for row in report.rows]
+    assert sorted(collected) == sorted(names)
+    for report in reports:
+        assert len(report.rows) >= 4
+        assert [row.name for row in report.rows] == sorted((row.name for row in report.rows), key=natural_key)
+        assert collect_issue(report.key, titles, all_sources, lake).unchanged
+
+
+def test_an_illustration_more_or_less_moves_no_other(tmp_path, all_sources, lake):
+    folder = flat_folder(tmp_path, [f"{number}.jpg" for number in range(40)])
+    titles = titled(folder, flat=True, issues=4)
+    keys = sync_titles(titles, all_sources, lake).keys
+    before = {row.name: key for key in keys for row in collect_issue(key, titles, all_sources, lake).rows}
+    (folder / "7.jpg").unlink()
+    (folder / "new.jpg").write_bytes(picture(99))
+    reports = [collect_issue(key, titles, all_sources, lake) for key in keys]
+    after = {row.name: report.key for report in reports for row in report.rows}
+    assert after.pop("new.jpg") in keys
+    assert before.pop("7.jpg") in keys
+    assert after == before
+    assert sum(report.fetched for report in reports) == 1
+
+
+def test_a_flat_folder_that_is_none_says_so(tmp_path, all_sources):
+    source = all_sources["folder"]
+    folder = flat_folder(tmp_path, ["1.jpg"])
+    title = titled(folder, flat=True)["mine"]
+    states = {entry.issue: entry.state for entry in source.list_issues(title)}
+    assert sorted(states.values()) == ["empty"] * 15 + ["free"]
+    empty = next(issue for issue, state in states.items() if state == "empty")
+    for issue, state in ((empty, "empty"), ("1-of-9", "gone")):
+        with pytest.raises(IssueUnavailable, match=f"mine: issue {issue}: ") as caught:
+            source.list_pages(title, issue)
+        assert caught.value.state == state
+    (folder / "more").mkdir()
+    with pytest.raises(ListingFailed, match=r"there are folders in .*: more; move their pictures up"):
+        source.list_issues(title)
+    (folder / "more").rmdir()
+    (folder / "1.jpg").unlink()
+    with pytest.raises(ListingFailed, match="no illustration in"):
+        source.list_issues(title)

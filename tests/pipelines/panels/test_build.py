@@ -92,7 +92,7 @@ def test_every_panel_has_its_row_with_place_reason_and_pixels(lake):
         (3, [20, 20, 300, 200]),
         (3, [20, 240, 360, 240]),
     ]
-    assert [row["size_reason"] for row in rows] == [None, None, "too_small", None, "too_large"]
+    assert [row["drop_reason"] for row in rows] == [None, None, "too_small", None, "too_large"]
     assert [row["is_gray"] for row in rows] == [False, False, False, True, False]
     assert {row["strip_box"] for row in rows} == {None}
     assert np.array_equal(decode_picture(rows[1]["image"]["bytes"], name="panel"), painted(240, 160, 2))
@@ -168,3 +168,35 @@ def test_blank_issue_has_an_empty_table(lake):
     store(lake, [png(drawn_page())])
     assert build_panels(KEY, lake, RULE).panels == 0
     assert lake.read_table(lake.panels(KEY)).num_rows == 0
+
+
+def test_filters_that_are_off_leave_the_table_as_it_was(lake):
+    first = build_panels(KEY, lake, RULE)
+    on = build_panels(KEY, lake, RULE.model_copy(update={"max_aspect": 1.4}))
+    assert (first.extreme_aspect, on.extreme_aspect, on.kept, on.panels) == (0, 3, 0, first.panels)
+    reasons = lake.read_table(lake.panels(KEY))["drop_reason"].to_pylist()
+    assert reasons == ["extreme_aspect", "extreme_aspect", "too_small", "extreme_aspect", "too_large"]
+    again = build_panels(KEY, lake, RULE)
+    assert (again.unchanged, again.digest) == (False, first.digest)
+
+
+def test_panels_are_dropped_for_their_looks_after_their_size_and_keep_their_pixels(lake):
+    dark = np.full((240, 240, 3), 12, np.uint8)
+    dark[::9, ::9] = (60, 20, 20)
+    store(lake, [png(drawn_page((20, 20, dark), (20, 280, painted(200, 300, 1))))])
+    report = build_panels(KEY, lake, RULE.model_copy(update={"low_key_lightness": 25.0}))
+    assert (report.kept, report.low_key, report.panels) == (1, 1, 2)
+    row = lake.read_table(lake.panels(KEY)).to_pylist()[0]
+    assert row["drop_reason"] == "low_key"
+    assert decode_picture(row["image"]["bytes"], name="panel").shape == (240, 240, 3)
+
+
+def test_whole_pages_are_not_cut(lake):
+    report = build_panels(KEY, lake, PanelRule(layout="whole"))
+    assert (report.layout, report.panels, report.kept) == ("whole", 2, 2)
+    rows = lake.read_table(lake.panels(KEY)).to_pylist()
+    assert [(row["page"], row["page_box"], row["mask"]) for row in rows] == [
+        (1, [0, 0, 400, 500], None),
+        (3, [0, 0, 400, 500], None),
+    ]
+    assert build_panels(KEY, lake, PanelRule(layout="whole")).unchanged

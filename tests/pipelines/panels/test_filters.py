@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.panels.filters import colored_share, is_gray, size_reason
+from pipelines.panels.filters import colored_share, drop_reason, is_gray, look_reason, size_reason
 from pipelines.panels.rule import PanelRule
 
 RULE = PanelRule()
@@ -88,3 +88,62 @@ def test_the_share_that_a_title_asks_for_is_coloured():
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1)])
 def test_pictures_one_pixel_wide(size):
     assert colored_share(np.full((*size, 3), 90, np.uint8), RULE) == 0
+
+
+def coloured(*, lightness: tuple[float, float] = (20, 90), tint: tuple[int, int] = (0, 0), spread: float = 25):
+    """A picture of patches between two lightnesses, whose colours lie around a tint (a and b of CIELAB)."""
+    random = np.random.default_rng(3)
+    lab = np.empty((20, 20, 3), np.float32)
+    lab[..., 0] = random.uniform(*lightness, (20, 20))
+    lab[..., 1:] = random.normal(0, spread, (20, 20, 2)) + tint
+    rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB).clip(0, 1)
+    return np.kron((rgb * 255).round().astype(np.uint8), np.ones((15, 15, 1), np.uint8))
+
+
+ALL = PanelRule(max_aspect=3, high_key_lightness=85, low_key_lightness=25, max_cast=3)
+
+
+@pytest.mark.parametrize(
+    ("picture", "reason"),
+    [
+        (coloured(), None),
+        (coloured(lightness=(92, 99), spread=4), "high_key"),
+        (coloured(lightness=(2, 14), spread=4), "low_key"),
+        (coloured(tint=(10, 45), spread=6), "skewed_color"),
+        (coloured(tint=(10, -40), spread=6, lightness=(30, 60)), "skewed_color"),
+        # A tint over all colours, and an even picture that is nearly gray, are no skew.
+        (coloured(tint=(10, 20), spread=25), None),
+        (coloured(tint=(2, 2), spread=0.5), None),
+        (gray_drawing(), None),
+        (np.full((300, 300, 3), 255, np.uint8), "high_key"),
+        (np.zeros((300, 300, 3), np.uint8), "low_key"),
+    ],
+)
+def test_light_and_colours_that_paper_003_took_out(picture, reason):
+    assert look_reason(picture, ALL) == reason
+    assert look_reason(picture, RULE) is None
+    assert drop_reason(picture, RULE) is None
+
+
+def test_a_light_picture_with_a_dark_figure_is_no_high_key():
+    picture = coloured(lightness=(92, 99), spread=4)
+    assert look_reason(picture, ALL) == "high_key"
+    picture[100:220, 100:220] = (90, 60, 40)
+    assert look_reason(picture, ALL) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [((300, 300), None), ((300, 900), None), ((300, 901), "extreme_aspect"), ((901, 300), "extreme_aspect")],
+)
+def test_shapes_that_are_too_long(size, reason):
+    rule = PanelRule(max_aspect=3, max_side_px=2000)
+    assert size_reason(*size, rule) == reason
+    assert size_reason(*size, PanelRule(max_side_px=2000)) is None
+
+
+def test_size_and_shape_go_before_looks():
+    dark = np.zeros((100, 700, 3), np.uint8)
+    assert drop_reason(dark, ALL) == "too_small"
+    assert drop_reason(dark, ALL.model_copy(update={"min_side_px": 100})) == "extreme_aspect"
+    assert drop_reason(dark[:, :300], ALL.model_copy(update={"min_side_px": 100})) == "low_key"

@@ -1,0 +1,133 @@
+"""What an archive holds, and which archives are not opened: bombs, hidden paths, locked or ambiguous entries.
+
+Works on names and numbers; touches no files.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, Field
+
+from pipelines.issue_pages.entry import IssueUnavailable
+
+MIB = 1024 * 1024
+_SMALL_BYTES = MIB  # an entry up to this size is no bomb, however well it was compressed
+
+
+class ArchiveLimits(BaseModel, frozen=True, extra="forbid"):
+    """From where on an archive counts as made to do harm."""
+
+    max_entries: int = Field(default=20_000, ge=1, description="Archives of more entries are refused.")
+    max_entry_mib: int = Field(default=256, ge=1, description="Archives with a larger entry, unpacked, are refused.")
+    max_total_mib: int = Field(default=4096, ge=1, description="Archives that unpack to more are refused.")
+    max_ratio: float = Field(
+        default=100, ge=1, description="Archives, and entries over 1 MiB, that were packed better are refused."
+    )
+
+    @property
+    def max_entry_bytes(self) -> int:
+        """Largest entry, unpacked."""
+        return self.max_entry_mib * MIB
+
+    @property
+    def max_total_bytes(self) -> int:
+        """Largest archive, unpacked."""
+        return self.max_total_mib * MIB
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of an archive, as its table of contents has it."""
+
+    name: str  # with "/" between folders
+    size_bytes: int  # unpacked, as declared
+    packed_bytes: int | None = None  # None where several entries are packed as one
+    problem: str | None = None  # what its format says against it: "is encrypted", "is a link", ...
+
+
+class Container(Protocol):
+    """An archive of one format, read without ever writing a file."""
+
+    @property
+    def is_solid(self) -> bool:
+        """Whether one entry costs as much as all of them."""
+        ...
+
+    def entries(self) -> list[Entry]:
+        """Every entry but folders, in the archive's order. Raises IssueUnavailable."""
+        ...
+
+    def read(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of some entries, never more than declared. Raises IssueUnavailable."""
+        ...
+
+
+def refused(file: Path, what: str) -> IssueUnavailable:
+    """An archive that is left alone because of what it holds."""
+    return IssueUnavailable("refused", f"{file}: {what}; it is not opened, so pack its pages anew")
+
+
+def broken(file: Path, error: BaseException | str) -> IssueUnavailable:
+    """An archive that is not whole, or none."""
+    seen = str(error) or type(error).__name__
+    return IssueUnavailable("unreadable", f"{file}: no whole archive ({seen}); replace the file")
+
+
+def require_harmless(file: Path, entries: Iterable[Entry], limits: ArchiveLimits) -> list[Entry]:
+    """The entries, none of which does harm. Raises IssueUnavailable ("refused") with the entry's name.
+
+    An archive with one such entry is refused whole: what else it says cannot be believed either. Entries are
+    checked one by one, so that a stream of them ends with the first that is too much.
+    """
+    checked: list[Entry] = []
+    seen: dict[str, str] = {}
+    total_bytes = 0
+    for entry in entries:
+        total_bytes += entry.size_bytes
+        problem = entry.problem or _problem_of_name(entry.name) or _problem_of_size(entry, limits)
+        twin = seen.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry.name)
+        if problem is None and len(checked) != len(seen) - 1:
+            problem = "is there twice" if twin == entry.name else f"differs from {twin!r} only in its letters' case"
+        if problem is None and len(checked) >= limits.max_entries:
+            problem = f"is one more than max_entries {limits.max_entries}"
+        if problem is None and total_bytes > limits.max_total_bytes:
+            problem = f"makes it more than max_total_mib {limits.max_total_mib} when unpacked"
+        if problem is not None:
+            raise refused(file, f"its entry {entry.name!r} {problem}")
+        checked.append(entry)
+    packed_bytes = file.stat().st_size
+    if total_bytes > _SMALL_BYTES and total_bytes > limits.max_ratio * packed_bytes:
+        largest = max(checked, key=lambda entry: entry.size_bytes)
+        what = f"unpacks to {total_bytes / packed_bytes:.0f} times its size, over max_ratio {limits.max_ratio:g}"
+        raise refused(file, f"it {what} (largest entry: {largest.name!r})")
+    return checked
+
+
+def _problem_of_name(name: str) -> str | None:
+    parts = name.replace("\\", "/").split("/")
+    if name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":" and name[0].isalpha()):
+        return "has an absolute path"
+    if ".." in parts:
+        return "points outside of the archive"
+    # Surrogates stand for bytes that are no UTF-8, U+FFFD for those that somebody replaced.
+    if any(0xD800 <= ord(sign) <= 0xDFFF or sign == "\ufffd" for sign in name):
+        return "has a name that is no UTF-8"
+    if not name or any(unicodedata.category(sign) == "Cc" for sign in name):
+        return "has no name that can be shown"
+    return None
+
+
+def _problem_of_size(entry: Entry, limits: ArchiveLimits) -> str | None:
+    if entry.size_bytes < 0:
+        return "has no size"
+    if entry.size_bytes > limits.max_entry_bytes:
+        return f"unpacks to {entry.size_bytes} bytes, over max_entry_mib {limits.max_entry_mib}"
+    if entry.packed_bytes is None or entry.size_bytes <= _SMALL_BYTES:
+        return None
+    if entry.size_bytes > limits.max_ratio * entry.packed_bytes:
+        ratio = entry.size_bytes / max(1, entry.packed_bytes)
+        return f"unpacks to {ratio:.0f} times its size, over max_ratio {limits.max_ratio:g}"
+    return None

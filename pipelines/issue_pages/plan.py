@@ -1,0 +1,94 @@
+"""A dry run of stage 1: what collecting would fetch, and why something would be refused. Writes nothing.
+
+Asks sources for their lists of issues and pages, and hosts for their robots.txt; never for a picture.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.issue_pages.collect import has_failed, kept_aside, licensed, stored_pages
+from pipelines.issue_pages.entry import IssueEntry, ListingFailed, PageEntry, Unavailable
+from pipelines.issue_pages.fetch_error import BudgetSpent, FetchError
+from pipelines.issue_pages.source import Source
+from pipelines.lake import Lake, issue_key
+from pipelines.titles import Title
+
+Verdict = Literal["fetch", "check", "have", "leave", "refuse"]
+"""Asked for; asked whether it has changed; kept by an interrupted collection; left alone, as its row will say; not
+asked, though it is wanted."""
+
+
+@dataclass(frozen=True)
+class PlannedPage:
+    """What would happen to a page."""
+
+    page: int
+    url: str
+    verdict: Verdict
+    reason: str = ""  # of "leave" and "refuse": the status that its row would have, and why
+
+
+@dataclass(frozen=True)
+class PlannedIssue:
+    """What would happen to an issue."""
+
+    key: str
+    state: str  # "free", or why it is not collected; "unlisted" where its pages cannot be listed
+    detail: str = ""
+    pages: tuple[PlannedPage, ...] = ()
+
+
+def plan_title(
+    title: Title, source: Source, lake: Lake, *, licences: Collection[str] = (), issues: Sequence[str] = ()
+) -> Iterator[PlannedIssue]:
+    """What collecting a title would do, issue by issue, in the source's order.
+
+    Args:
+        title: As declared.
+        source: Its source.
+        lake: What is there already is only checked.
+        licences: As `collect_issue` takes them.
+        issues: Keys of the issues to look into; all that are free where none is named.
+
+    Raises TitleUnavailable, ListingFailed or a FetchError where the title's issues cannot be listed.
+    """
+    for entry in source.list_issues(title):
+        key = issue_key(title.key, entry.issue)
+        if not issues or key in issues:
+            yield _planned(key, entry, title, source, lake, licences)
+
+
+def _planned(
+    key: str, entry: IssueEntry, title: Title, source: Source, lake: Lake, licences: Collection[str]
+) -> PlannedIssue:
+    if entry.state != "free":
+        return PlannedIssue(key, entry.state, entry.note)
+    try:
+        listed = source.list_pages(title, entry.issue)
+    except Unavailable as error:
+        return PlannedIssue(key, error.state, str(error))
+    except (ListingFailed, FetchError) as error:
+        return PlannedIssue(key, "unlisted", str(error))
+    rows, known = stored_pages(lake, key)
+    retried = {row.url for row in rows if has_failed(row)}
+    aside = kept_aside(lake, key)
+    pages = []
+    for page in (licensed(page, title, licences) for page in listed):
+        verdict, reason = _verdict(page, source.refusal(title, page))
+        if verdict == "fetch" and page.url in aside:
+            verdict = "have"
+        elif verdict == "fetch" and page.url in known and page.url not in retried:
+            verdict = "check"
+        pages.append(PlannedPage(page.page, page.url, verdict, reason))
+    return PlannedIssue(key, "free", entry.note, tuple(pages))
+
+
+def _verdict(page: PageEntry, refusal: FetchError | None) -> tuple[Verdict, str]:
+    if page.skip is not None:
+        return "leave", f"{page.skip.status}: {page.skip.detail}"
+    if refusal is None:
+        return "fetch", ""
+    if isinstance(refusal, BudgetSpent):
+        raise refusal
+    return "refuse", f"{refusal.reason}: {refusal}"
