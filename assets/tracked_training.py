@@ -163,11 +163,13 @@ def _open_run(
     if run_id and tracking.has(run_id):
         return tracking.reopen(run_id, tags=tags)
     sized = recipe.resized(resolution=rule.resolution, width=rule.width)
+    has_own_budget = rule.pictures is not None or rule.minutes is not None
     run = tracking.start(
         recipe.name,
         parameters={
-            **dict(_parameters(sized.to_json())),
-            **rule.model_dump(mode="json", exclude_none=True),
+            **{name: value for name, value in _parameters(sized.to_json()) if name != "steps" or not has_own_budget},
+            **rule.model_dump(mode="json", exclude_none=True, exclude=NOT_IN_THE_KEY),
+            **({"extractor": needs.extractor} if needs.extractor else {}),
             **{f"pictures_{split}": count for split, count in pictures.items()},
         },
         tags={

@@ -173,7 +173,9 @@ class _Training:
         self.identity = {
             "recipe": recipe.to_json(),
             "fingerprint": fingerprint,
-            "rule": rule.model_dump(),
+            # Where the extractor's file lies changes nothing, and its digest is among the needs.
+            "rule": rule.model_dump(exclude={"extractor", "weights"}),
+            "extractor": (rule.extractor or recipe.extractor) if recipe.extractor else None,
             "needs": {role: sha256(Path(path).read_bytes()).hexdigest() for role, path in sorted(needs.items())},
         }
         self.fingerprint = fingerprint

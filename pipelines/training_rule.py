@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 """Part of every training's key: raise it whenever the same recipe, rule and pictures train otherwise than before."""
 
 
@@ -28,7 +28,7 @@ class TrainingRule(BaseModel, frozen=True, extra="forbid"):
     )
     batch: int | None = Field(default=None, ge=1, description="Pictures a step; empty: the recipe's own.")
     resolution: int | None = Field(
-        default=None, ge=16, le=4096, description="Side of the training pictures in pixels; empty: the recipe's own."
+        default=None, ge=32, le=4096, description="Side of the training pictures in pixels; empty: the recipe's own."
     )
     width: int | None = Field(
         default=None, ge=1, le=1024, description="Channels of the networks' first layers; empty: the recipe's own."

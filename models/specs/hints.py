@@ -1,6 +1,7 @@
 """Values of `models.hints`: how sparse colour is drawn from the truth while a network learns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from models.specs.base import Spec
 
@@ -11,6 +12,10 @@ class HintSampling(Spec):
 
     scale: int = 1
     """The hint's side is the picture's divided by this (rounded up): 1 for paper 000, 4 for papers 003 and 004."""
+
+    def on_area(self, share: float) -> Self:
+        """For pictures of another size, as a share of the recipe's area: as much of each is shown."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,15 @@ class Points(HintSampling):
     few: float = 0.0
     """Probability of none or few points instead; [I] then none and 1 to `few_most` are equally likely."""
     few_most: int = 5
+
+    def on_area(self, share: float) -> Self:
+        """As many points for each pixel; where that is less than one, still one at times."""
+        return replace(
+            self,
+            least=round(self.least * share),
+            most=max(1, round(self.most * share)),
+            few_most=max(1, round(self.few_most * share)),
+        )
 
 
 @dataclass(frozen=True)

@@ -116,9 +116,18 @@ class Recipe(Spec):
         return ceil(resolution / self.hint.scale) if self.hint else None
 
     def resized(self, *, resolution: int | None, width: int | None) -> "Recipe":
-        """The same recipe at another resolution or network width, for trials; None keeps the recipe's own."""
+        """The same recipe at another resolution or network width, for trials; None keeps the recipe's own.
+
+        Hints show as large a share of a picture as at the recipe's own resolution.
+        """
         resolution = resolution or self.resolution
-        return replace(self, resolution=resolution, objective=self.objective.sized(width=width, resolution=resolution))
+        share = (resolution / self.resolution) ** 2
+        return replace(
+            self,
+            resolution=resolution,
+            objective=self.objective.sized(width=width, resolution=resolution),
+            hint=self.hint.on_area(share) if self.hint else None,
+        )
 
     def built_on(self, needs: Mapping[str, NetworkSpec]) -> "Recipe":
         """The same recipe on the networks that were trained for it, by role."""

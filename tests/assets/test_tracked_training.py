@@ -94,6 +94,14 @@ def test_the_run_carries_the_recipes_name_and_its_own_parameters(train: Train, t
     shown |= {"objective.l1_weight": "100.0", "variant": "gray", "pictures_train": "5", "pictures_val": "2"}
     assert shown.items() <= run.data.params.items()
     assert not {"extractor", "needs.classifier"} & set(run.data.tags)
+    assert not {"extractor", "weights"} & set(run.data.params)
+
+
+def test_the_budget_of_the_run_stands_in_place_of_the_recipes(train: Train, tracking: Tracking):
+    record, _ = train("webtoon_l2", steps=None, pictures=8)
+    parameters = tracking.client().get_run(record.mlflow_run_id).data.params
+    assert parameters["pictures"] == "8"
+    assert "steps" not in parameters
 
 
 def test_a_classifier_comes_with_a_report_that_is_made_once(
@@ -128,7 +136,7 @@ def test_the_extractor_is_named_and_its_place_changes_nothing(train: Train, trac
     there, _ = train("sketch_hint", extractor="hed-vgg16", weights=str(HED.parent))
     assert there.extractor == "hed-vgg16"
     run = tracking.client().get_run(there.mlflow_run_id)
-    assert run.data.tags["extractor"] == "hed-vgg16"
+    assert run.data.tags["extractor"] == run.data.params["extractor"] == "hed-vgg16"
     assert any("hed-vgg16" in name for name in run.data.metrics)
     (tmp_path / "weights").mkdir()
     shutil.copy(HED, tmp_path / "weights")

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from models.specs.base import Adam, spec_from_json
+from models.specs.hints import Points
 from pipelines.recipes import CLASSIFIERS, DRAFTS, LINE_DETECTOR, PAPERS, RECIPES, Recipe, recipe_of
 
 EVERY = {**RECIPES, **CLASSIFIERS, **DRAFTS, **({LINE_DETECTOR.name: LINE_DETECTOR} if LINE_DETECTOR else {})}
@@ -48,6 +49,16 @@ def test_a_recipe_can_be_sized(recipe: Recipe):
     assert sized.name == recipe.name
     assert sized.objective != recipe.objective
     assert recipe.resized(resolution=None, width=None) == recipe
+
+
+def test_smaller_pictures_show_no_more_of_their_colours():
+    for name, recipe in EVERY.items():
+        if not isinstance(recipe.hint, Points):
+            continue
+        for resolution in (recipe.resolution, 256, 128, 64):
+            hint, side = recipe.resized(resolution=resolution, width=None).hint, resolution // recipe.hint.scale
+            share = hint.most / side**2  # type: ignore[union-attr]
+            assert share == pytest.approx(recipe.hint.most / recipe.hint_side(recipe.resolution) ** 2, rel=0.3), name  # type: ignore[operator]
 
 
 def test_the_papers_numbers():

@@ -331,6 +331,19 @@ def test_an_extractor_is_loaded_by_the_rules_name_or_the_recipes(tmp_path: Path,
     assert seen == ["vgg16", "hed-vgg16"]
 
 
+def test_an_interrupted_training_goes_on_wherever_the_extractors_file_lies(tmp_path: Path):
+    path = tmp_path / "weights.safetensors"
+    save_file(Extractor("vgg16").stack.state_dict(), path)
+    recipe = replace(steep(), extractor="vgg16")
+    started = training(tmp_path / "work", recipe, needs={"features": path})
+    next(started), next(started)
+    started.close()
+    again = {"needs": {"features": path}, "extractor": "vgg16", "weights": str(tmp_path)}
+    assert next(training(tmp_path / "work", recipe, **again)).number == 2  # type: ignore[union-attr]
+    with pytest.raises(TrainingError, match="the interrupted training has another extractor"):
+        next(training(tmp_path / "work", recipe, **{**again, "extractor": "hed-vgg16"}))
+
+
 def test_a_classifier_that_knows_other_titles_is_refused(tmp_path: Path):
     path = small_checkpoint(recipe_of("vgg16_color"), tmp_path / "c.safetensors", ("painted", "written"))
     recipe = RECIPES["webtoon_classification_loss"]
@@ -374,7 +387,9 @@ def test_samples_of_a_line_detector_are_input_output_and_lines(tmp_path: Path):
 
 
 def test_samples_show_the_hints_as_dots_of_the_true_colours(tmp_path: Path):
-    recipe = replace(RECIPES["two_stage_pix2pix"], hint=Points(scale=1, least=40, most=40), variant="gray")
+    recipe = replace(
+        RECIPES["two_stage_pix2pix"], hint=Points(scale=1, least=40, most=40), variant="gray", resolution=SIDE
+    )
     steps, _ = finished(training(tmp_path, recipe, steps=1))
     samples = steps[-1].samples
     assert samples is not None
