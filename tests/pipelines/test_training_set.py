@@ -108,9 +108,10 @@ def test_the_benchmark_fingerprint_hangs_on_the_test_split_only(lake: Lake, writ
 
 
 def test_the_datasheet_says_what_is_in_it(lake: Lake) -> None:
-    report = build_training_set(lake, TrainingSetRule())
+    report = build_training_set(lake, TrainingSetRule(), sources={"moon-cat": "naver"})
     moon_cat = report.datasheet["titles"]["moon-cat"]
     assert moon_cat == {
+        "source": "naver",
         "licences": ["CC-BY-4.0"],
         "attributions": ["moon-cat by a tester"],
         "issues": 4,
@@ -119,6 +120,8 @@ def test_the_datasheet_says_what_is_in_it(lake: Lake) -> None:
     }
     assert "| moon-cat | 4 | 4 | 2 | 2 | CC-BY-4.0 | moon-cat by a tester |" in report.markdown
     assert "| moon-cat | 1 |" in report.markdown
+    assert "| naver | 1 | 8 | CC-BY-4.0 |" in report.markdown
+    assert "| not declared any more | 1 | 2 | CC-BY-4.0 |" in report.markdown
     assert "- edge: canny, canny_low 100, canny_high 200, canny_aperture 3" in report.markdown
     frozen = lake.root / "training_sets" / f"{report.fingerprint}.json"
     assert json.loads(frozen.read_text())["datasheet"] == TrainingSet.open(lake).datasheet == report.datasheet
