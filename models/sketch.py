@@ -9,7 +9,9 @@ takes hints at its third level. With G the generator, S the sketch, H the hints,
     L_p = sum over l of lambda_l * |phi_l(G(S, H)) - phi_l(T)|_1,  L_h is Huber's loss   (2)
 
 The paper gives neither the weights w nor the lambdas, nor the layers phi, nor channels, nor the discriminator. Where
-SGRU's released code has a figure, that is ours; where it has none, the specification says on what ground we chose.
+SGRU's code has a figure, that is ours; where it has none, the specification says on what ground we chose. SGRU's
+authors released none: by its code we mean github.com/pradeeplam/Anime-Sketch-Coloring-with-Swish-Gated-Residual-UNet
+at commit 075525b, by others, whose questions SGRU's authors answered.
 
 SGRU itself (`DiverseObjective`) gives nine pictures and minimizes 0.999 of the least L_p and 0.001 of the mean.
 """
@@ -29,6 +31,7 @@ from models.specs.sketch import Perceptual, Sgru, SgruDiverse, SketchDiscriminat
 
 _LEAKY_SLOPE = 0.2
 _BEST_SHARE_PACE = 1e-3  # per step: it looks back over about a thousand
+_COLOR_UNIT = 2 * 0.226  # of pictures in [-1, 1]: the deviation of ImageNet's colours, in which VGG sees them
 _HINT_LEVEL = 2  # the third: two halvings make 64x64 of 256x256, the size of the hints
 
 
@@ -219,6 +222,9 @@ def perceptual_losses(
 ) -> Tensor:
     """Equation 2 for each of several pictures of each truth; norms are means over channels and places.
 
+    Pictures are compared in the unit in which the extractor sees them, as in SGRU's code, where both are in 0 to 255:
+    so the weights of pictures and maps keep their proportion.
+
     Args:
         spec: Layers and weights.
         extractor: Gives the maps phi.
@@ -233,11 +239,10 @@ def perceptual_losses(
     flat = pictures.flatten(0, 1).float()  # (B * N, 3, H, W)
     truth, paper = truth.float(), (sketch.float() + 1) / 2
     with torch.no_grad():
-        truth_maps = [truth, *extractor(truth, spec.layers)]
+        truth_maps = [truth / _COLOR_UNIT, *extractor(truth, spec.layers)]
     total = torch.zeros(pictures.shape[:2], device=pictures.device)
-    for weight, own, true in zip(
-        (spec.picture_weight, *spec.weights), [flat, *extractor(flat, spec.layers)], truth_maps, strict=True
-    ):
+    maps = [flat / _COLOR_UNIT, *extractor(flat, spec.layers)]
+    for weight, own, true in zip((spec.picture_weight, *spec.weights), maps, truth_maps, strict=True):
         distance = (own.float().unflatten(0, (-1, count)) - true.float().unsqueeze(1)).abs().mean(dim=2)  # (B, N, h, w)
         if spec.masked:
             distance = distance * interpolate(paper, distance.shape[-2:], mode="area")

@@ -10,7 +10,7 @@ from models.specs.base import Adam, NetworkSpec, ObjectiveSpec, Spec
 class Sgru(NetworkSpec):
     """Liu, Chen and Hu's SGRU: one picture of each sketch, or nine.
 
-    Channels are those of the released code; how many paper 004 keeps cannot be read from its figure 4.
+    Channels are those of SGRU's code (see `models.sketch`); how many paper 004 keeps cannot be read from its figure 4.
     """
 
     builds: ClassVar[str] = "models.sketch:SgruNetwork"
@@ -50,7 +50,7 @@ class Perceptual(Spec):
 
     layers: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
     picture_weight: float = 0.88
-    """Of the difference between the pictures themselves."""
+    """Of the difference between the pictures themselves, in the unit in which VGG sees them: 0.226 of their range."""
     weights: tuple[float, ...] = (0.79, 0.63, 0.51, 0.39, 1.07)
     """Of each of `layers`."""
     masked: bool = True
@@ -70,7 +70,8 @@ class SketchSupervised(ObjectiveSpec):
     """[I] w_p: 1 leaves SGRU's loss, which is this term alone, as it was published."""
     huber_weight: float = 10.0
     """[I] w_h. The slope of Huber's loss is the difference itself, that of the perceptual loss's L1 on pictures is
-    0.88: with 10, Huber's rules where colours are off by more than 0.09 (11 of 255), the other one below."""
+    1.95 (0.88 / 0.452): with 10, Huber's rules where colours are off by more than 0.19 (25 of 255), the other one
+    below."""
     huber_delta: float = 1.0
     """[I] Where Huber's loss goes over from a parabola to a line, of pictures in [-1, 1]."""
     generator_optimizer: Adam = Adam(learning_rate=1e-4, beta1=0.9, beta2=0.99)
@@ -92,7 +93,7 @@ class SketchGan(SketchSupervised):
 @dataclass(frozen=True)
 class SgruDiverse(ObjectiveSpec):
     """SGRU's own loss: the least perceptual loss of the nine pictures, and a little of their mean, so that each
-    learns. Figures of the released code."""
+    learns. Figures of SGRU's code."""
 
     builds: ClassVar[str] = "models.sketch:DiverseObjective"
 
@@ -100,4 +101,5 @@ class SgruDiverse(ObjectiveSpec):
     perceptual: Perceptual = Perceptual()
     best_weight: float = 0.999
     mean_weight: float = 0.001
-    generator_optimizer: Adam = Adam(learning_rate=5e-5, beta1=0.9)
+    generator_optimizer: Adam = Adam(learning_rate=1e-4, beta1=0.9)
+    """5e-5 in earlier states of that code."""

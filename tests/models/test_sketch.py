@@ -57,7 +57,7 @@ def parameters_of(network: nn.Module) -> int:
 
 
 def sgru_parameters_by_hand(*, hint_channels: int, out_channels: int) -> int:
-    """From the layers of the released code: convolutions without bias, each with a gain and an offset per channel."""
+    """From the layers of SGRU's code: convolutions without bias, each with a gain and an offset per channel."""
 
     def conv(kernel: int, before: int, after: int) -> int:
         return kernel**2 * before * after + 2 * after
@@ -78,7 +78,7 @@ def sgru_parameters_by_hand(*, hint_channels: int, out_channels: int) -> int:
 @pytest.mark.parametrize(
     ("spec", "parameters"), [(Sgru(pictures=9), 47_827_558), (Sgru(hint_channels=4), 47_826_382), (Sgru(), 47_825_230)]
 )
-def test_sgru_has_the_layers_of_the_released_code(spec: Sgru, parameters: int):
+def test_sgru_has_the_layers_of_its_code(spec: Sgru, parameters: int):
     with torch.device("meta"):
         network = build_network(spec)
     by_hand = sgru_parameters_by_hand(hint_channels=spec.hint_channels, out_channels=3 * spec.pictures)
@@ -158,7 +158,20 @@ def test_residual_blocks_concatenate_and_do_not_add():
     assert torch.equal(given[:, 8:], block.get_submodule("gate")(pooled))  # x
 
 
-def test_weights_start_as_in_the_released_code():
+def test_blocks_of_the_decoder_concatenate_what_grew_and_the_gated_skip():
+    block = sgru(HINTED).ups[1]
+    x, skip = torch.randn(1, block.get_parameter("enter.weight").shape[1], 3, 4), torch.randn(1, 32, 5, 8)
+    entered = block.get_submodule("enter")(x)
+    inner = block.get_submodule("second")(block.get_submodule("first")(entered))
+    by_hand = [
+        block.get_submodule("grow")(inner, skip.shape[-2:]),  # F(x)
+        block.get_submodule("gate")(block.get_submodule("grow_input")(entered, skip.shape[-2:])),  # x
+        block.get_submodule("gate_skip")(skip),
+    ]
+    assert torch.equal(block(x, skip), torch.cat(by_hand, 1))
+
+
+def test_weights_start_as_in_sgrus_code():
     weight = sgru(Sgru(width=24)).get_parameter("downs.3.first.weight")  # 96 to 96 channels
     limit = (6 / (9 * 96 + 9 * 96)) ** 0.5
     assert weight.abs().max().item() == pytest.approx(limit, rel=1e-3)
@@ -192,7 +205,8 @@ def by_numpy(spec: Perceptual, picture: Tensor, truth: Tensor, sketch: Tensor) -
     """Equation 2 for one picture (1, 3, 32, 32)."""
     features = extractor()
     total = 0.0
-    maps = zip([picture, *features(picture, spec.layers)], [truth, *features(truth, spec.layers)], strict=True)
+    own, true = ([colors / 0.452, *features(colors, spec.layers)] for colors in (picture, truth))
+    maps = zip(own, true, strict=True)
     for weight, (own, true) in zip([0.88, 0.79, 0.63, 0.51, 0.39, 1.07], maps, strict=True):
         distance = np.abs(own.double().numpy() - true.double().numpy())[0]  # (C, h, w)
         if spec.masked:
@@ -226,7 +240,19 @@ def test_nothing_is_asked_for_where_lines_are():
     lines[..., :16] = -1.0
     only_pictures = Perceptual(layers=(), weights=())
     assert perceptual_losses(only_pictures, extractor(), picture[:, None], truth, lines).item() == 0
-    assert perceptual_losses(only_pictures, extractor(), picture[:, None], truth, -lines).item() == pytest.approx(0.44)
+    assert perceptual_losses(only_pictures, extractor(), picture[:, None], truth, -lines).item() == pytest.approx(
+        0.44 / 0.452
+    )
+
+
+def test_pictures_and_maps_are_weighed_in_one_unit():
+    # SGRU's code has both in 0 to 255: a picture that is off by one unit of VGG's input counts 0.88.
+    off = torch.full((1, 1, 3, 8, 8), 57.63 / 127.5)
+    only_pictures = Perceptual(layers=(), weights=())
+    loss = perceptual_losses(only_pictures, extractor(), off, torch.zeros(1, 3, 8, 8), torch.ones(1, 1, 8, 8))
+    assert loss.item() == pytest.approx(0.88)
+    features = extractor()
+    assert features.deviation.mean().item() * 255 == pytest.approx(57.63, rel=1e-3)
 
 
 @pytest.mark.parametrize("delta", [1.0, 0.3])
@@ -359,3 +385,5 @@ def test_recipes_are_the_papers():
     diverse = RECIPES["sketch_sgru_diverse"].resized(resolution=32, width=16).objective
     assert isinstance(diverse, SgruDiverse)
     assert diverse.generator == Sgru(width=16, pictures=9)
+    assert diverse.generator_optimizer == Adam(learning_rate=1e-4, beta1=0.9, beta2=0.999)
+    assert (diverse.best_weight, diverse.mean_weight) == (0.999, 0.001)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from models.specs.hints import Points
+from models.specs.two_stage import Colorization, Drafting
 from pipelines.recipes import DRAFTS, LINE_DETECTOR, RECIPES, Recipe
 
 NAMED = {"name", "title"}
@@ -88,3 +89,27 @@ def test_as_released_differs_where_the_code_does():
         "artifacts",
         "generator_optimizer",
     }
+
+
+def test_as_released_has_the_figures_of_the_code():
+    draft, color = DRAFTS["two_stage_as_released_draft"], RECIPES["two_stage_as_released"]
+    drafting, colorization = draft.objective, color.objective
+    assert isinstance(drafting, Drafting)
+    assert isinstance(colorization, Colorization)
+    assert (drafting.adversarial_weight, drafting.content_weight, drafting.line_weight) == (0.01, 0.1, 1.0)
+    assert drafting.discriminator.cardinality == 4
+    assert drafting.line_and_content_teach is False
+    assert (draft.hint, color.hint) == (Points(least=5, most=65, few=0.4), Points(least=28, most=128))
+    assert draft.augmentation.gray_instead == 0.0001
+    assert color.augmentation.gray_instead == 0
+    assert colorization.generator.colorization == replace(colorization.generator.draft.unet, in_channels=4)
+    artifacts = colorization.artifacts
+    assert (artifacts.spray, artifacts.smear, artifacts.distortion) == (0.6, 0.0, 0.0)
+    for recipe, adam, epochs, drop in (
+        (draft, drafting.generator_optimizer, 18, 10),
+        (draft, drafting.discriminator_optimizer, 18, 10),
+        (color, colorization.generator_optimizer, 8, 5),
+    ):
+        pictures = 0.9 * 733_322
+        assert recipe.pictures == pytest.approx(epochs * pictures, rel=1e-5)
+        assert adam.drops == pytest.approx((drop / epochs,))
