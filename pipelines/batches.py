@@ -218,13 +218,16 @@ def _turned(color: Tensor, turns: Tensor) -> Tensor:
 
 
 def _varied_lines(lines: Tensor, color: Tensor, how: Augmentation) -> Tensor:
-    """Fainter, equalized, or replaced by the gray picture: (B, 1, H, W) and its colour -> (B, 1, H, W)."""
-    if how.line_brightness < 1:
-        lines = 1 - (1 - lines) * _uniform(lines, how.line_brightness, 1.0)
-    if how.equalize:
-        lines = torch.where(_happens(lines, how.equalize), equalized(lines), lines)
+    """Replaced by the gray picture, equalized, fainter: (B, 1, H, W) and its colour -> (B, 1, H, W).
+
+    In the order of paper 003's released code: fainter last, for equalizing would take it away again.
+    """
     if how.gray_instead:
         lines = torch.where(_happens(lines, how.gray_instead), gray_of(color), lines)
+    if how.equalize:
+        lines = torch.where(_happens(lines, how.equalize), equalized(lines), lines)
+    if how.line_brightness < 1:
+        lines = 1 - (1 - lines) * _uniform(lines, how.line_brightness, 1.0)
     return lines
 
 

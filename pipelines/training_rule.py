@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 """Part of every training's key: raise it whenever the same recipe, rule and pictures train otherwise than before."""
 
 

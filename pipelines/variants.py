@@ -44,7 +44,7 @@ from pipelines.lake import Lake, digest_of, issue_key, natural_key, written_asid
 from pipelines.panels.decode import decode_picture
 from pipelines.panels.panel import PANEL_SCHEMA
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 Kind = Literal["color", "gray", "edge", "line"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -111,9 +111,9 @@ def to_edges(rgb: np.ndarray, low: float = 100.0, high: float = 200.0, aperture:
 def xdog_lines(rgb: np.ndarray, sigma: float) -> np.ndarray:
     """Extended difference of Gaussians (paper 003, 3.2): (H, W, 3) uint8 RGB -> (H, W) uint8 lines on white.
 
-    Per channel, in [0, 1]: s = G(sigma) - p G(k sigma), then 1 where s < epsilon, else 1 + tanh(phi s); the gray
-    of the three, times 127.5. So what is far darker than its surroundings comes out gray near 127 between black
-    rims, as in the authors' public code and the 120 to 140 of the paper's Figure 3. `sigma` in pixels.
+    Per channel, in 0..255 as the authors' public code: s = G(sigma) - p G(k sigma), then 1 where s < epsilon, else
+    1 + tanh(phi s); the gray of the three, times 127.5. So what is darker than its surroundings comes out gray near
+    127, the 120 to 140 of the paper's Figure 3. `sigma` in pixels.
 
     Within one gray level of float64, except where s meets epsilon to float32's precision: there the rule jumps.
     """
@@ -125,8 +125,7 @@ def _xdog(rgb: np.ndarray, sigma: float, small: np.ndarray, large: np.ndarray) -
     """`xdog_lines` of float32 RGB in 0..255. `small` and `large` are overwritten, `rgb` stays."""
     cv2.GaussianBlur(rgb, (0, 0), sigma, dst=small, borderType=cv2.BORDER_REFLECT)
     cv2.GaussianBlur(rgb, (0, 0), XDOG_K * sigma, dst=large, borderType=cv2.BORDER_REFLECT)
-    scale = XDOG_PHI / 255
-    cv2.addWeighted(small, scale, large, -XDOG_P * scale, 0, dst=small)  # phi s
+    cv2.addWeighted(small, XDOG_PHI, large, -XDOG_P * XDOG_PHI, 0, dst=small)  # phi s
     cv2.threshold(small, XDOG_PHI * XDOG_EPSILON, 0, cv2.THRESH_TOZERO, dst=small)  # 1 + tanh 0 is the dark side's 1
     np.tanh(small, out=small)
     return cv2.convertScaleAbs(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), alpha=127.5, beta=127.5)

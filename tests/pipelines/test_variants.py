@@ -48,9 +48,9 @@ def scene() -> np.ndarray:
 
 def xdog_reference(rgb: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """float64, as the definition reads: the lines, and the distance of each pixel to the jump at epsilon."""
-    unit = rgb.astype(np.float64) / 255
-    small = cv2.GaussianBlur(unit, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-    large = cv2.GaussianBlur(unit, (0, 0), 4.5 * sigma, borderType=cv2.BORDER_REFLECT)
+    floats = rgb.astype(np.float64)
+    small = cv2.GaussianBlur(floats, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    large = cv2.GaussianBlur(floats, (0, 0), 4.5 * sigma, borderType=cv2.BORDER_REFLECT)
     s = small - 0.95 * large
     lines = np.where(s < -0.1, 1, 1 + np.tanh(200 * s)) * 127.5
     return lines @ [0.299, 0.587, 0.114], np.abs(s + 0.1).min(axis=-1)
@@ -82,6 +82,14 @@ def test_xdog_draws_gray_lines_on_white(scene: np.ndarray) -> None:
     assert (lines[:4] == 255).all()
     # What is far darker than its surroundings is neither black nor white (paper 003, Figure 3: 120 to 140).
     assert np.count_nonzero((lines >= 120) & (lines <= 140)) > 50
+
+
+@pytest.mark.skipif(not PEPPER.exists(), reason=f"needs the open comics at {PEPPER}")
+def test_xdog_lines_have_the_brightness_of_figure_3() -> None:
+    lines = xdog_lines(resize_square(cv2.imread(str(PEPPER), cv2.IMREAD_COLOR_RGB), 512), 0.4)
+    dark = lines[lines <= 240]
+    assert np.mean((dark >= 120) & (dark <= 140)) > 0.4
+    assert np.mean(dark < 60) < 0.1
 
 
 @pytest.mark.parametrize("kernel", DILATE_KERNELS_PX)
