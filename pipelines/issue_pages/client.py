@@ -126,6 +126,8 @@ class Client:
         # Nobody's identity goes out: no cookies, no passwords out of a .netrc file.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.auth = lambda request: request
+        # Redirects are never followed. Without this, requests reads the whole body of one, past any limit.
+        self._session.get_redirect_target = lambda resp: None
 
     def get(
         self,
@@ -335,7 +337,6 @@ class Client:
                 proxies=proxies,
             ) as response:
                 body = self._body(url, response, deadline=deadline, max_bytes=max_bytes)
-                self._spent.bytes += len(body)
                 return Answer(url=url, status=response.status_code, headers=response.headers, body=body)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
             raise BadAddress(url, str(error), "give one like https://host/path") from error
@@ -351,6 +352,7 @@ class Client:
             # read1 hands over what is there, so that a body that drips cannot outlast the deadline.
             while chunk := response.raw.read1(64 * 1024, decode_content=True):
                 body += chunk
+                self._spent.bytes += len(chunk)  # also of a body that breaks off
                 if len(body) > max_bytes:
                     raise TooLarge(
                         url, f"more than {max_bytes} bytes", "raise max_bytes if it is meant", http_status=status
@@ -404,7 +406,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -307,6 +307,31 @@ def test_pictures_follow_redirects_within_their_site_only(image, site, client):
         client.picture(site.images_url + "/round", HERE, referer=viewer)
 
 
+def test_the_body_of_a_redirect_is_limited_and_counted(site):
+    body = b"x" * 200_000
+    site.fault("main/moved", faults.Fault(lambda _: faults.Reply(302, {"Location": "/elsewhere"}, body)))
+    with pytest.raises(TooLarge, match="more than 1000 bytes"):
+        Client(QUICK.model_copy(update={"max_bytes": 1000})).get(site.url + "/moved", HERE)
+    counting = Client(QUICK.model_copy(update={"budget_bytes": len(body)}))
+    counting.get(site.url + "/moved", HERE)
+    with pytest.raises(BudgetSpent, match="budget_bytes"):
+        counting.get(site.url + "/moved", HERE)
+
+
+def test_bodies_that_break_off_cost_their_bytes(image, site):
+    address, viewer = image
+    site.fault("images/webtoon", faults.short_body())
+    counting = Client(QUICK.model_copy(update={"budget_bytes": 2_000}))
+    with pytest.raises(FetchError):
+        counting.picture(address, HERE, referer=viewer)
+    with pytest.raises(BudgetSpent, match="budget_bytes"):
+        counting.picture(address, HERE, referer=viewer)
+
+
+def test_a_date_that_no_calendar_has_is_no_date():
+    assert retry_after_s({"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}) is None
+
+
 @pytest.mark.parametrize("place", ["http://[bad", "http://h:x/", "mailto:a@b.c"])
 def test_a_redirect_to_no_address_is_a_named_failure(image, site, client, place):
     site.fault("images/nowhere", faults.redirect(place))
