@@ -127,7 +127,7 @@ class Client:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.auth = lambda request: request
         # Redirects are never followed. Without this, requests reads the whole body of one, past any limit.
-        self._session.get_redirect_target = lambda _: None
+        self._session.get_redirect_target = lambda resp: None  # noqa: ARG005  requests names it
 
     def get(
         self,
