@@ -8,7 +8,7 @@ from pipelines.recipes import CLASSIFIERS, DRAFTS, LINE_DETECTOR, RECIPES, Recip
 
 TRAININGS: Mapping[str, Mapping[str | None, Recipe]] = {
     "title_classifier": {**CLASSIFIERS},
-    "line_detector": {None: LINE_DETECTOR} if LINE_DETECTOR else {},
+    "line_detector": {None: LINE_DETECTOR},
     "draft": {
         recipe.name: DRAFTS[need.recipe]
         for recipe in RECIPES.values()

@@ -8,6 +8,7 @@ judges a generated picture. The paper found that ResNet-50 learns no features be
 Neither optimizer nor pictures per batch are given; the specification and the recipes hold our reading.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 
 import torch
@@ -24,7 +25,7 @@ _POOLED_SIDE = 7
 """VGG16's head takes 7x7 maps: those of 224 pixels, averages of them at other sizes."""
 
 
-class TitleNetwork(nn.Module):
+class TitleNetwork(nn.Module, ABC):
     """What both networks can do: pictures to logits, and the maps on the way."""
 
     spec: TitleClassifier
@@ -34,13 +35,13 @@ class TitleNetwork(nn.Module):
         maps = self.stages(picture)
         return self.classify(maps.popitem()[1])
 
+    @abstractmethod
     def stages(self, picture: Tensor) -> dict[str, Tensor]:
         """What each stage gives, first to last, after its ReLU: (B, C, h, w), none below 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def classify(self, last: Tensor) -> Tensor:
         """The last stage's maps -> (B, len(titles)) logits."""
-        raise NotImplementedError
 
 
 class TitleVgg(TitleNetwork):

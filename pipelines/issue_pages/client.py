@@ -22,7 +22,7 @@ import requests
 import urllib3
 from protego import Protego
 
-from pipelines.issue_pages.entry import Fetched, NotModified
+from pipelines.issue_pages.entry import Fetched, NotModified, PageEntry
 from pipelines.issue_pages.fetch_error import (
     AddressRefused,
     BadAddress,
@@ -40,6 +40,7 @@ from pipelines.issue_pages.fetch_error import (
     UnexpectedAnswer,
     Unreachable,
 )
+from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.picture import read_picture
 from pipelines.issue_pages.politeness import ROBOT, Politeness
 from pipelines.issue_pages.site import Site
@@ -188,6 +189,12 @@ class Client:
                 seen = f"HTTP {answer.status}, a redirect to {place or 'nowhere'}: {why}"
                 raise Redirected(url, seen, "pages are taken from the title's own site", http_status=answer.status)
         raise Redirected(url, f"more than {_MOST_REDIRECTS} redirects", "try again later")
+
+    def page(self, page: PageEntry, site: Site, known: PageRow | None) -> Fetched | NotModified:
+        """A page's picture, asked for with its Referer and the validators of what is known. Raises a FetchError."""
+        etag = known.etag if known else None
+        last_modified = known.last_modified if known else None
+        return self.picture(page.url, site, referer=page.referer, etag=etag, last_modified=last_modified)
 
     def _host(self, url: str) -> _Host:
         origin = _origin(url)
@@ -342,7 +349,7 @@ class Client:
             raise BadAddress(url, str(error), "give one like https://host/path") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(url, f"no answer ({error})", "check the connection, or try again later") from error
-        except ValueError as error:  # requests reads where a redirect leads, though it is not to follow it
+        except ValueError as error:  # UnicodeError too: a Referer that no header can hold
             raise UnexpectedAnswer(url, f"an answer that cannot be read ({error})", "report it") from error
 
     def _body(self, url: str, response: requests.Response, *, deadline: float, max_bytes: int) -> bytes:

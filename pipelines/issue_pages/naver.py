@@ -192,11 +192,7 @@ class NaverSource:
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """One picture, asked for as the viewer does. Raises a FetchError."""
-        etag = known.etag if known else None
-        last_modified = known.last_modified if known else None
-        return self._client.picture(
-            page.url, _address(title).site, referer=page.referer, etag=etag, last_modified=last_modified
-        )
+        return self._client.page(page, _address(title).site, known)
 
     def _level(self, title: Title, address: _Address) -> str:
         """The viewer's first path part: the list knows it, the title's address need not."""

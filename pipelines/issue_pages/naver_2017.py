@@ -165,11 +165,7 @@ class Naver2017Source:
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """One picture, asked for as the viewer does. Raises a FetchError."""
-        etag = known.etag if known else None
-        last_modified = known.last_modified if known else None
-        return self._client.picture(
-            page.url, _address(title).site, referer=page.referer, etag=etag, last_modified=last_modified
-        )
+        return self._client.page(page, _address(title).site, known)
 
     def _known_states(self, title: Title, address: _Address) -> Mapping[str, str]:
         """States by issue; the list is read again only where this run has not read it."""

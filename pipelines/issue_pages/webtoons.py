@@ -165,11 +165,7 @@ class WebtoonsSource:
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """One picture, asked for as the viewer does: without a Referer the host refuses. Raises a FetchError."""
-        etag = known.etag if known else None
-        last_modified = known.last_modified if known else None
-        return self._client.picture(
-            page.url, _address(title).site, referer=page.referer, etag=etag, last_modified=last_modified
-        )
+        return self._client.page(page, _address(title).site, known)
 
     def _list_page(self, title: Title, address: _Address, cursor: int) -> _EpisodeList:
         url = address.list_url(cursor)

@@ -36,7 +36,7 @@ LINE_DETECTOR = two_stage.LINE_DETECTOR
 DRAFTS = _by_name(*two_stage.DRAFTS)
 """The first stages of the two-stage recipes (paper 003): `<recipe>_draft`."""
 
-_ALL = {**RECIPES, **CLASSIFIERS, **DRAFTS, **({LINE_DETECTOR.name: LINE_DETECTOR} if LINE_DETECTOR else {})}
+_ALL = {**RECIPES, **CLASSIFIERS, **DRAFTS, LINE_DETECTOR.name: LINE_DETECTOR}
 
 
 def recipe_of(name: str) -> Recipe:

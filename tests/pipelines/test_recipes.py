@@ -11,7 +11,7 @@ from models.specs.base import Adam, spec_from_json
 from models.specs.hints import Points
 from pipelines.recipes import CLASSIFIERS, DRAFTS, LINE_DETECTOR, PAPERS, RECIPES, Recipe, recipe_of
 
-EVERY = {**RECIPES, **CLASSIFIERS, **DRAFTS, **({LINE_DETECTOR.name: LINE_DETECTOR} if LINE_DETECTOR else {})}
+EVERY = {**RECIPES, **CLASSIFIERS, **DRAFTS, LINE_DETECTOR.name: LINE_DETECTOR}
 
 
 @pytest.fixture(params=EVERY.values(), ids=list(EVERY))
@@ -22,7 +22,7 @@ def recipe(request: pytest.FixtureRequest) -> Recipe:
 def test_each_has_its_own_name():
     assert {"webtoon_l2", "frames_gan_gray"} <= RECIPES.keys()
     assert all(name == recipe.name for name, recipe in EVERY.items())
-    assert len(EVERY) == len(RECIPES) + len(CLASSIFIERS) + len(DRAFTS) + (LINE_DETECTOR is not None)
+    assert len(EVERY) == len(RECIPES) + len(CLASSIFIERS) + len(DRAFTS) + 1
     assert all(recipe_of(name) is recipe for name, recipe in EVERY.items())
     with pytest.raises(ValueError, match=r"no recipe 'nobody'; there are: .*webtoon_l2"):
         recipe_of("nobody")

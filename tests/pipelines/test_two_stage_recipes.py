@@ -20,7 +20,6 @@ def changes(left: Any, right: Any) -> set[str]:
 
 def test_budgets_and_drops_are_the_papers():
     draft, color = DRAFTS["two_stage_draft"], RECIPES["two_stage"]
-    assert LINE_DETECTOR is not None
     assert [(recipe.batch, recipe.steps) for recipe in (LINE_DETECTOR, draft, color)] == [
         (16, 256_000),
         (64, 175_000),

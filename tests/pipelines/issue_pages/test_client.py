@@ -328,6 +328,11 @@ def test_bodies_that_break_off_cost_their_bytes(image, site):
         counting.picture(address, HERE, referer=viewer)
 
 
+def test_a_referer_that_no_header_can_hold_is_a_named_failure(image, client):
+    with pytest.raises(FetchError, match="cannot be read"):
+        client.picture(image[0], HERE, referer="http://127.0.0.1/웹툰")
+
+
 def test_a_date_that_no_calendar_has_is_no_date():
     assert retry_after_s({"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}) is None
 
