@@ -1,5 +1,6 @@
 """Runs stages of the lineage in this process, through Dagster: the same assets, runs and events as in the UI."""
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,6 +57,8 @@ _JOB_OF = {
     "champion": "compare_colorizers",
 }
 
+
+_log = logging.getLogger(__name__)
 
 PROCESS_TAG = "tintoon/process"
 
@@ -276,6 +279,9 @@ def plan_issues(*, titles: Sequence[str], politeness: dict[str, Any]) -> Iterato
                     yield key, issue
             except (TitleUnavailable, ListingFailed, FetchError) as error:
                 yield key, error
+            except Exception as error:  # whatever a source has run into: the other titles are not to blame
+                _log.exception("%s: not planned", key)
+                yield key, RuntimeError(f"{type(error).__name__}: {error}; report it with the log")
 
 
 def sync_issues(

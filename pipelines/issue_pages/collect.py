@@ -9,6 +9,7 @@ that an interruption at any moment costs one page at most.
 """
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -28,12 +29,15 @@ from pipelines.issue_pages.entry import (
     PageEntry,
     Skip,
     TitleUnavailable,
+    Unavailable,
 )
 from pipelines.issue_pages.fetch_error import FetchError
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
 from pipelines.issue_pages.source import Source
 from pipelines.lake import Lake, digest_of, issue_key, split_issue_key
 from pipelines.titles import Title
+
+_log = logging.getLogger(__name__)
 
 OK = "ok"
 _HARMLESS = frozenset({OK}) | SKIP_STATUSES
@@ -45,7 +49,10 @@ KnownPages = dict[str, tuple[PageRow, bytes]]
 
 @dataclass(frozen=True)
 class CatalogueIssue:
-    """One issue of the catalogue. `state` is "free", or why it is not collected; "gone" when the list lost it."""
+    """One issue of the catalogue. `state` is "free", or why it is not collected.
+
+    "gone" when the list lost it; "unlisted" where the list of its pages could not be had: the next sync opens it again.
+    """
 
     issue: str
     name: str
@@ -133,23 +140,21 @@ def sync_titles(titles: Mapping[str, Title], sources: Mapping[str, Source], lake
     errors: dict[str, str] = {}
     for title in titles.values():
         try:
-            entries = sources[title.source].list_issues(title)
-        except TitleUnavailable as error:
+            known, catalogue = _sync_title(title, sources[title.source], lake)
+            free = {
+                issue.issue: issue_key(title.key, issue.issue) for issue in catalogue.issues if issue.state == "free"
+            }
+        except (Unavailable, FetchError, ListingFailed) as error:
             errors[title.key] = str(error)
-            _note_title_state(lake, title.key, error)
             continue
-        except (FetchError, ListingFailed) as error:
-            errors[title.key] = str(error)
+        except Exception as error:  # whatever a source has run into: the other titles are not to blame
+            _log.exception("%s: not listed", title.key)
+            errors[title.key] = f"{type(error).__name__}: {error}; report it with the log"
             continue
-        # Read only now: a collection may have noted something while the source was answering.
-        known = read_catalogue(lake, title.key)
-        catalogue = _merged(known, entries)
-        _write_catalogue(lake, known, catalogue)
         counts[title.key] = dict(Counter(issue.state for issue in catalogue.issues))
-        free = [issue.issue for issue in catalogue.issues if issue.state == "free"]
         seen_before = {issue.issue for issue in known.issues}
-        keys += [issue_key(title.key, issue) for issue in free]
-        new_keys += [issue_key(title.key, issue) for issue in free if issue not in seen_before]
+        keys += free.values()
+        new_keys += [key for issue, key in free.items() if issue not in seen_before]
     return SyncReport(keys=tuple(keys), new_keys=tuple(new_keys), counts=counts, errors=errors)
 
 
@@ -178,6 +183,10 @@ def collect_issue(
         raise
     except TitleUnavailable as error:
         _note_title_state(lake, title_key, error)
+        raise
+    except (FetchError, ListingFailed) as error:
+        reason = f"{error.reason}: " if isinstance(error, FetchError) else ""
+        _note_state(lake, title_key, issue, "unlisted", f"{reason}{error}")
         raise
     _note_state(lake, title_key, issue, "free", "")
 
@@ -274,6 +283,20 @@ def licensed(entry: PageEntry, title: Title, licences: Collection[str]) -> PageE
     return replace(entry, skip=Skip("unlicensed", f"under {licence}; collected is only {', '.join(sorted(licences))}"))
 
 
+def _sync_title(title: Title, source: Source, lake: Lake) -> tuple[Catalogue, Catalogue]:
+    """A title's catalogue as it was and as it is now. A title that cannot be listed keeps its issues, and says why."""
+    try:
+        entries = source.list_issues(title)
+    except (Unavailable, FetchError, ListingFailed) as error:
+        _note_title_state(lake, title.key, error)
+        raise
+    # Read only now: a collection may have noted something while the source was answering.
+    known = read_catalogue(lake, title.key)
+    catalogue = _merged(known, entries)
+    _write_catalogue(lake, known, catalogue)
+    return known, catalogue
+
+
 def _merged(known: Catalogue, entries: list[IssueEntry]) -> Catalogue:
     """The list as it is now, over what was known."""
     before = {issue.issue: issue for issue in known.issues}
@@ -295,17 +318,25 @@ def _merged(known: Catalogue, entries: list[IssueEntry]) -> Catalogue:
             first_seen=first_seen,
             facts=dict(entry.facts),
         )
-        if old is not None and old.state not in (old.listed_as, "gone") and old.listed_as == entry.state:
-            # What opening the issue has shown holds until the list says something else of it.
+        if old is not None and old.state not in (old.listed_as, "gone", "unlisted") and old.listed_as == entry.state:
+            # What opening the issue has shown holds until the list says something else of it. Where its pages could
+            # not be listed, nothing was shown.
             listed = replace(listed, state=old.state, note=old.note)
         issues.append(listed)
     issues += [replace(old, state="gone", note="the list does not have it any more") for old in before.values()]
     return Catalogue(title=known.title, issues=tuple(issues))
 
 
-def _note_title_state(lake: Lake, title: str, error: TitleUnavailable) -> None:
+def _state_of(error: Unavailable | FetchError | ListingFailed) -> str:
+    """The state of what could not be listed: "adult", "robots_refused", "over_budget", ...; "unlisted" otherwise."""
+    if isinstance(error, Unavailable):
+        return error.state
+    return error.reason if isinstance(error, FetchError) else "unlisted"
+
+
+def _note_title_state(lake: Lake, title: str, error: Unavailable | FetchError | ListingFailed) -> None:
     known = read_catalogue(lake, title)
-    _write_catalogue(lake, known, replace(known, state=error.state, detail=str(error)))
+    _write_catalogue(lake, known, replace(known, state=_state_of(error), detail=str(error)))
 
 
 def _note_state(lake: Lake, title: str, issue: str, state: str, note: str) -> None:
