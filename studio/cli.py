@@ -318,7 +318,8 @@ def ratings(as_json: AsJson = False) -> None:
     from dataclasses import asdict
 
     from assets.resources import default_resources
-    from studio.ratings import QUESTIONS, read_ratings, scores
+    from pipelines.studies.questions import QUESTIONS
+    from studio.ratings import read_ratings, scores
 
     found = scores(read_ratings(default_resources()["lake"].open()))
     if as_json:

@@ -24,8 +24,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.hints import Hint
+from pipelines.studies.questions import ABOUT_HINTS, MOST_POINTS, QUESTIONS
 from studio.desk import FORMATS, MOST_BYTES, MOST_PIXELS, Desk, ForgottenError
-from studio.ratings import ABOUT_HINTS, MOST_POINTS, QUESTIONS, Points
+from studio.ratings import Points
 
 LOOPBACK = "127.0.0.1"
 NAMES = {LOOPBACK, "localhost"}

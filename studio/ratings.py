@@ -13,24 +13,9 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from pipelines.hints import Hint
 from pipelines.lake import Lake, digest_of
-
-QUESTIONS = {
-    "same_color": "Is the colour the same as the hint's?",
-    "overflow": "Does the colour stay inside its area?",
-    "overall": "How does it look overall?",
-    "unhinted_places": "Do places without a hint look good?",
-}
-"""In the paper's order; 5 points are excellent and 0 are bad, so a colour that never overflows has 5."""
-
-ABOUT_HINTS = {"same_color", "unhinted_places"}
-MOST_POINTS = 5
+from pipelines.studies.questions import MOST_POINTS, questions_for
 
 Points = Annotated[int, Field(strict=True, ge=0, le=MOST_POINTS)]
-
-
-def questions_for(*, with_hints: bool) -> dict[str, str]:
-    """The questions that are asked of a picture that was colored with hints, or without."""
-    return {key: text for key, text in QUESTIONS.items() if with_hints or key not in ABOUT_HINTS}
 
 
 class Rating(BaseModel, frozen=True, extra="forbid"):
