@@ -20,7 +20,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pipelines.hints import Hint, Point
 from pipelines.lake import Lake
-from studio.ratings import QUESTIONS, read_ratings
+from pipelines.studies.questions import QUESTIONS
+from studio.ratings import read_ratings
 from tests.installation import Installation
 from tests.untrained import install_untrained
 
