@@ -1,0 +1,218 @@
+"""Whether a challenger takes the champion's place: better on the score, and no worse elsewhere than may be.
+
+Works on the per-picture rows of two evaluations of one benchmark; touches no files. Only headline rows count, those
+without hints, for a served colorizer starts without any.
+
+The score must differ significantly (see `significance`): a champion that changes by chance is worse than one that is
+late. Guards are held to their margins by their means alone. Asking that the whole interval keeps the margin would let
+small benchmarks promote nothing, and asking for significant harm would let them promote anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, Field, model_validator
+
+from pipelines.evaluation.metrics import METRICS
+from pipelines.evaluation.significance import Estimate, paired_difference, picture_means
+
+Margin = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+MARGINS: Mapping[str, float] = {
+    "white_chroma": 1.0,  # delta E: half of what an eye just notices, 2.3 [Mahy, Van Eycken and Oosterlinck, 1994]
+    "bleeding": 0.05,
+    "gray_share": 0.10,  # a tenth of the picture gone gray: how paper 002's networks collapse
+    "colorfulness_error": 5.0,  # a third of one step of Hasler and Suesstrunk's seven, which are about 15 apart
+    "ssim": 0.02,
+}
+"""By how much a guard may get worse, in its unit."""
+
+
+class PromotionRule(BaseModel, frozen=True, extra="forbid"):
+    """When a challenger becomes the champion."""
+
+    track: Literal["gray", "line"] = Field(default="gray", description="Whose champion: each track has its own.")
+    score: str = Field(default="ciede2000", description="The metric that the challenger must be better in.")
+    confidence: float = Field(
+        default=0.95, gt=0, lt=1, description="How sure it must be that the score is better, all challengers together."
+    )
+    guards: dict[str, Margin] = Field(
+        default_factory=lambda: dict(MARGINS),
+        description="Metrics that may get worse by no more than this, in their units, on average.",
+    )
+    latency_factor: float = Field(
+        default=2.0, ge=1, description="The challenger may take at most so many times the champion's time a picture."
+    )
+    resamples: int = Field(default=10_000, ge=100, description="Of the bootstrap.")
+    seed: int = Field(default=0, ge=0, description="Of the bootstrap.")
+
+    @model_validator(mode="after")
+    def _score_is_no_guard(self) -> "PromotionRule":
+        if self.score in self.guards:
+            raise ValueError(f"guards: {self.score} is the score; it must be better, which no margin loosens")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """One evaluated checkpoint."""
+
+    name: str
+    checkpoint_digest: str
+    benchmark_fingerprint: str
+    rows: pd.DataFrame
+    """Its per-picture rows: `track`, `hints`, `panel_id`, `title`, `issue`, and a column a metric."""
+    milliseconds: float | None = None
+    """A picture, on the same machine as the other's; None: not compared."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of both, over the pictures of the track."""
+
+    challenger: float | None
+    """None where it has no number."""
+    champion: float | None
+    difference: Estimate | None
+    """Challenger less champion; None where no picture has a number of both."""
+    margin: float | None
+    """None for the score."""
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who serves, and why."""
+
+    promoted: bool
+    reason: str
+    """For people: one sentence with the numbers."""
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
+    """By metric, the score first; empty where nothing was to compare."""
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, but for infinite ends of intervals."""
+        return asdict(self)
+
+
+def decide(challenger: Contender, champion: Contender | None, rule: PromotionRule, *, challengers: int = 1) -> Decision:
+    """Whether the challenger becomes the champion.
+
+    challengers: How many are judged on this occasion: each must be the surer for it (Bonferroni), for the best of
+        many is better by chance.
+    Raises ValueError where a metric of the rule was not measured, or where two results of one fingerprint are of
+    different pictures.
+    """
+    if challengers < 1:
+        raise ValueError(f"challengers {challengers}: expected at least 1, this one")
+    rows = _headline(challenger, rule)
+    if rows.empty:
+        return _kept(champion, f"{challenger.name} has no result on the track {rule.track}: evaluate it there")
+    missing = _pictures_without(rows, rule.score)
+    if missing:
+        return _kept(champion, f"{challenger.name} has no {rule.score} on {missing} pictures: evaluate it again")
+    if champion is None:
+        score = picture_means(rows, rule.score)[rule.score].mean()
+        return Decision(True, f"{challenger.name} is the first champion: {rule.score} {score:.4g}")
+    if challenger.checkpoint_digest == champion.checkpoint_digest:
+        return _kept(champion, f"{challenger.name} is the same checkpoint")
+    if challenger.benchmark_fingerprint != champion.benchmark_fingerprint:
+        return _kept(
+            champion,
+            f"{challenger.name} was measured on benchmark {challenger.benchmark_fingerprint[:12]}, the champion on "
+            f"{champion.benchmark_fingerprint[:12]}, and these do not compare: evaluate the champion again",
+        )
+    current = _headline(champion, rule)
+    if current.empty or _pictures_without(current, rule.score):
+        return _kept(champion, f"its own {rule.score} on the track {rule.track} is incomplete: evaluate it again")
+
+    comparisons = {rule.score: _compare_score(rows, current, rule, challengers)}
+    comparisons |= {name: _compare_guard(rows, current, name, margin, rule) for name, margin in rule.guards.items()}
+    score = f"{rule.score} {_against(comparisons[rule.score])}"
+    if not comparisons[rule.score].passed:
+        return _kept(champion, f"{challenger.name} is not significantly better: {score}", comparisons)
+    broken = [
+        f"{name} {_against(comparisons[name])}, margin {margin:g}"
+        for name, margin in rule.guards.items()
+        if not comparisons[name].passed
+    ]
+    if challenger.milliseconds is not None and champion.milliseconds is not None:
+        factor = challenger.milliseconds / champion.milliseconds
+        if factor > rule.latency_factor:
+            broken.append(
+                f"{challenger.milliseconds:.4g} ms a picture against {champion.milliseconds:.4g}, "
+                f"at most {rule.latency_factor:g} times as much"
+            )
+    if broken:
+        return _kept(champion, f"{challenger.name} is better ({score}) but breaks {'; '.join(broken)}", comparisons)
+    return Decision(True, f"{challenger.name} is better than {champion.name}: {score}", comparisons)
+
+
+def _kept(champion: Contender | None, why: str, comparisons: dict[str, Comparison] | None = None) -> Decision:
+    stays = f"{champion.name} stays" if champion else "there is no champion yet"
+    return Decision(False, f"{stays}: {why}", comparisons or {})
+
+
+def _headline(contender: Contender, rule: PromotionRule) -> pd.DataFrame:
+    rows = contender.rows
+    for metric in (rule.score, *rule.guards):
+        if metric not in rows:
+            raise ValueError(
+                f"{contender.name}: {metric} was not measured; evaluate it again, or take it out of the rule"
+            )
+    return rows[(rows["track"] == rule.track) & (rows["hints"] == 0)]
+
+
+def _pictures_without(rows: pd.DataFrame, metric: str) -> int:
+    """Pictures of which some row has no number."""
+    return rows.loc[rows[metric].isna(), "panel_id"].nunique()
+
+
+def _compare_score(rows: pd.DataFrame, current: pd.DataFrame, rule: PromotionRule, challengers: int) -> Comparison:
+    confidence = 1 - (1 - rule.confidence) / challengers
+    difference = paired_difference(
+        rows, current, rule.score, confidence=confidence, resamples=rule.resamples, seed=rule.seed
+    )
+    better = difference.is_significant and _worsening(rule.score, difference.value) < 0
+    return Comparison(_mean(rows, rule.score), _mean(current, rule.score), difference, None, better)
+
+
+def _compare_guard(
+    rows: pd.DataFrame, current: pd.DataFrame, metric: str, margin: float, rule: PromotionRule
+) -> Comparison:
+    """A metric that says nothing about these pictures, of both alike, guards nothing; one that fails for the
+    challenger alone does.
+    """
+    has_lost = bool(set(current.dropna(subset=[metric])["panel_id"]) - set(rows.dropna(subset=[metric])["panel_id"]))
+    difference = None
+    if set(rows.dropna(subset=[metric])["panel_id"]) & set(current.dropna(subset=[metric])["panel_id"]):
+        difference = paired_difference(
+            rows, current, metric, confidence=rule.confidence, resamples=rule.resamples, seed=rule.seed
+        )
+    keeps = difference is None or _worsening(metric, difference.value) <= margin
+    return Comparison(_mean(rows, metric), _mean(current, metric), difference, margin, keeps and not has_lost)
+
+
+def _mean(rows: pd.DataFrame, metric: str) -> float | None:
+    return float(picture_means(rows, metric)[metric].mean()) if rows[metric].notna().any() else None
+
+
+def _worsening(metric: str, difference: float) -> float:
+    """Above 0 where the challenger is worse. What only describes, such as `gray_share`, guards against more of it."""
+    return -difference if metric in METRICS and METRICS[metric].direction == "higher" else difference
+
+
+def _against(comparison: Comparison) -> str:
+    """e.g. "18.2 against 19.1 (-0.9, 95 % interval -1.4 to -0.4, 37 pictures)"."""
+    challenger, champion = (
+        "no number" if value is None else f"{value:.4g}" for value in (comparison.challenger, comparison.champion)
+    )
+    found = comparison.difference
+    if found is None:
+        return f"{challenger} against {champion}"
+    return (
+        f"{challenger} against {champion} ({found.value:+.3g}, {found.confidence:.4g} interval {found.low:+.3g} to "
+        f"{found.high:+.3g}, {found.pictures} pictures)"
+    )
