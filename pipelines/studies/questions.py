@@ -1,8 +1,8 @@
 """What raters are asked, in the three kinds of study.
 
-    mos          one picture, one question, 1 (bad) to 5 (excellent) points: the scores of paper 003, section 4.4
-    questions    one picture, the four questions of paper 004, section IV.B, 0 (bad) to 5 (excellent) points each
-    preference   two pictures, one question: which is better (two-alternative forced choice)
+mos          one picture, one question, 1 (bad) to 5 (excellent) points: the scores of paper 003, section 4.4
+questions    one picture, the four questions of paper 004, section IV.B, 0 (bad) to 5 (excellent) points each
+preference   two pictures, one question: which is better (two-alternative forced choice)
 """
 
 from dataclasses import dataclass
