@@ -10,7 +10,8 @@ small benchmarks promote nothing, and asking for significant harm would let them
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Literal
+from math import inf
+from typing import Annotated, Any, Literal, Protocol
 
 import pandas as pd
 from pydantic import BaseModel, Field, model_validator
@@ -22,7 +23,7 @@ Margin = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 MARGINS: Mapping[str, float] = {
     "white_chroma": 1.0,  # delta E: half of what an eye just notices, 2.3 [Mahy, Van Eycken and Oosterlinck, 1994]
-    "bleeding": 0.05,
+    "bleeding": 0.05,  # a twentieth of all changes of colour
     "gray_share": 0.10,  # a tenth of the picture gone gray: how paper 002's networks collapse
     "colorfulness_error": 5.0,  # a third of one step of Hasler and Suesstrunk's seven, which are about 15 apart
     "ssim": 0.02,
@@ -43,7 +44,10 @@ class PromotionRule(BaseModel, frozen=True, extra="forbid"):
         description="Metrics that may get worse by no more than this, in their units, on average.",
     )
     latency_factor: float = Field(
-        default=2.0, ge=1, description="The challenger may take at most so many times the champion's time a picture."
+        default=2.0,
+        ge=1,
+        description="The challenger may take at most so many times the champion's time, at each size that both were "
+        "timed at on the same kind of device.",
     )
     resamples: int = Field(default=10_000, ge=100, description="Of the bootstrap.")
     seed: int = Field(default=0, ge=0, description="Of the bootstrap.")
@@ -55,17 +59,38 @@ class PromotionRule(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
-@dataclass(frozen=True, eq=False)
-class Contender:
-    """One evaluated checkpoint."""
+class Contender(Protocol):
+    """One evaluated checkpoint: what an `Evaluation` tells of it."""
 
-    name: str
-    checkpoint_digest: str
-    benchmark_fingerprint: str
-    rows: pd.DataFrame
-    """Its per-picture rows: `track`, `hints`, `panel_id`, `title`, `issue`, and a column a metric."""
-    milliseconds: float | None = None
-    """A picture, on the same machine as the other's; None: not compared."""
+    @property
+    def name(self) -> str:
+        """Of the colorizer."""
+        ...
+
+    @property
+    def checkpoint_digest(self) -> str | None:
+        """Of its weights."""
+        ...
+
+    @property
+    def benchmark_fingerprint(self) -> str:
+        """Of what it was measured on."""
+        ...
+
+    @property
+    def track(self) -> str:
+        """`gray` or `line`."""
+        ...
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Its per-picture rows: `hints`, `panel_id`, `title`, `issue`, and a column a metric."""
+        ...
+
+    @property
+    def cost(self) -> Mapping[str, float]:
+        """Costs by name, see `cost`: a name says the device, so that only like is compared."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -107,16 +132,16 @@ def decide(challenger: Contender, champion: Contender | None, rule: PromotionRul
     """
     if challengers < 1:
         raise ValueError(f"challengers {challengers}: expected at least 1, this one")
-    rows = _headline(challenger, rule)
-    if rows.empty:
+    if challenger.track != rule.track:
         return _kept(champion, f"{challenger.name} has no result on the track {rule.track}: evaluate it there")
+    rows = _headline(challenger, rule)
     missing = _pictures_without(rows, rule.score)
     if missing:
         return _kept(champion, f"{challenger.name} has no {rule.score} on {missing} pictures: evaluate it again")
     if champion is None:
         score = picture_means(rows, rule.score)[rule.score].mean()
         return Decision(True, f"{challenger.name} is the first champion: {rule.score} {score:.4g}")
-    if challenger.checkpoint_digest == champion.checkpoint_digest:
+    if challenger.checkpoint_digest is not None and challenger.checkpoint_digest == champion.checkpoint_digest:
         return _kept(champion, f"{challenger.name} is the same checkpoint")
     if challenger.benchmark_fingerprint != champion.benchmark_fingerprint:
         return _kept(
@@ -125,8 +150,8 @@ def decide(challenger: Contender, champion: Contender | None, rule: PromotionRul
             f"{champion.benchmark_fingerprint[:12]}, and these do not compare: evaluate the champion again",
         )
     current = _headline(champion, rule)
-    if current.empty or _pictures_without(current, rule.score):
-        return _kept(champion, f"its own {rule.score} on the track {rule.track} is incomplete: evaluate it again")
+    if _pictures_without(current, rule.score):
+        return _kept(champion, f"its own {rule.score} is incomplete: evaluate it again")
 
     comparisons = {rule.score: _compare_score(rows, current, rule, challengers)}
     comparisons |= {name: _compare_guard(rows, current, name, margin, rule) for name, margin in rule.guards.items()}
@@ -138,13 +163,7 @@ def decide(challenger: Contender, champion: Contender | None, rule: PromotionRul
         for name, margin in rule.guards.items()
         if not comparisons[name].passed
     ]
-    if challenger.milliseconds is not None and champion.milliseconds is not None:
-        factor = challenger.milliseconds / champion.milliseconds
-        if factor > rule.latency_factor:
-            broken.append(
-                f"{challenger.milliseconds:.4g} ms a picture against {champion.milliseconds:.4g}, "
-                f"at most {rule.latency_factor:g} times as much"
-            )
+    broken += _slower(challenger, champion, rule)
     if broken:
         return _kept(champion, f"{challenger.name} is better ({score}) but breaks {'; '.join(broken)}", comparisons)
     return Decision(True, f"{challenger.name} is better than {champion.name}: {score}", comparisons)
@@ -162,7 +181,7 @@ def _headline(contender: Contender, rule: PromotionRule) -> pd.DataFrame:
             raise ValueError(
                 f"{contender.name}: {metric} was not measured; evaluate it again, or take it out of the rule"
             )
-    return rows[(rows["track"] == rule.track) & (rows["hints"] == 0)]
+    return rows[rows["hints"] == 0]
 
 
 def _pictures_without(rows: pd.DataFrame, metric: str) -> int:
@@ -182,17 +201,26 @@ def _compare_score(rows: pd.DataFrame, current: pd.DataFrame, rule: PromotionRul
 def _compare_guard(
     rows: pd.DataFrame, current: pd.DataFrame, metric: str, margin: float, rule: PromotionRule
 ) -> Comparison:
-    """A metric that says nothing about these pictures, of both alike, guards nothing; one that fails for the
-    challenger alone does.
+    """Over the pictures where both have a number. Bleeding, for one, has none on a picture without chroma, so holes
+    are no fault; but where the champion has numbers the challenger needs some.
     """
-    has_lost = bool(set(current.dropna(subset=[metric])["panel_id"]) - set(rows.dropna(subset=[metric])["panel_id"]))
+    known, known_before = (set(table.dropna(subset=[metric])["panel_id"]) for table in (rows, current))
     difference = None
-    if set(rows.dropna(subset=[metric])["panel_id"]) & set(current.dropna(subset=[metric])["panel_id"]):
+    if known & known_before:
         difference = paired_difference(
             rows, current, metric, confidence=rule.confidence, resamples=rule.resamples, seed=rule.seed
         )
-    keeps = difference is None or _worsening(metric, difference.value) <= margin
-    return Comparison(_mean(rows, metric), _mean(current, metric), difference, margin, keeps and not has_lost)
+    keeps = _worsening(metric, difference.value) <= margin if difference else not known_before
+    return Comparison(_mean(rows, metric), _mean(current, metric), difference, margin, keeps)
+
+
+def _slower(challenger: Contender, champion: Contender, rule: PromotionRule) -> list[str]:
+    """Latencies that are too long."""
+    return [
+        f"{name} {milliseconds:.4g} against {champion.cost[name]:.4g}, at most {rule.latency_factor:g} times as much"
+        for name, milliseconds in challenger.cost.items()
+        if name.startswith("latency_") and milliseconds > rule.latency_factor * champion.cost.get(name, inf)
+    ]
 
 
 def _mean(rows: pd.DataFrame, metric: str) -> float | None:
