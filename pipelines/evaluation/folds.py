@@ -14,37 +14,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from hashlib import sha256
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
-from pydantic import BaseModel, Field, model_validator
 
+from pipelines.evaluation.fold_rule import USUAL_FOLDS, FoldRule
 from pipelines.issue_splits import SPLITS
 from pipelines.lake import digest_of, natural_key, split_issue_key
 from pipelines.pairs import Pairs
 from pipelines.training_set import TrainingSet
 
 CODE_VERSION = "1"
-
-USUAL_FOLDS = {"issue": 5, "picture": 10}
-
-
-class FoldRule(BaseModel, frozen=True, extra="forbid"):
-    """How pictures are dealt."""
-
-    by: Literal["issue", "title", "picture"] = Field(
-        default="issue", description="What stays together: an issue, a whole title, or nothing (leaks: paper 001)."
-    )
-    folds: int | None = Field(
-        default=None, ge=2, description="How many; empty: 5 by issue, 10 by picture, as many as titles by title."
-    )
-    seed: int = Field(default=0, ge=0, description="Of the deal.")
-
-    @model_validator(mode="after")
-    def _leaves_something_to_learn(self) -> "FoldRule":
-        if self.folds == 2 and self.by != "title":
-            raise ValueError(f"2 folds by {self.by}: one is tested and one validates; ask for 3 or more")
-        return self
 
 
 class Folds:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pipelines.evaluation.folds import ChosenRows, Fold, FoldRule, Folds
+from pipelines.evaluation.fold_rule import FoldRule
+from pipelines.evaluation.folds import ChosenRows, Fold, Folds
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.evaluation.tracks import TestPictures
 from pipelines.recipes import RECIPES

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from pipelines.evaluation.metrics import METRICS
-from pipelines.evaluation.promotion import MARGINS, PromotionRule, decide
+from pipelines.evaluation.promotion import decide
+from pipelines.evaluation.promotion_rule import MARGINS, PromotionRule
 
 RULE = PromotionRule(resamples=500)
 HARDNESS = np.random.default_rng(0).normal(20, 5, 40)
@@ -172,7 +173,7 @@ def test_a_champion_without_numbers_is_to_be_evaluated_again():
 
 def test_tracks_and_hints_are_apart():
     decision = decide(replace(contender(), track="line"), CHAMPION, RULE)
-    assert decision.reason == "old stays: new has no result on the track gray: evaluate it there"
+    assert decision.reason == "old stays: new is of the track line, which has its own champion"
     with_hints = contender(hints=10, ciede2000=100.0).rows
     both = replace(contender(), rows=pd.concat([contender(ciede2000=BETTER).rows, with_hints]))
     assert decide(both, CHAMPION, RULE).promoted
