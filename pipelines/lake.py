@@ -17,6 +17,7 @@ can see that nothing changed. A file appears whole or not at all: it is written 
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,8 +59,15 @@ def split_issue_key(key: str) -> tuple[str, str]:
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts `page10` after `page9`: runs of digits compare as numbers, the rest without regard to case."""
-    parts = re.findall(r"\d+|\D+", text)
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts)
+    return tuple(
+        _number_key(part) if part.isdecimal() else (1, 0, part.casefold()) for part in re.findall(r"\d+|\D+", text)
+    )
+
+
+def _number_key(digits: str) -> tuple[int, int, str]:
+    """Compares as the number does, of any length: `int` refuses more than 4,300 digits."""
+    digits = "".join(str(unicodedata.digit(digit)) for digit in digits).lstrip("0")
+    return 0, len(digits), digits
 
 
 def digest_of(value: Any) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from threading import RLock
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from pydantic import BaseModel, Field
 
@@ -29,10 +28,13 @@ from pipelines.issue_pages.fetch_error import FetchError, NotAPicture
 from pipelines.issue_pages.local_files import (
     PICTURE_SUFFIXES,
     Unreadable,
+    file_of,
     is_left_behind,
     issue_file,
     issue_files,
+    listing,
     part_url,
+    shown,
     stamp,
 )
 from pipelines.issue_pages.page import PageRow
@@ -103,18 +105,20 @@ class ArchiveSource:
 
         Raises ListingFailed.
         """
-        files, others = issue_files(title, suffixes=_SUFFIXES, is_meant=_is_archive)
         settings = ArchiveSettings(**title.settings)
-        return [self._entry(issue, file, settings) for issue, file in files.items()] + others
+        with listing(title):
+            files, others = issue_files(title, suffixes=_SUFFIXES, is_meant=_is_archive)
+            return [self._entry(issue, file, settings) for issue, file in files.items()] + others
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
         """One page a picture, and what only may be one.
 
         Raises ListingFailed or IssueUnavailable ("gone", or the states of `list_issues`).
         """
-        files, _ = issue_files(title, suffixes=_SUFFIXES, is_meant=_is_archive)
-        file = issue_file(title, issue, files)
         settings = ArchiveSettings(**title.settings)
+        with listing(title):
+            files, _ = issue_files(title, suffixes=_SUFFIXES, is_meant=_is_archive)
+        file = issue_file(title, issue, files)
         try:
             with self._lock:
                 contents = self._read_contents(file, settings)
@@ -139,8 +143,7 @@ class ArchiveSource:
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """One picture; NotModified, unread, where file and settings are the same. Raises Unreadable or NotAPicture."""
-        parts = urlsplit(page.url)
-        file, part = Path(url2pathname(parts.path)), unquote(parts.fragment)
+        file, part = file_of(page.url), unquote(urlsplit(page.url).fragment)
         settings = ArchiveSettings(**title.settings)
         try:
             etag = stamp(file, settings, _CODE_VERSION)
@@ -165,7 +168,7 @@ class ArchiveSource:
             with self._lock:
                 contents = self._read_contents(file, settings)
         except IssueUnavailable as error:
-            return IssueEntry(issue=issue, name=file.name, state=error.state, note=str(error))
+            return IssueEntry(issue=issue, name=shown(file.name), state=error.state, note=str(error))
         info, spine = contents.info, contents.spine
         wanted = [page for page in contents.pages if page.skip is None and page.part not in contents.unclear]
         notes = [info.problem or ""]
@@ -173,10 +176,10 @@ class ArchiveSource:
             notes.append(f"ComicInfo.xml counts {info.page_count} pages, there are {len(wanted)}")
         return IssueEntry(
             issue=issue,
-            name=info.name or (spine.title if spine else None) or file.name,
+            name=info.name or (spine.title if spine else None) or shown(file.name),
             date=info.date,
             note="; ".join(filter(None, notes)),
-            facts={**(spine.facts if spine else {}), **info.facts, "file": file.name},
+            facts={**(spine.facts if spine else {}), **info.facts, "file": shown(file.name)},
         )
 
     def _read_contents(self, file: Path, settings: ArchiveSettings) -> _Contents:
@@ -215,7 +218,7 @@ class ArchiveSource:
         if spine is not None:
             unclear -= set(spine.pictures)
         if not pages or all(page.part in unclear for page in pages):
-            seen = f"{file}: none of its {len(entries)} entries is called a picture"
+            seen = f"{shown(file)}: none of its {len(entries)} entries is called a picture"
             raise IssueUnavailable("empty", f"{seen}; pack pages into it, or remove it")
         return _Contents(pages=tuple(pages), unclear=unclear, info=info, spine=spine, container=container)
 

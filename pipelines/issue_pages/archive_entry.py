@@ -12,6 +12,7 @@ from typing import Protocol
 from pydantic import BaseModel, Field
 
 from pipelines.issue_pages.entry import IssueUnavailable
+from pipelines.issue_pages.local_files import shown
 
 MIB = 1024 * 1024
 _SMALL_BYTES = MIB  # an entry up to this size is no bomb, however well it was compressed
@@ -67,13 +68,13 @@ class Container(Protocol):
 
 def refused(file: Path, what: str) -> IssueUnavailable:
     """An archive that is left alone because of what it holds."""
-    return IssueUnavailable("refused", f"{file}: {what}; it is not opened, so pack its pages anew")
+    return IssueUnavailable("refused", f"{shown(file)}: {what}; it is not opened, so pack its pages anew")
 
 
 def broken(file: Path, error: BaseException | str) -> IssueUnavailable:
     """An archive that is not whole, or none."""
     seen = str(error) or type(error).__name__
-    return IssueUnavailable("unreadable", f"{file}: no whole archive ({seen}); replace the file")
+    return IssueUnavailable("unreadable", f"{shown(file)}: no whole archive ({shown(seen)}); replace the file")
 
 
 def require_harmless(file: Path, entries: Iterable[Entry], limits: ArchiveLimits) -> list[Entry]:

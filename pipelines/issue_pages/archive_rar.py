@@ -12,6 +12,7 @@ import rarfile
 
 from pipelines.issue_pages.archive_entry import ArchiveLimits, Entry, broken, refused, require_harmless
 from pipelines.issue_pages.entry import IssueUnavailable
+from pipelines.issue_pages.local_files import shown
 
 # It would copy packed entries into temporary files, to spare the program the rest of the archive.
 rarfile.USE_EXTRACT_HACK = 0
@@ -65,7 +66,7 @@ class RarContainer:
         except rarfile.RarCannotExec as error:
             seen = "packed by RAR, and there is no program here to unpack it"
             remedy = "install unrar, unar or bsdtar, or pack its pages anew as CBZ"
-            raise IssueUnavailable("needs_tool", f"{self._file}: {seen}; {remedy}") from error
+            raise IssueUnavailable("needs_tool", f"{shown(self._file)}: {seen}; {remedy}") from error
 
 
 def _checked(infos: list[rarfile.RarInfo]) -> Iterator[Entry]:

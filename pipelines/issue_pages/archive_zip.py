@@ -1,6 +1,8 @@
 """ZIP: the entries of CBZ and EPUB files. Reads one file, writes nothing."""
 
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -9,7 +11,10 @@ from pathlib import Path
 from pipelines.issue_pages.archive_entry import ArchiveLimits, Entry, broken, require_harmless
 
 _IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
-_READ_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+_READ_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError),
+    *(NotImplementedError, RuntimeError, MemoryError),  # a dictionary of LZMA may be said to have 4 GiB
+)
 
 
 class ZipContainer:

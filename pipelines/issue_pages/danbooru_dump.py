@@ -29,6 +29,7 @@ from pipelines.issue_pages.entry import (
 from pipelines.issue_pages.fetch_error import FetchError
 from pipelines.issue_pages.folder import FolderSource
 from pipelines.issue_pages.illustration import Wanted, credited, no_picture, seen_in
+from pipelines.issue_pages.local_files import listing, shown
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.shards import LARGEST_NUMBER
 from pipelines.lake import natural_key
@@ -106,6 +107,10 @@ class DanbooruDumpSource:
         The metadata are not read for it: a set has gigabytes of them.
         """
         settings = DanbooruDumpSettings(**title.settings)
+        with listing(title):
+            return self._issues(title, settings)
+
+    def _issues(self, title: Title, settings: DanbooruDumpSettings) -> list[IssueEntry]:
         root = _root(title, settings)
         wanted = {f"{number:04}" for number in settings.folders}
         names = sorted(
@@ -128,6 +133,10 @@ class DanbooruDumpSource:
         settings = DanbooruDumpSettings(**title.settings)
         if not re.fullmatch(r"0[0-9]{3}", issue):
             raise ValueError(f"{title.key}: issue {issue!r}: expected the name of a folder, '0000' to '0999'")
+        with listing(title):
+            return self._pages(title, settings, issue)
+
+    def _pages(self, title: Title, settings: DanbooruDumpSettings, issue: str) -> list[PageEntry]:
         root = _root(title, settings)
         folder = root / issue
         if not folder.is_dir():
@@ -200,7 +209,7 @@ def _posts(title: Title, folder: int) -> dict[int, _Post]:
                     post = _Post.model_validate_json(line)
                 except ValidationError as error:
                     raise ListingFailed(
-                        f"{title.key}: {path}:{number}: not a post that is known: {seen_in(error)}; "
+                        f"{title.key}: {shown(path)}:{number}: not a post that is known: {seen_in(error)}; "
                         "download the file again"
                     ) from error
                 if post.id % _FOLDERS == folder:
@@ -217,7 +226,7 @@ def _page(
         skip = Skip("hidden", "the metadata do not have it: it may be banned or restricted, and its rating is unknown")
         if not re.fullmatch(r"[0-9]+", number):
             skip = Skip("no_picture", "its name is no id, so it is none of the set's pictures")
-        return PageEntry(page=place, name=file.name, url=file.as_uri(), skip=skip)
+        return PageEntry(page=place, name=shown(file.name), url=file.as_uri(), skip=skip)
     scale = _SCALES[settings.scale]
     if settings.scale == "older" and post.rating == "g":
         raise ListingFailed(
@@ -240,7 +249,7 @@ def _page(
     }
     return PageEntry(
         page=place,
-        name=file.name,
+        name=shown(file.name),
         url=file.as_uri(),
         skip=_skip(settings, file, post, rating, is_there=is_there),
         facts={key: value for key, value in facts.items() if value not in (None, "", 0, {})},

@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
-from bs4 import BeautifulSoup
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+
+from pipelines.issue_pages.html_page import NoHtml, read_html
 
 CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
@@ -57,7 +58,7 @@ def read_spine(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> Spine:
         if media_type.startswith("image/") and media_type != "image/svg+xml":
             pictures[name] = None
             continue
-        for shown in _shown(texts.bytes(name)):
+        for shown in _shown(name, texts.bytes(name)):
             picture = _resolved(name, shown)
             if picture in locked:
                 raise NoSpine(f"its entry {picture!r} is encrypted")
@@ -90,7 +91,7 @@ class _Texts:
     def xml(self, name: str) -> Element:
         try:
             return fromstring(self.bytes(name))
-        except (ParseError, DefusedXmlException, LookupError) as error:
+        except (ParseError, DefusedXmlException, ValueError, LookupError) as error:  # also of unknown encodings
             raise NoSpine(f"{name} cannot be read: {type(error).__name__}: {error}") from error
 
 
@@ -109,12 +110,14 @@ def _text(package: Element, name: str) -> str | None:
     return next((text for element in _named(package, name) if (text := (element.text or "").strip())), None)
 
 
-def _shown(document: bytes) -> Iterator[str]:
+def _shown(name: str, document: bytes) -> Iterator[str]:
     """What a document shows, in order: `<img src>` and `<svg:image xlink:href>`."""
+    # Documents of EPUB are in UTF-8 or UTF-16.
+    encoding = "utf-16" if document.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
-        soup = BeautifulSoup(document, "html.parser")
-    except (AssertionError, RecursionError, ValueError) as error:  # what its parser ends with on what is no HTML
-        raise NoSpine(f"a document cannot be read: {type(error).__name__}: {error}") from error
+        soup = read_html(document.decode(encoding, "replace"))
+    except NoHtml as error:
+        raise NoSpine(f"{name}: {error}") from error
     for element in soup.find_all(["img", "image", "svg:image"]):
         shown = str(element.get("src") or element.get("xlink:href") or element.get("href") or "").strip()
         if shown and not shown.startswith("data:"):

@@ -8,8 +8,6 @@ from email.utils import formatdate
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from pydantic import BaseModel, Field
 
@@ -24,7 +22,14 @@ from pipelines.issue_pages.entry import (
     Skip,
 )
 from pipelines.issue_pages.fetch_error import FetchError, NotAPicture
-from pipelines.issue_pages.local_files import PICTURE_SUFFIXES, Unreadable, is_left_behind
+from pipelines.issue_pages.local_files import (
+    PICTURE_SUFFIXES,
+    Unreadable,
+    file_of,
+    is_left_behind,
+    listing,
+    shown,
+)
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.picture import format_of, read_picture
 from pipelines.issue_pages.shards import MOST_ISSUES, issue_of_name, issues_of_names
@@ -59,23 +64,25 @@ class FolderSource:
     def list_issues(self, title: Title) -> list[IssueEntry]:
         """One issue a subfolder, or a shard of a flat folder; one without a page is "empty". Raises ListingFailed."""
         settings = FolderSettings(**title.settings)
-        if settings.flat:
-            shards = _flat_issues(title, settings)
+        with listing(title):
+            if settings.flat:
+                shards = _flat_issues(title, settings)
+                return [
+                    IssueEntry(issue=issue, name=issue, state="free" if files else "empty")
+                    for issue, files in shards.items()
+                ]
             return [
-                IssueEntry(issue=issue, name=issue, state="free" if files else "empty")
-                for issue, files in shards.items()
+                IssueEntry(issue=issue, name=shown(folder.name), state="free" if _page_files(folder) else "empty")
+                for issue, folder in _issue_folders(title).items()
             ]
-        return [
-            IssueEntry(issue=issue, name=folder.name, state="free" if _page_files(folder) else "empty")
-            for issue, folder in _issue_folders(title).items()
-        ]
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
         """One page a file. Raises ListingFailed or IssueUnavailable ("gone", "empty")."""
         settings = FolderSettings(**title.settings)
-        files = _flat_files(title, settings, issue) if settings.flat else _files_of_folder(title, issue)
+        with listing(title):
+            files = _flat_files(title, settings, issue) if settings.flat else _files_of_folder(title, issue)
         return [
-            PageEntry(page=number, name=file.name, url=file.as_uri(), skip=_skip(file))
+            PageEntry(page=number, name=shown(file.name), url=file.as_uri(), skip=_skip(file))
             for number, file in enumerate(files, start=1)
         ]
 
@@ -85,7 +92,7 @@ class FolderSource:
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """Reads the file; equal bytes are NotModified. Raises Unreadable or NotAPicture."""
-        file = Path(url2pathname(urlsplit(page.url).path))
+        file = file_of(page.url)
         try:
             data = file.read_bytes()
             modified_s = file.stat().st_mtime
@@ -109,7 +116,7 @@ def _files_of_folder(title: Title, issue: str) -> list[Path]:
         raise IssueUnavailable("gone", message)
     files = _page_files(folder)
     if not files:
-        message = f"{title.key}: issue {issue}: no page in {folder}; put the pages there, or remove the folder"
+        message = f"{title.key}: issue {issue}: no page in {shown(folder)}; put the pages there, or remove the folder"
         raise IssueUnavailable("empty", message)
     return files
 
@@ -130,7 +137,7 @@ def _flat_issues(title: Title, settings: FolderSettings) -> dict[str, list[Path]
     root = _root(title)
     if folders := sorted(child.name for child in root.iterdir() if child.is_dir() and not is_left_behind(child.name)):
         raise ListingFailed(
-            f"{title.key}: `flat` is set, but there are folders in {root}: {', '.join(folders[:5])}; "
+            f"{title.key}: `flat` is set, but there are folders in {root}: {shown(', '.join(folders[:5]))}; "
             "move their pictures up or elsewhere, or leave `flat` out"
         )
     files = _page_files(root)
@@ -162,10 +169,12 @@ def _issue_folders(title: Title) -> dict[str, Path]:
         try:
             issue_key(title.key, issue)
         except ValueError as error:
-            raise ListingFailed(f"{folder}: cannot be the name of an issue: {error}; rename the folder") from error
+            raise ListingFailed(
+                f"{shown(folder)}: cannot be the name of an issue: {error}; rename the folder"
+            ) from error
         if issue in folders:
             raise ListingFailed(
-                f"{title.key}: {folders[issue]} and {folder} are both issue {issue!r}; rename one of them"
+                f"{title.key}: {shown(folders[issue])} and {shown(folder)} are both issue {issue!r}; rename one of them"
             )
         folders[issue] = folder
     if not folders:

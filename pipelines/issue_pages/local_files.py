@@ -3,11 +3,13 @@
 Reads names, sizes and times, and the bytes of no file. Writes nothing.
 """
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from pydantic import BaseModel
 
@@ -40,6 +42,28 @@ def is_left_behind(name: str) -> bool:
     return name.startswith(".") or name in _SYSTEM_FILES or is_text
 
 
+def shown(name: str | Path) -> str:
+    """A name as tables and people can have it: a byte that is no UTF-8 becomes "?"."""
+    return str(name).encode("utf-8", "replace").decode()
+
+
+def file_of(url: str) -> Path:
+    """The file that `file:///comics/1.cbz#P01.jpg` is in, whatever bytes its name has."""
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(url).path)))
+
+
+@contextmanager
+def listing(title: Title) -> Iterator[None]:
+    """What the system says against reading a title's files is a ListingFailed."""
+    try:
+        yield
+    except OSError as error:
+        place = shown(error.filename or title.address)
+        raise ListingFailed(
+            f"{title.key}: {place}: cannot be read ({error.strerror or error}); check the address and its rights"
+        ) from error
+
+
 def issue_files(
     title: Title, *, suffixes: frozenset[str], is_meant: Callable[[Path], bool] | None = None
 ) -> tuple[dict[str, Path], list[IssueEntry]]:
@@ -55,7 +79,9 @@ def issue_files(
     elif address.is_dir():
         candidates = sorted(address.iterdir(), key=lambda path: natural_key(path.name))
     else:
-        raise ListingFailed(f"{title.key}: no such file or folder: {address}; correct its address in titles.yaml")
+        raise ListingFailed(
+            f"{title.key}: no such file or folder: {shown(address)}; correct its address in titles.yaml"
+        )
     files: dict[str, Path] = {}
     others: list[IssueEntry] = []
     for file in candidates:
@@ -64,17 +90,19 @@ def issue_files(
         suffix = _suffix(file, suffixes)
         if file.is_dir() or not (suffix or (is_meant and is_meant(file))):
             kind = "a folder" if file.is_dir() else "no such file by its name or its bytes"
-            note = f"{file.name}: {kind}; move it elsewhere, or give it a title with another source"
+            note = f"{shown(file.name)}: {kind}; move it elsewhere, or give it a title with another source"
             # With its suffix: it must not take an issue's name.
-            others.append(IssueEntry(issue=_issue(title, file, file.name), name=file.name, state="unknown", note=note))
+            name = _issue(title, file, file.name)
+            others.append(IssueEntry(issue=name, name=shown(file.name), state="unknown", note=note))
             continue
         issue = _issue(title, file, file.name.removesuffix(suffix) if suffix else file.stem)
         if issue in files:
-            raise ListingFailed(f"{title.key}: {files[issue]} and {file} are both issue {issue!r}; rename one of them")
+            both = f"{shown(files[issue])} and {shown(file)}"
+            raise ListingFailed(f"{title.key}: {both} are both issue {issue!r}; rename one of them")
         files[issue] = file
     if not files:
         raise ListingFailed(
-            f"{title.key}: no issue in {address}: expected files named {' '.join(sorted(suffixes))}; "
+            f"{title.key}: no issue in {shown(address)}: expected files named {' '.join(sorted(suffixes))}; "
             "correct its address in titles.yaml"
         )
     return files, [entry for entry in others if entry.issue not in files]
@@ -114,5 +142,5 @@ def _issue(title: Title, file: Path, name: str) -> str:
     try:
         issue_key(title.key, issue)
     except ValueError as error:
-        raise ListingFailed(f"{file}: cannot be the name of an issue: {error}; rename the file") from error
+        raise ListingFailed(f"{shown(file)}: cannot be the name of an issue: {error}; rename the file") from error
     return issue

@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
-from bs4.exceptions import ParserRejectedMarkup
 from pydantic import BaseModel, Field
 
 from pipelines.issue_pages.client import Answer
 from pipelines.issue_pages.entry import IssueEntry, IssueUnavailable, ListingFailed, PageEntry, Skip
+from pipelines.issue_pages.html_page import NoHtml, read_html
 from pipelines.issue_pages.site import Site
 from pipelines.titles import Title
 
@@ -128,10 +128,10 @@ def gate(title: Title, issue: str, answer: Answer, states: Callable[[], Mapping[
 def parsed_html(title: Title, answer: Answer) -> BeautifulSoup:
     """An answer as HTML. Raises ListingFailed."""
     try:
-        return BeautifulSoup(answer.text, "html.parser")
-    except ParserRejectedMarkup as error:
+        return read_html(answer.text)
+    except NoHtml as error:
         raise ListingFailed(
-            f"{title.key}: {answer.url}: no HTML that can be read: {error}; open the address in a browser, report it"
+            f"{title.key}: {answer.url}: {error}; open the address in a browser, try again later, or report it"
         ) from error
 
 

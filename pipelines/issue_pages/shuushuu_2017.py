@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
 from pydantic import BaseModel
 
 from pipelines.issue_pages.client import Client
@@ -25,6 +25,7 @@ from pipelines.issue_pages.entry import (
     TitleUnavailable,
 )
 from pipelines.issue_pages.fetch_error import FetchError, Gone
+from pipelines.issue_pages.html_page import NoHtml, read_html
 from pipelines.issue_pages.illustration import Wanted, credited, fetch_listed, file_address, no_picture
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.shards import NumberShards, numbers_of
@@ -159,7 +160,10 @@ class Shuushuu2017Source:
             raise ListingFailed(
                 f"{title.key}: {url}: HTTP {answer.status}, a redirect to {answer.location}; check the address"
             )
-        soup = BeautifulSoup(answer.text, "html.parser")
+        try:
+            soup = read_html(answer.text)
+        except NoHtml as error:
+            raise ListingFailed(f"{title.key}: {url}: {error}; try again later, or report it") from error
         if soup.select_one("#content") is None:
             raise ListingFailed(
                 f"{title.key}: {url}: no list of images (nothing has the id 'content'); for today's site use the "

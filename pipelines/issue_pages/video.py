@@ -12,7 +12,6 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 import cv2
 import numpy as np
@@ -21,7 +20,16 @@ from pydantic import BaseModel, Field
 from pipelines.issue_pages.client import Client
 from pipelines.issue_pages.entry import Fetched, IssueEntry, IssueUnavailable, NotModified, PageEntry, Skip
 from pipelines.issue_pages.fetch_error import FetchError
-from pipelines.issue_pages.local_files import Unreadable, issue_file, issue_files, part_url, stamp
+from pipelines.issue_pages.local_files import (
+    Unreadable,
+    file_of,
+    issue_file,
+    issue_files,
+    listing,
+    part_url,
+    shown,
+    stamp,
+)
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.picture import Picture
 from pipelines.issue_pages.video_frames import (
@@ -123,7 +131,8 @@ class VideoSource:
 
         Only the heads of the files are read here. Raises ListingFailed.
         """
-        files, others = issue_files(title, suffixes=_SUFFIXES)
+        with listing(title):
+            files, others = issue_files(title, suffixes=_SUFFIXES)
         return [_entry(issue, file) for issue, file in files.items()] + others
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
@@ -131,7 +140,8 @@ class VideoSource:
 
         Raises ListingFailed or IssueUnavailable ("gone", "empty", "refused", "unreadable", "too_long").
         """
-        files, _ = issue_files(title, suffixes=_SUFFIXES)
+        with listing(title):
+            files, _ = issue_files(title, suffixes=_SUFFIXES)
         file = issue_file(title, issue, files)
         settings = VideoSettings(**title.settings)
         try:
@@ -163,9 +173,8 @@ class VideoSource:
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """One frame as PNG; NotModified, undecoded, where file and size are the same. Raises Unreadable."""
-        parts = urlsplit(page.url)
-        file = Path(url2pathname(parts.path))
-        number = int(unquote(parts.fragment).removeprefix("frame="))
+        file = file_of(page.url)
+        number = int(unquote(urlsplit(page.url).fragment).removeprefix("frame="))
         settings = VideoSettings(**title.settings)
         size = FrameSize(width_px=settings.width_px, height_px=settings.height_px)
         try:
@@ -230,7 +239,7 @@ def _key(file: Path) -> str:
 
 def _require_few(file: Path, pages: int, settings: VideoSettings) -> None:
     if pages > settings.max_pages:
-        message = f"{file}: {pages} pages, over max_pages {settings.max_pages}; take fewer frames, or raise it"
+        message = f"{shown(file)}: {pages} pages, over max_pages {settings.max_pages}; take fewer frames, or raise it"
         raise IssueUnavailable("too_long", message)
 
 
@@ -239,16 +248,16 @@ def _entry(issue: str, file: Path) -> IssueEntry:
         with opened_video(file) as (container, stream):
             fps = stream.average_rate
             facts = {
-                "file": file.name,
+                "file": shown(file.name),
                 "codec": stream.codec_context.name,
                 "width_px": stream.width,
                 "height_px": stream.height,
                 "fps": float(fps) if fps else None,
                 "duration_s": container.duration / 1e6 if container.duration else None,
             }
-            name = container.metadata.get("title") or file.name
+            name = shown(container.metadata.get("title") or file.name)
     except IssueUnavailable as error:
-        return IssueEntry(issue=issue, name=file.name, state=error.state, note=str(error))
+        return IssueEntry(issue=issue, name=shown(file.name), state=error.state, note=str(error))
     return IssueEntry(issue=issue, name=name, facts=facts)
 
 

@@ -20,6 +20,7 @@ from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from pipelines.issue_pages.entry import IssueUnavailable
+from pipelines.issue_pages.local_files import shown
 
 # Only formats that hold a video themselves: a playlist names other files, and addresses.
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,h264,hevc,m4v,gif,apng,mxf,nut"
@@ -57,7 +58,7 @@ class FrameUnreadable(ValueError):
 def unreadable(file: Path, error: BaseException | str) -> IssueUnavailable:
     """A file that is not whole, or no video."""
     seen = str(error) or type(error).__name__
-    return IssueUnavailable("unreadable", f"{file}: no whole video ({seen}); replace the file")
+    return IssueUnavailable("unreadable", f"{shown(file)}: no whole video ({shown(seen)}); replace the file")
 
 
 @contextmanager
@@ -70,12 +71,14 @@ def opened_video(file: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     with container:
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream):
-            raise IssueUnavailable("empty", f"{file}: no pictures in it, only {_types(container)}; remove the file")
+            raise IssueUnavailable(
+                "empty", f"{shown(file)}: no pictures in it, only {_types(container)}; remove the file"
+            )
         if stream.codec_context is None:  # although its annotation says that there always is one
             raise unreadable(file, "its pictures are in a code that is not known here")
         if stream.width * stream.height > _MOST_PIXELS:
             seen = f"frames of {stream.width} x {stream.height} pixels, at most {_MOST_PIXELS} are decoded"
-            raise IssueUnavailable("refused", f"{file}: {seen}; make it smaller")
+            raise IssueUnavailable("refused", f"{shown(file)}: {seen}; make it smaller")
         yield container, stream
 
 

@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import SplitResult, parse_qs, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-from bs4 import BeautifulSoup, Tag
-from bs4.exceptions import ParserRejectedMarkup
+from bs4 import Tag
 from pydantic import BaseModel, Field, ValidationError
 
 from pipelines.issue_pages.client import Answer, Client
@@ -28,6 +27,7 @@ from pipelines.issue_pages.entry import (
     TitleUnavailable,
 )
 from pipelines.issue_pages.fetch_error import FetchError, Gone
+from pipelines.issue_pages.html_page import NoHtml, read_html
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.site import Site
 from pipelines.titles import Title
@@ -310,9 +310,9 @@ def _not_served(title: Title, where: str) -> TitleUnavailable:
 def _pages(title: Title, issue: str, address: _Address, answer: Answer) -> list[PageEntry]:
     where = f"{title.key}: issue {issue}: {answer.url}"
     try:
-        viewer = BeautifulSoup(answer.text, "html.parser").find(id="_imageList")
-    except ParserRejectedMarkup as error:
-        raise ListingFailed(f"{where}: no HTML that can be read ({error}); try again later, or report it") from error
+        viewer = read_html(answer.text).find(id="_imageList")
+    except NoHtml as error:
+        raise ListingFailed(f"{where}: {error}; try again later, or report it") from error
     if not isinstance(viewer, Tag):
         if _MOTION.search(answer.text):
             raise IssueUnavailable("empty", f"{where}: an animated episode, which has no pictures to collect")

@@ -26,6 +26,13 @@ def test_natural_order():
     assert sorted(["p10", "p9", "P2", "p9b"], key=natural_key) == ["P2", "p9", "p9b", "p10"]
 
 
+def test_numbers_of_any_length_and_script_compare_as_numbers():
+    long = "1" + "0" * 5000
+    names = [long + "0", "p", long, "٣", "007", "2", "0", "00" + long + "1"]
+    assert sorted(names, key=natural_key) == ["0", "2", "٣", "007", long, long + "0", "00" + long + "1", "p"]
+    assert natural_key("p007") == natural_key("P7")
+
+
 def test_digest_ignores_the_order_of_keys():
     assert digest_of({"a": 1, "b": [2]}) == digest_of({"b": [2], "a": 1}) != digest_of({"a": 1, "b": [3]})
 

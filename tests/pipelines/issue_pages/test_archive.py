@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import stat
 import tarfile
 import tempfile
@@ -500,6 +501,80 @@ def test_books_that_cannot_be_followed(tmp_path, client, changed, problem):
     seen = why_not(ArchiveSource(client), tmp_path / "1.epub")
     assert problem in seen
     assert "no whole EPUB book" in seen
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        (
+            {"META-INF/container.xml": b"<?xml version='1.0' encoding='shift_jis'?><container/>"},
+            "container.xml cannot be read: ValueError: multi-byte encodings",
+        ),
+        ({"OEBPS/book.opf": b"<?xml version='1.0' encoding='idna'?><package/>"}, "cannot be read: "),
+        ({"OEBPS/text/d1.xhtml": b"<a <a "}, "d1.xhtml: it breaks off within the tag '<a <a"),
+        ({"OEBPS/text/d1.xhtml": b"<p>" * 300}, "d1.xhtml: tags within tags"),
+    ],
+)
+def test_books_in_foreign_encodings_or_of_hostile_documents(tmp_path, client, changed, problem):
+    write_zip(tmp_path / "1.epub", {**epub_files(pictures("a.jpg", "b.jpg")), **changed})
+    seen = why_not(ArchiveSource(client), tmp_path / "1.epub")
+    assert problem in seen
+    assert "no whole EPUB book" in seen
+
+
+@pytest.mark.parametrize("document", [b"<![foo <p>x</p><img src='../pictures/b.jpg'/>", b"&#" + b"9" * 5000 + b";"])
+def test_odd_documents_of_a_book_do_no_harm(tmp_path, client, document):
+    shown = b"<img src='../pictures/b.jpg'/>"
+    files = epub_files(pictures("a.jpg", "b.jpg"))
+    write_zip(tmp_path / "1.epub", {**files, "OEBPS/text/d1.xhtml": document + shown})
+    assert states(ArchiveSource(client), tmp_path / "1.epub") == {"1": "free"}
+    utf16 = "<img src='../pictures/b.jpg'/>".encode("utf-16")
+    write_zip(tmp_path / "2.epub", {**files, "OEBPS/text/d1.xhtml": utf16})
+    assert states(ArchiveSource(client), tmp_path / "2.epub") == {"2": "free"}
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_damaged_packing_is_an_error_with_a_name(tmp_path, client, packing):
+    file = tmp_path / "1.cbz"
+    with zipfile.ZipFile(file, "w", packing) as archive:
+        archive.writestr("1.jpg", picture(1))
+        start = len("1.jpg") + 30
+    whole = file.read_bytes()
+    source, title = ArchiveSource(client), titled(file)["mine"]
+    (page,) = source.list_pages(title, "1")
+    for place in range(start, start + 12):
+        for other in (0x00, 0xFF):
+            file.write_bytes(whole[:place] + bytes([other]) + whole[place + 1 :])
+            with suppress(Unreadable):  # one of the two may be the byte that was there
+                assert source.fetch(title, page, None)
+    file.write_bytes(whole[:start] + bytes(12) + whole[start + 12 :])
+    with pytest.raises(Unreadable, match="no whole archive"):
+        source.fetch(title, page, None)
+
+
+def test_an_entry_of_five_thousand_digits(tmp_path, client):
+    file = write_zip(tmp_path / "1.cbz", pictures("9" * 5000 + ".jpg", "2.jpg", "10.jpg"))
+    assert [page.name[:6] for page in ArchiveSource(client).list_pages(titled(file)["mine"], "1")] == [
+        "2.jpg",
+        "10.jpg",
+        "999999",
+    ]
+
+
+def test_files_whose_names_are_no_utf8(tmp_path, all_sources, lake):
+    name = os.fsdecode(b"caf\xe9 1")
+    write_zip(tmp_path / f"{name}.cbz", files := pictures("1.jpg"))
+    (tmp_path / f"{name}.cbt").write_bytes(b"no archive")
+    write_pdf(tmp_path / "x.pdf", [picture(1)]).rename(tmp_path / f"{name}.pdf")
+    with pytest.raises(ListingFailed, match=r"caf\? 1\.cb[tz] and .*caf\? 1\..* are both issue"):
+        all_sources["archive"].list_issues(titled(tmp_path)["mine"])
+    (tmp_path / f"{name}.cbt").rename(tmp_path / f"2{name}.cbt")
+    (tmp_path / f"{name}.pdf").rename(tmp_path / f"3{name}.pdf")
+    assert sync_titles(titled(tmp_path), all_sources, lake).counts == {"mine": {"unreadable": 1, "free": 2}}
+    assert read_catalogue(lake, "mine").issues[2].name == "caf? 1.cbz"
+    report = collect_issue("mine__caf-1", titled(tmp_path), all_sources, lake)
+    assert stored(lake, "mine__caf-1") == list(files.values())
+    assert report.rows[0].url.endswith("/caf%E9%201.cbz#1.jpg")
 
 
 def png_picture() -> bytes:

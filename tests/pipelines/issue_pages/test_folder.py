@@ -1,16 +1,25 @@
 """Folders as a source: real comics, and folders as people leave them."""
 
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import copyfile
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from small_site import picture
 
-from pipelines.issue_pages.collect import PagesFailed, collect_issue, sync_titles
+from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed
+from pipelines.issue_pages.fetch_error import NotAPicture
+from pipelines.issue_pages.local_files import Unreadable
 from pipelines.lake import natural_key
 from pipelines.titles import Title
 
@@ -229,3 +238,95 @@ def test_a_flat_folder_that_is_none_says_so(tmp_path, all_sources):
     (folder / "1.jpg").unlink()
     with pytest.raises(ListingFailed, match="no illustration in"):
         source.list_issues(title)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Root may read everything: another user, for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that other users may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("source", ["folder", "archive", "video", "danbooru_dump"])
+def test_a_folder_that_may_not_be_read_is_an_error_with_a_name(open_folder, all_sources, source):
+    shut = open_folder / ("original/0001" if source == "danbooru_dump" else "shut")
+    shut.mkdir(parents=True)
+    address = {"folder": open_folder, "danbooru_dump": open_folder}.get(source, shut)
+    title = titled(address)["mine"].model_copy(update={"source": source})
+    shut.chmod(0)
+    with without_rights(), pytest.raises(ListingFailed, match=rf"mine: .*{shut.name}: .*Permission denied.*rights"):
+        all_sources[source].list_issues(title)
+    long = title.model_copy(update={"address": "x" * 300})
+    with pytest.raises(ListingFailed, match=r"mine: .*File name too long.*check the address"):
+        all_sources[source].list_issues(long)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_names_that_are_no_utf8(tmp_path, all_sources, lake, flat):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    folder = tmp_path / "mine" if flat else issue_folder(tmp_path, "ep01")
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(picture(1))
+    titles = titled(tmp_path / "mine", **({"flat": True, "issues": 1} if flat else {}))
+    (key,) = sync_titles(titles, all_sources, lake).keys
+    report = collect_issue(key, titles, all_sources, lake)
+    assert [(row.name, row.status) for row in report.rows] == [("caf?.jpg", "ok")]
+    assert report.rows[0].url.endswith("/caf%E9.jpg")
+    assert collect_issue(key, titles, all_sources, lake).not_modified == 1
+    (tmp_path / "mine" / os.fsdecode(b"\xff")).mkdir()
+    expected = "there are folders in .*" if flat else r"/\?: cannot be the name of an issue"
+    assert re.search(expected, sync_titles(titles, all_sources, lake).errors["mine"])
+    assert read_catalogue(lake, "mine").state == "unlisted"
+
+
+_NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12) | st.sampled_from(
+    ["1.jpg", "01.jpg", "Thumbs.db", "9" * 60 + ".jpg", "LICENSE", "..jpg", "a..b", ".hidden", "٣.png", "\udce9.gif"]
+)
+_BYTES = st.sampled_from([picture(1), picture(2, "PNG"), picture(3)[:700], b"", b"GIF89a", b"text"]) | st.binary(
+    max_size=40
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    files=st.lists(st.tuples(_NAMES, st.none() | _NAMES, _BYTES), max_size=6),
+    flat=st.booleans(),
+)
+def test_any_folder_gives_pages_or_errors_with_a_name(all_sources, files, flat):
+    with tempfile.TemporaryDirectory() as root:
+        for folder, name, data in files:
+            with suppress(OSError):  # a name that the system does not take, or that is there as the other kind
+                path = Path(root, folder) if name is None else Path(root, folder, name)
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(data)
+        title = titled(Path(root), **({"flat": True, "issues": 3} if flat else {}))["mine"]
+        source = all_sources["folder"]
+        with suppress(ListingFailed):
+            for entry in source.list_issues(title):
+                entry.name.encode()
+                with suppress(IssueUnavailable):
+                    for page in source.list_pages(title, entry.issue):
+                        page.name.encode()
+                        assert page.url.startswith(Path(root).as_uri())
+                        with suppress(Unreadable, NotAPicture):
+                            source.fetch(title, page, None)

@@ -443,10 +443,28 @@ def test_a_sync_that_breaks_off_loses_nothing(serve_set, lake, layout):
     before = read_catalogue(lake, "set")
     site.fault(r"main/(image/index|\?page)", faults.reset())
     assert "set" in sync_titles(titles, all_sources, lake).errors
-    assert read_catalogue(lake, "set") == before
+    broken = read_catalogue(lake, "set")
+    assert (broken.state, broken.issues) == ("incomplete", before.issues)
     site.heal()
     assert sync_titles(titles, all_sources, lake).new_keys == ()
     assert read_catalogue(lake, "set") == before
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [
+        (b"<![foo", "no list of images"),
+        (b"<div id='content'><a <a ", "breaks off within the tag"),
+        (b"<div id='content'>" + b"<a <a " * 10_000, "20001 tags, at most 20000"),
+        (b"<div id='content'>" * 300, "more than 200 deep"),
+    ],
+)
+def test_hostile_pages_of_the_former_layout_are_errors_with_a_name(serve_set, lake, body, seen):
+    site = serve_set()
+    site.fault(r"main/\?page", faults.other_body(body))
+    error = sync_titles(declared(site, "shuushuu_2017"), sources(), lake).errors["set"]
+    assert error.startswith(f"set: {site.url}/?page=1: ")
+    assert seen in error
 
 
 def test_robots_and_spacing(serve_set, lake, layout):
