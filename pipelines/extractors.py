@@ -44,6 +44,13 @@ WEIGHTS = {
 }
 """The weights of each extractor of `models.features`."""
 
+INCEPTION = WeightsFile(
+    "pt_inception-2015-12-05-6726825d.pth",
+    "6726825d",
+    "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+)
+"""The weights of `models.inception`, by which the standard FID is measured."""
+
 
 class WeightsUnavailable(FileNotFoundError):
     """There are no right weights. The message says which file with which hash belongs where, and where it is from."""
