@@ -10,8 +10,8 @@ the result says so in `unit`, and it holds for pictures of these very issues.
 
 Plain percentile intervals of few units are too narrow, by sqrt((n - 1) / n) and for want of Student's t. Percentiles
 and p-values are therefore those of the "expanded percentile interval" of Hesterberg, "What Teachers Should Know About
-the Bootstrap" (2015), section 5.3; both come from the same resamples, so that p < 1 - confidence where the interval
-leaves out 0, to within a resample.
+the Bootstrap" (2015), section 5.3; both come from the same resamples. A p-value too small for the resamples to count
+goes on with the normal tail, which makes it that of Student's t-test: a family of claims (Holm) needs small ones.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,9 @@ Unit = Literal["issue", "picture"]
 
 LEAST_ISSUES = 8
 """From so many issues on, issues are resampled."""
+
+LEAST_BEYOND = 10
+"""With fewer resamples beyond 0, their share is no longer known, and the normal tail takes its place."""
 
 _BLOCK_DRAWS = 2_000_000  # drawn at a time: bounds memory, not results
 
@@ -49,8 +52,8 @@ class Estimate:
 
     @property
     def is_significant(self) -> bool:
-        """The interval leaves out 0."""
-        return self.p_value < 1 - self.confidence
+        """Both the interval and the p-value leave out 0."""
+        return self.p_value < 1 - self.confidence and not self.low <= 0 <= self.high
 
 
 def estimate(
@@ -81,7 +84,7 @@ def estimate(
         means = _resampled_means(sums, sizes, resamples, seed)
         tail = ndtr(sqrt(units / (units - 1)) * stdtrit(units - 1, (1 - confidence) / 2))
         low, high = (float(end) for end in np.quantile(means, (tail, 1 - tail)))
-        p_value = _p_value(means, units)
+        p_value = _p_value(means, value, units)
     return Estimate(value, low, high, p_value, len(values), "picture" if issues is None else "issue", units, confidence)
 
 
@@ -183,10 +186,13 @@ def _resampled_means(sums: np.ndarray, sizes: np.ndarray, resamples: int, seed: 
     return means
 
 
-def _p_value(means: np.ndarray, units: int) -> float:
-    """Twice the smaller tail beyond 0, at least one resample, as the expanded percentiles count tails."""
+def _p_value(means: np.ndarray, value: float, units: int) -> float:
+    """Twice the smaller tail beyond 0, as the expanded percentiles count tails."""
     beyond = min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0))
     tail = (beyond + 1) / (len(means) + 1)
+    if beyond < LEAST_BEYOND:
+        spread = means.std()
+        tail = min(tail, float(ndtr(-abs(value) / spread))) if spread else 0.0
     if tail >= 0.5:
         return 1.0
     return float(2 * stdtr(units - 1, ndtri(tail) / sqrt(units / (units - 1))))

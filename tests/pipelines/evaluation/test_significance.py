@@ -50,6 +50,15 @@ def test_the_p_value_of_few_pictures_is_that_of_students_t(shift):
     assert found.is_significant == (found.low > 0)
 
 
+def test_p_values_below_what_resamples_can_count_are_those_of_students_t():
+    values = np.random.default_rng(1).normal(4, 1, 10)
+    found = estimate(values, resamples=1000)
+    assert found.p_value == pytest.approx(ttest_1samp(values, 0).pvalue, rel=0.5)
+    assert found.p_value < 1e-5
+    assert found.is_significant
+    assert estimate(np.full(10, 4.0)).p_value == 0
+
+
 def covered(draw, by_issue: bool, *, draws: int = 300) -> float:
     hits = 0
     for seed in range(draws):
