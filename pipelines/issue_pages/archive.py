@@ -25,6 +25,7 @@ from pipelines.issue_pages.comic_info import MOST_BYTES, ComicInfo, comic_info_e
 from pipelines.issue_pages.entry import Fetched, IssueEntry, IssueUnavailable, NotModified, PageEntry, Skip
 from pipelines.issue_pages.epub import CONTAINER, NoSpine, Spine, read_spine
 from pipelines.issue_pages.fetch_error import FetchError, NotAPicture
+from pipelines.issue_pages.illustration import credited
 from pipelines.issue_pages.local_files import (
     PICTURE_SUFFIXES,
     Unreadable,
@@ -126,13 +127,17 @@ class ArchiveSource:
         except IssueUnavailable as error:
             raise IssueUnavailable(error.state, f"{title.key}: issue {issue}: {error}") from error
         pages = _typed(looked_at, contents.info, settings)
+        book = contents.spine.facts if contents.spine else {}
+        people = contents.info.people or book.get("creator", [])
+        rights = {"rights": book["rights"]} if "rights" in book else {}
         return [
             PageEntry(
                 page=number,
                 name=page.name,
                 url=part_url(file, page.part),
                 skip=page.skip,
-                facts={**contents.info.page_facts, **page.facts},
+                facts={**rights, **contents.info.page_facts, **page.facts},
+                attribution=credited(title, people),
             )
             for number, page in enumerate(pages, start=1)
         ]

@@ -17,7 +17,8 @@ from pipelines.issue_pages.archive_entry import Entry
 MOST_BYTES = 1024 * 1024
 _FIELDS = {
     **{"Series": "series", "Number": "number", "Volume": "volume", "Title": "title", "Summary": "summary"},
-    **{"LanguageISO": "language", "Writer": "writer", "Penciller": "penciller", "Colorist": "colorist"},
+    **{"LanguageISO": "language", "Writer": "writer", "Penciller": "penciller", "Inker": "inker"},
+    **{"Colorist": "colorist", "Letterer": "letterer", "CoverArtist": "cover_artist", "Translator": "translator"},
     **{
         "Publisher": "publisher",
         "Genre": "genre",
@@ -29,6 +30,7 @@ _FIELDS = {
 }
 _PAGE_FIELDS = ("series", "number", "volume", "language", "web")
 """What of an issue is worth standing beside each of its pages."""
+_PEOPLE_FIELDS = ("writer", "penciller", "inker", "colorist", "letterer", "cover_artist", "translator")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ class ComicInfo:
     def page_facts(self) -> dict[str, Any]:
         """What of the issue's facts belongs to each page."""
         return {name: self.facts[name] for name in _PAGE_FIELDS if name in self.facts}
+
+    @property
+    def people(self) -> list[str]:
+        """Who made the issue, each once."""
+        named = (name.strip() for role in _PEOPLE_FIELDS for name in self.facts.get(role, "").split(","))
+        return list(dict.fromkeys(filter(None, named)))
 
 
 def comic_info_entry(entries: Iterable[Entry]) -> Entry | None:

@@ -18,6 +18,7 @@ from pipelines.issue_pages.html_page import NoHtml, read_html
 
 CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
+_FACTS = ("language", "rights", "identifier", "publisher", "source", "date")
 _MOST_TEXT_BYTES = 8 * 1024 * 1024  # of one document
 
 
@@ -67,11 +68,12 @@ def read_spine(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> Spine:
             pictures[picture] = None
     if not pictures:
         raise NoSpine(f"the spine of {package_name} shows no picture")
-    facts = {"creator": "creator", "language": "language", "rights": "rights", "identifier": "identifier"}
-    told = {fact: text for fact, name in facts.items() if (text := _text(package, name))}
+    told: dict[str, Any] = {fact: text for fact in _FACTS if (text := next(_said(package, fact), None))}
+    if creators := list(dict.fromkeys(_said(package, "creator"))):
+        told["creator"] = creators
     if direction := spines[0].get("page-progression-direction"):
         told["direction"] = direction
-    return Spine(pictures=tuple(pictures), facts=told, title=_text(package, "title"))
+    return Spine(pictures=tuple(pictures), facts=told, title=next(_said(package, "title"), None))
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ def _named(root: Element, name: str) -> Iterator[Element]:
     return (element for element in root.iter() if str(element.tag).rpartition("}")[2] == name)
 
 
-def _text(package: Element, name: str) -> str | None:
-    return next((text for element in _named(package, name) if (text := (element.text or "").strip())), None)
+def _said(package: Element, name: str) -> Iterator[str]:
+    return (text for element in _named(package, name) if (text := (element.text or "").strip()))
 
 
 def _shown(name: str, document: bytes) -> Iterator[str]:

@@ -255,7 +255,9 @@ def _entry(issue: str, file: Path) -> IssueEntry:
                 "fps": float(fps) if fps else None,
                 "duration_s": container.duration / 1e6 if container.duration else None,
             }
-            name = shown(container.metadata.get("title") or file.name)
+            told = container.metadata
+            facts |= {name: shown(told[name]) for name in ("artist", "copyright", "comment") if told.get(name)}
+            name = shown(told.get("title") or file.name)
     except IssueUnavailable as error:
         return IssueEntry(issue=issue, name=shown(file.name), state=error.state, note=str(error))
     return IssueEntry(issue=issue, name=name, facts=facts)

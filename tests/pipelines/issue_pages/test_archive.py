@@ -479,6 +479,27 @@ def test_a_book_is_read_along_its_spine(tmp_path, all_sources, lake):
     assert stored(lake, "mine__1")[:3] == [files["c.jpg"], files["a.jpg"], files["b.jpg"]]
 
 
+def test_who_made_an_issue_and_its_rights_travel_with_every_page(tmp_path, all_sources, lake):
+    people = "<Writer>Ann, Bo</Writer><Inker>Bo</Inker><Translator>Cy</Translator>"
+    info = f"<ComicInfo>{people}<Web>https://one.example</Web><Tags>cats, sea</Tags></ComicInfo>"
+    write_zip(tmp_path / "1.cbz", {**pictures("1.jpg", "2.jpg"), "ComicInfo.xml": info.encode()})
+    book = epub_files(pictures("1.jpg"))
+    creators = b"<dc:creator>Dee</dc:creator><dc:creator>Eve</dc:creator></metadata>"
+    book["OEBPS/book.opf"] = book["OEBPS/book.opf"].replace(b"</metadata>", creators)
+    write_zip(tmp_path / "2.epub", book)
+    write_zip(tmp_path / "3.cbz", pictures("1.jpg"))
+    keys = sync_titles(titled(tmp_path), all_sources, lake).keys
+    comic, book, plain = [collect_issue(key, titled(tmp_path), all_sources, lake).rows for key in keys]
+    assert {row.attribution for row in comic} == {"Ann, Bo, Cy (its author)"}
+    assert {tuple(json.loads(row.facts)["web"]) for row in comic} == {("https://one.example",)}
+    assert {row.attribution for row in book} == {"Dee, Eve (its author)"}
+    assert {json.loads(row.facts)["rights"] for row in book} == {"CC BY 4.0"}
+    assert {row.attribution for row in plain} == {"its author"}
+    listed = read_catalogue(lake, "mine").issues
+    assert (listed[0].facts["tags"], listed[0].facts["translator"]) == ("cats, sea", "Cy")
+    assert listed[1].facts["creator"] == ["Dee", "Eve"]
+
+
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
