@@ -182,12 +182,14 @@ def _evaluation_data(facts: CardFacts, rows: pd.DataFrame) -> list[str]:
     score = mean_with_interval(rows, SCORE)
     issues = rows.groupby(["title", "issue"]).ngroups
     what = "whole issues" if score.unit == "issue" else "pictures, for there are few issues"
+    titles = ", ".join(sorted(rows["title"].unique()))
+    side = facts.evaluation.resolution
     return [
         "## Evaluation data",
         "",
-        f"{rows['panel_id'].nunique()} pictures of {issues} issues of {', '.join(sorted(rows['title'].unique()))}, "
-        f"the test split of training set `{facts.evaluation.training_set_fingerprint[:12]}`, at "
-        f"{facts.evaluation.resolution} x {facts.evaluation.resolution} pixels. Intervals are {score.confidence:.0%} bootstraps that resample {what}.",
+        f"{rows['panel_id'].nunique()} pictures of {issues} issues of {titles}, the test split of training set "
+        f"`{facts.evaluation.training_set_fingerprint[:12]}`, at {side} x {side} pixels. Intervals are "
+        f"{score.confidence:.0%} bootstraps that resample {what}.",
     ]
 
 
