@@ -28,14 +28,22 @@ class PlanRule(BaseModel, frozen=True, extra="forbid"):
     """How a study is planned."""
 
     kind: Kind
-    pictures: int = Field(10, ge=1, description="How many are shown in every condition (paper 003: 10).")
-    golds: int = Field(3, ge=0, description="Pictures whose truth is shown against its gray copy, as attention checks.")
-    repeats: int = Field(4, ge=0, description="Trials that come a second time for each rater, as attention checks.")
-    trials: int | None = Field(
-        None, ge=1, description="Trials of a rater besides the checks; without, every picture in every condition."
+    pictures: int = Field(default=10, ge=1, description="How many are shown in every condition (paper 003: 10).")
+    golds: int = Field(
+        default=3, ge=0, description="Pictures whose truth is shown against its gray copy, as attention checks."
     )
-    with_hints: bool = Field(False, description="Kind 'questions': whether hints were given, and are asked about.")
-    seed: int = Field(0, ge=0, description="Of the pictures' choice, the blind codes and the raters' orders.")
+    repeats: int = Field(
+        default=4, ge=0, description="Trials that come a second time for each rater, as attention checks."
+    )
+    trials: int | None = Field(
+        default=None,
+        ge=1,
+        description="Trials of a rater besides the checks; without, every picture in every condition.",
+    )
+    with_hints: bool = Field(
+        default=False, description="Kind 'questions': whether hints were given, and are asked about."
+    )
+    seed: int = Field(default=0, ge=0, description="Of the pictures' choice, the blind codes and the raters' orders.")
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def choose_pictures(candidates: Sequence[Candidate], count: int, *, seed: int) -
 
 def blind_items(rated: Iterable[tuple[str, str]], golds: Iterable[tuple[str, str]], *, seed: int) -> list[Item]:
     """Items of (picture, method), under codes of eight hex digits that say nothing of either; ordered by code."""
-    known = [(pair, False) for pair in rated] + [(pair, True) for pair in golds]
+    known = [(pair, False) for pair in sorted(rated)] + [(pair, True) for pair in sorted(golds)]
     random = np.random.default_rng([seed, 1])
     codes = random.choice(2**32, len(known), replace=False)
     items = [

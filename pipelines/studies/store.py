@@ -108,8 +108,8 @@ class StudyStore:
         files |= {(gold.candidate.picture, GRAY, True): gold.gray for gold in golds}
         given = {one.candidate.picture: one.given for one in (*golds, *shown) if one.given is not None}
         items = blind_items(
-            sorted((picture, method) for picture, method, is_gold in files if not is_gold),
-            sorted((picture, method) for picture, method, is_gold in files if is_gold),
+            ((picture, method) for picture, method, is_gold in files if not is_gold),
+            ((picture, method) for picture, method, is_gold in files if is_gold),
             seed=rule.seed,
         )
         rater_order(items, rule, 0)  # raises where the rule asks for too many repeats
