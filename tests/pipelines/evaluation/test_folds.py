@@ -4,19 +4,19 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from pipelines.evaluation.benchmark import evaluate
 from pipelines.evaluation.fold_rule import FoldRule
 from pipelines.evaluation.folds import ChosenRows, Fold, Folds
-from pipelines.evaluation.rule import BenchmarkRule
-from pipelines.evaluation.tracks import TestPictures
 from pipelines.recipes import RECIPES
 from pipelines.training import Trained, train
 from pipelines.training_rule import TrainingRule
 from pipelines.training_set import TrainingSet, datasheet_markdown
 from tests.pipelines.conftest import WriteLake, drawn_panel
-from tests.pipelines.evaluation.conftest import freeze
+from tests.pipelines.evaluation.conftest import SMALL, freeze
 
 SPLITS = ("train", "val", "test")
 
@@ -150,16 +150,16 @@ def test_training_takes_a_fold_as_a_training_set(training_set, tmp_path):
     assert isinstance(last, Trained)
 
 
-@pytest.mark.parametrize("track", ["gray", "line"])
-def test_the_benchmark_takes_a_fold_as_a_training_set(training_set, track):
-    fold = Folds(training_set, FoldRule(folds=3))[0]
-    test = TestPictures(fold, BenchmarkRule(resolution=32), track)
-    pairs = fold.pairs("test", "line", 32)
-    assert test.panel_ids == pairs.panel_ids
-    np.testing.assert_array_equal(test.truths(slice(0, 2)), pairs.color[:2])
-    seen = test.seen("gray" if track == "gray" else "dilate_5", slice(0, 2), by=track)
-    expected = fold.pairs("test", track, 32).variant[:2, -1]
-    np.testing.assert_array_equal(seen, expected)
+def test_the_benchmark_over_all_folds_tests_every_picture_once(training_set, tint):
+    folds = Folds(training_set, FoldRule(folds=3))
+    measured = [evaluate(tint("warm", (20, 0, -20)), fold, SMALL) for fold in folds]
+    every = [panel_id for split in SPLITS for panel_id in training_set.pairs(split, "gray", 64).panel_ids]
+    assert sorted(pd.concat([one.rows for one in measured])["panel_id"]) == sorted(every)
+    assert len({one.benchmark_fingerprint for one in measured}) == 3
+    # Each picture's numbers are those that it has in the split where it is stored.
+    stored = evaluate(tint("warm", (20, 0, -20)), training_set, SMALL).per_picture["ciede2000"]
+    dealt = pd.concat([one.per_picture["ciede2000"] for one in measured])
+    pd.testing.assert_series_equal(dealt.loc[stored.index], stored)
 
 
 def test_what_cannot_be_dealt(training_set):
