@@ -1,11 +1,12 @@
 """Serves drawn webtoons on loopback as WEBTOON serves its own, and fails on request as it fails.
 
-Three hosts: the main one (robots.txt, viewers), the mobile one (the list of episodes, by cursor), and the one of the
-pictures, which wants a Referer. Reads drawn webtoons; writes nothing but its log in memory.
+Three hosts: the main one (robots.txt, the list for browsers, viewers), the mobile one (the list of episodes, by
+cursor), and the one of the pictures, which wants a Referer. Reads drawn webtoons; writes nothing but its log in memory.
 """
 
 import html
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from demo.faults import Reply
 from demo.server import Site, html_page, json_reply
 
 ROBOTS = "User-agent: *\nDisallow: /*/search\n"
+_ROWS, _WINDOW = 10, 10  # episodes of a page of the list for browsers, and pages that one links to
 _FIRST_DAY = datetime(2025, 2, 9, 15, tzinfo=UTC)
 _KINDS = {b"\xff\xd8": ("JPEG", "jpg", "q90"), b"\x89P": ("PNG", "png", "opti"), b"GI": ("GIF", "gif", "ani")}
 _ELSEWHERE = (
@@ -149,7 +151,7 @@ class WebtoonsSite(Site):
         if title.is_blocked:
             return _elsewhere()
         if path == f"{title.path}/list":
-            return html_page(200, title.webtoon.name)
+            return self._list_reply(title_no, title, int(query.get("page", "1")))
         if not path.endswith("/viewer"):
             return html_page(404, "no such page")
         if title.is_adult or number in title.adult:
@@ -163,6 +165,28 @@ class WebtoonsSite(Site):
         if path != urlsplit(right).path:
             return Reply(301, {"Location": self.url + right})
         return Reply(200, {"Content-Type": "text/html; charset=utf-8"}, self._viewer(title_no, title, issue).encode())
+
+    def _list_reply(self, title_no: int, title: WebtoonsTitle, page: int) -> Reply:
+        """The list for browsers: newest first, with links to the pages around; past its end, its last page again."""
+        if title.is_adult:
+            return Reply(302, {"Location": f"/{title.language}/ageGate"})
+        listed = [no for no in reversed(title.numbered()) if no not in title.app_only]
+        last = max(1, math.ceil(len(listed) / _ROWS))
+        page = min(page, last)
+        window = (page - 1) // _WINDOW * _WINDOW
+        links = [(n, str(n)) for n in range(window + 1, min(window + _WINDOW, last) + 1)]
+        links += [(window + _WINDOW + 1, "Next")] if window + _WINDOW < last else []
+        rows = [
+            f'<li class="_episodeItem" id="episode_{no}" data-episode-no="{no}">'
+            f'<a href="{html.escape(self.url + _viewer_path(title_no, title, no))}"><span class="subj"><span>'
+            f"{html.escape(title.numbered()[no].subtitle)}</span></span>"
+            f'<span class="date">{_published(no):%b %d, %Y}</span></a></li>'
+            for no in listed[(page - 1) * _ROWS : page * _ROWS]
+        ]
+        address = f"{title.path}/list?title_no={title_no}"
+        pages = [f'<a href="{f"{address}&amp;page={n}" if n != page else "#"}">{text}</a>' for n, text in links]
+        body = f'<ul id="_listUl">{"".join(rows)}</ul><div class="paginate">{"".join(pages)}</div>'
+        return Reply(200, {"Content-Type": "text/html; charset=utf-8"}, f"<!doctype html><body>{body}</body>".encode())
 
     def _viewer(self, title_no: int, title: WebtoonsTitle, issue: DrawnIssue) -> str:
         if issue.number in title.animated:

@@ -1,6 +1,7 @@
 """WEBTOON (webtoons.com) as a source: the episodes that its reader's API lists, and the pictures of their viewers.
 
-Reads `/api/v1/{webtoon|canvas}/{title_no}/episodes` of the site's mobile host, the viewer pages of the host that the
+Reads `/api/v1/{webtoon|canvas}/{title_no}/episodes` of the site's mobile host (where that does not answer with a
+list, `/list` of the title's own), the viewer pages of the host that the
 title's address names, and the pictures that a viewer shows, at the quality they were uploaded in. Writes nothing.
 Whatever the site keeps behind a gate (ages, countries, its app, a login) becomes a state, never an attempt to pass.
 """
@@ -26,7 +27,7 @@ from pipelines.issue_pages.entry import (
     Skip,
     TitleUnavailable,
 )
-from pipelines.issue_pages.fetch_error import FetchError, Gone
+from pipelines.issue_pages.fetch_error import FetchError, Gone, UnexpectedAnswer, Unreachable
 from pipelines.issue_pages.html_page import NoHtml, read_html
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.site import Site
@@ -89,9 +90,16 @@ class _Address:
         url = f"{self.api}/api/v1/{self.level}/{self.title_no}/episodes?pageSize={_PAGE_SIZE}"
         return f"{url}&cursor={cursor}" if cursor else url
 
+    def page_url(self, number: int) -> str:
+        return f"{self.origin}{self.path}/list?title_no={self.title_no}&page={number}"
+
     def viewer_url(self, number: int) -> str:
         # The site goes by the two numbers alone; it leads from any name to the right one.
         return f"{self.origin}{self.path}/episode-{number}/viewer?title_no={self.title_no}&episode_no={number}"
+
+
+class _NoList(ListingFailed):
+    """The API's answer is no list of episodes."""
 
 
 class WebtoonsSource:
@@ -108,10 +116,31 @@ class WebtoonsSource:
     def list_issues(self, title: Title) -> list[IssueEntry]:
         """Issues by `episode_no`, which is not the number that the site shows.
 
+        Where the API answers with an error, or with what is no list, the list for browsers tells.
         States: "free", and "missing" for numbers that the list leaves out: removed, or shown in the app only.
         Raises TitleUnavailable ("adult", "withheld", "gone", "empty"), ListingFailed, or a FetchError.
         """
         address = _address(title)
+        try:
+            episodes, listed_twice = self._by_api(title, address)
+        except (_NoList, Unreachable, UnexpectedAnswer) as error:
+            if isinstance(error, Unreachable) and error.http_status is None:
+                raise  # there is no connection, for the other list neither
+            try:
+                episodes, listed_twice = self._by_pages(title, address), set()
+            except ListingFailed as other:
+                raise ListingFailed(f"{error}; nor does the list for browsers tell: {other}") from error
+        if not episodes:
+            raise TitleUnavailable("empty", f"{title.key}: {title.address} lists no issue; check the title's number")
+        return [
+            _entry(address, episodes[number], is_twice=number in listed_twice)
+            if number in episodes
+            else _left_out(number)
+            for number in range(1, max(episodes) + 1)
+        ]
+
+    def _by_api(self, title: Title, address: _Address) -> tuple[dict[int, _Episode], set[int]]:
+        """Episodes by number, and the numbers that are listed twice."""
         episodes: dict[int, _Episode] = {}
         listed_twice: set[int] = set()
         cursor, cursors = 0, {0}
@@ -131,22 +160,32 @@ class WebtoonsSource:
                 else:
                     episodes[episode.episodeNo] = episode
             if not following:
-                break
+                return episodes, listed_twice
             cursor = following
             cursors.add(cursor)
-        else:
-            raise ListingFailed(
-                f"{title.key}: {address.list_url(cursor)}: still no end after {_MOST_LIST_PAGES} list pages; "
-                "the site may have changed, so report it with this address"
-            )
-        if not episodes:
-            raise TitleUnavailable("empty", f"{title.key}: {title.address} lists no issue; check the title's number")
-        return [
-            _entry(address, episodes[number], is_twice=number in listed_twice)
-            if number in episodes
-            else _left_out(number)
-            for number in range(1, max(episodes) + 1)
-        ]
+        raise ListingFailed(
+            f"{title.key}: {address.list_url(cursor)}: still no end after {_MOST_LIST_PAGES} list pages; "
+            "the site may have changed, so report it with this address"
+        )
+
+    def _by_pages(self, title: Title, address: _Address) -> dict[int, _Episode]:
+        """Episodes by number, from the list for browsers: newest first, and each page links to some others."""
+        episodes: dict[int, _Episode] = {}
+        for number in range(1, _MOST_LIST_PAGES + 1):
+            url = address.page_url(number)
+            try:
+                answer = self._client.get(url, address.site)
+            except Gone as error:
+                raise TitleUnavailable("gone", f"{title.key}: {error}") from error
+            if answer.status != 200:
+                raise _no_list(title, answer)
+            found, pages = _listed(title, answer)
+            if not found.keys() - episodes.keys():
+                raise ListingFailed(f"{title.key}: {url}: nothing that earlier pages did not list; run again later")
+            episodes |= found
+            if number + 1 not in pages:
+                return episodes
+        raise ListingFailed(f"{title.key}: {address.page_url(1)}: no end after {_MOST_LIST_PAGES} pages; report it")
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
         """The pictures that the viewer shows, as uploaded.
@@ -175,10 +214,7 @@ class WebtoonsSource:
             message = f"{title.key}: {error}; {title.address}, opened in a browser, shows where it went"
             raise TitleUnavailable("gone", message) from error
         if answer.status != 200:
-            seen = f"{title.key}: {url}: HTTP {answer.status}, a redirect to {_shown_location(answer)}"
-            if _is_age_gate(_location(answer)):
-                raise TitleUnavailable("adult", f"{seen}; it asks for the reader's age, so it is not collected")
-            raise ListingFailed(f"{seen}; check title_no")
+            raise _no_list(title, answer)
         try:
             return _ListPage.model_validate_json(answer.body).result
         except ValidationError as error:
@@ -187,7 +223,7 @@ class WebtoonsSource:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"]) or "the body"
             seen = f"not the list that is known: {place}: {first['msg']}"
-            raise ListingFailed(f"{title.key}: {url}: {seen}; check title_no, or the site changed") from error
+            raise _NoList(f"{title.key}: {url}: {seen}; check title_no, or the site changed") from error
 
     def _viewer(self, title: Title, issue: str, address: _Address) -> Answer:
         url = address.viewer_url(int(issue))
@@ -271,6 +307,53 @@ def _entry(address: _Address, episode: _Episode, *, is_twice: bool) -> IssueEntr
 def _left_out(number: int) -> IssueEntry:
     note = "the list leaves this number out: removed, or shown in the app only"
     return IssueEntry(issue=f"{number:04}", name="", state="missing", note=note)
+
+
+def _no_list(title: Title, answer: Answer) -> Exception:
+    """What a list's redirect means."""
+    seen = f"{title.key}: {answer.url}: HTTP {answer.status}, a redirect to {_shown_location(answer)}"
+    if _is_age_gate(_location(answer)):
+        return TitleUnavailable("adult", f"{seen}; it asks for the reader's age, so it is not collected")
+    return ListingFailed(f"{seen}; check title_no")
+
+
+def _listed(title: Title, answer: Answer) -> tuple[dict[int, _Episode], set[int]]:
+    """Episodes by number of one page of the list for browsers, and the numbers of the pages that it links to."""
+    where = f"{title.key}: {answer.url}"
+    try:
+        soup = read_html(answer.text)
+    except NoHtml as error:
+        raise ListingFailed(f"{where}: {error}; try again later, or report it") from error
+    rows = soup.select("#_listUl > li[data-episode-no]")
+    if not rows:
+        if _is_short_page(answer):
+            raise _not_served(title, where)
+        raise ListingFailed(f"{where}: no episode (#_listUl) in {len(answer.body)} bytes; the site changed, report it")
+    episodes: dict[int, _Episode] = {}
+    for row in rows:
+        name, date = row.select_one(".subj span"), row.select_one(".date")
+        try:
+            episode = _Episode.model_validate(
+                {
+                    "episodeNo": str(row["data-episode-no"]),
+                    "episodeTitle": name.get_text(strip=True) if name else "",
+                    "exposureDateMillis": _milliseconds(date.get_text(strip=True) if date else ""),
+                }
+            )
+        except ValidationError as error:
+            seen = f"an episode with the number {str(row['data-episode-no'])[:30]!r}"
+            raise ListingFailed(f"{where}: {seen}; the site changed, report it") from error
+        episodes[episode.episodeNo] = episode
+    links = (str(link.get("href")) for link in soup.select(".paginate a[href]"))
+    return episodes, {int(page[1]) for link in links if (page := re.search(r"[?&]page=([0-9]{1,4})(?:&|$)", link))}
+
+
+def _milliseconds(day: str) -> int | None:
+    """Of `Nov 20, 2022` since the epoch; None where the list is in another language."""
+    try:
+        return int(datetime.strptime(f"{day} +0000", "%b %d, %Y %z").timestamp() * 1000)
+    except ValueError:
+        return None
 
 
 def _location(answer: Answer) -> SplitResult | None:
