@@ -56,11 +56,11 @@ def measured(outputs: np.ndarray, truths: np.ndarray, issues: list[str] = ISSUES
 def test_the_character_is_found_where_it_is(truths: np.ndarray) -> None:
     (match,) = match_panels(truths[:3])
     assert (match.first, match.second) == (0, 1)
-    np.testing.assert_allclose(match.to_first, [[1, 0, 30 - 80], [0, 1, 40 - 70]], atol=1)
-    rows, columns = np.nonzero(match.is_region)
-    assert len(rows) > 20
-    assert rows.min() * 16 >= 40 - 16
-    assert columns.max() * 16 <= 30 + 140  # nothing of the background
+    assert len(match.places) > 20
+    apart = match.other_places - match.places
+    assert np.abs(apart - [80 - 30, 70 - 40]).max() <= 4
+    assert (match.places >= [30, 40]).all()  # nothing of the background
+    assert (match.places < [30 + 140, 40 + 140]).all()
 
 
 def test_the_truth_has_no_excess(truths: np.ndarray) -> None:
