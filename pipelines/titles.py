@@ -112,7 +112,7 @@ def _title(
         if child.value in seen:
             raise TitlesError(f"{_at(path, child)}: {key}.{child.value}: given twice; remove one")
         seen.add(child.value)
-    settings = yaml.SafeLoader("").construct_document(node)
+    settings = _constructed(path, key, node)
     if "key" in settings:
         raise TitlesError(f"{_at(path, lines['key'])}: {key}.key: unknown key; the title's name above it is its key")
     if isinstance(settings.get("address"), str):
@@ -131,8 +131,25 @@ def _title(
             place, own = next((k, v) for k, v in node.value if k.value == name)
             _validated(model, values, path=path, location=[key, name], place=place, node=own)
     if kind.is_local:
-        title = title.model_copy(update={"address": str((path.parent / title.address).resolve())})
+        try:
+            address = str((path.parent / title.address).resolve())
+        except ValueError as error:  # a NUL
+            raise TitlesError(f"{_at(path, lines['address'])}: {key}.address: no path ({error}); correct it") from error
+        title = title.model_copy(update={"address": address})
     return title
+
+
+def _constructed(path: Path, key: str, node: yaml.MappingNode) -> dict[str, Any]:
+    """The values of a title's entry. A value that looks like a number or a date need not be one: 2024-13-45."""
+    for name, value in node.value:
+        try:
+            yaml.SafeLoader("").construct_document(yaml.MappingNode(node.tag, [(name, value)]))
+        except (yaml.YAMLError, ValueError, AttributeError, TypeError) as error:
+            seen = getattr(error, "problem", None) or error
+            raise TitlesError(
+                f"{_at(path, name)}: {key}.{name.value}: no value of YAML ({seen}); put it into quotes"
+            ) from error
+    return yaml.SafeLoader("").construct_document(node)
 
 
 def _filled(address: str, variables: Mapping[str, str], *, where: str) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+# RuntimeError: of a damaged AVIF file, and as NotImplementedError of kinds of DDS.
+_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError)
 _PFM_STARTS = (b"PF\n", b"Pf\n")  # Pillow knows only gray ones, as numbers without a white
 
 
@@ -38,7 +40,7 @@ def decode_picture(data: bytes, *, name: str) -> np.ndarray:
                 return _upright_rgb(image)
         except UnidentifiedImageError:
             return _rgb_by_opencv(data)
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except _DECODE_ERRORS as error:
         raise ValueError(
             f"{name}: no whole picture ({len(data)} bytes): {error}; fetch it again or replace the file"
         ) from error
@@ -52,7 +54,7 @@ def may_be_picture(path: Path) -> bool:
                 return True
         except UnidentifiedImageError:
             return cv2.haveImageReader(str(path))
-        except (ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
+        except (ValueError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError):
             return True  # known, if only by its first bytes
 
 
