@@ -23,6 +23,14 @@ class NoHtml(ValueError):
 
 
 class _Parser(BeautifulSoupHTMLParser):
+    def handle_charref(self, name: str) -> None:
+        number = int(name[1:], 16) if name[0] in "xX" else int(name)
+        # Half of a sign is none, by the standard: no table and no file could hold it.
+        if 0xD800 <= number <= 0xDFFF:
+            self.handle_data("\N{REPLACEMENT CHARACTER}")
+        else:
+            super().handle_charref(name)
+
     def close(self) -> None:
         # What is left does not end. A comment and a script go on to the page's end; a tag means that it broke off.
         if re.match("</?[a-zA-Z]", self.rawdata) and self.cdata_elem is None:
