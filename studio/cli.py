@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from demo import DEFAULT_ISSUES
+from studio.study import study
 
 app = typer.Typer(
     name="tintoon",
@@ -25,6 +26,8 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
+
+app.add_typer(study, name="study")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Pictures = Annotated[list[Path], typer.Argument(help="Pictures, of any format.", show_default=False)]

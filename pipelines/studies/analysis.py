@@ -73,13 +73,17 @@ class _Draws:
 def analyse(answers: pd.DataFrame, *, rule: ExclusionRule | None = None, draws: int = DRAWS, seed: int = 0) -> Analysis:
     """Everything that a study's answers say. The same answers and seed give the same tables.
 
-    Raises ValueError where nobody's answers count.
+    Raises ValueError where the answers of fewer than two raters count.
     """
     raters = check_raters(answers, rule or ExclusionRule())
     counting = raters.loc[raters["reason"] == "", "rater"]
     rated = answers[(answers["purpose"] == "rated") & answers["rater"].isin(counting)]
-    if rated.empty:
-        raise ValueError(f"no answers that count, of {len(raters)} raters: wait for more, or see each rater's reason")
+    if rated["rater"].nunique() < 2:
+        reasons = "".join(f"; {row['rater']} {row['reason']}" for row in raters.to_dict("records") if row["reason"])
+        raise ValueError(
+            f"of {len(raters)} raters, {rated['rater'].nunique()} gave answers that count; "
+            f"intervals need two: wait for more{reasons}"
+        )
     is_paired = bool(rated["right_method"].notna().any())
     random = np.random.default_rng(seed)
     scores, comparisons, agreement = [], [], []

@@ -155,8 +155,11 @@ def test_the_seed_gives_the_same_tables():
 
 
 def test_a_study_without_answers_that_count_is_an_error():
-    with pytest.raises(ValueError, match="no answers that count, of 0 raters"):
+    with pytest.raises(ValueError, match="of 0 raters, 0 gave answers that count"):
         analyse(pd.DataFrame(columns=list(COLUMNS)))
+    constant = answers_of([("bob", f"p{index}", "a", None, 4) for index in range(10)])
+    with pytest.raises(ValueError, match=r"of 2 raters, 1 gave .*; bob gave one answer 100%"):
+        analyse(pd.concat([answers_of([("ada", "p1", "a", None, 4)]), constant]))
 
 
 def test_forty_raters_through_a_database():
