@@ -312,7 +312,12 @@ def difference_text(pair: Pair) -> str:
         return pair.missing
     found = pair.difference
     interval = f"{_shown(found.low, '+')} to {_shown(found.high, '+')}" if isfinite(found.low) else "no interval"
-    return f"{_shown(found.value, '+')} ({interval}; p {found.p_value:.2g}; {found.count} {found.unit})"
+    return f"{_shown(found.value, '+')} ({interval}; {p_text(found.p_value)}; {found.count} {found.unit})"
+
+
+def p_text(p_value: float) -> str:
+    """To two digits; below 0.001 it says only that, for the bootstrap's tails are no surer."""
+    return "p < 0.001" if p_value < 0.001 else f"p {p_value:.2g}"
 
 
 def pair_text(pair: Pair) -> str:
