@@ -10,6 +10,7 @@ from assets.partitions import issues
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
 from assets.trainings import TRAININGS, with_needs
+from pipelines.issue_pages.politeness import Politeness
 from pipelines.retraining_rule import RetrainingRule
 
 # One issue in one run: the unit of scraping, retry and backfill.
@@ -122,11 +123,14 @@ WEEKLY = [
     minimum_interval_seconds=3600,
     description="Every hour: ask the sources which issues exist; register new ones, collect what is not there yet.",
 )
-def new_issues(context: dg.SensorEvaluationContext, lake: LakeResource, catalogue: Catalogue) -> dg.SensorResult:
+def new_issues(
+    context: dg.SensorEvaluationContext, lake: LakeResource, catalogue: Catalogue, settings: StandingSettings
+) -> dg.SensorResult:
     """New issues become partitions, and each that is not there yet is collected in a run of its own."""
     from pipelines.issue_pages.collect import sync_titles
 
-    report = sync_titles(catalogue.titles(), catalogue.sources(), lake.open())
+    politeness = Politeness(**settings.of("issue_pages"))
+    report = sync_titles(catalogue.titles(), catalogue.sources(politeness), lake.open())
     for title, problem in report.errors.items():
         context.log.error(f"{title}: {problem}")
     if report.errors and not report.counts:

@@ -32,7 +32,7 @@ def issue_pages(
     """Every page of an issue as served: bytes, URL, validators, digest, licence.
 
     A page that cannot be had fails its issue and keeps what did come; the next run fetches only what is missing.
-    Adult, paid, gone and empty issues and titles are recorded as such, and fail.
+    Adult, paid, gone and empty issues and titles are recorded as such, and fail; an empty one is worth another try.
     """
     from pipelines.issue_pages.collect import collect_issue
     from pipelines.issue_pages.entry import Unavailable
@@ -48,13 +48,14 @@ def issue_pages(
             on_page=progress_of(context.log),
         )
     except Unavailable as error:
-        raise dg.Failure(str(error), metadata={"state": error.state}, allow_retries=False) from error
+        raise dg.Failure(str(error), metadata={"state": error.state}, allow_retries=error.state == "empty") from error
     return dg.MaterializeResult(
         metadata={
             **counts(report.counts, "pages_"),
             "fetched": report.fetched,
             "not_modified": report.not_modified,
             "resumed": report.resumed,
+            "gone": report.gone,
             "bytes": report.bytes_fetched,
             "unchanged": report.unchanged,
         },

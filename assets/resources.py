@@ -69,7 +69,8 @@ _shared_client: ContextVar[Any] = ContextVar("shared_client", default=None)
 def one_client(politeness: Any = None) -> Iterator[None]:
     """One HTTP client for everything that this thread collects inside the block.
 
-    So that the hosts' spacing, and a host's refusal, hold from one issue to the next.
+    So that robots.txt and the sites' lists are not read anew for each issue. Spacing, refusals and budgets hold across
+    clients.
     """
     from pipelines.issue_pages.client import Client
 

@@ -24,6 +24,7 @@ class Fault:
 
     change: Callable[[Reply], Reply]
     times: int | None = None
+    agent: str = ""  # only for those whose User-Agent has this in it
 
 
 def answer(status: int, *, times: int | None = None, **headers: str) -> Fault:
@@ -45,6 +46,27 @@ def retry_at(status: int, *, seconds: float, times: int | None = None) -> Fault:
         return Reply(status, {"Retry-After": format_datetime(moment, usegmt=True)}, b"fault")
 
     return Fault(change, times)
+
+
+def retry_at_epoch(status: int, *, seconds: float, times: int | None = None) -> Fault:
+    """A status with `X-RateLimit-Retry-After` in whole seconds since the epoch, as MangaDex has it."""
+
+    def change(_: Reply) -> Reply:
+        moment = datetime.now(UTC).timestamp() + seconds
+        return Reply(status, {"X-RateLimit-Retry-After": str(int(moment))}, b"fault")
+
+    return Fault(change, times)
+
+
+def refuse_agent(agent: str) -> Fault:
+    """403 to those who call themselves so: "python-requests", for example."""
+    return Fault(lambda _: Reply(403, {"Content-Type": "text/plain"}, b"who are you"), agent=agent)
+
+
+def with_headers(**headers: str) -> Fault:
+    """Other headers; `Retry_After="2"` becomes the header `Retry-After`."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Fault(lambda reply: replace(reply, headers={**reply.headers, **named}))
 
 
 def redirect(location: str, *, times: int | None = None) -> Fault:

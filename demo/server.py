@@ -101,7 +101,8 @@ class Site(ABC):
         with self._lock:
             found = self.answer(host, path, headers)
             for pattern, fault in self._faults:
-                if fault.times != 0 and pattern.search(host + path):
+                is_for = fault.agent in headers.get("User-Agent", "")
+                if fault.times != 0 and is_for and pattern.search(host + path):
                     if fault.times is not None:
                         fault.times -= 1
                     found = fault.change(found)

@@ -18,7 +18,7 @@ from assets.progress import heard_by
 from assets.resources import Catalogue, default_resources, one_client
 from assets.settings import StandingSettings
 from assets.trainings import TRAININGS, with_needs
-from pipelines.issue_pages.collect import sync_titles
+from pipelines.issue_pages.collect import is_complete, sync_titles
 from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
 from pipelines.issue_pages.fetch_error import FetchError
 from pipelines.issue_pages.plan import PlannedIssue, plan_title
@@ -90,6 +90,8 @@ class Selection:
     def keys(self, stage: str, instance: dg.DagsterInstance) -> list[str | None]:
         """Partition keys of a stage, in order; none where no chosen recipe needs it.
 
+        Issues of which pages are missing are collected before those that are checked, lest checks use up a budget.
+
         Raises ValueError for a key that does not exist, with those that do.
         """
         if STAGES[stage] is None:
@@ -102,10 +104,13 @@ class Selection:
         if not known:
             raise ValueError("no issue is registered yet: run 'tintoon sync' first")
         chosen = _chosen(self.issues, known, "issue", "tintoon sync registers new ones")
-        if not self.titles:
+        if self.titles:
+            _chosen(self.titles, sorted({key.partition("__")[0] for key in known}), "title", "see titles.yaml")
+            chosen = [key for key in chosen if str(key).partition("__")[0] in self.titles]
+        if stage != "issue_pages":
             return chosen
-        _chosen(self.titles, sorted({key.partition("__")[0] for key in known}), "title", "see titles.yaml")
-        return [key for key in chosen if key and key.partition("__")[0] in self.titles]
+        lake = default_resources()["lake"].open()
+        return sorted(chosen, key=lambda key: is_complete(lake, str(key)))
 
     def trainings(self, stage: str) -> list[str | None]:
         """Partition keys of a stage that works on recipes: those chosen, and what they need."""

@@ -2,13 +2,15 @@
 
 Reads: robots.txt of every host before anything else of it, then what robots.txt allows. A robots.txt that cannot
 be read refuses everything (RFC 9309, section 2.3.1). Does: one request at a time per host, spaced with jitter,
-waits as long as a host asks for, retries only what a second try can mend, and asks a host nothing more once it
-has refused (401, 403, 429). Asks only hosts of the title's own site. Writes nothing but whose turn it is (`turns`).
+waits as long as a host asks for, retries only what a second try can mend, and asks a host nothing more for some hours
+once it has refused (401, 403, 429). Asks only hosts of the title's own site. Writes nothing but what all processes of
+this machine share of a host (`turns`): whose turn it is, refusals, and what was spent of the budgets.
 """
 
-import ipaddress
 import logging
+import math
 import random
+import shlex
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -43,7 +45,7 @@ from pipelines.issue_pages.fetch_error import (
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.picture import read_picture
 from pipelines.issue_pages.politeness import ROBOT, Politeness
-from pipelines.issue_pages.site import Site
+from pipelines.issue_pages.site import Site, is_loopback
 from pipelines.issue_pages.turns import Turn, Turns
 
 _log = logging.getLogger(__name__)
@@ -51,6 +53,8 @@ _log = logging.getLogger(__name__)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5  # as RFC 9309, section 2.3.1.2
 ROBOTS_MAX_BYTES = 500 * 1024  # RFC 9309, section 2.5
+_LONGEST_STOP_S = 30 * 24 * 3600.0  # however long a host asks for, it is then asked once more
+_FIRST_EPOCH = 1e9  # what is greater is no number of seconds to wait (31 years), but a moment since the epoch
 
 
 @dataclass(frozen=True)
@@ -80,25 +84,16 @@ class Answer:
 
 @dataclass
 class _Host:
-    """What is known of one scheme, name and port."""
+    """What is known of one scheme, name and port: robots.txt holds for these (RFC 9309, section 2.3)."""
 
     origin: str
+    name: str  # with the port where it is none of the web's own: turns, refusals and budgets are of this
     lock: RLock = field(default_factory=RLock)  # held while it is asked: what is known of it has one writer
     robots: Protego | None = None
     robots_were_read: bool = False
     robots_failure: str | None = None
     crawl_delay_s: float = 0.0
-    stopped_by: FetchError | None = None
     exceptions: set[str] = field(default_factory=set)  # documented interfaces whose use was logged
-
-
-@dataclass
-class _Spent:
-    """What this client has used of its budgets."""
-
-    started_at: float
-    requests: int = 0
-    bytes: int = 0
 
 
 class Client:
@@ -114,7 +109,6 @@ class Client:
     ):
         self.politeness = politeness or Politeness()
         self._turns = turns or Turns()
-        self._spent = _Spent(started_at=clock())
         self._clock = clock
         self._sleep = sleep
         self._random = random.Random()
@@ -149,8 +143,11 @@ class Client:
         host = self._host(url)
         with host.lock:
             self._check_allowed(host, url, site)
-            headers = {"Referer": referer, "If-None-Match": etag, "If-Modified-Since": last_modified}
-            expected = {200, *_REDIRECTS, *answers} | ({304} if etag or last_modified else set())
+            # A validator that no header can hold is none: else its page could never be asked for again.
+            validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+            validators = {name: value for name, value in validators.items() if value and value.isprintable()}
+            headers = {"Referer": referer, **validators}
+            expected = {200, *_REDIRECTS, *answers} | ({304} if validators else set())
             return self._ask(host, url, headers, expected=expected, max_bytes=self.politeness.max_bytes)
 
     def refusal(self, url: str, site: Site) -> FetchError | None:
@@ -160,6 +157,8 @@ class Client:
             host = self._host(url)
             with host.lock:
                 self._check_allowed(host, url, site)
+                with self._turns.at(host.name) as turn:
+                    self._check_stop(turn, url)
         except FetchError as error:
             return error
         return None
@@ -201,7 +200,7 @@ class Client:
         if origin is None:
             raise BadAddress(url, "no http(s) address", "give one like https://host/path")
         with self._hosts_lock:
-            return self._hosts.setdefault(origin, _Host(origin))
+            return self._hosts.setdefault(origin, _Host(origin, _name_of(origin)))
 
     def _check_address(self, url: str, site: Site) -> None:
         if _origin(url) is None:
@@ -216,8 +215,6 @@ class Client:
         if host.robots_failure is not None:
             remedy = "nothing is fetched without reading it; try again later, or use another source"
             raise RobotsRefused(url, f"{host.origin}/robots.txt cannot be honoured: {host.robots_failure}", remedy)
-        if host.stopped_by is not None:
-            raise HostStopped(url, f"not asked, because of {host.stopped_by}", "run again later")
         if host.robots is None or host.robots.can_fetch(url, ROBOT):
             return
         api = site.documents(url)
@@ -235,8 +232,8 @@ class Client:
         for _ in range(_MOST_REDIRECTS + 1):
             try:
                 answer = self._ask(host, place, {}, expected={200, *_REDIRECTS, *absent}, max_bytes=ROBOTS_MAX_BYTES)
-            except BudgetSpent:
-                raise
+            except (BudgetSpent, HostStopped):
+                raise  # not asked: nothing is known of its rules
             except FetchError as error:
                 return error.seen
             if answer.status in absent:
@@ -253,13 +250,24 @@ class Client:
         host.crawl_delay_s = robots.crawl_delay(ROBOT) or 0.0
         rate = robots.request_rate(ROBOT)
         if rate is not None:
-            host.crawl_delay_s = max(host.crawl_delay_s, rate.seconds / rate.requests)
+            seconds = float(min(rate.seconds, 10**9))  # anybody may write a number that no float can hold
+            host.crawl_delay_s = max(host.crawl_delay_s, seconds / min(rate.requests, 10**9))
         if host.crawl_delay_s > self.politeness.max_wait_s:
             limit_s = self.politeness.max_wait_s
             return f"it asks for {host.crawl_delay_s:g} s between requests, more than max_wait_s={limit_s:g}"
-        with self._turns.at(host.origin) as turn:
+        with self._turns.at(host.name) as turn:
             turn.ask_again_at(self._clock() + host.crawl_delay_s)
         return None
+
+    def _check_stop(self, turn: Turn, url: str) -> None:
+        """Raises HostStopped where the host has refused something, in whatever process."""
+        until = turn.record.stopped_until
+        if self._clock() < until:
+            raise HostStopped(
+                url,
+                f"not asked before {_written(until)}, because of {turn.record.stopped_by}",
+                f"run again then, or, if you know that you may, lift the stop: rm {shlex.quote(str(turn.path))}",
+            )
 
     def _ask(
         self,
@@ -271,11 +279,14 @@ class Client:
         max_bytes: int,
     ) -> Answer:
         """The answer of an expected status, after as many tries as are due."""
-        with self._turns.at(host.origin) as turn:
+        with self._turns.at(host.name) as turn:
+            self._check_stop(turn, url)
             try:
                 return self._tries(host, turn, url, headers, expected=expected, max_bytes=max_bytes)
             except (Forbidden, RateLimited) as failure:
-                host.stopped_by = failure
+                asked_s = failure.wait_s if isinstance(failure, RateLimited) else None
+                stop_s = self.politeness.stop_hours * 3600 if asked_s is None else min(asked_s, _LONGEST_STOP_S)
+                turn.stop(self._clock() + stop_s, f"{failure.url}: {failure.seen}")
                 raise
 
     def _tries(
@@ -291,10 +302,10 @@ class Client:
         last_try = self.politeness.retries
         for attempt in range(last_try + 1):
             # A clock that was set back must not stop everything for a year.
-            self._sleep_until(min(turn.next_at, self._clock() + self.politeness.max_wait_s))
-            self._check_budget(url)
+            self._sleep_until(min(turn.record.next_at, self._clock() + self.politeness.max_wait_s))
+            self._check_budget(turn, url)
             try:
-                answer = self._ask_once(url, headers, max_bytes=max_bytes)
+                answer = self._ask_once(turn, url, headers, max_bytes=max_bytes)
                 failure = None if answer.status in expected else _failure(answer)
             except (IncompleteBody, Unreachable) as error:
                 answer, failure = None, error
@@ -312,27 +323,36 @@ class Client:
                     f"{failure.seen}, to be asked again in {wait_s:.0f} s (more than max_wait_s)",
                     "run again after that time",
                     http_status=failure.http_status,
+                    wait_s=wait_s,
                 )
             if attempt == last_try:
                 raise failure
             turn.ask_again_at(self._clock() + wait_s)
         raise AssertionError("the last try answers or raises")
 
-    def _check_budget(self, url: str) -> None:
-        """Counts a request, or refuses it where a budget of the run is used up."""
-        limits, spent = self.politeness, self._spent
+    def _check_budget(self, turn: Turn, url: str) -> None:
+        """Counts a request, or refuses it where a budget of the host is used up."""
+        limits, spent, hours_s = self.politeness, turn.record, self.politeness.budget_hours * 3600
+        now = self._clock()
+        turn.count_anew(now, every_s=hours_s)
         for name, used, limit in (
             ("budget_requests", spent.requests, limits.budget_requests),
             ("budget_bytes", spent.bytes, limits.budget_bytes),
-            ("budget_minutes", (self._clock() - spent.started_at) / 60, limits.budget_minutes),
+            ("budget_minutes", (now - spent.counted_from) / 60, limits.budget_minutes),
         ):
             if limit is not None and used >= limit:
-                raise BudgetSpent(url, f"not asked: {name} {limit:g} is used up", "run again: it goes on from here")
+                raise BudgetSpent(
+                    url,
+                    f"not asked: {name} {limit:g} of this host is used up",
+                    f"run again after {_written(spent.counted_from + hours_s)}: it goes on from here; "
+                    f"to go on now: rm {shlex.quote(str(turn.path))}",
+                )
         spent.requests += 1
+        turn.save()
 
-    def _ask_once(self, url: str, headers: Mapping[str, str | None], *, max_bytes: int) -> Answer:
-        # A proxy's loopback is not ours.
-        proxies = {"no_proxy": urlsplit(url).hostname or ""} if _is_loopback(url) else None
+    def _ask_once(self, turn: Turn, url: str, headers: Mapping[str, str | None], *, max_bytes: int) -> Answer:
+        name = urlsplit(url).hostname or ""
+        proxies = {"no_proxy": name} if is_loopback(name) else None  # a proxy's loopback is not ours
         deadline = self._clock() + self.politeness.max_body_s
         try:
             with self._session.get(
@@ -343,7 +363,7 @@ class Client:
                 timeout=self.politeness.timeout_s,
                 proxies=proxies,
             ) as response:
-                body = self._body(url, response, deadline=deadline, max_bytes=max_bytes)
+                body = self._body(turn, url, response, deadline=deadline, max_bytes=max_bytes)
                 return Answer(url=url, status=response.status_code, headers=response.headers, body=body)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
             raise BadAddress(url, str(error), "give one like https://host/path") from error
@@ -352,14 +372,14 @@ class Client:
         except ValueError as error:  # UnicodeError too: a Referer that no header can hold
             raise UnexpectedAnswer(url, f"an answer that cannot be read ({error})", "report it") from error
 
-    def _body(self, url: str, response: requests.Response, *, deadline: float, max_bytes: int) -> bytes:
+    def _body(self, turn: Turn, url: str, response: requests.Response, *, deadline: float, max_bytes: int) -> bytes:
         status = response.status_code
         body = bytearray()
         try:
             # read1 hands over what is there, so that a body that drips cannot outlast the deadline.
             while chunk := response.raw.read1(64 * 1024, decode_content=True):
                 body += chunk
-                self._spent.bytes += len(chunk)  # also of a body that breaks off
+                turn.record.bytes += len(chunk)  # also of a body that breaks off
                 if len(body) > max_bytes:
                     raise TooLarge(
                         url, f"more than {max_bytes} bytes", "raise max_bytes if it is meant", http_status=status
@@ -396,18 +416,21 @@ class Client:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by the header `Retry-After` (RFC 9110, section 10.2.3); None without a readable one.
+    """Seconds to wait by the header `Retry-After` (RFC 9110, section 10.2.3) or one that some sites send in its place.
 
-    A date counts from the answer's own `Date`, so that a clock that is wrong does no harm.
+    Its value is a number of seconds, a date or a moment since the epoch; None without a readable one.
+
+    A moment counts from the answer's own `Date`, so that a clock that is wrong does no harm.
     """
-    value = headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
-    moment = _http_date(value)
-    if moment is None:
-        return None
     now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
-    return max(0.0, (moment - now).total_seconds())
+    for name in ("Retry-After", "X-RateLimit-Retry-After", "X-RateLimit-Reset"):
+        value = headers.get(name, "").strip()
+        moment = _http_date(value)
+        if value.isascii() and value.isdecimal() and math.isfinite(seconds := float(value)):
+            return seconds if seconds < _FIRST_EPOCH else max(0.0, seconds - now.timestamp())
+        if moment is not None:
+            return max(0.0, (moment - now).total_seconds())
+    return None
 
 
 def _http_date(text: str) -> datetime | None:
@@ -418,24 +441,31 @@ def _http_date(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _written(moment: float) -> str:
+    """A moment since the epoch, for people."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def _origin(url: str) -> str | None:
+    """Scheme, host and port, as every writing of one origin gives them; None for what is no http(s) address."""
     try:
+        url.encode()  # a lone surrogate is in no address
         parts = urlsplit(url)
         port = parts.port
+        host = (parts.hostname or "").encode("idna").decode().rstrip(".")
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not host:
         return None
-    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{name}" + (f":{port}" if port else "")
+    name = f"[{host}]" if ":" in host else host
+    is_usual = port in (None, {"http": 80, "https": 443}[parts.scheme])
+    return f"{parts.scheme}://{name}" + ("" if is_usual else f":{port}")
 
 
-def _is_loopback(url: str) -> bool:
-    name = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
+def _name_of(origin: str) -> str:
+    """The host of an origin, with its port where that is none of the web's own: one machine, whatever the scheme."""
+    parts = urlsplit(origin)
+    return parts.netloc.removesuffix(f":{parts.port}") if parts.port in (80, 443) else parts.netloc
 
 
 def _fetched(answer: Answer) -> Fetched:
@@ -457,7 +487,7 @@ def _fetched(answer: Answer) -> Fetched:
 def _failure(answer: Answer) -> FetchError:
     status, seen = answer.status, f"HTTP {answer.status}"
     if status in (401, 403):
-        remedy = "the host refuses; it is asked nothing more in this run, so check whether you may collect it"
+        remedy = "the host refuses; it is asked nothing more for stop_hours, so check whether you may collect it"
         return Forbidden(answer.url, seen, remedy, http_status=status)
     if status in (404, 410, 451):
         return Gone(answer.url, seen, "list the issues again, or remove the title", http_status=status)

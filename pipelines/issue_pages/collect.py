@@ -31,7 +31,7 @@ from pipelines.issue_pages.entry import (
     TitleUnavailable,
     Unavailable,
 )
-from pipelines.issue_pages.fetch_error import FetchError
+from pipelines.issue_pages.fetch_error import FetchError, Gone
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
 from pipelines.issue_pages.source import Source
 from pipelines.lake import Lake, digest_of, issue_key, split_issue_key
@@ -41,6 +41,8 @@ _log = logging.getLogger(__name__)
 
 OK = "ok"
 _HARMLESS = frozenset({OK}) | SKIP_STATUSES
+_PASSING_STATES = ("unlisted", "empty")
+"""What opening an issue may have shown by one bad answer: it is tried again as the list has it."""
 
 Progress = Callable[[int, int], None]
 KnownPages = dict[str, tuple[PageRow, bytes]]
@@ -92,7 +94,8 @@ class PagesReport:
     counts: dict[str, int]  # pages by status
     fetched: int  # pages whose bytes came now
     not_modified: int  # pages that the source confirmed, by its word or with equal bytes
-    resumed: int  # pages kept by an earlier, interrupted collection
+    resumed: int  # pages kept by an earlier collection that was interrupted, or left pages out
+    gone: int  # of those that are ok, the ones that the source no longer has
     bytes_fetched: int
     digest: str  # of the content of the pages that are ok: the data version
     unchanged: bool  # the content is what the lake had
@@ -167,7 +170,8 @@ def collect_issue(
     licences: Collection[str] = (),
     on_page: Progress | None = None,
 ) -> PagesReport:
-    """Collects every page of one issue into its table; a second time, only what is new or missing.
+    """Collects every page of one issue into its table; a second time, only what is new or has changed. Where the last
+    time pages were left out, only those are asked for: the next collection asks for the others again.
 
     `licences`: pages under others are left alone; without any, none is. `on_page(done, total)` is called after each
     page. Raises IssueUnavailable or TitleUnavailable (the catalogue
@@ -191,9 +195,9 @@ def collect_issue(
     _note_state(lake, title_key, issue, "free", "")
 
     path = lake.issue_pages(key)
-    old_rows, old = stored_pages(lake, key)
-    was_incomplete = any(map(has_failed, old_rows))
-    kept = kept_aside(lake, key)
+    old_rows, stored = stored_pages(lake, key)
+    settled = kept_aside(lake, key) if source.is_local else settled_pages(lake, key, old_rows, stored)
+    known_pages = {**stored, **settled}
     rows: list[PageRow] = []
     pictures: list[bytes | None] = []
     failures: dict[int, str] = {}
@@ -201,31 +205,24 @@ def collect_issue(
     for entry in entries:
         picture: bytes | None = None
         base = _row(title, issue, entry)
-        known_row, known_bytes = old.get(entry.url, (None, None))
+        known_row, known_bytes = known_pages.get(entry.url, (None, None))
         if entry.skip is not None:
             row = replace(base, status=entry.skip.status, detail=entry.skip.detail)
-        elif entry.url in kept:
-            done["resumed"] += 1
-            kept_row, picture = kept[entry.url]
-            row = _moved(kept_row, base)
-        elif (
-            was_incomplete
-            and known_row is not None
-            and not has_failed(known_row)
-            and not (known_row.etag or known_row.last_modified)
-        ):
-            # The retry of a failed collection, at a host that cannot say "not modified": it need not send all again.
+        elif known_row is not None and entry.url in settled and not source.is_local:
             done["resumed"] += 1
             row, picture = _moved(known_row, base), known_bytes
         else:
             try:
                 came = source.fetch(title, entry, known_row)
             except FetchError as error:
-                failures[entry.page] = f"{error.reason}: {error}"
-                row = replace(base, status=error.reason, detail=str(error), http_status=error.http_status)
-                if known_row is not None:
-                    # A page that was whole once is not thrown away because its host has a bad day.
-                    row, picture = replace(_moved(known_row, base), detail=failures[entry.page]), known_bytes
+                problem = f"{error.reason}: {error}"
+                if known_row is None:
+                    row = replace(base, status=error.reason, detail=str(error), http_status=error.http_status)
+                else:
+                    # A page that was whole once is not thrown away because its host has a bad day, or has it no more.
+                    row, picture = replace(_moved(known_row, base), detail=problem), known_bytes
+                if has_failed(row):
+                    failures[entry.page] = problem
             else:
                 now = datetime.now(UTC)
                 if isinstance(came, Fetched):
@@ -237,10 +234,10 @@ def collect_issue(
                         row = replace(row, fetched_at=known_row.fetched_at)
                         done["equal"] += 1
                     _keep_aside(lake, key, row, picture)
-                    kept[entry.url] = (row, picture)
+                    settled[entry.url] = known_pages[entry.url] = (row, picture)
                 else:
                     assert known_row is not None
-                    done["not_modified"] += 1
+                    done["resumed" if entry.url in settled else "not_modified"] += 1
                     row, picture = replace(_moved(known_row, base), detail=None, checked_at=now), known_bytes
         rows.append(row)
         pictures.append(picture)
@@ -257,6 +254,7 @@ def collect_issue(
         fetched=done["fetched"],
         not_modified=done["not_modified"] + done["equal"],
         resumed=done["resumed"],
+        gone=sum(map(_is_gone, rows)),
         bytes_fetched=done["bytes"],
         digest=digest,
         unchanged=bool(old_rows) and digest == _content_digest(old_rows),
@@ -318,9 +316,9 @@ def _merged(known: Catalogue, entries: list[IssueEntry]) -> Catalogue:
             first_seen=first_seen,
             facts=dict(entry.facts),
         )
-        if old is not None and old.state not in (old.listed_as, "gone", "unlisted") and old.listed_as == entry.state:
-            # What opening the issue has shown holds until the list says something else of it. Where its pages could
-            # not be listed, nothing was shown.
+        passing = (old.listed_as, "gone", *_PASSING_STATES) if old is not None else ()
+        if old is not None and old.state not in passing and old.listed_as == entry.state:
+            # What opening the issue has shown holds until the list says something else of it.
             listed = replace(listed, state=old.state, note=old.note)
         issues.append(listed)
     issues += [replace(old, state="gone", note="the list does not have it any more") for old in before.values()]
@@ -403,8 +401,16 @@ def _fetched_row(base: PageRow, came: Fetched, now: datetime) -> PageRow:
 
 
 def has_failed(row: PageRow) -> bool:
-    """Whether the last try to fetch a page failed, or to check one that is there: its row then says why."""
-    return row.status not in _HARMLESS or (row.status == OK and row.detail is not None)
+    """Whether the last try to fetch a page failed, or to check one that is there: its row then says why.
+
+    A page that is there and that its source no longer has is no failure: nothing would mend it.
+    """
+    return row.status not in _HARMLESS or (row.status == OK and row.detail is not None and not _is_gone(row))
+
+
+def _is_gone(row: PageRow) -> bool:
+    """Whether the bytes of a page are there though its source no longer has them: `detail` then says how it said so."""
+    return row.status == OK and (row.detail or "").startswith(f"{Gone.reason}: ")
 
 
 def _moved(row: PageRow, base: PageRow) -> PageRow:
@@ -449,6 +455,23 @@ def stored_pages(lake: Lake, key: str) -> tuple[list[PageRow], KnownPages]:
         return [], {}
     stored = list(_rows(lake.read_table(path)))
     return [row for row, _ in stored], {row.url: (row, data) for row, data in stored if row.status == OK and data}
+
+
+def is_complete(lake: Lake, key: str) -> bool:
+    """Whether every page of an issue is there that its last collection found."""
+    path = lake.issue_pages(key)
+    return path.exists() and _HARMLESS.issuperset(lake.read_table(path, ["status"])["status"].to_pylist())
+
+
+def settled_pages(lake: Lake, key: str, rows: Collection[PageRow], stored: KnownPages) -> KnownPages:
+    """Whole pages that a collection need not ask a host for.
+
+    Those that an interrupted collection has fetched; and where the last one left pages out, those that it did not.
+    `rows` and `stored` are the issue's `stored_pages`.
+    """
+    was_incomplete = any(map(has_failed, rows))
+    whole = {url: page for url, page in stored.items() if was_incomplete and not has_failed(page[0])}
+    return {**whole, **kept_aside(lake, key)}
 
 
 def _aside_folder(lake: Lake, key: str) -> UPath:

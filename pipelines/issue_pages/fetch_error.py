@@ -7,7 +7,8 @@ class FetchError(Exception):
     reason = "failed"
 
     def __init__(self, url: str, seen: str, remedy: str, *, http_status: int | None = None):
-        super().__init__(f"{url}: {seen}; {remedy}")
+        # Addresses come from other people's pages: what no file can hold is written as \ud800.
+        super().__init__(f"{url}: {seen}; {remedy}".encode(errors="backslashreplace").decode())
         self.url = url
         self.seen = seen
         self.remedy = remedy
@@ -27,13 +28,13 @@ class RobotsRefused(FetchError):
 
 
 class Forbidden(FetchError):
-    """401 or 403: the host does not want to be asked. Nothing more is asked of it."""
+    """401 or 403: the host does not want to be asked. Nothing more is asked of it for some hours."""
 
     reason = "forbidden"
 
 
 class HostStopped(FetchError):
-    """Not asked, because the host has refused something before in this run."""
+    """Not asked, because the host has refused something some hours before, be it to another process."""
 
     reason = "not_asked"
 
@@ -45,7 +46,7 @@ class AddressRefused(FetchError):
 
 
 class BudgetSpent(FetchError):
-    """The run has asked as much, or as long, as it may. The next one goes on."""
+    """The host has been asked as much, or as long, as it may be for now. A later run goes on."""
 
     reason = "over_budget"
 
@@ -57,9 +58,15 @@ class Gone(FetchError):
 
 
 class RateLimited(FetchError):
-    """429 to the last try, or a longer pause asked for than we wait. Nothing more is asked of the host."""
+    """429 to the last try, or a longer pause asked for than we wait. Nothing more is asked of the host until then."""
 
     reason = "rate_limited"
+
+    def __init__(
+        self, url: str, seen: str, remedy: str, *, http_status: int | None = None, wait_s: float | None = None
+    ):
+        super().__init__(url, seen, remedy, http_status=http_status)
+        self.wait_s = wait_s  # as long as the host asked for
 
 
 class Unreachable(FetchError):

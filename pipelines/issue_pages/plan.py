@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.issue_pages.collect import has_failed, kept_aside, licensed, stored_pages
+from pipelines.issue_pages.collect import licensed, settled_pages, stored_pages
 from pipelines.issue_pages.entry import IssueEntry, ListingFailed, PageEntry, Unavailable
 from pipelines.issue_pages.fetch_error import BudgetSpent, FetchError
 from pipelines.issue_pages.source import Source
@@ -15,8 +15,8 @@ from pipelines.lake import Lake, issue_key
 from pipelines.titles import Title
 
 Verdict = Literal["fetch", "check", "have", "leave", "refuse"]
-"""Asked for; asked whether it has changed; kept by an interrupted collection; left alone, as its row will say; not
-asked, though it is wanted."""
+"""Asked for; asked whether it has changed; not asked, as an earlier collection has it that is not complete; left alone,
+as its row will say; not asked, though it is wanted."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,13 @@ def _planned(
     except (ListingFailed, FetchError) as error:
         return PlannedIssue(key, "unlisted", str(error))
     rows, known = stored_pages(lake, key)
-    retried = {row.url for row in rows if has_failed(row)}
-    aside = kept_aside(lake, key)
+    settled = {} if source.is_local else settled_pages(lake, key, rows, known)
     pages = []
     for page in (licensed(page, title, licences) for page in listed):
         verdict, reason = _verdict(page, source.refusal(title, page))
-        if verdict == "fetch" and page.url in aside:
+        if verdict == "fetch" and page.url in settled:
             verdict = "have"
-        elif verdict == "fetch" and page.url in known and page.url not in retried:
+        elif verdict == "fetch" and page.url in known:
             verdict = "check"
         pages.append(PlannedPage(page.page, page.url, verdict, reason))
     return PlannedIssue(key, "free", entry.note, tuple(pages))

@@ -24,11 +24,27 @@ class Politeness(BaseModel, frozen=True, extra="forbid"):
     timeout_s: float = Field(default=30.0, gt=0, description="Longest silence of a host, in seconds.")
     max_body_s: float = Field(default=120.0, gt=0, description="Longest time that one body may take, in seconds.")
     max_bytes: int = Field(default=64 * 1024 * 1024, gt=0, description="Largest body that is accepted.")
-    budget_requests: int | None = Field(
-        default=None, ge=1, description="Most requests of one run; empty: no limit. The next run goes on."
+    stop_hours: float = Field(
+        default=12.0,
+        gt=0,
+        le=8784,
+        description="A host that refused (401, 403, 429) is left alone for so long, by all runs.",
     )
-    budget_bytes: int | None = Field(default=None, ge=1, description="Most bytes of one run; empty: no limit.")
-    budget_minutes: float | None = Field(default=None, gt=0, description="Longest run; empty: no limit.")
+    budget_hours: float = Field(
+        default=24.0,
+        gt=0,
+        le=8784,
+        description="The budgets are for each host in so many hours from the first request on, of all runs together.",
+    )
+    budget_requests: int | None = Field(
+        default=None, ge=1, description="Most requests to a host in budget_hours; empty: no limit. Later runs go on."
+    )
+    budget_bytes: int | None = Field(
+        default=None, ge=1, description="Most bytes of a host in budget_hours; empty: no limit."
+    )
+    budget_minutes: float | None = Field(
+        default=None, gt=0, description="In budget_hours, a host is asked in the first minutes alone; empty: no limit."
+    )
     licences: list[str] = Field(
         default=[],
         description="Collect pages under these licences alone, by their names in titles.yaml; empty: under any.",

@@ -46,7 +46,8 @@ def tick(site, instance, tmp_path) -> Callable[[], tuple[list[str], list[str]]]:
     (tmp_path / "titles.yaml").write_text(yaml.safe_dump({"titles": declared}))
 
     home = Home.of({"TINTOON_HOME": str(tmp_path), "TINTOON_TITLES": str(tmp_path / "titles.yaml")})
-    resources = {name: found for name, found in default_resources(home).items() if name in ("lake", "catalogue")}
+    needed = ("lake", "catalogue", "settings")
+    resources = {name: found for name, found in default_resources(home).items() if name in needed}
     run_keys: set[str | None] = set()
 
     def call() -> tuple[list[str], list[str]]:

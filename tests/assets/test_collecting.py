@@ -1,17 +1,20 @@
 """The asset `issue_pages` over the real server and client: states, what a failure keeps, what a run reports."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from itertools import pairwise
 
 import dagster as dg
 import pytest
 import yaml
 
+from assets.automation import new_issues
 from assets.home import Home
 from assets.issue_pages import issue_pages
 from assets.partitions import issues
 from assets.resources import default_resources
-from demo.faults import html_as_image, truncated
+from demo.faults import answer, html_as_image, truncated
 from demo.naver import NaverSite, SiteTitle
 from pipelines.issue_pages.collect import read_catalogue
 from pipelines.lake import Lake
@@ -31,12 +34,23 @@ def lake(tmp_path) -> Lake:
     return Lake.at(tmp_path / "lake")
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_known_of_hosts(tmp_path, monkeypatch):
+    """Refusals hold for hours: not for the site of another test that has the same port."""
+    (tmp_path / "turns").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "turns"))
+
+
 @pytest.fixture
-def collect(site, tmp_path) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
-    """Collects one issue, in a job that retries its steps, in an instance that lasts as long as the test."""
+def home(site, tmp_path) -> Home:
     declared = {"source": "naver", "address": site.address(TITLE_ID), "licence": "CC0-1.0", "attribution": "A tester"}
     (tmp_path / "titles.yaml").write_text(yaml.safe_dump({"titles": {"days": declared}}))
-    home = Home.of({"TINTOON_HOME": str(tmp_path), "TINTOON_TITLES": str(tmp_path / "titles.yaml")})
+    return Home.of({"TINTOON_HOME": str(tmp_path), "TINTOON_TITLES": str(tmp_path / "titles.yaml")})
+
+
+@pytest.fixture
+def collect(home) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
+    """Collects one issue, in a job that retries its steps, in an instance that lasts as long as the test."""
     job = dg.define_asset_job("collect", [issue_pages], op_retry_policy=dg.RetryPolicy(max_retries=1))
     definitions = dg.Definitions([issue_pages], jobs=[job], resources=default_resources(home))
     with dg.DagsterInstance.ephemeral() as instance:
@@ -83,9 +97,7 @@ def states(lake: Lake) -> dict[str, str]:
     return {issue.issue: issue.state for issue in read_catalogue(lake, "days").issues}
 
 
-@pytest.mark.parametrize(
-    ("gate", "state"), [({"closed": {2}}, "paid"), ({"paid": {2}}, "paid"), ({"without_pictures": {2}}, "empty")]
-)
+@pytest.mark.parametrize(("gate", "state"), [({"closed": {2}}, "paid"), ({"paid": {2}}, "paid")])
 def test_an_issue_that_is_not_to_be_had_fails_once_and_is_recorded(site, collect, lake, gate, state):
     for name, value in gate.items():
         setattr(site.titles[TITLE_ID], name, value)
@@ -105,6 +117,50 @@ def test_a_title_for_adults_fails_once_and_is_recorded(site, collect, lake):
     assert found.metadata["state"].value == "adult"
     assert read_catalogue(lake, "days").state == "adult"
     assert not asked(site, "images/webtoon")
+
+
+def test_an_issue_that_looks_empty_is_worth_another_try(site, collect, lake):
+    site.titles[TITLE_ID].without_pictures = {2}
+    result = collect()
+    assert not result.success
+    assert [event for event in result.all_events if event.is_step_up_for_retry]
+    assert states(lake)["0002"] == "empty"
+    site.titles[TITLE_ID].without_pictures = set()
+    assert reported(collect())["pages_ok"].value == 3
+    assert states(lake)["0002"] == "free"
+
+
+def test_a_refusal_of_one_issues_run_holds_for_the_next_ones(site, collect):
+    site.fault("images/webtoon/.*/2/.*_2.jpg", answer(403))
+    assert "HTTP 403" in str(failure(collect()))
+    seen = len(asked(site, "images/"))
+    site.heal()
+    message = str(failure(collect("days__0003")))  # of another run, with a client of its own
+    assert "not asked before" in message
+    assert "lift the stop: rm " in message
+    assert len(asked(site, "images/")) == seen
+
+
+def test_a_page_that_its_site_takes_away_is_reported_and_fails_nothing(site, collect):
+    first = collect()
+    site.fault("images/webtoon/.*/2/.*_2.jpg", answer(410))
+    again = collect()
+    assert reported(again)["gone"].value == 1
+    assert version(again) == version(first)
+
+
+def test_the_sensor_asks_as_politely_as_the_settings_say(site, home):
+    (home.root / "settings.yaml").write_text("issue_pages: {contact: 'https://example.org/us', spacing_s: 0.2}")
+    needed = ("lake", "catalogue", "settings")
+    resources = {name: found for name, found in default_resources(home).items() if name in needed}
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = new_issues(dg.build_sensor_context(instance=instance, resources=resources))
+    assert isinstance(result, dg.SensorResult)
+    assert [one.partition_key for one in result.run_requests or []] == ["days__0001", "days__0002", "days__0003"]
+    assert {request.user_agent for request in site.log} == {"tintoon/0.1.0 (+https://example.org/us)"}
+    starts = [request.started for request in site.log]
+    assert len(starts) >= 2
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(starts))
 
 
 @pytest.mark.parametrize("fault", [truncated, html_as_image])

@@ -1,14 +1,22 @@
 """`tintoon sync --dry-run`: what a person reads before anything is fetched."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
 
 from demo.naver import NaverSite, SiteTitle
+from pipelines.issue_pages.client import Client
+from pipelines.issue_pages.collect import PagesFailed, collect_issue
+from pipelines.issue_pages.source import sources
+from pipelines.lake import Lake
+from pipelines.titles import Title
+from studio.materialize import Selection, register_issues
 from tests.installation import Installation
-from tests.pipelines.issue_pages.small_site import TITLE_ID, small_webtoon
+from tests.pipelines.issue_pages.small_site import TITLE_ID, picture, small_webtoon
 
 
 @pytest.fixture
@@ -40,6 +48,26 @@ def test_it_says_what_would_be_fetched_and_writes_nothing(installation: Installa
     ]
     assert not (installation.home / "lake").exists()
     assert "/webtoon/900001/1/" not in " ".join(request.path for request in site.log if request.host == "images")
+
+
+def test_issues_of_which_pages_are_missing_come_first(installation: Installation, monkeypatch):
+    lake = Lake.at(installation.home / "lake")
+    for number in range(1, 5):
+        folder = installation.home / "books" / str(number)
+        folder.mkdir(parents=True)
+        (folder / "1.jpg").write_bytes(picture(number) if number != 2 else b"no picture")
+    books = str(installation.home / "books")
+    titles = {"b": Title(key="b", source="folder", address=books, licence="x", attribution="x")}
+    for number in (1, 2, 3):
+        with suppress(PagesFailed):
+            collect_issue(f"b__{number}", titles, sources(Client()), lake)
+    keys = [f"b__{number}" for number in range(1, 5)]
+    monkeypatch.setenv("TINTOON_HOME", str(installation.home))
+    with dg.DagsterInstance.ephemeral() as instance:
+        register_issues(keys, instance)
+        assert Selection([]).keys("issue_pages", instance) == ["b__2", "b__4", "b__1", "b__3"]
+        assert Selection([], issues=["b__3", "b__2"]).keys("issue_pages", instance) == ["b__2", "b__3"]
+        assert Selection([]).keys("panels", instance) == keys
 
 
 def test_a_title_that_cannot_be_listed_holds_up_no_other(installation: Installation):

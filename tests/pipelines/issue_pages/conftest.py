@@ -1,5 +1,7 @@
 """The real server, the real client and an empty lake."""
 
+import tempfile
+
 import pytest
 from small_site import QUICK, TITLE_ID, small_webtoon
 
@@ -8,6 +10,14 @@ from demo.naver import ROBOTS, NaverSite, SiteTitle
 from pipelines.issue_pages.client import Client
 from pipelines.issue_pages.source import sources
 from pipelines.lake import Lake
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known_of_hosts(tmp_path_factory, monkeypatch):
+    """Turns, refusals and what was spent, in a folder of the test's own: another test's site may have had the port."""
+    folder = str(tmp_path_factory.mktemp("turns"))
+    monkeypatch.setattr(tempfile, "tempdir", folder)
+    monkeypatch.setenv("TMPDIR", folder)  # of other processes
 
 
 @pytest.fixture

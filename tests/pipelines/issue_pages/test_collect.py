@@ -5,23 +5,27 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import fields
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from packed import write_zip
 from small_site import QUICK, TITLE_ID, asked, declared, drawn_issue, picture, small_webtoon
 
 from demo import faults
 from demo.draw import DrawnIssue, draw_webtoon
 from demo.naver import SiteTitle
 from pipelines.issue_pages.client import Client
-from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
+from pipelines.issue_pages.collect import PagesFailed, collect_issue, is_complete, read_catalogue, sync_titles
 from pipelines.issue_pages.entry import IssueUnavailable, TitleUnavailable
-from pipelines.issue_pages.fetch_error import RobotsRefused
+from pipelines.issue_pages.fetch_error import BudgetSpent, RobotsRefused
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
 from pipelines.issue_pages.source import sources
+from pipelines.lake import Lake
+from pipelines.titles import Title
 
 KEY = "days__0001"
 
@@ -158,7 +162,7 @@ def test_a_page_that_fails_fails_its_issue_and_only_it_is_fetched_again(serve, a
     assert report.counts == {"ok": 3}
     assert (report.fetched, report.unchanged) == (1, False)
     assert images_of(lake) == list(site.titles[TITLE_ID].issues[0].slices)
-    assert [request.status for request in asked(site, "images/webtoon")] == [304, 200, 304]
+    assert [request.status for request in asked(site, "images/webtoon")] == [200]
     assert (one, three) == (images_of(lake)[0], images_of(lake)[2])
 
 
@@ -244,10 +248,134 @@ def test_a_check_that_failed_is_made_again_where_nothing_says_not_modified(serve
     assert lake.read_table(lake.issue_pages(KEY))["detail"].to_pylist() == [None] * 3
 
 
-@pytest.mark.parametrize(
-    ("settings", "state"),
-    [({"closed": {1}}, "paid"), ({"without_pictures": {1}}, "empty")],
-)
+def on_day(number: float, **budget) -> dict:
+    """The sources of a run some days after the first one, in a process of its own."""
+    client = Client(QUICK.model_copy(update=budget), clock=lambda: time.time() + number * 24.01 * 3600)
+    return sources(client)
+
+
+def test_an_issue_that_needs_more_than_the_budget_gets_on_in_every_run(serve, lake):
+    site = serve(small_webtoon(1, slices=10))
+    titles = declared(site)
+    for day, there in enumerate([3, 6, 9]):
+        # robots.txt, and three pages
+        with pytest.raises(PagesFailed, match=r"over_budget: .*budget_requests 4"):
+            collect_issue(KEY, titles, on_day(day, budget_requests=4), lake)
+        assert [bool(image) for image in images_of(lake)].count(True) == there
+        with pytest.raises((PagesFailed, BudgetSpent)):  # nothing is left of that day's, whatever process asks
+            collect_issue(KEY, titles, on_day(day + 0.5, budget_requests=4), lake)
+        assert len(asked(site, "images/webtoon")) == there
+    assert collect_issue(KEY, titles, on_day(3, budget_requests=4), lake).counts == {"ok": 10}
+    assert images_of(lake) == list(site.titles[TITLE_ID].issues[0].slices)
+    log = asked(site, "images/webtoon")
+    assert len({request.path for request in log}) == len(log) == 10
+    assert not any(request.is_conditional for request in log)
+    # Checks need more than the budget too, and get on as well.
+    for day in (4, 5, 6):
+        with pytest.raises(PagesFailed):
+            collect_issue(KEY, titles, on_day(day, budget_requests=4), lake)
+    assert collect_issue(KEY, titles, on_day(7, budget_requests=4), lake).unchanged
+    checks = asked(site, "images/webtoon")[10:]
+    assert [request.status for request in checks] == [304] * 10
+    assert len({request.path for request in checks}) == 10
+
+
+def test_a_budget_over_several_issues_and_runs_fetches_nothing_twice(serve, lake):
+    site = serve(small_webtoon(3))
+    titles = declared(site)
+    keys = sync_titles(titles, sources(Client(QUICK)), lake).keys
+    for day in range(1, 9):
+        run = on_day(day, budget_requests=5)  # of the pictures' host: robots.txt and four pages
+        for key in sorted(keys, key=lambda key: is_complete(lake, key)):
+            with suppress(PagesFailed):
+                collect_issue(key, titles, run, lake)
+        if all(is_complete(lake, key) for key in keys):
+            break
+    assert day == 3
+    for number, key in enumerate(keys):
+        assert images_of(lake, key) == list(site.titles[TITLE_ID].issues[number].slices)
+    sent = [request.path for request in asked(site, "images/webtoon") if request.status == 200]
+    assert len(sent) == len(set(sent)) == 9
+
+
+def test_a_page_that_its_site_takes_away_is_kept_and_fails_nothing(serve, all_sources, lake):
+    site = serve()
+    titles = declared(site)
+    first = collect_issue(KEY, titles, all_sources, lake)
+    whole = images_of(lake)
+    site.fault("images/.*_2.jpg", faults.answer(404))
+    for _ in range(2):
+        report = collect_issue(KEY, titles, all_sources, lake)
+        assert (report.counts, report.gone, report.digest) == ({"ok": 3}, 1, first.digest)
+    assert images_of(lake) == whole
+    row = lake.read_table(lake.issue_pages(KEY)).to_pylist()[1]
+    assert row["status"] == "ok"
+    assert row["detail"].startswith("gone: http")
+    assert "HTTP 404" in row["detail"]
+    site.fault("images/.*_3.jpg", faults.answer(500))
+    with pytest.raises(PagesFailed) as caught:
+        collect_issue(KEY, titles, all_sources, lake)
+    assert list(caught.value.failures) == [3]
+    site.heal()
+    assert collect_issue(KEY, titles, all_sources, lake).gone == 1  # only what failed is asked for
+    back = collect_issue(KEY, titles, all_sources, lake)
+    assert (back.gone, back.unchanged) == (0, True)
+    assert lake.read_table(lake.issue_pages(KEY))["detail"].to_pylist() == [None] * 3
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_kept_pages_of_a_local_file_that_is_replaced_are_not_mixed_with_its_new_ones(tmp_path, all_sources, lake, kind):
+    books = tmp_path / "books"
+
+    def bind(first: int) -> list[bytes]:
+        pages = [picture(first + number) for number in range(4)]
+        if kind == "archive":
+            books.mkdir(exist_ok=True)
+            write_zip(books / "1.cbz", {f"{number}.jpg": page for number, page in enumerate(pages)})
+        else:
+            (books / "1").mkdir(parents=True, exist_ok=True)
+            for number, page in enumerate(pages):
+                (books / "1" / f"{number}.jpg").write_bytes(page)
+        return pages
+
+    class Interrupted(BaseException):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise Interrupted
+
+    titles = {"books": Title(key="books", source=kind, address=str(books), licence="x", attribution="x")}
+    bind(500)
+    with pytest.raises(Interrupted):
+        collect_issue("books__1", titles, all_sources, lake, on_page=stop)
+    anew = bind(600)
+    collect_issue("books__1", titles, all_sources, lake)
+    assert images_of(lake, "books__1") == anew
+    # And where nothing was replaced, what is kept stands.
+    other = Lake.at(tmp_path / "other")
+    with pytest.raises(Interrupted):
+        collect_issue("books__1", titles, all_sources, other, on_page=stop)
+    again = collect_issue("books__1", titles, all_sources, other)
+    assert (again.resumed, again.fetched) == (2, 2)
+
+
+def test_one_bad_viewer_is_no_empty_issue_for_ever(serve, all_sources, lake):
+    site = serve(SiteTitle(small_webtoon(2), without_pictures={1}))
+    titles = declared(site)
+    sync_titles(titles, all_sources, lake)
+    with pytest.raises(IssueUnavailable, match="without pictures"):
+        collect_issue(KEY, titles, all_sources, lake)
+    noted = read_catalogue(lake, "days").issues[0]
+    assert noted.state == "empty"
+    assert "a viewer without pictures; it may be locked" in noted.note
+    assert sync_titles(titles, all_sources, lake).keys == ("days__0001", "days__0002")  # to be tried again
+    site.titles[TITLE_ID].without_pictures.clear()
+    assert collect_issue(KEY, titles, all_sources, lake).counts == {"ok": 3}
+    assert states(lake) == {"0001": "free", "0002": "free"}
+
+
+@pytest.mark.parametrize(("settings", "state"), [({"closed": {1}}, "paid")])
 def test_an_issue_that_turns_out_otherwise_is_noted(serve, all_sources, lake, settings, state):
     site = serve(SiteTitle(small_webtoon(2), **settings))
     titles = declared(site)

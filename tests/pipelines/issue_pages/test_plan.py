@@ -1,5 +1,8 @@
 """The dry run: what would be fetched, checked, left and refused; nothing is written and no picture is asked for."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 from small_site import asked, declared, small_webtoon
 
@@ -37,7 +40,7 @@ def test_everything_is_to_fetch_before_the_first_collection(serve, plan, lake):
     assert list(lake.root.rglob("*")) == []
 
 
-def test_what_is_there_is_to_check_and_what_failed_to_fetch(serve, plan, lake, all_sources):
+def test_what_is_there_is_to_check_and_of_an_incomplete_issue_only_what_failed_to_fetch(serve, plan, lake, all_sources):
     site = serve()
     titles = declared(site)
     sync_titles(titles, all_sources, lake)
@@ -47,7 +50,7 @@ def test_what_is_there_is_to_check_and_what_failed_to_fetch(serve, plan, lake, a
         collect_issue("days__0002", titles, all_sources, lake)
     planned = plan(site)
     assert verdicts(planned["days__0001"]) == ["check"] * 3
-    assert verdicts(planned["days__0002"]) == ["check", "fetch", "check"]
+    assert verdicts(planned["days__0002"]) == ["have", "fetch", "have"]
     assert list(plan(site, issues=["days__0002"])) == ["days__0002"]
 
 
@@ -59,6 +62,22 @@ def test_refusals_say_why(serve, plan):
     assert verdicts(planned["days__0002"]) == ["refuse"] * 3
     assert "robots_refused: " in planned["days__0002"].pages[0].reason
     assert "robots.txt forbids it" in planned["days__0002"].pages[0].reason
+
+
+def test_a_page_that_failed_to_be_checked_is_to_check_and_a_stop_refuses_all(serve, plan, lake, all_sources):
+    site = serve()
+    titles = declared(site)
+    collect_issue("days__0001", titles, all_sources, lake)
+    site.fault("images/.*/1/.*IMAG01_2", faults.answer(403))
+    with pytest.raises(PagesFailed):
+        collect_issue("days__0001", titles, all_sources, lake)
+    (planned,) = plan(site, issues=["days__0001"]).values()
+    assert verdicts(planned) == ["refuse"] * 3
+    assert "HTTP 403" in planned.pages[0].reason
+    for file in Path(tempfile.gettempdir()).rglob("127.0.0.1*.json"):
+        file.unlink()
+    (planned,) = plan(site, issues=["days__0001"]).values()
+    assert verdicts(planned) == ["have", "check", "check"]
 
 
 def test_pages_under_other_licences_are_left(serve, plan):
