@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from threading import Barrier
 
 import pytest
 
@@ -143,11 +144,13 @@ def test_many_raters_at_once_lose_nothing(url):
 def test_the_windows_of_one_rater_make_one_rater(url):
     planner = StudyStore(url)
     study = plan_study(planner, MOS)
+    everybody = Barrier(5)
 
     def open_and_answer(value: int) -> str:
         own = StudyStore(url)
         try:
             own.next_trial(study, "ada")
+            everybody.wait(60)
             own.answer(study, "ada", 1, {"overall": value})
         except AnsweredError:
             return "refused"
