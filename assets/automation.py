@@ -8,8 +8,10 @@ import dagster as dg
 
 from assets.partitions import issues
 from assets.resources import Catalogue, LakeResource
+from assets.retraining import plan_retraining
 from assets.settings import StandingSettings
-from assets.trainings import TRAININGS, with_needs
+from assets.tracking import Tracking
+from assets.trainings import TRAININGS
 from pipelines.issue_pages.politeness import Politeness
 from pipelines.retraining_rule import RetrainingRule
 
@@ -21,8 +23,8 @@ collect_issues = dg.define_asset_job(
 )
 select_panels = dg.define_asset_job(
     "select_panels",
-    dg.AssetSelection.assets("unique_panels", "issue_splits"),
-    description="Drop duplicates, gray and oddly sized panels; give every issue its split.",
+    dg.AssetSelection.assets("unique_panels", "issue_splits", "drift"),
+    description="Drop duplicates, gray and oddly sized panels; give every issue its split; say which look unlike.",
 )
 make_variants = dg.define_asset_job(
     "make_variants",
@@ -76,6 +78,12 @@ TRAINING_JOBS = {
 }
 """The job of each training asset."""
 
+cross_validate = _training_job(
+    "cross_validate",
+    "cross_validation",
+    description="Train a recipe once a fold, and judge every picture unseen.",
+    priority=-1,
+)
 compare_colorizers = dg.define_asset_job(
     "compare_colorizers",
     dg.AssetSelection.assets("leaderboard", "champion"),
@@ -96,15 +104,24 @@ def _weekly(asset: str, name: str, what: str) -> dg.ScheduleDefinition:
         name=name,
         job=TRAINING_JOBS[asset],
         cron_schedule="0 4 * * 1",
-        description=f"Every Monday: train {what} on the current training set; what was trained just so is kept.",
+        description=f"Every Monday, when the training set changed enough: train {what} again. A worse one replaces "
+        "nothing.",
     )
-    def weekly(context: dg.ScheduleEvaluationContext, settings: StandingSettings) -> Iterator[dg.RunRequest]:
+    def weekly(
+        context: dg.ScheduleEvaluationContext, lake: LakeResource, settings: StandingSettings, tracking: Tracking
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         """One run a recipe, one recipe after the other: they share the pool `gpu`."""
+        rule = RetrainingRule(**settings.of("retraining"))
+        planned = plan_retraining(lake.open(), rule, cache=lake.cache, tracking=tracking)
+        context.log.info(planned.reason)
         week = context.scheduled_execution_time.strftime("%G-W%V")
-        wanted = with_needs(RetrainingRule(**settings.of("retraining")).recipes)
-        for partition, recipe in TRAININGS[asset].items():
-            if recipe.name in wanted:
-                yield dg.RunRequest(run_key=f"{week}:{recipe.name}", partition_key=partition)
+        wanted = {key: recipe.name for key, recipe in TRAININGS[asset].items() if recipe.name in planned.recipes}
+        if not wanted:
+            yield dg.SkipReason(f"none of these is needed: {planned.reason}" if planned.recipes else planned.reason)
+        for partition, name in wanted.items():
+            yield dg.RunRequest(
+                run_key=f"{week}:{name}", partition_key=partition, tags={"tintoon/why": planned.reason[:200]}
+            )
 
     return weekly
 
@@ -113,7 +130,7 @@ WEEKLY = [
     _weekly("title_classifier", "weekly_title_classifiers", "the title classifiers that the chosen recipes need"),
     _weekly("line_detector", "weekly_line_detector", "the line detector, where a chosen recipe needs it,"),
     _weekly("draft", "weekly_drafts", "the drafts that the chosen recipes need"),
-    _weekly("colorizer", "weekly_retraining", "the chosen recipes (settings.yaml: retraining)"),
+    _weekly("colorizer", "weekly_retraining", "the champions' recipes and the candidates (settings.yaml: retraining)"),
 ]
 
 
@@ -167,6 +184,7 @@ when_a_result_arrives = (
 JOBS = [
     *(collect_issues, select_panels, make_variants, freeze_training_set),
     *TRAINING_JOBS.values(),
+    cross_validate,
     compare_colorizers,
 ]
 SCHEDULES = [nightly_selection, *WEEKLY]

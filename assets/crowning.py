@@ -1,92 +1,194 @@
-"""Who is champion: MLflow's registered model `colorizer`, alias `champion`, moved only to a better one.
+"""Who is champion of a track: MLflow's alias `champion`, moved only to a significantly better one, and moved back by
+one call.
 
-Better is measured on one benchmark: a champion that was judged on an older one is judged again on the current
-one before anybody takes its place.
+Better is measured on one benchmark: a champion that was judged on an older one is judged again on the current one
+before anybody takes its place. Whoever does not make it is registered too, as `challenger`, with the reason.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.comparison import stored_leaderboard
+from assets.card import write_card
+from assets.comparison import stored_boards
+from assets.judging import extractor_of, line_drawer
+from assets.registry import Registry, Version
 from assets.tracking import Tracking
 from assets.trained import checkpoint_path, read_record
+from pipelines.evaluation.promotion import PromotionRule
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake
 
 if TYPE_CHECKING:
+    from pipelines.evaluation.evaluation import Evaluation
     from pipelines.evaluation.leaderboard import Leaderboard, LeaderboardRow
+    from pipelines.evaluation.tracks import Track
 
 
 @dataclass(frozen=True)
 class Crowned:
-    """The champion after a comparison."""
+    """The champion of a track after a comparison."""
 
-    recipe: str
-    version: str
-    mlflow_run_id: str
-    checkpoint_sha256: str
+    track: "Track"
+    version: Version
     moved: bool
     reason: str
 
 
-def crown_best(lake: Lake, *, cache: Path, tracking: Tracking) -> Crowned:
-    """Compares the leaderboard's best with the champion, and moves the alias where the best is better."""
-    from pipelines.evaluation.leaderboard import choose_champion
+@dataclass(frozen=True)
+class Judges:
+    """What it takes to judge a champion again."""
 
-    board, rule = stored_leaderboard(lake)
-    tags = tracking.champion()
-    current = _champions_row(tags, board, rule, lake, cache) if tags else None
-    decision = choose_champion(board, current)
-    if tags and not decision.moved:
-        return Crowned(
-            tags["recipe"], tags["version"], tags["run_id"], tags["checkpoint_sha256"], False, decision.reason
-        )
-    if decision.name is None:
-        raise ValueError(f"no champion: {decision.reason}; train and judge a recipe first (tintoon run colorizer)")
-    assert decision.row is not None
-    record = read_record(lake, decision.name)
-    if record.checkpoint_sha256 != decision.row.checkpoint_digest:
+    lake: Lake
+    cache: Path
+    weights: Path
+    rule: BenchmarkRule
+
+
+def crown_best(lake: Lake, rule: PromotionRule, *, cache: Path, weights: Path, tracking: Tracking) -> list[Crowned]:
+    """On each track, compares the leaderboard's best with the champion, and moves the alias where that is better.
+
+    Raises ValueError where no colorizer was judged on any track, and where one was trained again after it was judged.
+    """
+    boards, benchmark = stored_boards(lake)
+    judges = Judges(lake, cache, weights, benchmark)
+    crowned = [_crown(board, rule, judges, tracking) for board in boards if board.colorizers]
+    if not crowned:
         raise ValueError(
-            f"{decision.name} was trained again after it was judged: materialize its evaluation and the leaderboard, "
-            f"then champion (tintoon run evaluation leaderboard champion --recipe {decision.name})"
+            "no champion: no colorizer has a result on this benchmark; train and judge a recipe first "
+            "(tintoon run colorizer)"
         )
-    version = tracking.crown(
-        record.mlflow_run_id,
-        checkpoint="checkpoint/checkpoint.safetensors",
-        tags={
-            "recipe": record.recipe,
-            "checkpoint": record.checkpoint,
-            "checkpoint_sha256": record.checkpoint_sha256,
-            "training_set": record.training_set,
-            "benchmark": board.benchmark_fingerprint,
-            "reason": decision.reason,
-        },
-    )
-    return Crowned(record.recipe, version, record.mlflow_run_id, record.checkpoint_sha256, True, decision.reason)
+    return crowned
 
 
-def _champions_row(
-    tags: dict[str, str], board: "Leaderboard", rule: BenchmarkRule, lake: Lake, cache: Path
-) -> "LeaderboardRow":
-    """The champion's result on the leaderboard's benchmark: as it stands there, or else measured now."""
+def _crown(board: "Leaderboard", rule: PromotionRule, judges: Judges, tracking: Tracking) -> Crowned:
+    from pipelines.evaluation.promotion import decide
+
+    registry = Registry(tracking, board.track)
+    champion = registry.at("champion")
+    candidates = [row for row in board.colorizers if _may_serve(str(row.checkpoint_digest), registry, champion)]
+    if not candidates:
+        if champion is None:
+            raise ValueError(f"no champion of track {board.track}: each of its colorizers was undone; train another")
+        return Crowned(board.track, champion, moved=False, reason=f"{champion.recipe} stays: nobody else was judged")
+    challenger = _evaluation_of(candidates[0], board, judges.lake)
+    current = _judged_again(champion, board, judges) if champion else None
+    decision = decide(challenger, current, rule, challengers=len(candidates))
+    version = _registered(registry, challenger, judges, reason=decision.reason, tracking=tracking)
+    facts = {"decision": decision.reason, "benchmark": board.benchmark_fingerprint, "decided": _now()}
+    if decision.promoted:
+        # What it takes the place of is written down first: whatever comes in between can be undone.
+        registry.tag(version, {**facts, **({"previous": champion.number} if champion else {})})
+        registry.point("champion", version)
+        registry.clear("challenger")
+        return Crowned(board.track, registry.numbered(version.number), moved=True, reason=decision.reason)
+    registry.tag(version, facts)
+    registry.point("challenger", version)
+    assert champion is not None, "the first one is promoted, or not judged at all"
+    return Crowned(board.track, champion, moved=False, reason=decision.reason)
+
+
+def _may_serve(sha256: str, registry: Registry, champion: Version | None) -> bool:
+    """Whether a checkpoint is neither the champion nor one that a person took back."""
+    if champion and champion.sha256 == sha256:
+        return False
+    version = registry.of_checkpoint(sha256)
+    return version is None or "undone" not in version.tags
+
+
+def _evaluation_of(row: "LeaderboardRow", board: "Leaderboard", lake: Lake) -> "Evaluation":
+    from pipelines.evaluation.evaluation import find_evaluation
+
+    found = find_evaluation(lake, row.name, checkpoint=row.checkpoint_digest, benchmark=board.benchmark_fingerprint)
+    if found is None:
+        raise FileNotFoundError(
+            f"{row.name}: the evaluation that the leaderboard ranks is gone: materialize evaluation, leaderboard and "
+            f"champion (tintoon run evaluation leaderboard champion --recipe {row.name})"
+        )
+    return found
+
+
+def _judged_again(champion: Version, board: "Leaderboard", judges: Judges) -> "Evaluation":
+    """The champion's result on the leaderboard's benchmark: what the lake has, or else measured now."""
     from pipelines.colorize.picture import TrainedColorizer
     from pipelines.evaluation.benchmark import evaluate
-    from pipelines.evaluation.leaderboard import build_leaderboard
+    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
     from pipelines.training_set import TrainingSet
 
-    for row in board.rows:
-        if row.checkpoint_digest == tags["checkpoint_sha256"]:
-            return row
-    path = checkpoint_path(lake, tags["recipe"], tags["checkpoint"], cache)
-    measured = evaluate(TrainedColorizer.load(path), TrainingSet.open(lake, cache=cache), **rule.model_dump())
-    measured = replace(measured, checkpoint_digest=tags["checkpoint_sha256"], mlflow_run_id=tags["run_id"])
-    return build_leaderboard([measured], benchmark_fingerprint=measured.benchmark_fingerprint).rows[0]
+    lake, cache = judges.lake, judges.cache
+    found = find_evaluation(lake, champion.recipe, checkpoint=champion.sha256, benchmark=board.benchmark_fingerprint)
+    if found is not None:
+        return found
+    measured = evaluate(
+        TrainedColorizer.load(checkpoint_path(lake, champion.recipe, champion.tags["checkpoint"], cache)),
+        TrainingSet.open(lake, cache=cache),
+        judges.rule,
+        extractor=extractor_of(judges.rule, judges.weights),
+        drawer=line_drawer(lake, cache),
+        checkpoint_digest=champion.sha256,
+        mlflow_run_id=champion.run_id,
+        work=cache / "evaluation",
+    )
+    save_evaluation(lake, measured, as_latest=False)  # its recipe may have been trained again since
+    return measured
 
 
-def champion_checkpoint(lake: Lake, *, cache: Path, tracking: Tracking) -> Path:
-    """A local path of the champion's checkpoint. Raises FileNotFoundError when there is no champion yet."""
-    tags = tracking.champion()
-    if tags is None:
-        raise FileNotFoundError("there is no champion yet: train and compare first (tintoon run all, or make demo)")
-    return checkpoint_path(lake, tags["recipe"], tags["checkpoint"], cache)
+def _registered(
+    registry: Registry, evaluation: "Evaluation", judges: Judges, *, reason: str, tracking: Tracking
+) -> Version:
+    """The version of an evaluated checkpoint, registered with its model card if it was not.
+
+    Raises ValueError where the recipe was trained again after it was judged.
+    """
+    found = registry.of_checkpoint(str(evaluation.checkpoint_digest))
+    if found is not None:
+        return found
+    record = read_record(judges.lake, evaluation.name)
+    if record.checkpoint_sha256 != evaluation.checkpoint_digest:
+        raise ValueError(
+            f"{evaluation.name} was trained again after it was judged: materialize its evaluation and the leaderboard, "
+            f"then champion (tintoon run evaluation leaderboard champion --recipe {evaluation.name})"
+        )
+    tags = {
+        "recipe": record.recipe,
+        "checkpoint": record.checkpoint,
+        "checkpoint_sha256": record.checkpoint_sha256,
+        "training_set": record.training_set,
+        "benchmark": evaluation.benchmark_fingerprint,
+    }
+    version = registry.register(record.mlflow_run_id, tags=tags)
+    card = write_card(judges.lake, registry, version, record, evaluation, reason=reason, tracking=tracking)
+    registry.describe(version, f"Recipe {record.recipe}. Model card: {card}")
+    return version
+
+
+def undo(*, tracking: Tracking, track: "Track") -> Crowned:
+    """Gives the alias `champion` back to the version that had it before. Whoever is taken back never serves again.
+
+    Raises ValueError where there is no champion, or nobody before it.
+    """
+    registry = Registry(tracking, track)
+    champion = registry.at("champion")
+    if champion is None or "previous" not in champion.tags:
+        who = f"{champion.recipe} is the first" if champion else "there is none"
+        raise ValueError(f"no champion of track {track} to go back to: {who}")
+    previous = registry.numbered(champion.tags["previous"])
+    registry.tag(champion, {"undone": _now()})
+    registry.point("champion", previous)
+    reason = f"version {champion.number}, {champion.recipe}, was taken back"
+    return Crowned(track, previous, moved=True, reason=reason)
+
+
+def champion_checkpoint(lake: Lake, *, cache: Path, tracking: Tracking, track: "Track" = "gray") -> Path:
+    """A local path of a champion's checkpoint. Raises FileNotFoundError when there is no champion yet."""
+    champion = Registry(tracking, track).at("champion")
+    if champion is None:
+        raise FileNotFoundError(
+            f"there is no champion yet of track {track}: train and compare first (tintoon run all, or make demo)"
+        )
+    return checkpoint_path(lake, champion.recipe, champion.tags["checkpoint"], cache)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -7,7 +7,9 @@ import dagster as dg
 
 from assets import (
     colorizer,
+    cross_validation,
     draft,
+    drift,
     evaluation,
     issue_pages,
     issue_splits,
@@ -37,6 +39,8 @@ defs = dg.Definitions(
             colorizer,
             evaluation,
             leaderboard,
+            drift,
+            cross_validation,
         ]
     ),
     jobs=JOBS,

@@ -7,7 +7,7 @@ from assets.colorizer import colorizer
 from assets.display import picture
 from assets.partitions import recipes
 from assets.progress import progress_of
-from assets.resources import LakeResource
+from assets.resources import Extractors, LakeResource
 from assets.settings import StandingSettings
 from assets.tracked_evaluation import evaluate_tracked
 from assets.tracking import Tracking
@@ -34,25 +34,32 @@ def evaluation(
     config: BenchmarkConfig,
     lake: LakeResource,
     settings: StandingSettings,
+    extractors: Extractors,
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    """L1, L2, L2 on ab, CIEDE2000, PSNR and SSIM on the test split, and a grid input / output / truth."""
+    """The benchmark: pixels, colour, bleeding, hints, FID and KID, consistency, cost; with pictures that show it."""
+    from pipelines.evaluation.gallery import gallery_grid
+
     result, unchanged = evaluate_tracked(
         context.partition_key,
         settings.rule("evaluation", config, BenchmarkRule),
         lake=lake.open(),
         cache=lake.cache,
+        weights=extractors.folder,
         tracking=tracking,
         on_picture=progress_of(context.log),
     )
+    worst = result.gallery[result.gallery["kind"] == "worst"]
     return dg.MaterializeResult(
         metadata={
             "mlflow": dg.MetadataValue.url(tracking.url_of(str(result.mlflow_run_id))),
-            **result.metrics,
+            **result.numbers(),
             "pictures": result.pictures,
+            "track": result.track,
             "benchmark": result.benchmark_fingerprint,
             "unchanged": unchanged,
             "input | output | truth": picture(result.grid, "input, output, truth"),
+            "worst": picture(gallery_grid(worst, result.name), "the worst pictures"),
         },
         data_version=dg.DataVersion(f"{result.checkpoint_digest}:{result.benchmark_fingerprint}"),
     )

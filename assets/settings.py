@@ -12,6 +12,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from assets.trainings import TRAININGS
+from pipelines.cross_validation_rule import CrossValidationRule
+from pipelines.drift_rule import DriftRule
+from pipelines.evaluation.promotion_rule import PromotionRule
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.issue_pages.politeness import Politeness
 from pipelines.issue_splits import SplitRule
@@ -35,6 +38,9 @@ RULES: dict[str, type[BaseModel]] = {
     **dict.fromkeys(TRAININGS, TrainingRule),
     "evaluation": BenchmarkRule,
     "leaderboard": BenchmarkRule,
+    "champion": PromotionRule,
+    "drift": DriftRule,
+    "cross_validation": CrossValidationRule,
     "retraining": RetrainingRule,
 }
 """What each stage that has settings can be told; `retraining` is no stage, but what the weekly schedule goes by."""

@@ -3,41 +3,85 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.comparison import is_current
+from assets.judging import extractor_of, line_drawer, peak_memory
 from assets.progress import Progress
-from assets.tracking import Tracking
+from assets.tracking import TrackedRun, Tracking
 from assets.trained import local_checkpoint, read_record
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake
 
 if TYPE_CHECKING:
-    from pipelines.evaluation.benchmark import Evaluation
+    from pipelines.evaluation.evaluation import Evaluation
 
 
 def evaluate_tracked(
-    recipe: str, rule: BenchmarkRule, *, lake: Lake, cache: Path, tracking: Tracking, on_picture: Progress
+    recipe: str,
+    rule: BenchmarkRule,
+    *,
+    lake: Lake,
+    cache: Path,
+    weights: Path,
+    tracking: Tracking,
+    on_picture: Progress,
 ) -> "tuple[Evaluation, bool]":
-    """Judges the current checkpoint of a recipe. Returns the result, and whether it was there already."""
+    """Judges the current checkpoint of a recipe. Returns the result, and whether it was there already.
+
+    weights: the folder of feature extractors' files.
+    """
     from pipelines.colorize.picture import TrainedColorizer
-    from pipelines.evaluation.benchmark import evaluate, load_evaluation, save_evaluation
+    from pipelines.evaluation.benchmark import evaluate
+    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
+    from pipelines.evaluation.tracks import TestPictures, track_of
     from pipelines.training_set import TrainingSet
 
     record = read_record(lake, recipe)
     training_set = TrainingSet.open(lake, cache=cache)
-    benchmark = training_set.benchmark_fingerprint(rule.resolution, rule.max_pictures)
-    if (lake.evaluations(recipe) / "latest.json").exists():
-        found = load_evaluation(lake, recipe)
-        if is_current(found, checkpoint=record.checkpoint_sha256, benchmark=benchmark):
-            return found, True
     colorizer = TrainedColorizer.load(local_checkpoint(lake, recipe, cache))
-    result = evaluate(colorizer, training_set, **rule.model_dump(), on_progress=on_picture)
-    path = save_evaluation(
-        lake, recipe, result, checkpoint_digest=record.checkpoint_sha256, mlflow_run_id=record.mlflow_run_id
+    drawer = line_drawer(lake, cache)
+    benchmark = TestPictures(training_set, rule, track_of(colorizer.variant), drawer).fingerprint
+    found = find_evaluation(lake, recipe, checkpoint=record.checkpoint_sha256, benchmark=benchmark)
+    if found is not None:
+        save_evaluation(lake, found)  # as the latest one, should the benchmark have changed there and back
+        return found, True
+    result = evaluate(
+        colorizer,
+        training_set,
+        rule,
+        extractor=extractor_of(rule, weights),
+        drawer=drawer,
+        costs={
+            "training_seconds": record.seconds,
+            "pictures_seen": record.pictures_seen,
+            **peak_memory(local_checkpoint(lake, recipe, cache), rule),
+        },
+        checkpoint_digest=record.checkpoint_sha256,
+        mlflow_run_id=record.mlflow_run_id,
+        work=cache / "evaluation",
+        on_progress=on_picture,
     )
+    save_evaluation(lake, result)
     run = tracking.finished(record.mlflow_run_id)
-    run.tags({"benchmark": benchmark})
-    run.results({f"test/{name}": value for name, value in result.metrics.items()}, step=record.best_step)
+    show_evaluation(run, result, step=record.best_step)
+    return result, False
+
+
+def show_evaluation(run: TrackedRun, result: "Evaluation", *, step: int) -> None:
+    """Puts an evaluation into an MLflow run, at the step of the checkpoint.
+
+    Numbers are metrics `test/...`, curves over hints metrics `hints/...` whose step is the number of hints; tables
+    are artifacts; the grid and each kind of the gallery are pictures.
+    """
+    from pipelines.evaluation.gallery import gallery_grid
+
+    run.tags({"benchmark": result.benchmark_fingerprint, "track": result.track})
+    run.results({f"test/{name}": value for name, value in result.numbers().items()}, step=step)
+    run.table(result.rows, "evaluation/per_picture.parquet")
+    for name, table in (("styles", result.styles), ("sets", result.sets), ("cost", result.cost)):
+        run.document(dict(table), f"evaluation/{name}.json")
+    for count, metrics in result.curve.items() if result.has_hints else ():
+        run.results({f"hints/{name}": value for name, value in metrics.items() if value == value}, step=count)
     run.flush()
-    run.picture(f"test_{benchmark[:8]}", result.grid, step=record.best_step)
-    run.document(lake.read_json(path), "evaluation.json")
-    return load_evaluation(lake, recipe), False
+    benchmark = result.benchmark_fingerprint[:8]
+    run.picture(f"test_{benchmark}", result.grid, step=step)
+    for kind, rows in result.gallery.groupby("kind", sort=False):
+        run.picture(f"{kind}_{benchmark}", gallery_grid(rows, result.name), step=step)

@@ -7,10 +7,9 @@ that hangs on it trained anew, when that is asked for.
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 
@@ -167,7 +166,7 @@ def _open_run(
     run = tracking.start(
         recipe.name,
         parameters={
-            **{name: value for name, value in _parameters(sized.to_json()) if name != "steps" or not has_own_budget},
+            **{name: value for name, value in sized.parameters() if name != "steps" or not has_own_budget},
             **rule.model_dump(mode="json", exclude_none=True, exclude=NOT_IN_THE_KEY),
             **({"extractor": needs.extractor} if needs.extractor else {}),
             **{f"pictures_{split}": count for split, count in pictures.items()},
@@ -183,13 +182,3 @@ def _open_run(
     run.document(sized.to_json(), "recipe.json")
     folder.write_json(remembered, {"run_id": run.run_id})
     return run
-
-
-def _parameters(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """A recipe's values by dotted names, as MLflow compares them: `objective.l1_weight`."""
-    for name, value in recipe.items():
-        if isinstance(value, Mapping):
-            yield f"{prefix}{name}", value["kind"]
-            yield from _parameters(value, f"{prefix}{name}.")
-        elif value is not None and name not in {"kind", "name", "title", "paper"}:
-            yield f"{prefix}{name}", json.dumps(value) if isinstance(value, list) else value

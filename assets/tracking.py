@@ -6,17 +6,17 @@ methods, so that loading the definitions does not pay for it.
 
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
 
 EXPERIMENT = "colorizers"
-REGISTERED_MODEL = "colorizer"
-CHAMPION = "champion"
 TRAINING_VIEW = "workflowType=machine_learning"
 """MLflow's UI opens on its pages about agents; this makes it open on runs, curves and pictures."""
 
@@ -76,9 +76,24 @@ class TrackedRun:
         """A file as an artifact."""
         self._client.log_artifact(self.run_id, str(path), folder)
 
+    def folder(self, path: Path, name: str) -> None:
+        """A folder with all in it, as artifacts."""
+        self._client.log_artifacts(self.run_id, str(path), name)
+
+    def text(self, text: str, name: str) -> None:
+        """A text artifact."""
+        self._client.log_text(self.run_id, text, name)
+
     def document(self, value: dict[str, Any], name: str) -> None:
         """A JSON artifact."""
         self._client.log_dict(self.run_id, value, name)
+
+    def table(self, frame: "pd.DataFrame", name: str) -> None:
+        """A table as a Parquet artifact."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / Path(name).name
+            frame.to_parquet(path, index=False)
+            self.file(path, str(Path(name).parent))
 
     def tags(self, values: dict[str, str]) -> None:
         """Tags; the same key again replaces the value."""
@@ -105,32 +120,34 @@ class Tracking(dg.ConfigurableResource):
 
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
-    def experiment_id(self) -> str:
-        """The experiment that groups the runs; made, with the store's schema, where it is not there yet."""
+    def experiment_id(self, name: str = EXPERIMENT) -> str:
+        """An experiment that groups runs; made, with the store's schema, where it is not there yet."""
         client = self.client()
-        found = client.get_experiment_by_name(EXPERIMENT)
+        found = client.get_experiment_by_name(name)
         if found:
             return found.experiment_id
         kind = {"mlflow.experimentKind": "custom_model_development"}
-        return client.create_experiment(EXPERIMENT, artifact_location=self.artifacts, tags=kind)
+        return client.create_experiment(name, artifact_location=self.artifacts, tags=kind)
 
     @property
     def charts_url(self) -> str:
         """Where people compare runs."""
         return f"{self.ui}/#/experiments/{self.experiment_id()}/runs?compareRunsMode=CHART&{TRAINING_VIEW}"
 
-    def url_of(self, run_id: str) -> str:
+    def url_of(self, run_id: str, *, experiment: str = EXPERIMENT) -> str:
         """Where people look at a run."""
-        return f"{self.ui}/#/experiments/{self.experiment_id()}/runs/{run_id}?{TRAINING_VIEW}"
+        return f"{self.ui}/#/experiments/{self.experiment_id(experiment)}/runs/{run_id}?{TRAINING_VIEW}"
 
-    def start(self, name: str, *, parameters: dict[str, Any], tags: dict[str, str]) -> TrackedRun:
+    def start(
+        self, name: str, *, parameters: dict[str, Any], tags: dict[str, str], experiment: str = EXPERIMENT
+    ) -> TrackedRun:
         """A new run."""
         from mlflow.entities import Param
 
         client = self.client()
-        run = client.create_run(self.experiment_id(), run_name=name, tags=tags)
+        run = client.create_run(self.experiment_id(experiment), run_name=name, tags=tags)
         client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in parameters.items()])
-        return TrackedRun(client, run.info.run_id, self.url_of(run.info.run_id))
+        return TrackedRun(client, run.info.run_id, self.url_of(run.info.run_id, experiment=experiment))
 
     def reopen(self, run_id: str, *, tags: dict[str, str] | None = None) -> TrackedRun:
         """An earlier run, to go on with it. Raises mlflow's MlflowException when the store does not have it."""
@@ -151,7 +168,7 @@ class Tracking(dg.ConfigurableResource):
         try:
             return self.client().get_run(run_id).info.lifecycle_stage == "active"
         except MlflowException as error:
-            if _is_absent(error):
+            if is_absent(error):
                 return False
             raise
 
@@ -165,30 +182,8 @@ class Tracking(dg.ConfigurableResource):
         tag = InputTag(key="mlflow.data.context", value="training")
         self.client().log_inputs(run_id, datasets=[DatasetInput(dataset, [tag])])
 
-    def champion(self) -> dict[str, str] | None:
-        """Tags of the registered version that has the alias `champion`, with its `version`, or None."""
-        from mlflow.exceptions import MlflowException
 
-        try:
-            version = self.client().get_model_version_by_alias(REGISTERED_MODEL, CHAMPION)
-        except MlflowException as error:
-            if _is_absent(error):
-                return None
-            raise
-        return {**version.tags, "version": str(version.version), "run_id": str(version.run_id)}
-
-    def crown(self, run_id: str, *, checkpoint: str, tags: dict[str, str]) -> str:
-        """Registers the checkpoint artifact of a run and gives it the alias `champion`. Returns the version."""
-        client = self.client()
-        if not client.search_registered_models(f"name = '{REGISTERED_MODEL}'"):
-            client.create_registered_model(REGISTERED_MODEL, description="Trained colorizers, as safetensors.")
-        source = f"{client.get_run(run_id).info.artifact_uri}/{checkpoint}"
-        version = client.create_model_version(REGISTERED_MODEL, source, run_id, tags=tags)
-        client.set_registered_model_alias(REGISTERED_MODEL, CHAMPION, version.version)
-        return str(version.version)
-
-
-def _is_absent(error: Any) -> bool:
+def is_absent(error: Any) -> bool:
     """Whether the store answered that there is no such thing; anything else is a failure, not an answer."""
     # An alias that is not set, and a run number that is none, are INVALID_PARAMETER_VALUE in MLflow 3.
     return error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
-from pydantic import BaseModel, Field
 
 from pipelines.color import resized, rgb_to_gray, rgb_to_lab
+from pipelines.drift_rule import DriftRule
 from pipelines.lake import Lake
 from pipelines.panels.decode import decode_picture
 from pipelines.pictures import INK, MARGIN_PX, PAPER, draw_text
@@ -45,17 +45,6 @@ FEATURES: dict[str, str] = {
     "line_density": "share of Canny edge pixels of a panel, 0 to 0.4",
 }
 """What is compared, and on which scale. The first three are colour, the next two style, the last is lines."""
-
-
-class DriftRule(BaseModel, frozen=True, extra="forbid"):
-    """Parameters of the drift check."""
-
-    side_px: int = Field(default=256, ge=32, description="Panels are reduced to this longer side before they compare.")
-    panels_per_issue: int = Field(default=32, ge=1, description="At most so many panels an issue, evenly spread.")
-    least_panels: int = Field(default=4, ge=1, description="New issues with fewer panels are not judged.")
-    false_alarms: float = Field(
-        default=0.05, gt=0, lt=1, description="Share of ordinary issues that a feature may flag by chance."
-    )
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,12 @@
     variants/<kind>/<digest>/                arrays of a split, named by their content
     training_set.json                        the current training set, a manifest over those arrays
     trained/<recipe>/                        checkpoints, named by what they were trained on
-    evaluations/<recipe>/                    benchmark results
+    evaluations/<name>/                      benchmark results, also of floors
     leaderboard.json
+    report/                                  the leaderboard as static HTML
+    cards/                                   model cards of registered versions
+    cross_validations/<recipe>/              results of all folds
+    drift.json
     ratings/                                 what people thought of results, one file a rating
 
 Tables are Parquet. What a table was made from is kept in its schema metadata (`made_from`), so that a stage
@@ -144,6 +148,11 @@ class Lake:
     def leaderboard(self) -> UPath:
         """The current leaderboard."""
         return self.root / "leaderboard.json"
+
+    @property
+    def drift(self) -> UPath:
+        """Which new issues look unlike what the champion learned from."""
+        return self.root / "drift.json"
 
     @property
     def ratings(self) -> UPath:

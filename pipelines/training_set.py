@@ -169,6 +169,11 @@ class TrainingSet:
             titles=tuple(rows["title"].to_pylist()),
         )
 
+    def digests(self, split: str) -> dict[str, str]:
+        """SHA-256 of the pixels of each panel of a split, by panel_id."""
+        rows = self._rows[split]
+        return dict(zip(rows["panel_id"].to_pylist(), rows["sha256"].to_pylist(), strict=True))
+
     def benchmark_fingerprint(self, resolution: int = 256, max_pictures: int | None = None) -> str:
         """SHA-256 of all that a benchmark result hangs on but the colorizer: results that differ in it do not compare.
 

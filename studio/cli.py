@@ -106,15 +106,16 @@ def run(
     """Materialize stages of the lineage, through Dagster, in this process.
 
     The stages, in their order: issue_pages, panels, unique_panels, issue_splits, gray_panels, edge_panels,
-    line_panels, training_set, title_classifier, line_detector, draft, colorizer, evaluation, leaderboard, champion.
+    line_panels, training_set, title_classifier, line_detector, draft, colorizer, evaluation, leaderboard, champion,
+    drift. And cross_validation, which 'all' leaves out, for it trains each recipe several times.
     Title classifiers, the line detector and drafts are trained where a chosen recipe needs them. What did not change
     is left alone, and said to be so.
     """
     from assets.settings import load_settings
-    from studio.materialize import STAGES, Selection, chosen_recipes
+    from studio.materialize import STAGES, USUAL_STAGES, Selection, chosen_recipes
     from studio.report import run_stages
 
-    wanted = list(STAGES) if stages == ["all"] else stages
+    wanted = USUAL_STAGES if stages == ["all"] else stages
     for stage in wanted:
         if stage not in STAGES:
             raise UsageError(f"no stage {stage!r}; there are: {', '.join(STAGES)}, or all")
@@ -216,23 +217,36 @@ def list_recipes(as_json: AsJson = False) -> None:
 def leaderboard(as_json: AsJson = False) -> None:
     """Show the colorizers that were judged on the current benchmark, the best first."""
     from assets.resources import default_resources
-    from studio.report import print_leaderboard
+    from studio.report import leaderboard_rows, print_leaderboards
 
     lake = default_resources()["lake"].open()
-    if not lake.leaderboard.exists():
-        raise UsageError("no leaderboard yet: train and compare first (tintoon run all, or make demo)")
-    board = lake.read_json(lake.leaderboard)
     if as_json:
-        typer.echo(json.dumps(board["rows"], ensure_ascii=False))
-        return
-    print_leaderboard(board)
+        typer.echo(json.dumps(leaderboard_rows(lake), ensure_ascii=False))
+    else:
+        print_leaderboards(lake)
+
+
+@app.command()
+def champion(
+    track: Annotated[str, typer.Option(help="Whose: of gray pictures, or of lines.")] = "gray",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Go back to the one before; this one never serves again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show which colorizer is served, why, and who challenges it; or take the last promotion back."""
+    from studio.champion import print_champion, undo_champion
+
+    if undo:
+        out.print(undo_champion(track), markup=False, highlight=False, soft_wrap=True)
+    print_champion(track, as_json=as_json)
 
 
 @app.command()
 def colorize(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A picture to write, or a folder.")],
-    colorizer: Annotated[str, typer.Option(help="A trained recipe, or champion.")] = "champion",
+    colorizer: Annotated[str, typer.Option(help="A trained recipe, or champion, or champion_line.")] = "champion",
     like: Annotated[
         Path | None,
         typer.Option(help="Learn from this one picture in colour instead; the result is snapped to segments."),
@@ -313,6 +327,42 @@ def page(
     from studio.page import serve_page
 
     serve_page(port, say=lambda line: out.print(line, highlight=False, soft_wrap=True))
+
+
+results = typer.Typer(help="Carry results between machines, with or without MLflow.", no_args_is_help=True)
+app.add_typer(results, name="results")
+
+
+@results.command("import")
+def import_carried(
+    folder: Annotated[Path, typer.Argument(help="Results, as `python -m pipelines.results` writes them.")],
+) -> None:
+    """Take results of another machine in: checkpoints and evaluations into the lake, curves into MLflow."""
+    from assets.carried_results import import_results
+    from assets.home import Home
+    from assets.resources import default_resources
+
+    Home.of().prepare()
+    resources = default_resources()
+    for recipe, was_there in import_results(folder, resources["lake"].open(), tracking=resources["tracking"]):
+        out.print(f"{recipe}: {'was there' if was_there else 'imported'}", markup=False, highlight=False)
+    out.print("Compare them: tintoon run leaderboard champion", highlight=False)
+
+
+@results.command("export")
+def export_trained(
+    folder: Annotated[Path, typer.Argument(help="Where to; one folder a recipe.")],
+    recipe: Annotated[list[str], typer.Option(help="A trained recipe; may be repeated.")],
+) -> None:
+    """Write the current results of recipes into a folder, for another machine."""
+    from assets.carried_results import export_results
+    from assets.resources import default_resources
+
+    resources = default_resources()
+    lake = resources["lake"]
+    written = export_results(recipe, folder, lake.open(), cache=lake.cache, tracking=resources["tracking"])
+    for path in written:
+        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

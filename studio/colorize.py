@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 
 from assets.crowning import champion_checkpoint
+from assets.registry import CHAMPIONS
 from assets.resources import default_resources
 from assets.trained import local_checkpoint
 from pipelines.colorize.picture import TrainedColorizer
@@ -90,13 +91,14 @@ def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[i
 
 
 def load_colorizer(name: str) -> TrainedColorizer:
-    """A trained recipe by name, or the champion."""
+    """A trained recipe by name, or the champion of a track."""
     resources = default_resources()
     opened, cache = resources["lake"].open(), resources["lake"].cache
-    if name == "champion":
-        return TrainedColorizer.load(champion_checkpoint(opened, cache=cache, tracking=resources["tracking"]))
+    if name in CHAMPIONS:
+        tracking = resources["tracking"]
+        return TrainedColorizer.load(champion_checkpoint(opened, cache=cache, tracking=tracking, track=CHAMPIONS[name]))
     if name not in RECIPES:
-        raise ValueError(f"no colorizer {name!r}; expected champion, or one of: {', '.join(RECIPES)}")
+        raise ValueError(f"no colorizer {name!r}; expected one of: {', '.join((*CHAMPIONS, *RECIPES))}")
     return TrainedColorizer.load(local_checkpoint(opened, name, cache))
 
 

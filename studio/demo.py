@@ -13,8 +13,8 @@ from assets.settings import load_settings
 from demo.draw import draw_webtoon
 from demo.naver import DEFAULT_TITLE_ID, NaverSite
 from pipelines.lake import written_aside
-from studio.materialize import STAGES, Selection, chosen_recipes, open_instance, sync_issues
-from studio.report import print_leaderboard, run_stages
+from studio.materialize import USUAL_STAGES, Selection, chosen_recipes, open_instance, sync_issues
+from studio.report import print_leaderboards, run_stages
 
 SETTINGS = Path(demo_package.__file__).parent / "settings.yaml"
 TITLE = "tintoon-days"
@@ -37,7 +37,7 @@ def run_demo(*, issues: int, port: int, config: Path = SETTINGS) -> None:
             with written_aside(standing) as aside:
                 aside.write_bytes(config.read_bytes())
         sync_issues(instance, titles=[TITLE], politeness=settings.get("issue_pages", {}))
-        run_stages(list(STAGES), Selection(chosen_recipes((), settings), titles=[TITLE]), settings)
+        run_stages(USUAL_STAGES, Selection(chosen_recipes((), settings), titles=[TITLE]), settings)
     lake = default_resources()["lake"].open()
-    print_leaderboard(lake.read_json(lake.leaderboard))
+    print_leaderboards(lake)
     out.print(f"Done in {time.monotonic() - started:.0f} s. 'make up' opens the Dagster UI and the MLflow UI.")

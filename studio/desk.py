@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from assets.registry import CHAMPIONS, Registry
 from assets.resources import default_resources
 from assets.trained import checkpoint_path, read_record
 from models.checkpoint import load_checkpoint
@@ -48,7 +49,7 @@ class Offer:
     """A trained colorizer that a person can choose."""
 
     name: str
-    """The recipe's name, or "champion"."""
+    """The recipe's name, or that of a champion: see `assets.registry.CHAMPIONS`."""
     recipe: str
     title: str
     variant: str
@@ -85,7 +86,7 @@ class Desk:
         self._colorizers: OrderedDict[Path, TrainedColorizer] = OrderedDict()
 
     def offers(self) -> list[Offer]:
-        """The trained colorizers, the champion first, then by paper."""
+        """The trained colorizers, the champions first, then by paper."""
         found = []
         for name in RECIPES:
             try:
@@ -94,9 +95,11 @@ class Desk:
                 continue
             found.append(self._offer(name, name, record.checkpoint, record.checkpoint_sha256))
         if found and self._lake.leaderboard.exists():  # before one, nobody was crowned, and there is no need to ask
-            tags = self._tracking.champion()
-            if tags and tags["recipe"] in RECIPES:
-                found.insert(0, self._offer("champion", tags["recipe"], tags["checkpoint"], tags["checkpoint_sha256"]))
+            for place, (name, track) in enumerate(CHAMPIONS.items()):
+                version = Registry(self._tracking, track).at("champion")
+                if version and version.recipe in RECIPES:
+                    offer = self._offer(name, version.recipe, version.tags["checkpoint"], version.sha256)
+                    found.insert(place, offer)
         self._offers = {offer.name: offer for offer in found}
         return found
 

@@ -39,8 +39,13 @@ STAGES: dict[str, str | None] = {
     "evaluation": "recipe",
     "leaderboard": None,
     "champion": None,
+    "drift": None,
+    "cross_validation": "recipe",
 }
 """The stages in the order of the lineage, and what their partitions are chosen by."""
+
+USUAL_STAGES = [stage for stage in STAGES if stage != "cross_validation"]
+"""What `all` means: a cross-validation trains each recipe several times, so it is asked for by name."""
 
 _JOB_OF = {
     "issue_pages": "collect_issues",
@@ -55,6 +60,8 @@ _JOB_OF = {
     "evaluation": TRAINING_JOBS["colorizer"].name,
     "leaderboard": "compare_colorizers",
     "champion": "compare_colorizers",
+    "drift": "select_panels",
+    "cross_validation": "cross_validate",
 }
 
 
@@ -133,7 +140,7 @@ def chosen_recipes(told: Sequence[str], config: dict[str, dict[str, Any]]) -> li
 
 
 def _recipes_of(stage: str) -> Mapping[str | None, Recipe]:
-    return TRAININGS["colorizer" if stage == "evaluation" else stage]
+    return TRAININGS["colorizer" if stage in ("evaluation", "cross_validation") else stage]
 
 
 def _hangs_on(stage: str, key: str | None) -> list[str]:

@@ -11,10 +11,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from assets.comparison import stored_boards
+from pipelines.evaluation.leaderboard import shown
 from pipelines.issue_pages.plan import PlannedIssue
+from pipelines.lake import Lake
 from studio.materialize import Materialized, Selection, materialize, open_instance
 
-SHOWN = ("l2_ab", "ciede2000", "l1_rgb", "l2_rgb", "psnr", "ssim")
+SHOWN = ("ciede2000", "l2_ab", "l1_rgb", "l2_rgb", "psnr", "ssim")
 
 out = Console()
 err = Console(stderr=True)
@@ -97,17 +100,32 @@ def _numbers(outcomes: list[Materialized]) -> dict[str, int]:
     return sums
 
 
-def print_leaderboard(board: dict[str, Any]) -> None:
-    """A leaderboard as a table of a usual terminal's width."""
-    pictures = board["rows"][0]["pictures"] if board["rows"] else 0
-    table = Table("", title=f"{pictures} test pictures, benchmark {board['benchmark'][:12]}")
-    table.add_column("colorizer", no_wrap=True)
-    for name in SHOWN:
-        table.add_column(name, no_wrap=True, justify="right")
-    for row in board["rows"]:
-        place = "floor" if row["is_floor"] else str(row["rank"])
-        table.add_row(place, row["name"], *(f"{row[name]:.4g}" for name in SHOWN))
-    out.print(table)
+def leaderboard_rows(lake: Lake) -> list[dict[str, Any]]:
+    """The rows of every track, best first, flat, as programs read them."""
+    boards, _ = stored_boards(lake)
+    return [
+        {"track": board.track, **row.metrics, **{k: v for k, v in row.to_json().items() if k != "metrics"}}
+        for board in boards
+        for row in board.rows
+    ]
+
+
+def print_leaderboards(lake: Lake) -> None:
+    """Each track's leaderboard as a table of a usual terminal's width. Raises FileNotFoundError before there is one."""
+    for board in stored_boards(lake)[0]:
+        pictures = board.rows[0].pictures
+        table = Table(
+            "", title=f"{board.track}: {pictures} test pictures, benchmark {board.benchmark_fingerprint[:12]}"
+        )
+        for name in ("", "colorizer"):
+            table.add_column(name, no_wrap=True)
+        for name in SHOWN:
+            table.add_column(name, no_wrap=True, justify="right")
+        for row in board.rows:
+            place = "floor" if row.is_floor and row.rank else str(row.rank or "best")
+            table.add_row(place, row.name, *(shown(row.metrics[name]) for name in SHOWN))
+        out.print(table)
+    out.print(f"Report: {lake.root / 'report' / 'index.html'}", highlight=False, soft_wrap=True)
 
 
 VERDICTS = {

@@ -14,7 +14,6 @@ import torch
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.specs.base import ColorSpace
 from pipelines.color import (
-    gray_to_rgb,
     network_input,
     network_picture,
     resized,
@@ -38,6 +37,11 @@ class Colorizer(Protocol):
         """What it expects to see: "gray", "edge" or "line"."""
         ...
 
+    @property
+    def takes_hints(self) -> bool:
+        """Whether it goes by a person's colours."""
+        ...
+
     def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:
         """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W.
 
@@ -59,28 +63,6 @@ class Colorizer(Protocol):
         ...
 
 
-class GrayCopy:
-    """The floor: the gray picture itself, as RGB. A colorizer that does worse has learned nothing."""
-
-    name = "gray_copy"
-    variant = "gray"
-
-    def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:
-        """(H, W) uint8 -> (H, W, 3) uint8 RGB, whatever the title. Raises ValueError for a hint."""
-        return self.colorize_batch(picture[np.newaxis], hints=[hint])[0]
-
-    def colorize_batch(
-        self,
-        pictures: np.ndarray,
-        *,
-        hints: Sequence[Hint | None] | None = None,
-        titles: Sequence[str | None] | None = None,
-    ) -> np.ndarray:
-        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, whatever the titles. Raises ValueError for a hint."""
-        _require_no_hints(self.name, hints)
-        return gray_to_rgb(pictures)
-
-
 class TrainedColorizer:
     """A checkpoint that colorizes.
 
@@ -97,6 +79,7 @@ class TrainedColorizer:
         sampling = checkpoint.recipe.get("hint")
         self.hint_side: int | None = ceil(self.resolution / sampling["scale"]) if sampling else None
         """Side in pixels of the hints that its network takes; None: it takes none."""
+        self.takes_hints: bool = sampling is not None
         self.titles: tuple[str, ...] = getattr(checkpoint.network, "titles", ())
         """The titles that it can be told."""
         self._is_told_titles: bool = checkpoint.recipe.get("with_label", False)
@@ -137,7 +120,7 @@ class TrainedColorizer:
                 "rgb_to_gray() makes them from pictures in colour"
             )
         if self.hint_side is None:
-            _require_no_hints(self.name, hints)
+            require_no_hints(self.name, hints)
         hints = [None] * len(pictures) if hints is None else list(hints)
         titles = [None] * len(pictures) if titles is None else list(titles)
         if not len(hints) == len(titles) == len(pictures):
@@ -176,6 +159,7 @@ class TrainedColorizer:
         return network_picture(output.float().cpu().numpy(), pictures, self._space)
 
 
-def _require_no_hints(name: str, hints: Sequence[Hint | None] | None) -> None:
+def require_no_hints(name: str, hints: Sequence[Hint | None] | None) -> None:
+    """Raises ValueError, in the name of a colorizer that takes no hints, where one is given."""
     if any(hint is not None for hint in hints or ()):
         raise ValueError(f"{name} takes no hints; choose a colorizer that was trained with them, or give none")

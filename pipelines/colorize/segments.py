@@ -96,6 +96,7 @@ class SnappedColorizer:
         self._colorizer = colorizer
         self.name = f"{colorizer.name}_snapped"
         self.variant = colorizer.variant
+        self.takes_hints = colorizer.takes_hints
 
     def colorize(self, picture: np.ndarray, **given: Any) -> np.ndarray:
         """(H, W) uint8 -> (H, W, 3) uint8 RGB; `given` goes to the colorizer."""

@@ -1,190 +1,350 @@
-"""The benchmark: one function from a colorizer and a test split to a table of named numbers and a picture.
+"""The benchmark: one function from a colorizer and a test split to a table of named numbers and pictures.
 
-`evaluate` reads the test split of a training set; `save_evaluation` writes
-
-    evaluations/<recipe>/latest.json    every number, with the fingerprints that say what it may be compared with
-    evaluations/<recipe>/latest.png     input, output and truth of a fixed choice of pictures
+It goes over the test pictures in passes: each style of the track without hints, then, for colorizers that take hints,
+the main style with more and more random points, and with the 28 of C-FID, several draws each; and with scribbles in
+more and more regions, for Hint-AUC. A pass that is done is
+kept in the work folder, so what is interrupted goes on after the last one.
 """
 
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
+import pandas as pd
 
+from pipelines.evaluation.consistency import consistency
+from pipelines.evaluation.cost import measure_cost
+from pipelines.evaluation.distribution import FeatureExtractor, distribution
+from pipelines.evaluation.evaluation import Evaluation
+from pipelines.evaluation.floors import CEILINGS
+from pipelines.evaluation.gallery import difficulties, gallery, pick
+from pipelines.evaluation.hint_auc import RATIOS, area_under
 from pipelines.evaluation.metrics import METRICS, measure_pictures
+from pipelines.evaluation.rule import BenchmarkRule
+from pipelines.evaluation.tracks import MAIN_STYLE, LineDrawer, Placement, TestPictures, track_of
+from pipelines.lake import digest_of, written_aside
 from pipelines.pictures import labelled_grid
 
 # For annotations only: evaluating on a bare GPU machine needs neither a lake nor its libraries.
 if TYPE_CHECKING:
-    from upath import UPath
-
     from pipelines.colorize.picture import Colorizer
-    from pipelines.lake import Lake
     from pipelines.training_set import TrainingSet
 
 BATCH_PICTURES = 8
 GRID_ROWS = 6
+REGION_POINTS = 28
 
-RANKING_METRIC = "l2_ab"
-"""By which styles, and colorizers, are compared."""
+PAGE_PX = (1700, 1200)
+"""Height and width of a page, as scans are."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Once over all test pictures."""
+
+    style: str
+    placement: Placement = "none"
+    hints: int = 0
+    draw: int = 0
+
+    @property
+    def condition(self) -> str:
+        """How it is named in numbers: `none`, `10_hints`, `regions`, `25_percent`."""
+        count = {"random": f"{self.hints}_hints", "scribbles": f"{self.hints}_percent"}
+        return count.get(self.placement, self.placement)
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What a colorizer did on one benchmark."""
+class PassResult:
+    """What one pass gave."""
 
-    name: str
-    variant: str
-    benchmark_fingerprint: str
-    """Results are comparable only where this agrees."""
-    training_set_fingerprint: str
-    """Of the training set that the test split belongs to."""
-    resolution: int
-    pictures: int
-    metrics: dict[str, float]
-    """Mean over pictures and, where the variant has several styles, over styles. Defined in METRICS."""
-    styles: dict[str, dict[str, float]]
-    """The same for each style of the variant: one for gray and edge, five for line."""
-    worst_style: str
-    """The style with the highest L2 on ab: over-fitting to a line style shows here (paper 003)."""
-    per_picture: dict[str, list[float]]
-    """Each metric of each picture, mean over styles, in the order of `panel_ids`."""
-    panel_ids: list[str]
-    titles: list[str]
-    milliseconds_per_picture: float
-    """Wall time of colorizing alone, in batches of 8."""
-    grid: np.ndarray
-    """uint8 RGB: input, output and truth of up to six pictures, always the same."""
-    checkpoint_digest: str | None = None
-    mlflow_run_id: str | None = None
+    metrics: pd.DataFrame
+    """One row a picture, a column a metric."""
+    features: np.ndarray
+    """(N, F) float32 of the outputs; F is 0 where no extractor looked at them."""
+    shown: np.ndarray
+    """(M, R, R, 3) uint8 RGB: the outputs of the grid's pictures."""
+
+
+def passes_of(test: TestPictures, rule: BenchmarkRule, *, takes_hints: bool) -> list[Pass]:
+    """The passes over the test pictures, in their order."""
+    main = MAIN_STYLE[test.track]
+    passes = [Pass(style) for style in test.styles]
+    if takes_hints:
+        for draw in range(rule.draws):
+            passes += [Pass(main, "random", count, draw) for count in test.hint_counts()]
+            passes.append(Pass(main, "regions", REGION_POINTS, draw))
+        passes += [Pass(main, "scribbles", round(ratio * 100)) for ratio in RATIOS if ratio]
+    return passes
 
 
 def evaluate(
     colorizer: "Colorizer",
     training_set: "TrainingSet",
+    rule: BenchmarkRule | None = None,
     *,
-    resolution: int = 256,
-    max_pictures: int | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Evaluation:
-    """Colorizes the test split and measures every picture.
-
-    `max_pictures` takes so many, evenly spaced, and gives another benchmark fingerprint. `on_progress` is told
-    (done, all) after each batch. Raises ValueError for an empty test split and for outputs of another shape.
-    """
-    if max_pictures is not None and max_pictures < 1:
-        raise ValueError(f"max_pictures {max_pictures}: expected at least 1, or None for all")
-    pairs = training_set.pairs("test", colorizer.variant, resolution)
-    if not len(pairs):
-        raise ValueError(_empty_test(training_set.datasheet))
-    style_names: list[str] = training_set.datasheet["styles"][colorizer.variant]
-    chosen = _evenly(len(pairs), max_pictures or len(pairs))
-    # Each shown picture shows one style, in turn, so that all of them are seen.
-    shown = {
-        row: index % len(style_names) for index, row in enumerate(chosen[_evenly(len(chosen), GRID_ROWS)].tolist())
-    }
-    measured: list[dict[str, list[np.ndarray]]] = [{name: [] for name in METRICS} for _ in style_names]
-    grid_rows: dict[int, list[np.ndarray]] = {}
-    seconds, done = 0.0, 0
-    for start in range(0, len(chosen), BATCH_PICTURES):
-        rows = chosen[start : start + BATCH_PICTURES]
-        truths = np.asarray(pairs.color[rows])
-        titles = [pairs.titles[row] for row in rows]
-        for style in range(len(style_names)):
-            inputs = np.asarray(pairs.variant[rows, style])
-            began = time.perf_counter()
-            outputs = colorizer.colorize_batch(inputs, titles=titles)
-            seconds += time.perf_counter() - began
-            if outputs.shape != truths.shape or outputs.dtype != np.uint8:
-                raise ValueError(
-                    f"{colorizer.name}: colorize_batch gave {outputs.dtype} {outputs.shape}, "
-                    f"expected uint8 {truths.shape}"
-                )
-            for name, values in measure_pictures(outputs, truths).items():
-                measured[style][name].append(values)
-            for place, row in enumerate(rows.tolist()):
-                if shown.get(row) == style:
-                    grid_rows[row] = [inputs[place], outputs[place], truths[place]]
-            done += len(rows)
-            if on_progress is not None:
-                on_progress(done, len(chosen) * len(style_names))
-    per_style = np.array([[np.concatenate(values) for values in style.values()] for style in measured])  # (S, M, N)
-    styles = {
-        style: dict(zip(METRICS, means.tolist(), strict=True))
-        for style, means in zip(style_names, per_style.mean(axis=2), strict=True)
-    }
-    return Evaluation(
-        name=colorizer.name,
-        variant=colorizer.variant,
-        benchmark_fingerprint=training_set.benchmark_fingerprint(resolution, max_pictures),
-        training_set_fingerprint=training_set.fingerprint,
-        resolution=resolution,
-        pictures=len(chosen),
-        metrics=dict(zip(METRICS, per_style.mean(axis=(0, 2)).tolist(), strict=True)),
-        styles=styles,
-        worst_style=max(styles, key=lambda style: styles[style][RANKING_METRIC]),
-        per_picture=dict(zip(METRICS, per_style.mean(axis=0).tolist(), strict=True)),
-        panel_ids=[pairs.panel_ids[row] for row in chosen],
-        titles=[pairs.titles[row] for row in chosen],
-        milliseconds_per_picture=seconds * 1000 / (len(chosen) * len(style_names)),
-        grid=labelled_grid(
-            [grid_rows[row] for row in shown],
-            ["input", colorizer.name, "truth"],
-            labels=[f"{pairs.panel_ids[row]}  ({style_names[style]})" for row, style in shown.items()],
-        ),
-    )
-
-
-def _evenly(count: int, wanted: int) -> np.ndarray:
-    """At most `wanted` of the indices 0..count-1, evenly spaced, first and last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int))
-
-
-def _empty_test(datasheet: dict[str, Any]) -> str:
-    titles = ", ".join(f"{name} ({title['issues']} issues)" for name, title in datasheet["titles"].items())
-    return (
-        f"the test split holds no pictures; titles: {titles}. A title has a test split from three issues with kept "
-        "panels on: collect more issues, then materialize issue_splits, the variants and training_set again"
-    )
-
-
-def save_evaluation(
-    lake: "Lake",
-    recipe: str,
-    evaluation: Evaluation,
-    *,
+    extractor: FeatureExtractor | None = None,
+    drawer: LineDrawer | None = None,
+    costs: dict[str, float] | None = None,
     checkpoint_digest: str | None = None,
     mlflow_run_id: str | None = None,
-) -> "UPath":
-    """Writes the latest evaluation of a recipe, with what made it where given. Returns the path of the JSON file."""
-    folder = lake.evaluations(recipe)
-    evaluation = replace(
-        evaluation,
-        checkpoint_digest=checkpoint_digest or evaluation.checkpoint_digest,
-        mlflow_run_id=mlflow_run_id or evaluation.mlflow_run_id,
+    work: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Colorizes the test split in every pass and measures every picture.
+
+    Args:
+        colorizer: What is judged.
+        training_set: Its test split is the benchmark set.
+        rule: How large the benchmark is.
+        extractor: What FID and KID look through; None leaves them out.
+        drawer: A trained line detector, for the style `learned` of the track of lines.
+        costs: What else it costs, to stand beside what is measured here: `training_seconds`, `pictures_seen`.
+        checkpoint_digest: Of what is judged; with the benchmark it names the evaluation.
+        mlflow_run_id: Of its training.
+        work: A folder in which passes are kept until all are done; None keeps nothing.
+        on_progress: Told (done, all) pictures after each batch.
+
+    Raises ValueError for an empty test split and for outputs of another shape.
+    """
+    rule = rule or BenchmarkRule()
+    test = TestPictures(training_set, rule, track_of(colorizer.variant), drawer)
+    passes = passes_of(test, rule, takes_hints=colorizer.takes_hints)
+    grid = _grid_places(test)
+    folder = work / digest_of([colorizer.name, checkpoint_digest, test.fingerprint])[:16] if work else None
+    results: dict[Pass, PassResult] = {}
+    for number, one in enumerate(passes):
+        heard = None if on_progress is None else _part_of(on_progress, number, len(passes), len(test))
+        kept = folder / f"{digest_of(asdict(one))[:16]}.npz" if folder else None
+        if kept is None or not kept.exists():
+            results[one] = _run(one, colorizer, test, extractor, grid, heard)
+            if kept:
+                _keep(results[one], kept)
+        else:
+            results[one] = _kept(kept)
+        if heard:
+            heard(len(test))
+    rows = pd.concat([_rows(one, result, test) for one, result in results.items()], ignore_index=True)
+    truth_features, gray_features = _reference_features(test, extractor)
+    evaluation = Evaluation(
+        name=colorizer.name,
+        variant=colorizer.variant,
+        benchmark_fingerprint=test.fingerprint,
+        training_set_fingerprint=training_set.fingerprint,
+        resolution=rule.resolution,
+        seed=rule.seed,
+        rows=rows,
+        sets={
+            name: _known(spread)
+            for name, spread in {
+                **_distributions(results, extractor, truth_features, gray_features, rule, test),
+                **_consistency(colorizer, test),
+                **_hint_auc(rows),
+            }.items()
+            if not np.isnan(spread["mean"])
+        },
+        cost=_known({**_cost(colorizer, rule), **(costs or {})}),
+        gallery=_gallery(rows, colorizer, test),
+        grid=_grid(colorizer.name, grid, results, test, colorizer.variant),
+        checkpoint_digest=checkpoint_digest,
+        mlflow_run_id=mlflow_run_id,
     )
-    values = asdict(evaluation)
-    _, png = cv2.imencode(".png", cv2.cvtColor(values.pop("grid"), cv2.COLOR_RGB2BGR))
-    lake.write_bytes(folder / "latest.png", png.tobytes())
-    lake.write_json(folder / "latest.json", values)
-    return folder / "latest.json"
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)  # what is left over only costs room
+    return evaluation
 
 
-def load_evaluation(lake: "Lake", recipe: str) -> Evaluation:
-    """The latest evaluation of a recipe. Raises FileNotFoundError where it was never evaluated."""
-    folder = lake.evaluations(recipe)
-    if not (folder / "latest.json").exists():
-        raise FileNotFoundError(f"{folder / 'latest.json'}: no such evaluation: materialize evaluation of {recipe}")
-    encoded = np.frombuffer((folder / "latest.png").read_bytes(), np.uint8)
-    grid = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
-    assert grid is not None, "the picture is written before the numbers"
-    return Evaluation(**lake.read_json(folder / "latest.json"), grid=grid)
+def _known(numbers: dict[str, float]) -> dict[str, float]:
+    """Without what is no number."""
+    return {name: value for name, value in numbers.items() if not np.isnan(value)}
 
 
-def load_evaluations(lake: "Lake") -> list[Evaluation]:
-    """The latest evaluation of every recipe that has one, by name."""
-    found = sorted(path.parent.name for path in (lake.root / "evaluations").glob("*/latest.json"))
-    return [load_evaluation(lake, recipe) for recipe in found]
+def _part_of(on_progress: Callable[[int, int], None], number: int, of: int, pictures: int) -> Callable[[int], None]:
+    return lambda done: on_progress(number * pictures + done, of * pictures)
+
+
+def _batches(test: TestPictures) -> Iterator[slice]:
+    for start in range(0, len(test), BATCH_PICTURES):
+        yield slice(start, min(start + BATCH_PICTURES, len(test)))
+
+
+def _colored(colorizer: "Colorizer", one: Pass, test: TestPictures, places: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs and truths of some places. Raises ValueError for outputs of another shape."""
+    truths = test.truths(places)
+    if colorizer.name in CEILINGS:
+        return truths, truths
+    outputs = colorizer.colorize_batch(
+        test.seen(one.style, places, by=colorizer.variant),
+        hints=test.hints(one.placement, one.hints, one.draw, places),
+        titles=test.titles[places],
+    )
+    if outputs.shape != truths.shape or outputs.dtype != np.uint8:
+        raise ValueError(
+            f"{colorizer.name}: colorize_batch gave {outputs.dtype} {outputs.shape}, expected uint8 {truths.shape}"
+        )
+    return outputs, truths
+
+
+def _run(
+    one: Pass,
+    colorizer: "Colorizer",
+    test: TestPictures,
+    extractor: FeatureExtractor | None,
+    grid: list[tuple[int, str]],
+    heard: Callable[[int], None] | None,
+) -> PassResult:
+    measured, features, shown = [], [], []
+    wanted = {place for place, style in grid if style == one.style and one.placement == "none"}
+    for places in _batches(test):
+        outputs, truths = _colored(colorizer, one, test, places)
+        hints = test.hints(one.placement, one.hints, one.draw, places)
+        measured.append(pd.DataFrame(measure_pictures(outputs, truths, hints=hints), columns=list(METRICS)))
+        if extractor is not None and one.style == MAIN_STYLE[test.track]:
+            features.append(extractor(outputs))
+        shown += [outputs[place - places.start] for place in range(places.start, places.stop) if place in wanted]
+        if heard:
+            heard(places.stop)
+    empty = np.zeros((0, test.side, test.side, 3), np.uint8)
+    return PassResult(
+        metrics=pd.concat(measured, ignore_index=True),
+        features=np.concatenate(features) if features else np.zeros((len(test), 0), np.float32),
+        shown=np.stack(shown) if shown else empty,
+    )
+
+
+def _keep(result: PassResult, path: Path) -> None:
+    with written_aside(path) as aside, aside.open("wb") as file:
+        np.savez(file, metrics=result.metrics.to_numpy(), features=result.features, shown=result.shown)
+
+
+def _kept(path: Path) -> PassResult:
+    with np.load(path) as found:
+        metrics = pd.DataFrame(found["metrics"], columns=list(METRICS))
+        return PassResult(metrics, found["features"], found["shown"])
+
+
+def _rows(one: Pass, result: PassResult, test: TestPictures) -> pd.DataFrame:
+    """The rows of one pass, as `Evaluation.rows`."""
+    keys = pd.DataFrame(
+        {
+            "track": test.track,
+            "style": one.style,
+            "placement": one.placement,
+            "hints": one.hints,
+            "draw": one.draw,
+            "panel_id": list(test.panel_ids),
+            "title": list(test.titles),
+            "issue": list(test.issues),
+        }
+    )
+    return pd.concat([keys, result.metrics], axis=1)
+
+
+def _reference_features(
+    test: TestPictures, extractor: FeatureExtractor | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Features of the truths, and of what colorizers see as gray pictures: the ceiling."""
+    if extractor is None:
+        return None, None
+    truths, grays = [], []
+    for places in _batches(test):
+        seen = test.seen(MAIN_STYLE[test.track], places, by=test.track)
+        truths.append(extractor(test.truths(places)))
+        grays.append(extractor(np.repeat(seen[..., np.newaxis], 3, axis=-1)))
+    return np.concatenate(truths), np.concatenate(grays)
+
+
+def _distributions(
+    results: dict[Pass, PassResult],
+    extractor: FeatureExtractor | None,
+    truths: np.ndarray | None,
+    grays: np.ndarray | None,
+    rule: BenchmarkRule,
+    test: TestPictures,
+) -> dict[str, dict[str, float]]:
+    """FID and KID of each condition on the main style; C-FID is the condition `regions`."""
+    if extractor is None or truths is None or grays is None or len(test) < 2:
+        return {}
+    conditions: dict[str, list[np.ndarray]] = {}
+    for one, result in results.items():
+        if one.style == MAIN_STYLE[test.track]:
+            conditions.setdefault(one.condition, []).append(result.features)
+    return {
+        f"{name}/{condition}": spread
+        for condition, draws in conditions.items()
+        for name, spread in distribution(
+            draws, truths, grays, extractor=extractor.name, draws=rule.draws, seed=rule.seed
+        ).items()
+    }
+
+
+def _hint_auc(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The area under each metric over the share of regions that have a scribble; none without hints."""
+    main = rows[rows["style"].isin(MAIN_STYLE.values()) & rows["placement"].isin(["none", "scribbles"])]
+    means = main.groupby("hints")[list(METRICS)].mean()
+    if len(means) < len(RATIOS):
+        return {}
+    pictures = main["panel_id"].nunique()
+    return {
+        f"hint_auc/{name}": {
+            "mean": area_under({int(str(p)) / 100: v for p, v in means[name].items()}),
+            "pictures": pictures,
+        }
+        for name in means.columns[means.notna().all()]
+    }
+
+
+def _consistency(colorizer: "Colorizer", test: TestPictures) -> dict[str, dict[str, float]]:
+    main = Pass(MAIN_STYLE[test.track])
+
+    def colored(places: list[int]) -> np.ndarray:
+        return np.concatenate([_colored(colorizer, main, test, slice(at, at + 1))[0] for at in places])
+
+    def truths(places: list[int]) -> np.ndarray:
+        return np.concatenate([test.truths(slice(at, at + 1)) for at in places])
+
+    return {"consistency_excess": consistency(colored, truths, test.issues)}
+
+
+def _cost(colorizer: "Colorizer", rule: BenchmarkRule) -> dict[str, float]:
+    sizes = [(side, side) for side in rule.latency_sides]
+    return measure_cost(colorizer, [*sizes, PAGE_PX] if rule.page else sizes)
+
+
+def _grid_places(test: TestPictures) -> list[tuple[int, str]]:
+    """Places of the grid's pictures, evenly spread, each in one style, in turn, so that all styles are seen."""
+    places = np.unique(np.linspace(0, len(test) - 1, min(GRID_ROWS, len(test))).round().astype(int))
+    return [(int(place), test.styles[index % len(test.styles)]) for index, place in enumerate(places)]
+
+
+def _grid(
+    name: str, grid: list[tuple[int, str]], results: dict[Pass, PassResult], test: TestPictures, variant: str
+) -> np.ndarray:
+    left = {style: list(results[Pass(style)].shown) for _, style in grid}
+    rows = []
+    for place, style in grid:
+        only = slice(place, place + 1)
+        rows.append([test.seen(style, only, by=variant)[0], left[style].pop(0), test.truths(only)[0]])
+    labels = [f"{test.panel_ids[place]}  ({style})" for place, style in grid]
+    return labelled_grid(rows, ["input", name, "truth"], labels=labels)
+
+
+def _gallery(rows: pd.DataFrame, colorizer: "Colorizer", test: TestPictures) -> pd.DataFrame:
+    main = Pass(MAIN_STYLE[test.track])
+    of_main = rows[(rows["style"] == main.style) & (rows["placement"] == "none")]
+    difficult = {}
+    for places in _batches(test):
+        for panel_id, truth in zip(test.panel_ids[places], test.truths(places), strict=True):
+            difficult[panel_id] = difficulties(truth)
+
+    def pictures(panel_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        place = test.panel_ids.index(panel_id)
+        only = slice(place, place + 1)
+        outputs, truths = _colored(colorizer, main, test, only)
+        return test.seen(main.style, only, by=colorizer.variant)[0], outputs[0], truths[0]
+
+    shared = [test.panel_ids[place] for place, _ in _grid_places(test)]
+    return gallery(pick(of_main, difficult, shared), of_main, pictures, style=main.style)

@@ -22,12 +22,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from pipelines.evaluation.cfid import HintedColorize
-from pipelines.evaluation.metrics import METRICS, measure_pictures
 from pipelines.hints import Hint, Point, Rgb, Stroke
 
 RATIOS = (0.0, 0.01, 0.03, 0.05, 0.10, 0.25, 0.50, 1.0)
-"""The paper's; most of them low, where people hint."""
+"""The paper's; most of them low, where people hint. The benchmark measures a pass at each; see `area_under`."""
 
 SIDE_PX = 64
 
@@ -50,19 +48,6 @@ class Region:
         in_reading_order = self.path[np.lexsort((self.path[:, 1], self.path[:, 0]))]
         apart = np.abs(in_reading_order[:, np.newaxis] - in_reading_order).sum(axis=(1, 2))
         return in_reading_order[apart.argmin()]
-
-
-@dataclass(frozen=True)
-class HintAuc:
-    """What a colorizer makes of more and more hints."""
-
-    mark: Mark
-    ratios: tuple[float, ...]
-    curve: dict[str, list[float]]
-    """Each metric at each ratio, mean over pictures."""
-    area: dict[str, float]
-    """The Hint-AUC of each metric, in its unit and direction."""
-    pictures: int
 
 
 def regions_of(truth: np.ndarray, *, side: int = SIDE_PX) -> list[Region]:
@@ -93,40 +78,14 @@ def hint_at(regions: Sequence[Region], ratio: float, mark: Mark = "scribble", *,
     return Hint(strokes=tuple(strokes))
 
 
-def hint_auc(
-    colorize: HintedColorize,
-    pictures: np.ndarray,
-    truths: np.ndarray,
-    *,
-    mark: Mark = "scribble",
-    ratios: Sequence[float] = RATIOS,
-) -> HintAuc:
-    """The curve and the area of every metric of METRICS that is a number for all pictures at all ratios.
-
-    Args:
-        colorize: Called once for each ratio.
-        pictures: (N, H, W) uint8, what it sees.
-        truths: (N, H, W, 3) uint8 RGB.
-        mark: Scribbles, as the paper's results, or dots.
-        ratios: From 0 to 1, rising. Raises ValueError otherwise, for the area would be another's.
-    """
-    ratios = tuple(ratios)
-    if list(ratios) != sorted(set(ratios)) or ratios[:1] != (0,) or ratios[-1:] != (1,):
-        raise ValueError(f"ratios {ratios}: expected them to rise from 0 to 1")
-    regions = [regions_of(truth) for truth in truths]
-    means = []
-    for ratio in ratios:
-        outputs = colorize(pictures, [hint_at(of_picture, ratio, mark) for of_picture in regions])
-        means.append({name: float(values.mean()) for name, values in measure_pictures(outputs, truths).items()})
-    curve = {name: [at[name] for at in means] for name in METRICS}
-    curve = {name: values for name, values in curve.items() if not np.isnan(values).any()}
-    area = {name: area_under(dict(zip(ratios, values, strict=True))) for name, values in curve.items()}
-    return HintAuc(mark, ratios, curve, area, len(truths))
-
-
 def area_under(scores: Mapping[float, float]) -> float:
-    """The area under a curve of ratio -> score, by trapezoids."""
+    """The area under a curve of ratio -> score, by trapezoids: the Hint-AUC where ratios go from 0 to 1.
+
+    Raises ValueError where they do not, for the area would be another's.
+    """
     ratios = sorted(scores)
+    if ratios[:1] != [0] or ratios[-1:] != [1]:
+        raise ValueError(f"ratios {ratios}: expected them to go from 0 to 1")
     return float(np.trapezoid([scores[ratio] for ratio in ratios], ratios))
 
 

@@ -1,24 +1,24 @@
-"""The leaderboard: colorizers ranked on one benchmark, and the choice of the champion.
+"""The leaderboard of a track: colorizers ranked on one benchmark, each with its interval and its distance to the first.
 
 Works on evaluations; touches no files. Only results with the current benchmark fingerprint are ranked; others are
 listed apart and never compared.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pipelines.evaluation.benchmark import RANKING_METRIC, Evaluation
+from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
+from pipelines.evaluation.floors import CEILINGS, FLOOR_NAMES, FLOORS
 from pipelines.evaluation.metrics import METRICS
+from pipelines.evaluation.significance import Estimate, holm, mean_with_interval, paired_difference
+from pipelines.evaluation.tracks import Track
 from pipelines.pictures import MARGIN_PX, PAPER, draw_text
 
-FLOORS = frozenset({"gray_copy"})
-"""Colorizers that learn nothing: what is below them is a finding, and they never serve."""
-
-SHOWN_METRICS = ("l2_ab", "ciede2000", "l1_rgb", "l2_rgb", "psnr", "ssim", "colorfulness_error")
+SHOWN_METRICS = ("ciede2000", "l2_ab", "l1_rgb", "l2_rgb", "psnr", "ssim", "colorfulness_error")
 
 
 @dataclass(frozen=True)
@@ -27,170 +27,216 @@ class LeaderboardRow:
 
     name: str
     rank: int | None
-    """1 is best. None where the result is not comparable."""
+    """1 is best. None where the result is not comparable, and for the truth."""
     variant: str
     is_floor: bool
+    """It learned nothing, and never serves. The truth is one of them."""
     pictures: int
     metrics: dict[str, float]
     benchmark_fingerprint: str
     checkpoint_digest: str | None
     mlflow_run_id: str | None
+    interval: tuple[float, float] | None = None
+    """95 % of the ranking metric's mean."""
+    difference: dict[str, Any] | None = None
+    """Of the ranking metric to the reference: an `Estimate`, and its `p_value` after Holm over the table."""
+    worst_style: str | None = None
+    """On the track of lines."""
+    below_floor: bool = False
+    """Worse than the picture itself: a finding, not a result."""
+    sets: dict[str, dict[str, float]] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "LeaderboardRow":
+        """A result before it is ranked."""
+        return cls(
+            name=evaluation.name,
+            rank=None,
+            variant=evaluation.variant,
+            is_floor=evaluation.name in FLOOR_NAMES,
+            pictures=evaluation.pictures,
+            metrics=evaluation.metrics,
+            benchmark_fingerprint=evaluation.benchmark_fingerprint,
+            checkpoint_digest=evaluation.checkpoint_digest,
+            mlflow_run_id=evaluation.mlflow_run_id,
+            worst_style=evaluation.worst_style if len(evaluation.styles) > 1 else None,
+            sets=evaluation.sets,
+            cost=evaluation.cost,
+        )
+
+    @property
+    def score(self) -> float:
+        """The number that it is ranked by."""
+        return self.metrics[RANKING_METRIC]
 
     def to_json(self) -> dict[str, Any]:
-        """Flat: the metrics stand beside the rest."""
-        return {
-            "rank": self.rank,
-            "name": self.name,
-            "variant": self.variant,
-            "is_floor": self.is_floor,
-            "pictures": self.pictures,
-            **self.metrics,
-            "benchmark_fingerprint": self.benchmark_fingerprint,
-            "checkpoint_digest": self.checkpoint_digest,
-            "mlflow_run_id": self.mlflow_run_id,
-        }
+        """As JSON can hold it: what is no finite number is None."""
+        return _finite(asdict(self))
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "LeaderboardRow":
         """What `to_json` gave."""
-        metrics = {name: values[name] for name in METRICS if name in values}
-        return cls(**{name: value for name, value in values.items() if name not in metrics}, metrics=metrics)
+        metrics = {name: float("nan") if value is None else value for name, value in values["metrics"].items()}
+        low, high = values["interval"] or (None, None)
+        return cls(**{**values, "metrics": metrics, "interval": None if low is None else (low, high)})
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Colorizers on one benchmark, best first, and beside them the results of other benchmarks."""
+    """Colorizers of one track on one benchmark, best first, and beside them the results of other benchmarks."""
 
+    track: Track
     benchmark_fingerprint: str
+    reference: str | None
+    """What the differences are to: the champion where it is among the rows, else the best colorizer."""
     rows: tuple[LeaderboardRow, ...]
-    not_comparable: tuple[LeaderboardRow, ...]
+    not_comparable: tuple[LeaderboardRow, ...] = ()
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """The ranked rows, best first; those that do not compare are left out."""
-        return [row.to_json() for row in self.rows]
+    @property
+    def colorizers(self) -> list[LeaderboardRow]:
+        """Those that learned something, best first."""
+        return [row for row in self.rows if not row.is_floor]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `from_json` reads it."""
+        return {
+            "track": self.track,
+            "benchmark": self.benchmark_fingerprint,
+            "reference": self.reference,
+            "rows": [row.to_json() for row in self.rows],
+            "not_comparable": [row.to_json() for row in self.not_comparable],
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Leaderboard":
+        """What `to_json` gave."""
+        ranked, apart = (tuple(map(LeaderboardRow.from_json, values[part])) for part in ("rows", "not_comparable"))
+        return cls(values["track"], values["benchmark"], values["reference"], ranked, apart)
 
     def to_markdown(self) -> str:
         """Tables for people: the ranks, then what does not compare."""
-        lines = [_subtitle(self), "", f"| rank | name | sees | {' | '.join(SHOWN_METRICS)} |"]
-        lines.append("|---" * (3 + len(SHOWN_METRICS)) + "|")
+        lines = [_subtitle(self), ""]
+        lines.append(f"| rank | name | sees | {' | '.join(SHOWN_METRICS)} | 95 % | to {self.reference} (p) |")
+        lines.append("|---" * (5 + len(SHOWN_METRICS)) + "|")
         for row in self.rows:
-            values = " | ".join(_shown(row.metrics[name]) for name in SHOWN_METRICS)
-            lines.append(f"| {row.rank} | {_label(row)} | {row.variant} | {values} |")
+            values = " | ".join(shown(row.metrics[name]) for name in SHOWN_METRICS)
+            place = str(row.rank) if row.rank else ""
+            ends = f"{_interval(row)} | {_difference(row)}"
+            lines.append(f"| {place} | {_label(row)} | {row.variant} | {values} | {ends} |")
         if self.not_comparable:
             lines += ["", "Not comparable, for they were measured on another benchmark (evaluate them again):", ""]
             lines += [f"- {row.name} (benchmark `{row.benchmark_fingerprint[:12]}`)" for row in self.not_comparable]
         return "\n".join(lines) + "\n"
 
     def picture(self) -> np.ndarray:
-        """The table as a picture, with a bar for the L2 on ab of each colorizer. uint8 RGB."""
+        """The table as a picture, with a bar for the score of each colorizer. uint8 RGB."""
         return _draw(self)
 
 
-def build_leaderboard(evaluations: Sequence[Evaluation], *, benchmark_fingerprint: str) -> Leaderboard:
-    """Ranks by L2 on ab per pixel, lower first, ties by name; floors are ranked too, and marked.
+def build_leaderboard(
+    evaluations: Sequence[Evaluation], *, track: Track, benchmark_fingerprint: str, champion: str | None = None
+) -> Leaderboard:
+    """Ranks by the mean CIEDE2000, lower first, ties by name; floors are ranked too, and marked.
+
+    Results of other tracks are left out.
+
+    Args:
+        evaluations: The latest of each colorizer.
+        track: Which track.
+        benchmark_fingerprint: The current one of that track.
+        champion: The SHA-256 of the checkpoint that the others are compared with; None: with the best.
 
     Raises ValueError where two results of one benchmark have the same name.
     """
-    rows = [
-        LeaderboardRow(
-            name=evaluation.name,
-            rank=None,
-            variant=evaluation.variant,
-            is_floor=evaluation.name in FLOORS,
-            pictures=evaluation.pictures,
-            metrics=evaluation.metrics,
-            benchmark_fingerprint=evaluation.benchmark_fingerprint,
-            checkpoint_digest=evaluation.checkpoint_digest,
-            mlflow_run_id=evaluation.mlflow_run_id,
-        )
-        for evaluation in evaluations
-    ]
-    comparable = [row for row in rows if row.benchmark_fingerprint == benchmark_fingerprint]
-    names = [row.name for row in comparable]
+    of_track = [evaluation for evaluation in evaluations if evaluation.track == track]
+    comparable = [one for one in of_track if one.benchmark_fingerprint == benchmark_fingerprint]
+    names = [evaluation.name for evaluation in comparable]
     if len(set(names)) != len(names):
         raise ValueError(f"two results of one name among {', '.join(sorted(names))}: give only the latest of each")
-    comparable.sort(key=lambda row: (row.metrics[RANKING_METRIC], row.name))
-    others = sorted((row for row in rows if row not in comparable), key=lambda row: row.name)
+    comparable.sort(key=lambda one: (one.metrics[RANKING_METRIC], one.name))
+    others = sorted((one for one in of_track if one not in comparable), key=lambda one: one.name)
+    learned = [one for one in comparable if one.name not in FLOOR_NAMES]
+    reference = next((one for one in learned if champion and one.checkpoint_digest == champion), None)
+    reference = reference or next(iter(learned), None)
+    differences = _differences(learned, reference)
+    floor = next((one.metrics[RANKING_METRIC] for one in comparable if one.name == FLOORS[track][0]), float("inf"))
+    rows, rank = [], 0
+    for evaluation in comparable:
+        rank += evaluation.name not in CEILINGS
+        estimate = mean_with_interval(evaluation.unhinted, RANKING_METRIC, seed=evaluation.seed)
+        rows.append(
+            replace(
+                LeaderboardRow.of(evaluation),
+                rank=None if evaluation.name in CEILINGS else rank,
+                interval=(estimate.low, estimate.high),
+                difference=differences.get(evaluation.name),
+                below_floor=evaluation.metrics[RANKING_METRIC] > floor,
+            )
+        )
     return Leaderboard(
+        track=track,
         benchmark_fingerprint=benchmark_fingerprint,
-        rows=tuple(replace(row, rank=rank) for rank, row in enumerate(comparable, 1)),
-        not_comparable=tuple(others),
+        reference=reference.name if reference else None,
+        rows=tuple(rows),
+        not_comparable=tuple(map(LeaderboardRow.of, others)),
     )
 
 
-@dataclass(frozen=True)
-class ChampionDecision:
-    """Who serves from now on, and why."""
-
-    name: str | None
-    """None while no colorizer has a result."""
-    moved: bool
-    reason: str
-    row: LeaderboardRow | None
-    """The champion's result: what the next decision is to be given as `current`."""
-
-
-def choose_champion(leaderboard: Leaderboard, current: LeaderboardRow | None) -> ChampionDecision:
-    """The champion moves only to a colorizer that is better on the same benchmark; floors never serve.
-
-    `current` is the champion's row as it was chosen. Where it has no result on this benchmark, neither its own nor
-    one of the same checkpoint on the leaderboard, nothing moves until it is evaluated again.
-    """
-    candidates = [row for row in leaderboard.rows if not row.is_floor]
-    if current is not None and current.benchmark_fingerprint != leaderboard.benchmark_fingerprint:
-        measured = [
-            row for row in candidates if (row.name, row.checkpoint_digest) == (current.name, current.checkpoint_digest)
-        ]
-        if not measured:
-            return ChampionDecision(
-                current.name,
-                moved=False,
-                reason=f"{current.name} stays: it has no result on this benchmark; evaluate it again, then decide",
-                row=current,
-            )
-        current = measured[0]
-    if not candidates:
-        name = current.name if current else None
-        return ChampionDecision(name, moved=False, reason="no colorizer has a result on this benchmark", row=current)
-    best = candidates[0]
-    score = f"{RANKING_METRIC} {_shown(best.metrics[RANKING_METRIC])}"
-    floors = [row for row in leaderboard.rows if row.is_floor]
-    warning = f"; worse than the floor {floors[0].name}" if floors and floors[0].rank == 1 else ""
-    if current is None:
-        return ChampionDecision(
-            best.name, moved=True, reason=f"{best.name} is the first champion: {score}{warning}", row=best
-        )
-    if (best.name, best.checkpoint_digest) == (current.name, current.checkpoint_digest):
-        return ChampionDecision(
-            current.name, moved=False, reason=f"{best.name} stays the best: {score}{warning}", row=best
-        )
-    current_score = _shown(current.metrics[RANKING_METRIC])
-    if best.metrics[RANKING_METRIC] < current.metrics[RANKING_METRIC]:
-        reason = f"{best.name} is better than {current.name}: {score} against {current_score}{warning}"
-        return ChampionDecision(best.name, moved=True, reason=reason, row=best)
-    reason = f"{current.name} stays: {best.name} is not better, {score} against {current_score}{warning}"
-    return ChampionDecision(current.name, moved=False, reason=reason, row=current)
+def _differences(learned: Sequence[Evaluation], reference: Evaluation | None) -> dict[str, dict[str, Any]]:
+    """Each colorizer's score less the reference's, with Holm's p-values over all of them."""
+    if reference is None:
+        return {}
+    found: dict[str, Estimate] = {
+        one.name: paired_difference(one.unhinted, reference.unhinted, RANKING_METRIC, seed=reference.seed)
+        for one in learned
+        if one is not reference
+    }
+    adjusted = holm({name: estimate.p_value for name, estimate in found.items()})
+    return {name: {**asdict(estimate), "p_value": adjusted[name]} for name, estimate in found.items()}
 
 
 def _label(row: LeaderboardRow) -> str:
-    return f"{row.name} (floor)" if row.is_floor else row.name
+    if row.is_floor:
+        return f"{row.name} ({'ceiling' if row.name in CEILINGS else 'floor'})"
+    return f"{row.name} (below the floor)" if row.below_floor else row.name
 
 
-def _shown(value: float) -> str:
-    """Four significant digits, and no exponent."""
+def shown(value: float) -> str:
+    """Four significant digits, and no exponent; nothing for what is no number."""
+    if np.isnan(value):
+        return ""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _interval(row: LeaderboardRow) -> str:
+    return f"{shown(row.interval[0])} to {shown(row.interval[1])}" if row.interval else ""
+
+
+def _difference(row: LeaderboardRow) -> str:
+    if row.difference is None:
+        return ""
+    return f"{row.difference['value']:+.3g} ({row.difference['p_value']:.2g})"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _subtitle(leaderboard: Leaderboard) -> str:
     pictures = f"{leaderboard.rows[0].pictures} test pictures" if leaderboard.rows else "no results yet"
     spec = METRICS[RANKING_METRIC]
     return (
-        f"Ranked by {spec.name} ({spec.unit}, {spec.direction} is better); {pictures}; "
+        f"Track {leaderboard.track}, ranked by {spec.name} ({spec.unit}, {spec.direction} is better); {pictures}; "
         f"benchmark {leaderboard.benchmark_fingerprint[:12]}"
     )
 
 
-NAME_PX, BAR_PX, VALUE_PX, ROW_PX = 270, 240, 96, 28
+NAME_PX, BAR_PX, VALUE_PX, ROW_PX = 290, 240, 96, 28
 
 
 def _draw(leaderboard: Leaderboard) -> np.ndarray:
@@ -211,18 +257,21 @@ def _draw(leaderboard: Leaderboard) -> np.ndarray:
         right = values_x + (column + 1) * VALUE_PX
         draw_text(draw, right, y + 6, _HEADERS.get(name, name), width_px=VALUE_PX - 4, anchor="ra")
     y += ROW_PX
-    worst = max((row.metrics[RANKING_METRIC] for row in leaderboard.rows), default=1) or 1
+    worst = max((row.score for row in leaderboard.rows), default=1) or 1
     for index, row in enumerate(leaderboard.rows):
         if index % 2 == 0:
             draw.rectangle((MARGIN_PX, y, width - MARGIN_PX, y + ROW_PX - 1), fill=(246, 246, 246))
-        draw_text(draw, MARGIN_PX + 30, y + 6, str(row.rank), width_px=30, anchor="ra")
+        draw_text(draw, MARGIN_PX + 30, y + 6, str(row.rank or ""), width_px=30, anchor="ra")
         draw_text(draw, name_x, y + 6, f"{_label(row)}, {row.variant}", width_px=NAME_PX - MARGIN_PX)
-        length = round((BAR_PX - MARGIN_PX) * row.metrics[RANKING_METRIC] / worst)
+        scale = (BAR_PX - MARGIN_PX) / worst
         color = (160, 160, 160) if row.is_floor else (66, 110, 180)
-        draw.rectangle((bar_x, y + 6, bar_x + length, y + ROW_PX - 7), fill=color)
+        draw.rectangle((bar_x, y + 6, bar_x + round(row.score * scale), y + ROW_PX - 7), fill=color)
+        if row.interval and np.isfinite(row.interval).all():
+            low, high = (bar_x + min(BAR_PX - MARGIN_PX, max(0, round(end * scale))) for end in row.interval)
+            draw.line((low, y + ROW_PX // 2, high, y + ROW_PX // 2), fill=(20, 20, 20), width=2)
         for column, name in enumerate(SHOWN_METRICS):
             right = values_x + (column + 1) * VALUE_PX
-            draw_text(draw, right, y + 6, _shown(row.metrics[name]), width_px=VALUE_PX - 4, anchor="ra")
+            draw_text(draw, right, y + 6, shown(row.metrics[name]), width_px=VALUE_PX - 4, anchor="ra")
         y += ROW_PX
     if others:
         text = "Not comparable (measured on another benchmark; evaluate again):"

@@ -4,7 +4,8 @@ A recipe's name is the partition key of its colorizer and the name of its MLflow
 give it another name: results under one name stay comparable.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, ClassVar, Literal
@@ -136,3 +137,16 @@ class Recipe(Spec):
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values, each part with its kind."""
         return spec_to_json(self)
+
+    def parameters(self) -> Iterator[tuple[str, Any]]:
+        """Its values by dotted names, as MLflow compares them: `objective.l1_weight`."""
+        return _dotted(self.to_json())
+
+
+def _dotted(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in recipe.items():
+        if isinstance(value, Mapping):
+            yield f"{prefix}{name}", value["kind"]
+            yield from _dotted(value, f"{prefix}{name}.")
+        elif value is not None and name not in {"kind", "name", "title", "paper"}:
+            yield f"{prefix}{name}", json.dumps(value) if isinstance(value, list) else value

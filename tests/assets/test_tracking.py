@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assets.tracking import CHAMPION, REGISTERED_MODEL, Tracking
+from assets.tracking import Tracking
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +44,6 @@ def test_pictures_and_the_training_set_can_be_found(tracking):
     assert any("samples" in file.path for file in client.list_artifacts(run.run_id, "images"))
     (found,) = client.get_run(run.run_id).inputs.dataset_inputs
     assert (found.dataset.name, found.dataset.digest) == ("training_set", "f" * 36)
-
-
-def test_the_alias_moves(tracking, tmp_path):
-    assert tracking.champion() is None
-    checkpoint = tmp_path / "checkpoint.safetensors"
-    checkpoint.write_bytes(b"weights")
-    versions = []
-    for name in ("first", "second"):
-        run = tracking.start(name, parameters={}, tags={})
-        run.file(checkpoint, "checkpoint")
-        run.end()
-        versions.append(
-            tracking.crown(run.run_id, checkpoint="checkpoint/checkpoint.safetensors", tags={"recipe": name})
-        )
-        champion = tracking.champion()
-        assert champion is not None
-        assert (champion["recipe"], champion["version"], champion["run_id"]) == (name, versions[-1], run.run_id)
-    assert versions == ["1", "2"]
-    assert str(tracking.client().get_model_version_by_alias(REGISTERED_MODEL, CHAMPION).version) == versions[-1]
 
 
 def test_a_run_that_was_deleted_is_not_there(tracking):

@@ -5,7 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.drift import BINS, FEATURES, DriftRule, Norm, check_drift, describe, distance
+from pipelines.drift import BINS, FEATURES, Norm, check_drift, describe, distance
+from pipelines.drift_rule import DriftRule
 from pipelines.lake import Lake
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.training_set import TrainingSet, TrainingSetRule, build_training_set

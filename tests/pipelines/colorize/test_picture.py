@@ -9,7 +9,8 @@ import torch
 from models.build import build_network
 from models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 from pipelines.color import gray_to_rgb, rgb_to_gray
-from pipelines.colorize.picture import Colorizer, GrayCopy, TrainedColorizer
+from pipelines.colorize.picture import Colorizer, TrainedColorizer
+from pipelines.evaluation.floors import Copy
 from pipelines.hints import Hint, Point
 from pipelines.recipes import RECIPES
 
@@ -128,7 +129,7 @@ def test_a_hint_colours_its_place(name: str):
 
 def test_a_network_that_takes_no_hints_says_so():
     hint = Hint(points=(Point(0.5, 0.5, (255, 0, 0)),))
-    for colorizer in (TrainedColorizer(checkpoint_of("webtoon_l2")), GrayCopy()):
+    for colorizer in (TrainedColorizer(checkpoint_of("webtoon_l2")), Copy("gray_copy", "gray")):
         with pytest.raises(ValueError, match=rf"{colorizer.name} takes no hints"):
             colorizer.colorize(lettered(20, 20), hint=hint)
         assert colorizer.colorize(lettered(20, 20), hint=None, title="moon").shape == (20, 20, 3)
@@ -177,7 +178,7 @@ def test_pictures_in_colour_are_refused_with_the_remedy():
 
 
 def test_the_floor_is_the_gray_picture():
-    floor: Colorizer = GrayCopy()
+    floor: Colorizer = Copy("gray_copy", "gray")
     gray = lettered(20, 30)
     assert np.array_equal(floor.colorize(gray), np.stack([gray] * 3, axis=-1))
     assert np.array_equal(floor.colorize_batch(gray[None])[0], floor.colorize(gray))

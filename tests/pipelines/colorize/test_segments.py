@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from pipelines.color import gray_to_rgb, rgb_to_gray
-from pipelines.colorize.picture import Colorizer, GrayCopy
+from pipelines.colorize.picture import Colorizer
 from pipelines.colorize.segments import SnappedColorizer, segments, snap_to_segments
+from pipelines.evaluation.floors import Copy
 
 RED, BLUE, WHITE = (220, 60, 50), (60, 90, 210), (250, 250, 250)
 SIDE = 240
@@ -180,6 +181,7 @@ class Blurred:
     """A colorizer whose colours run over the lines."""
 
     name = "blurred"
+    takes_hints = True
 
     def __init__(self, variant: str) -> None:
         self.variant = variant
@@ -217,4 +219,4 @@ def test_a_gray_picture_keeps_its_lightness_exactly():
     gray = rgb_to_gray(truth())
     colored = SnappedColorizer(Blurred("gray")).colorize(gray)
     assert np.abs(rgb_to_gray(colored).astype(int) - gray).max() <= 1
-    assert np.array_equal(SnappedColorizer(GrayCopy()).colorize(gray), gray_to_rgb(gray))
+    assert np.array_equal(SnappedColorizer(Copy("gray_copy", "gray")).colorize(gray), gray_to_rgb(gray))

@@ -6,22 +6,34 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake
 from pipelines.training_set import TrainingSet, TrainingSetRule, build_training_set
 from pipelines.variants import KINDS, VariantRule, build_variant
 
+SMALL = BenchmarkRule(resolution=64, extractor="none", latency_sides=[], page=False)
+"""A benchmark in moments: no networks, no clocks."""
+
 
 class Tint:
-    """Adds a fixed colour to the gray picture; under `line` it is a colorizer of lines."""
+    """Adds a fixed colour to the gray picture; under `line` it is a colorizer of lines. With hints, their mean."""
 
-    def __init__(self, name: str, shift: tuple[int, int, int], variant: str = "gray") -> None:
-        self.name, self.variant, self.shift = name, variant, shift
+    def __init__(
+        self, name: str, shift: tuple[int, int, int], variant: str = "gray", *, takes_hints: bool = False
+    ) -> None:
+        self.name, self.variant, self.shift, self.takes_hints = name, variant, shift, takes_hints
 
-    def colorize(self, picture: np.ndarray, **given: object) -> np.ndarray:
-        return np.clip(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB).astype(int) + self.shift, 0, 255).astype(np.uint8)
+    def colorize(self, picture: np.ndarray, *, hint=None, title=None) -> np.ndarray:
+        rgb = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB).astype(int) + self.shift
+        if hint is not None:
+            for point in hint.points:
+                x, y = int(point.x * rgb.shape[1]), int(point.y * rgb.shape[0])
+                rgb[y - 2 : y + 2, x - 2 : x + 2] = point.rgb
+        return np.clip(rgb, 0, 255).astype(np.uint8)
 
-    def colorize_batch(self, pictures: np.ndarray, **given: object) -> np.ndarray:
-        return np.stack([self.colorize(picture) for picture in pictures])
+    def colorize_batch(self, pictures: np.ndarray, *, hints=None, titles=None) -> np.ndarray:
+        hints = hints or [None] * len(pictures)
+        return np.stack([self.colorize(picture, hint=hint) for picture, hint in zip(pictures, hints, strict=True)])
 
 
 @pytest.fixture

@@ -1,0 +1,73 @@
+"""New issues held against what the champion learned from; the result is in the lake, for the weekly retraining."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assets.registry import CHAMPIONS, Registry
+from assets.tracking import Tracking
+from pipelines.drift_rule import DriftRule
+from pipelines.lake import Lake, digest_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.drift import DriftReport
+
+
+@dataclass(frozen=True)
+class Drifted:
+    """What the comparison found, and the titles on which champions are weak."""
+
+    report: "DriftReport | None"
+    """None where there was nothing to compare with."""
+    why_not: str
+    weak: "dict[str, pd.DataFrame]"
+    """By track, the titles of the champion's benchmark with their scores; none where nobody was crowned."""
+    digest: str
+    unchanged: bool
+
+
+def compare_new_issues(lake: Lake, rule: DriftRule, *, cache: Path, tracking: Tracking) -> Drifted:
+    """Compares issues that the champion's training set has nothing of with that set; before a champion, the current
+    one. Writes `drift.json`.
+    """
+    from pipelines.drift import LEAST_TRAINING_ISSUES, check_drift
+    from pipelines.training_set import TrainingSet
+
+    champion = next(filter(None, (Registry(tracking, track).at("champion") for track in CHAMPIONS.values())), None)
+    report, why_not = None, ""
+    if champion is None and not lake.training_set.exists():
+        why_not = "there is no training set yet"
+    else:
+        training_set = TrainingSet.open(lake, champion.tags["training_set"] if champion else None, cache=cache)
+        issues = {panel_id.rpartition("__")[0] for panel_id in training_set.digests("train")}
+        if len(issues) < LEAST_TRAINING_ISSUES:
+            why_not = f"{len(issues)} training issues do not say what is usual; {LEAST_TRAINING_ISSUES} are needed"
+        else:
+            report = check_drift(lake, training_set, rule)
+    found = {
+        "training_set": report.training_set if report else None,
+        "drifted": {key: list(features) for key, features in report.drifted.items()} if report else {},
+    }
+    unchanged = lake.drift.exists() and lake.read_json(lake.drift) == found
+    if not unchanged:
+        lake.write_json(lake.drift, found)
+    return Drifted(report, why_not, _weak_spots(lake, tracking), digest_of(found), unchanged)
+
+
+def _weak_spots(lake: Lake, tracking: Tracking) -> "dict[str, pd.DataFrame]":
+    from pipelines.evaluation.evaluation import RANKING_METRIC, find_evaluation
+    from pipelines.evaluation.weak_spots import weak_spots
+
+    found = {}
+    for track in CHAMPIONS.values():
+        champion = Registry(tracking, track).at("champion")
+        if champion is None:
+            continue
+        evaluation = find_evaluation(
+            lake, champion.recipe, checkpoint=champion.sha256, benchmark=champion.tags["benchmark"]
+        )
+        if evaluation is not None:
+            found[track] = weak_spots(evaluation.unhinted, RANKING_METRIC).set_index("title")
+    return found

@@ -1,0 +1,56 @@
+"""The leaderboard's HTML report: in the lake, and as artifacts of an MLflow run of its own experiment."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assets.tracking import Tracking
+from pipelines.lake import Lake
+
+if TYPE_CHECKING:
+    from assets.comparison import Comparison
+
+EXPERIMENT = "leaderboards"
+"""Beside the runs of trainings, so that these stay comparable."""
+
+
+@dataclass(frozen=True)
+class PublishedReport:
+    """Where people open it."""
+
+    path: str
+    url: str
+
+
+def publish(found: "Comparison", lake: Lake, *, tracking: Tracking) -> PublishedReport:
+    """Renders the report of a comparison, unless the one of this very comparison is there.
+
+    `report/index.html` in the lake has its pictures beside it; the artifact `report.html` holds them itself, for
+    MLflow shows one file at a time.
+    """
+    from pipelines.evaluation.report import report_html, write_report
+    from pipelines.evaluation.reproduction import reproduce, reproduction_markdown
+
+    folder = lake.root / "report"
+    said = folder / "published.json"
+    known = lake.read_json(said) if said.exists() else {}
+    if known.get("digest") != found.digest or not tracking.has(known["mlflow_run_id"]):
+        datasheet = lake.read_json(lake.training_set)["datasheet"]
+        tables = reproduce(found.evaluations)
+        write_report(folder, found.boards, found.evaluations, datasheet=datasheet, reproduction=tables)
+        run = tracking.start(
+            "leaderboard",
+            experiment=EXPERIMENT,
+            parameters={f"benchmark_{board.track}": board.benchmark_fingerprint for board in found.boards},
+            tags={"digest": found.digest},
+        )
+        for board in found.boards:
+            for row in board.colorizers:
+                run.results({f"{board.track}/{row.name}": row.score}, step=0)
+            run.picture(f"leaderboard_{board.track}", board.picture(), step=0)
+            run.text(board.to_markdown(), f"leaderboard_{board.track}.md")
+        run.text(report_html(found.boards, found.evaluations, datasheet=datasheet, reproduction=tables), "report.html")
+        run.text(reproduction_markdown(tables), "reproduction.md")
+        run.end()
+        known = {"digest": found.digest, "mlflow_run_id": run.run_id}
+        lake.write_json(said, known)  # last: it says that all is there
+    return PublishedReport(str(folder / "index.html"), tracking.url_of(known["mlflow_run_id"], experiment=EXPERIMENT))

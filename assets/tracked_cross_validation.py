@@ -1,0 +1,97 @@
+"""A cross-validation with its MLflow run: each fold a step of the curves, the pooled rows an artifact."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assets.progress import Progress
+from assets.tracking import Tracking
+from pipelines.cross_validation_rule import CrossValidationRule
+from pipelines.lake import Lake, digest_of
+from pipelines.recipes import RECIPES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXPERIMENT = "cross_validations"
+"""Beside the runs of trainings, so that these stay comparable."""
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """What a cross-validation gave."""
+
+    table: "pd.DataFrame"
+    """A row a colorizer: mean, interval, and its difference to the picture itself."""
+    folds: int
+    pictures: int
+    url: str
+    digest: str
+    unchanged: bool
+
+
+def cross_validate_tracked(
+    name: str,
+    rule: CrossValidationRule,
+    *,
+    lake: Lake,
+    cache: Path,
+    extractors: Path,
+    tracking: Tracking,
+    on_fold: Progress,
+) -> CrossValidated:
+    """Cross-validates a recipe on the current training set, or finds that it was done.
+
+    Writes `cross_validations/<recipe>/<digest>.parquet`, the rows of all folds.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    from pipelines.cross_validation import cross_validate
+    from pipelines.evaluation.metrics import METRICS
+    from pipelines.extractors import find_weights
+    from pipelines.training_set import TrainingSet
+
+    recipe = RECIPES[name]
+    training_set = TrainingSet.open(lake, cache=cache)
+    digest = digest_of([recipe.to_json(), rule.model_dump(mode="json"), training_set.fingerprint])[:16]
+    folder = lake.root / "cross_validations" / name
+    path, record = folder / f"{digest}.parquet", folder / f"{digest}.json"
+    if record.exists() and tracking.has(lake.read_json(record)["mlflow_run_id"]):
+        rows = lake.read_table(path).to_pandas()
+        return _summary(rows, tracking, lake.read_json(record)["mlflow_run_id"], digest, unchanged=True)
+    extractor = find_weights(rule.extractor or recipe.extractor, extractors) if recipe.extractor else None
+    tables = []
+    for result in cross_validate(recipe, training_set, rule, extractor=extractor, work=cache / "cross_validation"):
+        tables.append(result.rows)
+        on_fold(result.fold + 1, result.folds)
+    rows = pd.concat(tables, ignore_index=True)
+    run = tracking.start(
+        f"{name} ({rule.by})",
+        experiment=EXPERIMENT,
+        parameters={"recipe": name, **rule.model_dump(mode="json", exclude_none=True)},
+        tags={"training_set": training_set.fingerprint, "recipe": name, "digest": digest},
+    )
+    for (fold, one), part in rows.groupby(["fold", "name"], sort=False):
+        means = part[list(METRICS)].mean().dropna()
+        run.results({f"{one}/{metric}": value for metric, value in means.items()}, step=int(str(fold)))
+    run.table(rows, "per_picture.parquet")
+    found = _summary(rows, tracking, run.run_id, digest, unchanged=False)
+    run.table(found.table.reset_index(), "summary.parquet")
+    run.end()
+    lake.write_table(path, pa.Table.from_pandas(rows, preserve_index=False), made_from=digest)
+    lake.write_json(record, {"mlflow_run_id": run.run_id, "rule": rule.model_dump(mode="json")})
+    return found
+
+
+def _summary(rows: "pd.DataFrame", tracking: Tracking, run_id: str, digest: str, *, unchanged: bool) -> CrossValidated:
+    from pipelines.cross_validation import summary
+
+    return CrossValidated(
+        table=summary(rows),
+        folds=int(rows["fold"].nunique()),
+        pictures=int(rows["panel_id"].nunique()),
+        url=tracking.url_of(run_id, experiment=EXPERIMENT),
+        digest=digest,
+        unchanged=unchanged,
+    )

@@ -1,0 +1,176 @@
+"""What a colorizer did on one benchmark: every number of every picture, and where it is kept in the lake.
+
+    evaluations/<name>/<key>.parquet            a row for each picture, style and hint: the metrics of METRICS
+    evaluations/<name>/<key>_gallery.parquet    the pictures that people should see, as JPEG files
+    evaluations/<name>/<key>.png                input, output and truth of a fixed choice of pictures
+    evaluations/<name>/<key>.json               the rest: numbers of the whole set, costs, fingerprints; written last
+    evaluations/<name>/latest.json              the <key>.json that counts
+
+The key is a digest of checkpoint and benchmark: any two evaluations can be compared again, without a GPU.
+"""
+
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from upath import UPath
+
+from pipelines.evaluation.metrics import METRICS
+from pipelines.evaluation.tracks import MAIN_STYLE, Track, track_of
+from pipelines.lake import Lake, digest_of
+from pipelines.panels.decode import decode_picture
+from pipelines.pictures import to_png
+
+RANKING_METRIC = "ciede2000"
+"""By which colorizers are ranked: perceptual, and it sees lightness, which those of lines have to invent."""
+
+ROW_KEYS = ("track", "style", "placement", "hints", "draw", "panel_id", "title", "issue")
+"""The columns of `Evaluation.rows` that say of what a row is; the others are metrics."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a colorizer did on one benchmark."""
+
+    name: str
+    variant: str
+    """What it sees."""
+    benchmark_fingerprint: str
+    """Results are comparable only where this agrees; those of two tracks never do."""
+    training_set_fingerprint: str
+    """Of the training set that the test split belongs to."""
+    resolution: int
+    seed: int
+    """Of the hints, the draws and the intervals."""
+    rows: pd.DataFrame = field(repr=False)
+    """One a picture, style, hint and draw: the columns ROW_KEYS, then a column a metric (NaN: it does not apply).
+    `placement` is as in `tracks`; `hints` is the number of points, of scribbles the percentage of regions."""
+    sets: dict[str, dict[str, float]]
+    """Numbers of the whole set, by name and condition (`fid_efflite0/none`): mean and std over draws, the floor and
+    the ceiling beside them where there are some, and the number of pictures."""
+    cost: dict[str, float]
+    """Parameters, latency, memory, and what training took; see `pipelines.evaluation.cost`."""
+    gallery: pd.DataFrame = field(repr=False)
+    """Pictures for people; see `pipelines.evaluation.gallery`."""
+    grid: np.ndarray = field(repr=False)
+    """uint8 RGB: input, output and truth of up to six pictures, always the same."""
+    checkpoint_digest: str | None = None
+    mlflow_run_id: str | None = None
+
+    @property
+    def track(self) -> Track:
+        """The track that it was judged on."""
+        return track_of(self.variant)
+
+    @property
+    def key(self) -> str:
+        """Names its files."""
+        return digest_of([self.checkpoint_digest, self.benchmark_fingerprint])[:16]
+
+    @cached_property
+    def unhinted(self) -> pd.DataFrame:
+        """The rows without hints: what colorizers are ranked by."""
+        return self.rows[self.rows["placement"] == "none"]
+
+    @property
+    def pictures(self) -> int:
+        """How many test pictures there were."""
+        return self.unhinted["panel_id"].nunique()
+
+    @cached_property
+    def per_picture(self) -> pd.DataFrame:
+        """Each metric of each picture without hints, mean over styles: indexed by `panel_id`, in the set's order."""
+        return self.unhinted.groupby("panel_id", sort=False)[list(METRICS)].mean()
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """Mean over styles, then over pictures, without hints. NaN where a metric applies to no picture."""
+        return {str(name): float(value) for name, value in self.per_picture.mean().items()}
+
+    @cached_property
+    def styles(self) -> dict[str, dict[str, float]]:
+        """The same for each style."""
+        means = self.unhinted.groupby("style", sort=False)[list(METRICS)].mean()
+        return {str(style): {str(k): float(v) for k, v in row.items()} for style, row in means.iterrows()}
+
+    @property
+    def worst_style(self) -> str:
+        """The style with the worst ranking metric: over-fitting to a line style shows here (paper 003)."""
+        return max(self.styles, key=lambda style: self.styles[style][RANKING_METRIC])
+
+    @cached_property
+    def curve(self) -> dict[int, dict[str, float]]:
+        """Each metric over the number of random hints, on the track's main style; 0 hints among them."""
+        main = self.rows[
+            (self.rows["style"] == MAIN_STYLE[self.track]) & self.rows["placement"].isin(["none", "random"])
+        ]
+        means = main.groupby("hints")[list(METRICS)].mean()
+        return {int(str(count)): {str(k): float(v) for k, v in row.items()} for count, row in means.iterrows()}
+
+    @property
+    def has_hints(self) -> bool:
+        """Whether it was judged with hints too."""
+        return bool((self.rows["placement"] != "none").any())
+
+    def of_run(self, mlflow_run_id: str) -> "Evaluation":
+        """The same, in the MLflow run of its training."""
+        return replace(self, mlflow_run_id=mlflow_run_id)
+
+    def numbers(self) -> dict[str, float]:
+        """All that is one number, by the name that MLflow and Dagster show; NaN is left out."""
+        found = dict(self.metrics)
+        if len(self.styles) > 1:
+            found |= {f"worst_style/{name}": value for name, value in self.styles[self.worst_style].items()}
+            found |= {f"style/{style}/{RANKING_METRIC}": row[RANKING_METRIC] for style, row in self.styles.items()}
+        found |= {name: spread["mean"] for name, spread in self.sets.items()}
+        found |= {f"cost/{name}": value for name, value in self.cost.items()}
+        return {name: float(value) for name, value in found.items() if not np.isnan(value)}
+
+
+_IN_FILES_OF_THEIR_OWN = {"rows", "gallery", "grid"}
+
+
+def save_evaluation(lake: Lake, evaluation: Evaluation, *, as_latest: bool = True) -> UPath:
+    """Writes an evaluation, as the latest one of its colorizer if wanted. Returns the path of its `<key>.json`."""
+    folder = lake.evaluations(evaluation.name)
+    for stem, frame in ((evaluation.key, evaluation.rows), (f"{evaluation.key}_gallery", evaluation.gallery)):
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        lake.write_table(folder / f"{stem}.parquet", table, made_from=evaluation.benchmark_fingerprint)
+    lake.write_bytes(folder / f"{evaluation.key}.png", to_png(evaluation.grid))
+    names = [one.name for one in fields(Evaluation) if one.name not in _IN_FILES_OF_THEIR_OWN]
+    values: dict[str, Any] = {name: getattr(evaluation, name) for name in names}
+    lake.write_json(folder / f"{evaluation.key}.json", values)
+    if as_latest:
+        lake.write_json(folder / "latest.json", values)
+    return folder / f"{evaluation.key}.json"
+
+
+def load_evaluation(lake: Lake, name: str, key: str | None = None) -> Evaluation:
+    """The latest evaluation of a colorizer, or the one of a key. Raises FileNotFoundError where there is none."""
+    folder = lake.evaluations(name)
+    path = folder / f"{key or 'latest'}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such evaluation: materialize evaluation of {name}")
+    values = lake.read_json(path)
+    stem = key or digest_of([values["checkpoint_digest"], values["benchmark_fingerprint"]])[:16]
+    frames = {
+        part: lake.read_table(folder / f"{stem}{end}.parquet").to_pandas()
+        for part, end in (("rows", ""), ("gallery", "_gallery"))
+    }
+    grid = decode_picture((folder / f"{stem}.png").read_bytes(), name=f"{stem}.png")
+    return Evaluation(**values, **frames, grid=grid)
+
+
+def find_evaluation(lake: Lake, name: str, *, checkpoint: str | None, benchmark: str) -> Evaluation | None:
+    """The evaluation of a checkpoint on a benchmark, or None where it was never made."""
+    key = digest_of([checkpoint, benchmark])[:16]
+    return load_evaluation(lake, name, key) if (lake.evaluations(name) / f"{key}.json").exists() else None
+
+
+def load_evaluations(lake: Lake) -> list[Evaluation]:
+    """The latest evaluation of every colorizer that has one, by name."""
+    found = sorted(path.parent.name for path in (lake.root / "evaluations").glob("*/latest.json"))
+    return [load_evaluation(lake, name) for name in found]

@@ -1,0 +1,30 @@
+"""Lines as a trained line detector draws them (paper 003, section 3.3): one more style for the track of lines."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.checkpoint import load_checkpoint
+from pipelines.color import network_target, resized
+from pipelines.evaluation.tracks import LineDrawer
+
+
+def load_line_drawer(path: Path, *, digest: str) -> LineDrawer:
+    """The drawer of a checkpoint of the recipe `line_detector`; `digest` is the SHA-256 of the file.
+
+    It sees pictures at its training resolution, and its lines are scaled back.
+    Raises FileNotFoundError, or CheckpointError for a file that is no checkpoint.
+    """
+    checkpoint = load_checkpoint(path)
+    side = (checkpoint.resolution, checkpoint.resolution)
+    network = checkpoint.trained()
+
+    @torch.inference_mode()
+    def draw(pictures: np.ndarray) -> np.ndarray:
+        small = np.stack([resized(picture, side) for picture in pictures])
+        lines = network(torch.from_numpy(network_target(small, "rgb")))[:, 0].float().numpy()
+        drawn = np.clip(np.rint((lines + 1) * 127.5), 0, 255).astype(np.uint8)
+        return np.stack([resized(picture, pictures.shape[1:3]) for picture in drawn])
+
+    return LineDrawer(draw, digest)

@@ -1,0 +1,46 @@
+"""`tintoon champion`: who serves a track and why, who challenges, and the way back."""
+
+import json
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from assets.card import card_path
+from assets.crowning import undo
+from assets.registry import CHAMPIONS, Registry
+from assets.resources import default_resources
+
+out = Console()
+
+
+def undo_champion(track: str) -> str:
+    """Takes the last promotion of a track back, and says so. Raises ValueError where there is none."""
+    crowned = undo(tracking=default_resources()["tracking"], track=_known(track))
+    return f"{crowned.reason}; {crowned.version.recipe}, version {crowned.version.number}, serves again"
+
+
+def print_champion(track: str, *, as_json: bool) -> None:
+    """Prints champion and challenger of a track. Raises ValueError where there is no champion yet."""
+    registry = Registry(default_resources()["tracking"], _known(track))
+    found = {alias: registry.at(alias) for alias in ("champion", "challenger")}
+    if found["champion"] is None:
+        raise ValueError(f"there is no champion yet of track {track}: train and compare first (tintoon run all)")
+    said: dict[str, dict[str, Any]] = {
+        alias: {"version": version.number, "mlflow_run_id": version.run_id, **version.tags}
+        for alias, version in found.items()
+        if version
+    }
+    if as_json:
+        typer.echo(json.dumps(said, ensure_ascii=False))
+        return
+    for alias, facts in said.items():
+        out.print(f"{alias}: {facts['recipe']}, version {facts['version']}: {facts['decision']}", highlight=False)
+    card = card_path(default_resources()["lake"].open(), registry, found["champion"])
+    out.print(f"Its model card: {card}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _known(track: str) -> Any:
+    if track not in CHAMPIONS.values():
+        raise ValueError(f"no track {track!r}; there are: {', '.join(CHAMPIONS.values())}")
+    return track
