@@ -2,9 +2,10 @@
 
 Reads, of whatever host the title's address names: `/image/index.xml`, the index that the site makes for crawlers
 (one image of it tells the newest id, or the day of an id), `/api/v1/images` from that day on, in rising order, with
-the pause that `/api/v1/meta/config` asks for between two searches, and the files. The index alone will not do: it
-has no addresses of files and leaves reposts out. Writes nothing. Reposts are given as such, with their original;
-what is hidden or deactivated is left alone.
+the pause that `/api/v1/meta/config` asks for between two searches, whichever process of this machine searches, and
+the files. The index alone will not do: it has no addresses of files and leaves reposts out. Writes nothing but whose
+turn it is to search (`turns`). Reposts are given as such, with their original; what is hidden or deactivated is left
+alone.
 """
 
 import time
@@ -34,6 +35,7 @@ from pipelines.issue_pages.illustration import Wanted, credited, fetch_listed, f
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.shards import LARGEST_NUMBER, NumberShards, numbers_of
 from pipelines.issue_pages.site import Site
+from pipelines.issue_pages.turns import Turns
 from pipelines.titles import Title
 
 DOMAIN = "e-shuushuu.net"
@@ -165,14 +167,15 @@ class ShuushuuSource:
         self,
         client: Client,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        turns: Turns | None = None,
+        clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ):
         self._client = client
+        self._turns = turns or Turns()
         self._clock = clock
         self._sleep = sleep
         self._search_delays_s: dict[str, float] = {}
-        self._last_searches_at: dict[str, float] = {}
 
     def list_issues(self, title: Title) -> list[IssueEntry]:
         """Ranges of ids up to the newest image, which one request tells. States: "free", and "growing" for the last.
@@ -289,15 +292,17 @@ class ShuushuuSource:
 
     def _search(self, title: Title, address: _Address, url: str) -> _ImageList:
         delay_s = self._search_delay_s(title, address)
-        last_at = self._last_searches_at.get(address.origin)
-        if last_at is not None:
-            self._sleep(max(0.0, last_at + delay_s - self._clock()))
-        try:
-            answer = self._client.get(url, address.site, answers={400, 422})
-        except Gone as error:
-            raise TitleUnavailable("gone", f"{title.key}: {error}") from error
-        finally:
-            self._last_searches_at[address.origin] = self._clock()
+        # A turn of its own, beside the host's: between two searches there are requests for files.
+        with self._turns.at(f"{address.origin} searches") as turn:
+            # A clock that was set back must not stop everything for a year.
+            if (wait_s := min(turn.record.next_at - self._clock(), delay_s)) > 0:
+                self._sleep(wait_s)
+            try:
+                answer = self._client.get(url, address.site, answers={400, 422})
+            except Gone as error:
+                raise TitleUnavailable("gone", f"{title.key}: {error}") from error
+            finally:
+                turn.ask_again_at(self._clock() + delay_s)
         _require_ok(title, answer)
         try:
             return _ImageList.model_validate_json(answer.body)

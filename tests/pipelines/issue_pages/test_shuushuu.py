@@ -1,6 +1,8 @@
 """e-shuushuu as a source, in today's layout and in that of 2017, against the site; never a silent success."""
 
 import json
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -262,6 +264,28 @@ def test_the_pause_between_searches_is_the_sites_own(serve_set):
     assert len(searches) == 3
     assert all(later.started - earlier.ended >= 0.19 for earlier, later in pairwise(searches))
     assert len(asked(site, "meta/config")) == 1
+
+
+_SEARCHES = """
+import sys
+from pipelines.issue_pages.client import Client
+from pipelines.issue_pages.politeness import Politeness
+from pipelines.issue_pages.shuushuu import ShuushuuSource
+from pipelines.titles import Title
+
+title = Title.model_validate_json(sys.argv[1])
+ShuushuuSource(Client(Politeness(spacing_s=0))).list_pages(title, "000000000-000000299")
+"""
+
+
+def test_the_pause_between_searches_holds_for_all_processes(serve_set):
+    site = serve_set(small_set(350), search_delay_s=0.3)
+    title = title_of(site, ids_per_issue=300, collect_growing=True)
+    asking = [subprocess.Popen([sys.executable, "-c", _SEARCHES, title.model_dump_json()]) for _ in range(2)]
+    assert [process.wait(60) for process in asking] == [0, 0]
+    searches = sorted(asked(site, "api/v1/images"), key=lambda one: one.started)
+    assert len(searches) == 6
+    assert all(later.started - earlier.ended >= 0.29 for earlier, later in pairwise(searches))
 
 
 @pytest.mark.parametrize(("fault", "delay_s"), [(faults.answer(404), 2.0), (faults.text("{}"), 2.0)])
