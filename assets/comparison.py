@@ -43,7 +43,7 @@ def compare(
     from pipelines.training_set import TrainingSet
 
     training_set = TrainingSet.open(lake, cache=cache)
-    drawer, extractor = line_drawer(lake, cache), extractor_of(rule, weights)
+    drawer, extractor = line_drawer(lake, cache), extractor_of(rule, lake, cache=cache, weights=weights)
     found = {evaluation.name: evaluation for evaluation in load_evaluations(lake)}
     judged = {"gray", *(one.track for one in found.values() if one.name not in FLOOR_NAMES)}
     boards = []

@@ -124,7 +124,7 @@ def _judged_again(champion: Version, board: "Leaderboard", judges: Judges) -> "E
         TrainedColorizer.load(checkpoint_path(lake, champion.recipe, champion.tags["checkpoint"], cache)),
         TrainingSet.open(lake, cache=cache),
         judges.rule,
-        extractor=extractor_of(judges.rule, judges.weights),
+        extractor=extractor_of(judges.rule, lake, cache=cache, weights=judges.weights),
         drawer=line_drawer(lake, cache),
         checkpoint_digest=champion.sha256,
         mlflow_run_id=champion.run_id,

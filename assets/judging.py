@@ -1,22 +1,41 @@
 """What judges beside the pictures: the network that FID looks through, and the trained line detector."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from assets.trained import checkpoint_path, read_record, record_path
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake
 
 if TYPE_CHECKING:
+    from models.classifiers import TitleNetwork
     from pipelines.evaluation.distribution import FeatureExtractor
     from pipelines.evaluation.tracks import LineDrawer
 
+TITLE_CLASSIFIER = "vgg16_color"
+"""The recipe that `title_vgg16` is trained by; one that sees gray cannot judge colour."""
 
-def extractor_of(rule: BenchmarkRule, weights: Path) -> "FeatureExtractor | None":
-    """The extractor that a benchmark names. Raises FileNotFoundError that says which file belongs where."""
-    from pipelines.evaluation.distribution import load_feature_extractor
 
-    return None if rule.extractor == "none" else load_feature_extractor(rule.extractor, weights)
+def extractor_of(rule: BenchmarkRule, lake: Lake, *, cache: Path, weights: Path) -> "FeatureExtractor | None":
+    """The extractor that a benchmark names: a network with published weights, or our own classifier of titles.
+
+    The digest of the classifier is part of its name, for numbers through another one do not compare.
+    Raises FileNotFoundError that says which file belongs where, or what to train first.
+    """
+    from pipelines.evaluation.distribution import FeatureExtractor, load_feature_extractor
+
+    if rule.extractor == "none":
+        return None
+    if rule.extractor != "title_vgg16":
+        return load_feature_extractor(rule.extractor, weights)
+    from models.checkpoint import load_checkpoint
+    from pipelines.evaluation.feature_networks import TitleFeatures
+
+    record = read_record(lake, TITLE_CLASSIFIER)
+    network = load_checkpoint(checkpoint_path(lake, TITLE_CLASSIFIER, record.checkpoint, cache)).trained()
+    return FeatureExtractor(
+        f"{rule.extractor}_{record.checkpoint_sha256[:8]}", TitleFeatures(cast("TitleNetwork", network))
+    )
 
 
 def line_drawer(lake: Lake, cache: Path) -> "LineDrawer | None":

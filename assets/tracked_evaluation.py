@@ -47,7 +47,7 @@ def evaluate_tracked(
         colorizer,
         training_set,
         rule,
-        extractor=extractor_of(rule, weights),
+        extractor=extractor_of(rule, lake, cache=cache, weights=weights),
         drawer=drawer,
         costs={
             "training_seconds": record.seconds,

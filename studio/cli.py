@@ -40,6 +40,7 @@ class UsageError(Exception):
 def main() -> None:
     """The entry point: every foreseen error is one clear line, and a non-zero exit."""
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # that it makes a store is no news to a person
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         app(prog_name="tintoon")
     except (UsageError, ValueError, OSError, RuntimeError) as error:

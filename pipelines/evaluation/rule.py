@@ -20,8 +20,10 @@ class BenchmarkRule(BaseModel, frozen=True, extra="forbid"):
     )
     draws: int = Field(default=3, ge=1, description="How often hints are drawn, and halves for the spread of KID.")
     seed: int = Field(default=0, ge=0, description="Of the hints and the draws.")
-    extractor: Literal["efflite0", "inception", "none"] = Field(
-        default="efflite0", description="What FID and KID look through; none: they are left out."
+    extractor: Literal["efflite0", "inception", "title_vgg16", "none"] = Field(
+        default="efflite0",
+        description="What FID and KID look through: EfficientNet-Lite0, the standard Inception file, our own classifier "
+        "of titles (paper 000); none: they are left out.",
     )
     latency_sides: list[Side] = Field(
         default=[256, 512, 1024], description="Sides in pixels at which latency is measured; and on a page."
