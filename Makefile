@@ -4,9 +4,10 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo up test check format
+.PHONY: help install demo results up test check format
 help:
 	@echo "make demo    install, then draw, serve, scrape and colorize a small webtoon: minutes on two cores"
+	@echo "make results train and judge ten colorizers on Pepper&Carrot (fetched) and the drawn webtoon: about an hour"
 	@echo "make up      the Dagster UI and the MLflow UI over the same store; Ctrl-C ends both"
 	@echo "make test    install, then every test"
 	@echo "make check   format, lint, types, definitions"
@@ -20,6 +21,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: install
 	$(RUN)/tintoon demo
+
+results: install
+	$(RUN)/tintoon demo --title pepper-carrot --config docs/results/settings.yaml
 
 up: install
 	@exec $(RUN)/tintoon up

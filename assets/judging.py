@@ -8,6 +8,8 @@ from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from models.classifiers import TitleNetwork
     from pipelines.evaluation.distribution import FeatureExtractor
     from pipelines.evaluation.tracks import LineDrawer
@@ -47,6 +49,13 @@ def line_drawer(lake: Lake, cache: Path) -> "LineDrawer | None":
     record = read_record(lake, "line_detector")
     path = checkpoint_path(lake, "line_detector", record.checkpoint, cache)
     return load_line_drawer(path, digest=record.checkpoint_sha256)
+
+
+def unpaired_pictures(rule: BenchmarkRule, lake: Lake) -> "dict[str, np.ndarray]":
+    """What is coloured without a truth: a folder, or panels that were dropped as gray. Raises FileNotFoundError."""
+    from pipelines.evaluation.unpaired import gray_panels, pictures_of
+
+    return pictures_of(Path(rule.unpaired)) if rule.unpaired else gray_panels(lake)
 
 
 def peak_memory(checkpoint: Path, rule: BenchmarkRule) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.judging import extractor_of, line_drawer, peak_memory
+from assets.judging import extractor_of, line_drawer, peak_memory, unpaired_pictures
 from assets.progress import Progress
 from assets.tracking import TrackedRun, Tracking
 from assets.trained import local_checkpoint, read_record
@@ -49,6 +49,7 @@ def evaluate_tracked(
         rule,
         extractor=extractor_of(rule, lake, cache=cache, weights=weights),
         drawer=drawer,
+        unpaired=unpaired_pictures(rule, lake),
         costs={
             "training_seconds": record.seconds,
             "pictures_seen": record.pictures_seen,

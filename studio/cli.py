@@ -290,11 +290,14 @@ def demo(
     issues: Annotated[int, typer.Option(min=3, help="Issues of the drawn webtoon.")] = DEFAULT_ISSUES,
     port: Annotated[int, typer.Option(help="Where its site is served, on loopback; pictures on the next port.")] = 8417,
     config: Annotated[Path | None, typer.Option(help="YAML: settings by stage, instead of demo/settings.yaml.")] = None,
+    title: Annotated[
+        list[str] | None, typer.Option(help="A declared title, to go the same way beside it; may be repeated.")
+    ] = None,
 ) -> None:
     """Draw a small webtoon, serve it on loopback, and take it through the whole lineage."""
     from studio.demo import SETTINGS, run_demo
 
-    run_demo(issues=issues, port=port, config=_existing(config or SETTINGS))
+    run_demo(issues=issues, port=port, config=_existing(config or SETTINGS), beside=title or ())
 
 
 @app.command()

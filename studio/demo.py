@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -22,8 +23,12 @@ TITLE = "tintoon-days"
 out = Console()
 
 
-def run_demo(*, issues: int, port: int, config: Path = SETTINGS) -> None:
-    """The whole lineage on the drawn webtoon, then the leaderboard. What did not change is left alone."""
+def run_demo(*, issues: int, port: int, config: Path = SETTINGS, beside: Sequence[str] = ()) -> None:
+    """The whole lineage on the drawn webtoon, and declared titles beside it, then the leaderboard.
+
+    What did not change is left alone.
+    """
+    titles = [TITLE, *beside]
     started = time.monotonic()
     settings = load_settings(config)
     out.print(f"Drawing {issues} issues of a webtoon ...")
@@ -36,8 +41,8 @@ def run_demo(*, issues: int, port: int, config: Path = SETTINGS) -> None:
         if not standing.exists():  # what the UI and the schedules run here is as small as the demo
             with written_aside(standing) as aside:
                 aside.write_bytes(config.read_bytes())
-        sync_issues(instance, titles=[TITLE], politeness=settings.get("issue_pages", {}))
-        run_stages(USUAL_STAGES, Selection(chosen_recipes((), settings), titles=[TITLE]), settings)
+        sync_issues(instance, titles=titles, politeness=settings.get("issue_pages", {}))
+        run_stages(USUAL_STAGES, Selection(chosen_recipes((), settings), titles=titles), settings)
     lake = default_resources()["lake"].open()
     print_leaderboards(lake)
     out.print(f"Done in {time.monotonic() - started:.0f} s. 'make up' opens the Dagster UI and the MLflow UI.")

@@ -7,7 +7,7 @@ kept in the work folder, so what is interrupted goes on after the last one.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +19,13 @@ from pipelines.evaluation.consistency import consistency
 from pipelines.evaluation.cost import measure_cost
 from pipelines.evaluation.distribution import FeatureExtractor, distribution
 from pipelines.evaluation.evaluation import Evaluation
-from pipelines.evaluation.floors import CEILINGS
-from pipelines.evaluation.gallery import difficulties, gallery, pick
+from pipelines.evaluation.floors import CEILINGS, FLOOR_NAMES
+from pipelines.evaluation.gallery import difficulties, gallery, pick, without_truth
 from pipelines.evaluation.hint_auc import RATIOS, area_under
 from pipelines.evaluation.metrics import METRICS, measure_pictures
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.evaluation.tracks import MAIN_STYLE, LineDrawer, Placement, TestPictures, track_of
+from pipelines.evaluation.unpaired import seen_by
 from pipelines.lake import digest_of, written_aside
 from pipelines.pictures import labelled_grid
 
@@ -88,6 +89,7 @@ def evaluate(
     *,
     extractor: FeatureExtractor | None = None,
     drawer: LineDrawer | None = None,
+    unpaired: Mapping[str, np.ndarray] | None = None,
     costs: dict[str, float] | None = None,
     checkpoint_digest: str | None = None,
     mlflow_run_id: str | None = None,
@@ -102,6 +104,7 @@ def evaluate(
         rule: How large the benchmark is.
         extractor: What FID and KID look through; None leaves them out.
         drawer: A trained line detector, for the style `learned` of the track of lines.
+        unpaired: Pictures without a truth by name, (H, W) uint8, to be colorized and looked at.
         costs: What else it costs, to stand beside what is measured here: `training_seconds`, `pictures_seen`.
         checkpoint_digest: Of what is judged; with the benchmark it names the evaluation.
         mlflow_run_id: Of its training.
@@ -147,7 +150,7 @@ def evaluate(
             if not np.isnan(spread["mean"])
         },
         cost=_known({**_cost(colorizer, rule), **(costs or {})}),
-        gallery=_gallery(rows, colorizer, test),
+        gallery=pd.concat([_gallery(rows, colorizer, test), _unpaired(colorizer, unpaired or {})], ignore_index=True),
         grid=_grid(colorizer.name, grid, results, test, colorizer.variant),
         checkpoint_digest=checkpoint_digest,
         mlflow_run_id=mlflow_run_id,
@@ -348,3 +351,10 @@ def _gallery(rows: pd.DataFrame, colorizer: "Colorizer", test: TestPictures) -> 
 
     shared = [test.panel_ids[place] for place, _ in _grid_places(test)]
     return gallery(pick(of_main, difficult, shared), of_main, pictures, style=main.style)
+
+
+def _unpaired(colorizer: "Colorizer", pictures: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    if colorizer.name in FLOOR_NAMES:
+        return without_truth({})
+    seen = {name: seen_by(picture, colorizer.variant) for name, picture in pictures.items()}
+    return without_truth({name: (picture, colorizer.colorize(picture)) for name, picture in seen.items()})

@@ -30,6 +30,11 @@ KINDS = {
 }
 """Each kind, and how its pictures are picked."""
 
+UNPAIRED = "unpaired"
+"""The kind of pictures that have no truth; see `unpaired`."""
+
+COLUMNS = ["kind", "style", "panel_id", "ciede2000", "input", "output", "truth"]
+
 SIGN_PX = (2, 14)
 """Least and most height of a sign of lettering, on a picture of 256 pixels."""
 
@@ -142,7 +147,7 @@ def gallery(
             }
             for kind, panel_id in chosen
         ],
-        columns=["kind", "style", "panel_id", "ciede2000", "input", "output", "truth"],
+        columns=COLUMNS,
     )
 
 
@@ -151,11 +156,41 @@ def _jpeg(bgr_or_gray: np.ndarray) -> bytes:
     return encoded.tobytes()
 
 
+def without_truth(pictures: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
+    """Rows of a gallery of what has no truth: (input, output) by name, (H, W) uint8 and (H, W, 3) uint8 RGB."""
+    return pd.DataFrame(
+        [
+            {
+                "kind": UNPAIRED,
+                "style": UNPAIRED,
+                "panel_id": name,
+                "ciede2000": float("nan"),
+                "input": _jpeg(_squared(seen)),
+                "output": _jpeg(_squared(output[..., ::-1])),
+                "truth": b"",
+            }
+            for name, (seen, output) in pictures.items()
+        ],
+        columns=COLUMNS,
+    )
+
+
+def _squared(picture: np.ndarray) -> np.ndarray:
+    """In the middle of a white square, as all pictures of a gallery are squares."""
+    height, width = picture.shape[:2]
+    above, left = (max(0, width - height) // 2, max(0, height - width) // 2)
+    below, right = (max(height, width) - height - above, max(height, width) - width - left)
+    return cv2.copyMakeBorder(picture, above, below, left, right, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+
+
 def gallery_grid(rows: pd.DataFrame, name: str) -> np.ndarray:
-    """Rows of a gallery as one picture, uint8 RGB: input, output of the colorizer `name`, truth."""
+    """Rows of a gallery as one picture, uint8 RGB: input, output of the colorizer `name`, and truth where there is."""
+    parts = ["input", "output", "truth"] if all(rows["truth"]) else ["input", "output"]
     pictures = [
-        [decode_picture(getattr(row, part), name=str(row.panel_id)) for part in ("input", "output", "truth")]
+        [decode_picture(getattr(row, part), name=str(row.panel_id)) for part in parts] for row in rows.itertuples()
+    ]
+    labels = [
+        f"{row.panel_id}  (CIEDE2000 {row.ciede2000:.1f})" if row.truth else str(row.panel_id)
         for row in rows.itertuples()
     ]
-    labels = [f"{row.panel_id}  (CIEDE2000 {row.ciede2000:.1f})" for row in rows.itertuples()]
-    return labelled_grid(pictures, ["input", name, "truth"], labels=labels)
+    return labelled_grid(pictures, [name if part == "output" else part for part in parts], labels=labels)

@@ -23,7 +23,7 @@ from upath import UPath
 from pipelines.evaluation.charts import Point, Series, legend_mark, line_chart, scatter_chart, whisker
 from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
 from pipelines.evaluation.floors import CEILINGS, FLOORS
-from pipelines.evaluation.gallery import KINDS
+from pipelines.evaluation.gallery import KINDS, UNPAIRED
 from pipelines.evaluation.leaderboard import SHOWN_METRICS, Leaderboard, LeaderboardRow, shown
 from pipelines.evaluation.metrics import METRICS
 from pipelines.evaluation.reproduction import (
@@ -381,7 +381,10 @@ class _Track:
     def side_by_side(self) -> list[tuple[str, Example, list[tuple[str, Example | None]]]]:
         """Panels that most colorizers have a picture of: (panel, any example of it, each colorizer's or None)."""
         shown_ones = self._learned[:PICTURED]
-        rows = {one.name: {row["panel_id"]: row for row in one.gallery.to_dict("records")} for one in shown_ones}
+        rows = {
+            one.name: {row["panel_id"]: row for row in one.gallery.to_dict("records") if row["kind"] != UNPAIRED}
+            for one in shown_ones
+        }
         having = Counter(panel_id for found in rows.values() for panel_id in found)
         found = []
         for panel_id in sorted(sorted(having, key=lambda panel_id: (-having[panel_id], panel_id))[:SIDE_BY_SIDE]):
@@ -405,12 +408,21 @@ class _Track:
             for kind in FAILURES
         ]
 
+    @property
+    def unpaired(self) -> list[tuple[str, Example, list[tuple[str, Example]]]]:
+        """Pictures without a truth: (name, any example of it, each colorizer's)."""
+        by_picture: dict[str, list[tuple[str, Example]]] = {}
+        for one in self._learned[:PICTURED]:
+            for example in self._of_kind(one, UNPAIRED):
+                by_picture.setdefault(example.panel_id, []).append((one.name, example))
+        return [(name, examples[0][1], examples) for name, examples in by_picture.items()]
+
     def _of_kind(self, one: Evaluation, kind: str) -> list[Example]:
         rows = one.gallery[one.gallery["kind"] == kind]
         return [self._example(one, row) for row in rows.to_dict("records")]
 
     def _example(self, one: Evaluation, row: Mapping[Any, Any]) -> Example:
-        urls = {part: self._picture_url(bytes(row[part])) for part in ("input", "output", "truth")}
+        urls = {part: self._picture_url(bytes(row[part])) if row[part] else "" for part in ("input", "output", "truth")}
         return Example(one.name, row["panel_id"], shown(row["ciede2000"]), **urls, side=one.resolution)
 
 

@@ -8,7 +8,7 @@ Side = Annotated[int, Field(ge=16, le=4096)]
 
 
 class BenchmarkRule(BaseModel, frozen=True, extra="forbid"):
-    """Parameters of the stage `evaluation`. All but the last two are part of the benchmark's fingerprint."""
+    """Parameters of the stage `evaluation`. All but the last three are part of the benchmark's fingerprint."""
 
     resolution: int = Field(default=256, ge=16, le=4096, description="Side of the test pictures in pixels.")
     max_pictures: int | None = Field(
@@ -24,6 +24,11 @@ class BenchmarkRule(BaseModel, frozen=True, extra="forbid"):
         default="efflite0",
         description="What FID and KID look through: EfficientNet-Lite0, the standard Inception file, our own classifier "
         "of titles (paper 000); none: they are left out.",
+    )
+    unpaired: str = Field(
+        default="",
+        description="A folder of line art or black-and-white pages without a truth, to be coloured and looked at; "
+        "empty: panels that were dropped as gray.",
     )
     latency_sides: list[Side] = Field(
         default=[256, 512, 1024], description="Sides in pixels at which latency is measured; and on a page."

@@ -82,7 +82,7 @@ def judged(
         gray = cv2.cvtColor(truth, cv2.COLOR_RGB2GRAY)
         return gray, cv2.addWeighted(truth, 0.6, np.repeat(gray[..., None], 3, axis=-1), 0.4, 0), truth
 
-    chosen = pick(of_main, difficult)
+    chosen = pick(of_main, difficult, [])
     spreads = {
         key: {"mean": mean, "std": std, "draws": 3, "floor": 5.0, "ceiling": 90.0, "pictures": PICTURES}
         for key, (mean, std) in (sets or {}).items()

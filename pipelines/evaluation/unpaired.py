@@ -1,0 +1,60 @@
+"""Pictures without a truth: black-and-white pages and real line art, which colorizers are shown, and people look at.
+
+There is nothing to measure: real lines are not those that programs draw, and real gray pages were never coloured.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipelines.color import resized, rgb_to_gray
+from pipelines.lake import Lake, issue_key
+from pipelines.panels.decode import decode_picture
+
+PICTURES = 6
+SIDE_PX = 512
+"""Longer side at most."""
+
+
+def gray_panels(lake: Lake, count: int = PICTURES) -> dict[str, np.ndarray]:
+    """Panels that were dropped as gray, evenly spread over all of them: panel_id -> (H, W) uint8."""
+    rows = lake.read_table(lake.unique_panels, ["title", "issue", "panel_id", "reason"]).to_pylist()
+    dropped = [row for row in rows if row["reason"] == "gray"]
+    places = np.unique(np.linspace(0, len(dropped) - 1, min(count, len(dropped))).round().astype(int))
+    found = {}
+    for row in (dropped[place] for place in places):
+        table = lake.read_table(lake.panels(issue_key(row["title"], row["issue"])), ["panel_id", "image"]).to_pylist()
+        image = next(panel["image"]["bytes"] for panel in table if panel["panel_id"] == row["panel_id"])
+        found[row["panel_id"]] = _shown(decode_picture(image, name=row["panel_id"]))
+    return found
+
+
+def pictures_of(folder: Path, count: int = PICTURES) -> dict[str, np.ndarray]:
+    """Pictures of a folder, the first ones by name: file name -> (H, W) uint8.
+
+    Raises FileNotFoundError where there is no such folder, and ValueError for a file that is no picture.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no folder of pictures (settings.yaml: evaluation.unpaired)")
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return {path.name: _shown(decode_picture(path.read_bytes(), name=str(path))) for path in files[:count]}
+
+
+def _shown(rgb: np.ndarray) -> np.ndarray:
+    gray = rgb_to_gray(rgb)
+    scale = min(1.0, SIDE_PX / max(gray.shape))
+    return resized(gray, tuple(max(1, round(side * scale)) for side in gray.shape))
+
+
+def seen_by(picture: np.ndarray, variant: str) -> np.ndarray:
+    """What a colorizer of a variant is shown of a picture that is dark on light, (H, W) uint8.
+
+    Lines and gray are the picture itself; edges are light on dark, and those of what is between black and white
+    are found by Canny, as in training.
+    """
+    if variant != "edge":
+        return picture
+    is_ink = picture < 64
+    is_line_art = (is_ink | (picture > 192)).mean() > 0.95
+    return 255 - picture if is_line_art else cv2.Canny(picture, 100, 200)
