@@ -52,8 +52,13 @@ class Pass:
     draw: int = 0
 
     @property
+    def has_features(self) -> bool:
+        """Whether FID and KID are taken of it: without hints, and with those of C-FID, on the main style."""
+        return self.style in MAIN_STYLE.values() and self.placement in ("none", "regions")
+
+    @property
     def condition(self) -> str:
-        """How it is named in numbers: `none`, `10_hints`, `regions`, `25_percent`."""
+        """How it is named: `none`, `10_hints`, `regions`, `25_percent`."""
         count = {"random": f"{self.hints}_hints", "scribbles": f"{self.hints}_percent"}
         return count.get(self.placement, self.placement)
 
@@ -65,7 +70,7 @@ class PassResult:
     metrics: pd.DataFrame
     """One row a picture, a column a metric."""
     features: np.ndarray
-    """(N, F) float32 of the outputs; F is 0 where no extractor looked at them."""
+    """(N, F) float32 of the outputs; F is 0 where FID is not taken of them."""
     shown: np.ndarray
     """(M, R, R, 3) uint8 RGB: the outputs of the grid's pictures."""
 
@@ -205,7 +210,7 @@ def _run(
         outputs, truths = _colored(colorizer, one, test, places)
         hints = test.hints(one.placement, one.hints, one.draw, places)
         measured.append(pd.DataFrame(measure_pictures(outputs, truths, hints=hints), columns=list(METRICS)))
-        if extractor is not None and one.style == MAIN_STYLE[test.track]:
+        if extractor is not None and one.has_features:
             features.append(extractor(outputs))
         shown += [outputs[place - places.start] for place in range(places.start, places.stop) if place in wanted]
         if heard:
@@ -268,12 +273,12 @@ def _distributions(
     rule: BenchmarkRule,
     test: TestPictures,
 ) -> dict[str, dict[str, float]]:
-    """FID and KID of each condition on the main style; C-FID is the condition `regions`."""
+    """FID and KID without hints (`none`), and C-FID (`regions`)."""
     if extractor is None or truths is None or grays is None or len(test) < 2:
         return {}
     conditions: dict[str, list[np.ndarray]] = {}
     for one, result in results.items():
-        if one.style == MAIN_STYLE[test.track]:
+        if one.has_features:
             conditions.setdefault(one.condition, []).append(result.features)
     return {
         f"{name}/{condition}": spread

@@ -175,9 +175,8 @@ def test_fid_and_kid_are_taken_of_each_condition_between_floor_and_ceiling(
     extractor: Any = MeanOfColors()
     rule = small(hint_counts=[1], draws=3)
     evaluation = evaluate(tint("t", (0, 0, 0), takes_hints=True), training_set, rule, extractor=extractor)
-    assert set(evaluation.sets) >= {
-        f"{kind}_means/{c}" for kind in ("fid", "kid") for c in ("none", "1_hints", "regions")
-    }
+    taken = {name for name in evaluation.sets if "_means" in name}
+    assert taken == {f"{kind}_means/{condition}" for kind in ("fid", "kid") for condition in ("none", "regions")}
     plain = evaluation.sets["fid_means/none"]
     assert plain["pictures"] == 12
     assert plain["draws"] == 3
