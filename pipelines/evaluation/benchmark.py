@@ -155,7 +155,7 @@ def evaluate(
             if not np.isnan(spread["mean"])
         },
         cost=_known({**_cost(colorizer, rule), **(costs or {})}),
-        gallery=pd.concat([_gallery(rows, colorizer, test), _unpaired(colorizer, unpaired or {})], ignore_index=True),
+        gallery=_gallery(rows, colorizer, test, {} if colorizer.name in FLOOR_NAMES else unpaired or {}),
         grid=_grid(colorizer.name, grid, results, test, colorizer.variant),
         checkpoint_digest=checkpoint_digest,
         mlflow_run_id=mlflow_run_id,
@@ -340,7 +340,9 @@ def _grid(
     return labelled_grid(rows, ["input", name, "truth"], labels=labels)
 
 
-def _gallery(rows: pd.DataFrame, colorizer: "Colorizer", test: TestPictures) -> pd.DataFrame:
+def _gallery(
+    rows: pd.DataFrame, colorizer: "Colorizer", test: TestPictures, unpaired: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
     main = Pass(MAIN_STYLE[test.track])
     of_main = rows[(rows["style"] == main.style) & (rows["placement"] == "none")]
     difficult = {}
@@ -355,11 +357,9 @@ def _gallery(rows: pd.DataFrame, colorizer: "Colorizer", test: TestPictures) -> 
         return test.seen(main.style, only, by=colorizer.variant)[0], outputs[0], truths[0]
 
     shared = [test.panel_ids[place] for place, _ in _grid_places(test)]
-    return gallery(pick(of_main, difficult, shared), of_main, pictures, style=main.style)
-
-
-def _unpaired(colorizer: "Colorizer", pictures: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    if colorizer.name in FLOOR_NAMES:
-        return without_truth({})
-    seen = {name: seen_by(picture, colorizer.variant) for name, picture in pictures.items()}
-    return without_truth({name: (picture, colorizer.colorize(picture)) for name, picture in seen.items()})
+    chosen = gallery(pick(of_main, difficult, shared), of_main, pictures, style=main.style)
+    if not unpaired:
+        return chosen
+    seen = {name: seen_by(picture, colorizer.variant) for name, picture in unpaired.items()}
+    colored = {name: (picture, colorizer.colorize(picture)) for name, picture in seen.items()}
+    return pd.concat([chosen, without_truth(colored)], ignore_index=True)

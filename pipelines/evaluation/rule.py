@@ -22,7 +22,7 @@ class BenchmarkRule(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(default=0, ge=0, description="Of the hints and the draws.")
     extractor: Literal["efflite0", "inception", "title_vgg16", "none"] = Field(
         default="efflite0",
-        description="What FID and KID look through: EfficientNet-Lite0, the standard Inception file, our own classifier "
+        description="What FID and KID look through: EfficientNet-Lite0, the standard Inception file, our classifier "
         "of titles (paper 000); none: they are left out.",
     )
     unpaired: str = Field(
