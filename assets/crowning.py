@@ -2,15 +2,16 @@
 one call.
 
 Better is measured on one benchmark: a champion that was judged on an older one is judged again on the current one
-before anybody takes its place. Whoever does not make it is registered too, as `challenger`, with the reason.
+before anybody takes its place. Where the best by the score breaks a guard, the next one has its turn. Where nobody
+makes it, the best is registered too, as `challenger`, with the reason.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from assets.card import write_card
+from assets.card import card_path, write_card
 from assets.comparison import stored_boards
 from assets.judging import extractor_of, line_drawer
 from assets.registry import Registry, Version
@@ -47,7 +48,7 @@ class Judges:
 
 
 def crown_best(lake: Lake, rule: PromotionRule, *, cache: Path, weights: Path, tracking: Tracking) -> list[Crowned]:
-    """On each track, compares the leaderboard's best with the champion, and moves the alias where that is better.
+    """On each track, compares the leaderboard's best with the champion, and moves the alias where one is better.
 
     Raises ValueError where no colorizer was judged on any track, and where one was trained again after it was judged.
     """
@@ -72,9 +73,11 @@ def _crown(board: "Leaderboard", rule: PromotionRule, judges: Judges, tracking: 
         if champion is None:
             raise ValueError(f"no champion of track {board.track}: each of its colorizers was undone; train another")
         return Crowned(board.track, champion, moved=False, reason=f"{champion.recipe} stays: nobody else was judged")
-    challenger = _evaluation_of(candidates[0], board, judges.lake)
     current = _judged_again(champion, board, judges) if champion else None
-    decision = decide(challenger, current, rule, challengers=len(candidates))
+    evaluations = [_evaluation_of(row, board, judges.lake) for row in candidates]
+    decisions = [decide(one, current, rule, challengers=len(candidates)) for one in evaluations]
+    place = next((place for place, decision in enumerate(decisions) if decision.promoted), 0)
+    challenger, decision = evaluations[place], decisions[place]
     version = _registered(registry, challenger, judges, reason=decision.reason, tracking=tracking)
     facts = {"decision": decision.reason, "benchmark": board.benchmark_fingerprint, "decided": _now()}
     if decision.promoted:
@@ -137,14 +140,21 @@ def _judged_again(champion: Version, board: "Leaderboard", judges: Judges) -> "E
 def _registered(
     registry: Registry, evaluation: "Evaluation", judges: Judges, *, reason: str, tracking: Tracking
 ) -> Version:
-    """The version of an evaluated checkpoint, registered with its model card if it was not.
+    """The version of an evaluated checkpoint, registered if it was not, with a model card that says the reason.
 
     Raises ValueError where the recipe was trained again after it was judged.
     """
-    found = registry.of_checkpoint(str(evaluation.checkpoint_digest))
-    if found is not None:
-        return found
-    record = read_record(judges.lake, evaluation.name)
+    version = registry.of_checkpoint(str(evaluation.checkpoint_digest)) or _register(registry, evaluation, judges.lake)
+    has_card = card_path(judges.lake, registry, version).exists()
+    if not has_card or version.tags.get("decision") != reason:
+        record = read_record(judges.lake, version.recipe, PurePath(version.tags["checkpoint"]).stem)
+        card = write_card(judges.lake, registry, version, record, evaluation, reason=reason, tracking=tracking)
+        registry.describe(version, f"Recipe {record.recipe}. Model card: {card}")
+    return version
+
+
+def _register(registry: Registry, evaluation: "Evaluation", lake: Lake) -> Version:
+    record = read_record(lake, evaluation.name)
     if record.checkpoint_sha256 != evaluation.checkpoint_digest:
         raise ValueError(
             f"{evaluation.name} was trained again after it was judged: materialize its evaluation and the leaderboard, "
@@ -157,10 +167,7 @@ def _registered(
         "training_set": record.training_set,
         "benchmark": evaluation.benchmark_fingerprint,
     }
-    version = registry.register(record.mlflow_run_id, tags=tags)
-    card = write_card(judges.lake, registry, version, record, evaluation, reason=reason, tracking=tracking)
-    registry.describe(version, f"Recipe {record.recipe}. Model card: {card}")
-    return version
+    return registry.register(record.mlflow_run_id, tags=tags)
 
 
 def undo(*, tracking: Tracking, track: "Track") -> Crowned:
@@ -170,14 +177,26 @@ def undo(*, tracking: Tracking, track: "Track") -> Crowned:
     """
     registry = Registry(tracking, track)
     champion = registry.at("champion")
-    if champion is None or "previous" not in champion.tags:
-        who = f"{champion.recipe} is the first" if champion else "there is none"
-        raise ValueError(f"no champion of track {track} to go back to: {who}")
-    previous = registry.numbered(champion.tags["previous"])
+    if champion is None:
+        raise ValueError(f"no champion of track {track} to take back: there is none")
+    previous = _before(champion, registry)
+    if previous is None:
+        raise ValueError(f"no champion of track {track} to go back to: nobody was before {champion.recipe}")
     registry.tag(champion, {"undone": _now()})
     registry.point("champion", previous)
     reason = f"version {champion.number}, {champion.recipe}, was taken back"
     return Crowned(track, previous, moved=True, reason=reason)
+
+
+def _before(champion: Version, registry: Registry) -> Version | None:
+    """The last one before a champion that was not taken back; None where there is none."""
+    passed, version = {champion.number}, champion
+    while "previous" in version.tags and version.tags["previous"] not in passed:
+        version = registry.numbered(version.tags["previous"])
+        if "undone" not in version.tags:
+            return version
+        passed.add(version.number)
+    return None
 
 
 def champion_checkpoint(lake: Lake, *, cache: Path, tracking: Tracking, track: "Track" = "gray") -> Path:

@@ -1,0 +1,138 @@
+"""An installation with colorizers that give every picture the same known tint: the stronger, the worse."""
+
+import shutil
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from assets.comparison import Comparison, compare
+from assets.crowning import Crowned, crown_best
+from assets.tracked_evaluation import evaluate_tracked
+from assets.tracking import Tracking
+from assets.trained import TrainedRecord, checkpoint_path, write_record
+from models.build import build_network
+from models.checkpoint import Checkpoint, save_checkpoint
+from pipelines.evaluation.promotion_rule import PromotionRule
+from pipelines.evaluation.rule import BenchmarkRule
+from pipelines.lake import Lake
+from pipelines.recipes import RECIPES
+from pipelines.training_set import TrainingSet
+
+RESOLUTION = 32
+QUICK = BenchmarkRule(resolution=RESOLUTION, extractor="none", latency_sides=[], page=False, draws=1)
+"""A benchmark in moments: no networks, no clocks."""
+
+RULE = PromotionRule(resamples=1000)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A lake and an MLflow store below one folder."""
+
+    root: Path
+
+    @property
+    def lake(self) -> Lake:
+        return Lake.at(self.root / "lake")
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def tracking(self) -> Tracking:
+        return Tracking(
+            uri=f"sqlite:///{self.root / 'mlflow.db'}",
+            artifacts=(self.root / "artifacts").as_uri(),
+            ui="http://127.0.0.1:5000",
+            dagster_ui="http://127.0.0.1:3000",
+        )
+
+    def copied_to(self, root: Path) -> "Installation":
+        """The same once more; runs that are made from now on still keep their files below the first."""
+        shutil.copytree(self.root, root)
+        return Installation(root)
+
+    def train(self, name: str, tint: float) -> TrainedRecord:
+        """Stands in for a training of a recipe: its last layer gives one colour, whatever it sees.
+
+        tint: of recipes that give ab, its a and b; of those that give RGB, the gray; both in (-1, 1).
+        """
+        recipe = RECIPES[name].resized(resolution=RESOLUTION, width=8)
+        torch.manual_seed(0)
+        network = build_network(recipe.objective.network)
+        last = [part for part in network.modules() if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)][-1]
+        last.weight.data.zero_()
+        last.bias.data.fill_(torch.tensor(tint).atanh().item())
+        fingerprint = TrainingSet.open(self.lake).fingerprint
+        key = sha256(f"{name} {tint} {fingerprint}".encode()).hexdigest()[:16]
+        path = checkpoint_path(self.lake, name, f"{key}.safetensors", self.cache)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint = Checkpoint(
+            weights=network.state_dict(),
+            network=recipe.objective.network,
+            recipe=recipe.to_json(),
+            fingerprint=fingerprint,
+            code_version="test",
+            seed=0,
+            step=1,
+            resolution=RESOLUTION,
+        )
+        save_checkpoint(path, checkpoint)
+        run = self.tracking.start(name, parameters={"batch": 1, "device": "cpu"}, tags={"recipe": name})
+        run.document(recipe.to_json(), "recipe.json")
+        served = self.root / "checkpoint.safetensors"
+        shutil.copyfile(path, served)
+        run.file(served, "checkpoint")
+        run.end()
+        record = TrainedRecord(
+            recipe=name,
+            key=key,
+            checkpoint=path.name,
+            checkpoint_sha256=sha256(path.read_bytes()).hexdigest(),
+            training_set=fingerprint,
+            mlflow_run_id=run.run_id,
+            best_step=1,
+            best_validation=1.0,
+            seconds=1.0,
+            pictures_seen=1,
+            seed=0,
+            needs={},
+            extractor=None,
+        )
+        write_record(self.lake, record)
+        return record
+
+    def judge(self, name: str, rule: BenchmarkRule = QUICK) -> None:
+        evaluate_tracked(
+            name,
+            rule,
+            lake=self.lake,
+            cache=self.cache,
+            weights=self.root / "weights",
+            tracking=self.tracking,
+            on_picture=lambda done, total: None,
+        )
+
+    def compare(self, rule: BenchmarkRule = QUICK) -> Comparison:
+        return compare(
+            self.lake,
+            rule,
+            cache=self.cache,
+            weights=self.root / "weights",
+            tracking=self.tracking,
+            on_picture=lambda done, total: None,
+        )
+
+    def crown(self, rule: PromotionRule = RULE) -> list[Crowned]:
+        return crown_best(self.lake, rule, cache=self.cache, weights=self.root / "weights", tracking=self.tracking)
+
+    def present(self, name: str, tint: float, rule: BenchmarkRule = QUICK) -> tuple[TrainedRecord, list[Crowned]]:
+        """A recipe trained, judged, ranked, and crowned where it is better."""
+        record = self.train(name, tint)
+        self.judge(name, rule)
+        self.compare(rule)
+        return record, self.crown()
