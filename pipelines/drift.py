@@ -47,6 +47,10 @@ FEATURES: dict[str, str] = {
 """What is compared, and on which scale. The first three are colour, the next two style, the last is lines."""
 
 
+class NothingUsual(ValueError):
+    """The training set does not say what is usual; the message says why."""
+
+
 @dataclass(frozen=True)
 class IssueDrift:
     """One new issue against the training set."""
@@ -105,7 +109,7 @@ def check_drift(
     """Compares issues with those that the training set learns from.
 
     keys: The issues to judge; None: every issue with panels of which the training set has none.
-    Raises ValueError for a training set of fewer than LEAST_TRAINING_ISSUES issues, or whose panels are no longer
+    Raises NothingUsual for a training set of fewer than LEAST_TRAINING_ISSUES issues, or whose panels are no longer
     there, FileNotFoundError for an issue without a panel table.
     """
     smallest = min(training_set.resolutions)
@@ -139,9 +143,9 @@ class Norm:
 
     @classmethod
     def of(cls, issues: Sequence[Mapping[str, np.ndarray]], rule: DriftRule) -> "Norm":
-        """From the descriptions of training issues. Raises ValueError for too few."""
+        """From the descriptions of training issues. Raises NothingUsual for too few."""
         if len(issues) < LEAST_TRAINING_ISSUES:
-            raise ValueError(
+            raise NothingUsual(
                 f"the training set learns from {len(issues)} issues; what is usual needs at least "
                 f"{LEAST_TRAINING_ISSUES}: collect more issues"
             )
@@ -186,14 +190,14 @@ def distance(feature: str, one: np.ndarray, other: np.ndarray) -> float:
 def read_panels_of(lake: Lake, key: str, rule: DriftRule, *, only: set[str] | None = None) -> Iterator[np.ndarray]:
     """Panels of an issue, evenly spread: those of `only`, or all in colour that no filter drops. uint8 RGB.
 
-    Raises ValueError where one of `only` is not there any more.
+    Raises NothingUsual where one of `only` is not there any more.
     """
     rows = lake.read_table(lake.panels(key), ["panel_id", "drop_reason", "is_gray"]).to_pylist()
     gone = (only or set()) - {row["panel_id"] for row in rows}
     if gone:
-        raise ValueError(
+        raise NothingUsual(
             f"{key}: {len(gone)} panels that the training set holds are no longer there: materialize the training set "
-            "again"
+            "again, and train on it"
         )
     usable = [
         place

@@ -10,16 +10,19 @@ from torch import nn
 
 from assets.comparison import Comparison, compare
 from assets.crowning import Crowned, crown_best
-from assets.tracked_evaluation import evaluate_tracked
 from assets.tracking import Tracking
-from assets.trained import TrainedRecord, checkpoint_path, write_record
+from assets.trained import TrainedRecord, checkpoint_path, local_checkpoint, read_record, write_record
 from models.build import build_network
 from models.checkpoint import Checkpoint, save_checkpoint
+from pipelines.colorize.picture import TrainedColorizer
+from pipelines.evaluation.benchmark import evaluate
+from pipelines.evaluation.evaluation import save_evaluation
 from pipelines.evaluation.promotion_rule import PromotionRule
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake
 from pipelines.recipes import RECIPES
-from pipelines.training_set import TrainingSet
+from pipelines.training_set import TrainingSet, TrainingSetRule, build_training_set
+from pipelines.variants import KINDS, VariantRule, build_variant
 
 RESOLUTION = 32
 QUICK = BenchmarkRule(resolution=RESOLUTION, extractor="none", latency_sides=[], page=False, draws=1)
@@ -107,15 +110,16 @@ class Installation:
         return record
 
     def judge(self, name: str, rule: BenchmarkRule = QUICK) -> None:
-        evaluate_tracked(
-            name,
+        """As the asset `evaluation` does, but for what people see of it in MLflow: that takes longer than all else."""
+        record = read_record(self.lake, name)
+        judged = evaluate(
+            TrainedColorizer.load(local_checkpoint(self.lake, name, self.cache)),
+            TrainingSet.open(self.lake),
             rule,
-            lake=self.lake,
-            cache=self.cache,
-            weights=self.root / "weights",
-            tracking=self.tracking,
-            on_picture=lambda done, total: None,
+            checkpoint_digest=record.checkpoint_sha256,
+            mlflow_run_id=record.mlflow_run_id,
         )
+        save_evaluation(self.lake, judged)
 
     def compare(self, rule: BenchmarkRule = QUICK) -> Comparison:
         return compare(
@@ -130,9 +134,10 @@ class Installation:
     def crown(self, rule: PromotionRule = RULE) -> list[Crowned]:
         return crown_best(self.lake, rule, cache=self.cache, weights=self.root / "weights", tracking=self.tracking)
 
-    def present(self, name: str, tint: float, rule: BenchmarkRule = QUICK) -> tuple[TrainedRecord, list[Crowned]]:
-        """A recipe trained, judged, ranked, and crowned where it is better."""
-        record = self.train(name, tint)
-        self.judge(name, rule)
-        self.compare(rule)
-        return record, self.crown()
+
+def freeze(lake: Lake) -> str:
+    """The variants and the training set of what the lake holds; its fingerprint."""
+    for split in ("train", "val", "test"):
+        for kind in KINDS:
+            build_variant(kind, split, lake, VariantRule(resolutions=[RESOLUTION]))
+    return build_training_set(lake, TrainingSetRule()).fingerprint
