@@ -28,8 +28,9 @@ results: install
 up: install
 	@exec $(RUN)/tintoon up
 
+# A file a core; torch with one thread each, for threads of several processes on the same cores wait for one another.
 test: install check
-	$(RUN)/python -m pytest
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n auto --dist loadfile
 
 check: install
 	$(RUN)/ruff format --check
