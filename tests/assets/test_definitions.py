@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import dagster as dg
 import pytest
 import yaml
 
-from assets.automation import TRAINING_JOBS, WEEKLY
+from assets.automation import SCHEDULES, SENSORS, TRAINING_JOBS, WEEKLY
 from assets.definitions import defs
-from assets.settings import StandingSettings
+from assets.home import Home
+from assets.resources import default_resources
 from assets.trainings import TRAININGS, trained_by, with_needs
 from studio.materialize import STAGES
+from tests.assets.tinted import freeze
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +42,10 @@ def test_the_command_line_knows_every_stage_in_the_order_of_the_lineage():
 
 def test_jobs_cover_every_stage_once():
     graph_of = {job.name: {node.name for node in job.nodes_in_topological_order} for job in defs.resolve_all_job_defs()}
-    assert {"collect_issues", "select_panels", "train_colorizers", "compare_colorizers"} <= set(graph_of)
+    assert graph_of["collect_issues"] == {"issue_pages", "panels"}
+    assert graph_of["select_panels"] == {"unique_panels", "issue_splits", "drift"}  # the weekly schedule reads all
+    assert graph_of["train_colorizers"] == {"colorizer", "evaluation"}
+    assert graph_of["compare_colorizers"] == {"leaderboard", "champion"}
     stages = [stage for name, found in graph_of.items() if not name.startswith("__") for stage in found]
     assert sorted(stages) == sorted(STAGES)
 
@@ -50,28 +56,49 @@ def test_groups_follow_the_flow():
     assert groups == sorted(groups)
 
 
-MONDAY = datetime(2026, 11, 23, 4)
+MONDAY, NEXT_MONDAY = datetime(2026, 11, 23, 4), datetime(2026, 11, 30, 4)
+
+Ask = Callable[..., tuple[dict[str, str | None], str]]
 
 
-def asked_for(schedule: dg.ScheduleDefinition, settings: Path, day: datetime = MONDAY) -> dict[str, str | None]:
-    """Partitions that a weekly schedule asks for, by run key."""
-    context = dg.build_schedule_context(
-        scheduled_execution_time=day, resources={"settings": StandingSettings(path=str(settings))}
-    )
-    found = schedule(context)
-    return {request.run_key: request.partition_key for request in found}
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    """What a weekly schedule asks for: partitions by run key, or none and why not."""
+    resources = default_resources(Home.of({"TINTOON_HOME": str(tmp_path)}))
+
+    def call(schedule: dg.ScheduleDefinition, day: datetime = MONDAY) -> tuple[dict[str, str | None], str]:
+        needed = {name: resources[name] for name in ("lake", "settings", "tracking")}
+        Home.of({"TINTOON_HOME": str(tmp_path)}).prepare()
+        found = list(schedule(dg.build_schedule_context(scheduled_execution_time=day, resources=needed)))
+        if isinstance(found[0], dg.SkipReason):
+            assert len(found) == 1
+            return {}, str(found[0].skip_message)
+        whys = {request.tags["tintoon/why"] for request in found}
+        assert len(whys) == 1
+        return {request.run_key: request.partition_key for request in found}, whys.pop()
+
+    return call
 
 
-def test_retraining_asks_for_the_chosen_recipes_once_a_week(tmp_path):
+def test_retraining_waits_for_a_training_set(ask):
+    assert [ask(schedule) for schedule in WEEKLY] == [({}, "there is no training set yet: materialize it first")] * 4
+
+
+def test_retraining_asks_for_the_chosen_recipes_once_a_week(ask, tmp_path, small_lake):
+    freeze(small_lake)
     *needed, retraining = WEEKLY
-    settings = tmp_path / "settings.yaml"
     week = {"2026-W48:webtoon_l2": "webtoon_l2", "2026-W48:frames_gan_gray": "frames_gan_gray"}
-    assert asked_for(retraining, settings) == week
-    assert asked_for(retraining, settings).keys().isdisjoint(asked_for(retraining, settings, datetime(2026, 11, 30, 4)))
-    assert [asked_for(schedule, settings) for schedule in needed] == [{}, {}, {}]
-    settings.write_text("retraining: {recipes: [two_stage, frames_convnet_gray]}")
-    assert list(asked_for(retraining, settings).values()) == ["frames_convnet_gray", "two_stage"]
-    assert [list(asked_for(schedule, settings).values()) for schedule in needed] == [[], [None], ["two_stage"]]
+    assert ask(retraining) == (week, "nothing was trained yet")
+    assert ask(retraining)[0].keys().isdisjoint(ask(retraining, NEXT_MONDAY)[0])
+    assert [ask(schedule) for schedule in needed] == [({}, "none of these is needed: nothing was trained yet")] * 3
+    (tmp_path / "settings.yaml").write_text("retraining: {recipes: [two_stage, frames_convnet_gray]}")
+    assert list(ask(retraining)[0].values()) == ["frames_convnet_gray", "two_stage"]
+    assert [list(ask(schedule)[0].values()) for schedule in needed] == [[], [None], ["two_stage"]]
+
+
+def test_what_runs_by_itself_starts_switched_off():
+    assert {schedule.default_status for schedule in SCHEDULES} == {dg.DefaultScheduleStatus.STOPPED}
+    assert {sensor.default_status for sensor in SENSORS} == {dg.DefaultSensorStatus.STOPPED}
 
 
 def test_what_is_needed_is_trained_by_another_job_that_goes_first():
