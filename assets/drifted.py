@@ -45,6 +45,8 @@ def compare_new_issues(lake: Lake, rule: DriftRule, *, cache: Path, tracking: Tr
     except (FileNotFoundError, NothingUsual) as error:
         why_not = str(error)
     found = {
+        # Few issues do not say what is usual: what drifted is shown, and starts no training.
+        "is_sure": report is not None and report.false_alarms <= rule.false_alarms,
         "training_set": report.training_set if report else None,
         "drifted": {key: list(features) for key, features in report.drifted.items()} if report else {},
     }

@@ -35,9 +35,14 @@ def extractor_of(rule: BenchmarkRule, lake: Lake, *, cache: Path, weights: Path)
 
     record = read_record(lake, TITLE_CLASSIFIER)
     network = load_checkpoint(checkpoint_path(lake, TITLE_CLASSIFIER, record.checkpoint, cache)).trained()
-    return FeatureExtractor(
-        f"{rule.extractor}_{record.checkpoint_sha256[:8]}", TitleFeatures(cast("TitleNetwork", network))
-    )
+    return FeatureExtractor(extractor_name(rule, lake), TitleFeatures(cast("TitleNetwork", network)))
+
+
+def extractor_name(rule: BenchmarkRule, lake: Lake) -> str:
+    """Its name, without loading it."""
+    if rule.extractor != "title_vgg16":
+        return rule.extractor
+    return f"{rule.extractor}_{read_record(lake, TITLE_CLASSIFIER).checkpoint_sha256[:8]}"
 
 
 def line_drawer(lake: Lake, cache: Path) -> "LineDrawer | None":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.registry import CHAMPIONS, Registry, Version
+from assets.registry import CHAMPIONS, Registry
 from assets.tracking import Tracking
 from assets.trained import read_record, record_path
 from assets.trainings import with_needs
@@ -26,8 +26,9 @@ class Retraining:
 
 
 def plan_retraining(lake: Lake, rule: RetrainingRule, *, cache: Path, tracking: Tracking) -> Retraining:
-    """The champions' recipes and the candidates of the rule, when the training set changed enough since a champion of
-    any track was trained, or when nobody was crowned yet; nothing where all of them learned from it already.
+    """The champions' recipes and the candidates of the rule, when the training set changed enough since all of these
+    last learned from one and were judged; before that, since a champion of any track was trained, or when nobody was
+    crowned yet.
     """
     from pipelines.training_set import TrainingSet
 
@@ -37,38 +38,47 @@ def plan_retraining(lake: Lake, rule: RetrainingRule, *, cache: Path, tracking: 
     champions = [
         champion for track in CHAMPIONS.values() if (champion := Registry(tracking, track).at("champion")) is not None
     ]
-    decisions = [_decide(champion, current, rule, lake, cache) for champion in champions or [None]]
+    candidates = [champion.recipe for champion in champions if champion.recipe in RECIPES]
+    wanted = with_needs(dict.fromkeys([*candidates, *rule.recipes]))
+    # Whoever was tried on newer pictures and kept out need not be tried again for the same ones.
+    tried = _learned_from(wanted, lake)
+    origins = {tried: "these recipes"} if tried else {one.tags["training_set"]: one.recipe for one in champions}
+    decisions = [_decide(origin, who, current, rule, lake, cache) for origin, who in origins.items()]
+    if not origins:
+        decisions = [decide_retraining(None, current.digests("train"), rule)]
     again = [decision for decision in decisions if decision.retrain]
     if not again:
         return Retraining([], "; ".join(decision.reason for decision in decisions))
-    candidates = [champion.recipe for champion in champions if champion.recipe in RECIPES]
-    wanted = with_needs(dict.fromkeys([*candidates, *rule.recipes]))
-    if all(_has_learned_from(name, current.fingerprint, lake) for name in wanted):
-        learned = f"{', '.join(wanted)} learned from the current training set already"
-        return Retraining([], f"{learned} ({again[0].reason})")
     return Retraining(wanted, again[0].reason)
 
 
 def _decide(
-    champion: Version | None, current: "TrainingSet", rule: RetrainingRule, lake: Lake, cache: Path
+    origin: str, who: str, current: "TrainingSet", rule: RetrainingRule, lake: Lake, cache: Path
 ) -> RetrainingDecision:
     from pipelines.training_set import TrainingSet
 
-    learned = None
-    if champion is not None:
-        try:
-            learned = TrainingSet.open(lake, champion.tags["training_set"], cache=cache).digests("train")
-        except FileNotFoundError as error:
-            return RetrainingDecision(True, f"nobody knows what {champion.recipe} learned from: {error}")
-    drifted = lake.read_json(lake.drift)["drifted"] if lake.drift.exists() else {}
+    try:
+        learned = TrainingSet.open(lake, origin, cache=cache).digests("train")
+    except FileNotFoundError as error:
+        return RetrainingDecision(True, f"nobody knows what {who} learned from: {error}")
+    drifted: dict[str, list[str]] = {}
+    if lake.drift.exists() and lake.read_json(lake.drift)["is_sure"]:
+        drifted = lake.read_json(lake.drift)["drifted"]
     return decide_retraining(learned, current.digests("train"), rule, drifted=drifted)
 
 
-def _has_learned_from(name: str, training_set: str, lake: Lake) -> bool:
-    """Whether the current checkpoint of a recipe was trained on it, and judged if it colorizes."""
-    if not record_path(lake, name).exists():
-        return False
-    record = read_record(lake, name)
-    latest = lake.evaluations(name) / "latest.json"
-    is_judged = latest.exists() and lake.read_json(latest)["checkpoint_digest"] == record.checkpoint_sha256
-    return record.training_set == training_set and (is_judged or name not in RECIPES)
+def _learned_from(names: list[str], lake: Lake) -> str | None:
+    """The fingerprint of the training set that the current checkpoints of all these recipes learned from, each judged
+    if it colorizes; None where there is no such one.
+    """
+    found = set()
+    for name in names:
+        if not record_path(lake, name).exists():
+            return None
+        record = read_record(lake, name)
+        latest = lake.evaluations(name) / "latest.json"
+        is_judged = latest.exists() and lake.read_json(latest)["checkpoint_digest"] == record.checkpoint_sha256
+        if not is_judged and name in RECIPES:
+            return None
+        found.add(record.training_set)
+    return found.pop() if len(found) == 1 else None

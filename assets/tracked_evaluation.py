@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.judging import extractor_of, line_drawer, peak_memory, unpaired_pictures
+from assets.judging import extractor_name, extractor_of, line_drawer, peak_memory, unpaired_pictures
 from assets.progress import Progress
 from assets.tracking import TrackedRun, Tracking
 from assets.trained import local_checkpoint, read_record
@@ -38,11 +38,16 @@ def evaluate_tracked(
     training_set = TrainingSet.open(lake, cache=cache)
     colorizer = TrainedColorizer.load(local_checkpoint(lake, recipe, cache))
     drawer = line_drawer(lake, cache)
-    benchmark = TestPictures(training_set, rule, track_of(colorizer.variant), drawer).fingerprint
+    track = track_of(colorizer.variant)
+    benchmark = TestPictures(training_set, rule, track, drawer, extractor=extractor_name(rule, lake)).fingerprint
+    run = tracking.finished(record.mlflow_run_id)
     found = find_evaluation(lake, recipe, checkpoint=record.checkpoint_sha256, benchmark=benchmark)
     if found is not None:
         save_evaluation(lake, found)  # as the latest one, should the benchmark have changed there and back
-        return found, True
+        is_shown = run.tag("benchmark") == benchmark
+        if not is_shown:
+            show_evaluation(run, found, step=record.best_step)
+        return found, is_shown
     result = evaluate(
         colorizer,
         training_set,
@@ -61,7 +66,6 @@ def evaluate_tracked(
         on_progress=on_picture,
     )
     save_evaluation(lake, result)
-    run = tracking.finished(record.mlflow_run_id)
     show_evaluation(run, result, step=record.best_step)
     return result, False
 
@@ -74,7 +78,6 @@ def show_evaluation(run: TrackedRun, result: "Evaluation", *, step: int) -> None
     """
     from pipelines.evaluation.gallery import gallery_grid
 
-    run.tags({"benchmark": result.benchmark_fingerprint, "track": result.track})
     run.results({f"test/{name}": value for name, value in result.numbers().items()}, step=step)
     run.table(result.rows, "evaluation/per_picture.parquet")
     for name, table in (("styles", result.styles), ("sets", result.sets), ("cost", result.cost)):
@@ -86,3 +89,5 @@ def show_evaluation(run: TrackedRun, result: "Evaluation", *, step: int) -> None
     run.picture(f"test_{benchmark}", result.grid, step=step)
     for kind, rows in result.gallery.groupby("kind", sort=False):
         run.picture(f"{kind}_{benchmark}", gallery_grid(rows, result.name), step=step)
+    # Last: it says that all is there.
+    run.tags({"track": result.track, "benchmark": result.benchmark_fingerprint})

@@ -100,6 +100,10 @@ class TrackedRun:
         for key, value in values.items():
             self._client.set_tag(self.run_id, key, value)
 
+    def tag(self, key: str) -> str | None:
+        """The value of a tag, or None."""
+        return self._client.get_run(self.run_id).data.tags.get(key)
+
     def end(self, status: str = "FINISHED") -> None:
         """Writes what is buffered and closes the run as FINISHED, FAILED or KILLED."""
         self.flush()

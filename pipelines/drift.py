@@ -2,12 +2,12 @@
 
 Reads the panel tables of issues, and the rows of a frozen training set; writes nothing.
 
-An issue is described by the mean of its panels' histograms, one a feature; the training set by the mean of its train
-issues. The distance is the earth mover's between the two, in shares of the feature's range (around the circle for hues
-and directions). How far is too far, the training issues say themselves: each is held against the mean of the others,
-and the threshold is the quantile of these distances that split conformal prediction takes [Vovk, Gammerman and Shafer,
-2005]: an issue like the others exceeds it with the chance `false_alarms`, or 1 / (n + 1) where so few issues cannot
-promise less.
+An issue is described by the mean of its panels' histograms, one a feature; the training set by the mean of its
+train issues. The distance is the earth mover's between the two, in shares of the feature's range (around the circle for
+hues and directions). How far is too far, the training issues say themselves: each is held against the mean of the
+others, its distances in units of the feature's median, and the threshold of the largest of them is the quantile that
+split conformal prediction takes [Vovk, Gammerman and Shafer, 2005]: an issue like the others passes any threshold with
+the chance `false_alarms`, or 1 / (n + 1) where so few issues cannot promise less.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -72,7 +72,7 @@ class DriftReport:
     """Its fingerprint."""
     training_issues: int
     false_alarms: float
-    """What an ordinary issue's feature is flagged by chance with; at least 1 / (training issues + 1)."""
+    """With what chance an ordinary issue is flagged; at least 1 / (training issues + 1)."""
     thresholds: Mapping[str, float]
     issues: tuple[IssueDrift, ...]
 
@@ -149,14 +149,18 @@ class Norm:
                 f"the training set learns from {len(issues)} issues; what is usual needs at least "
                 f"{LEAST_TRAINING_ISSUES}: collect more issues"
             )
-        means, thresholds = {}, {}
-        place = min(ceil((len(issues) + 1) * (1 - rule.false_alarms)), len(issues))
+        means, distances = {}, []
         for name in FEATURES:
             every = np.stack([issue[name] for issue in issues])
             means[name] = every.mean(axis=0)
             others = (every.sum(axis=0) - every) / (len(issues) - 1)
-            distances = [distance(name, *pair) for pair in zip(every, others, strict=True)]
-            thresholds[name] = sorted(distances)[place - 1]
+            distances.append([distance(name, *pair) for pair in zip(every, others, strict=True)])
+        # One number an issue, the largest of its distances in units of what is usual: a threshold a feature would
+        # each have its own false alarms.
+        usual = np.maximum(np.median(distances, axis=1), 1e-6)
+        largest = np.sort((np.array(distances) / usual[:, np.newaxis]).max(axis=0))
+        place = min(ceil((len(issues) + 1) * (1 - rule.false_alarms)), len(issues))
+        thresholds = dict(zip(FEATURES, (usual * largest[place - 1]).tolist(), strict=True))
         return cls(means, thresholds, max(rule.false_alarms, 1 / (len(issues) + 1)))
 
     def distances(self, issue: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -10,5 +10,5 @@ class DriftRule(BaseModel, frozen=True, extra="forbid"):
     panels_per_issue: int = Field(default=32, ge=1, description="At most so many panels an issue, evenly spread.")
     least_panels: int = Field(default=4, ge=1, description="New issues with fewer panels are not judged.")
     false_alarms: float = Field(
-        default=0.05, gt=0, lt=1, description="Share of ordinary issues that a feature may flag by chance."
+        default=0.05, gt=0, lt=1, description="Share of ordinary issues that may be flagged by chance."
     )

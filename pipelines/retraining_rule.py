@@ -25,8 +25,11 @@ class RetrainingRule(BaseModel, frozen=True, extra="forbid"):
         ge=0,
         description="Train again from so many new or gone train pictures on, as a share of those learned from.",
     )
-    on_drift: bool = Field(
-        default=True, description="Train again on any new train pictures of an issue that looks unlike the others."
+    least_change_on_drift: float = Field(
+        default=0.01,
+        ge=0,
+        description="The same where new ones are of an issue that looks unlike the others, and enough issues say "
+        "what is usual; 1 or more: drift alone never asks for a training.",
     )
 
     @field_validator("recipes")
@@ -74,7 +77,7 @@ def decide_retraining(
         return RetrainingDecision(True, f"{numbers}, at least {rule.least_change:.1%}")
     new_issues = {panel_id.rpartition("__")[0] for panel_id in came}
     unlike = {key: features for key, features in (drifted or {}).items() if key in new_issues}
-    if rule.on_drift and unlike:
+    if unlike and share >= rule.least_change_on_drift:
         named = "; ".join(f"{key} ({', '.join(features)})" for key, features in unlike.items())
         return RetrainingDecision(True, f"{numbers}, and issues that look unlike the others: {named}")
     return RetrainingDecision(False, f"{numbers}, less than {rule.least_change:.1%}")

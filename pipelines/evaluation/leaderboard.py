@@ -227,8 +227,16 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
+def _few(leaderboard: Leaderboard) -> str:
+    """What intervals and p-values are about, where it is not other issues."""
+    about = {row.difference["unit"] for row in leaderboard.rows if row.difference}
+    return " of two issues or one, so intervals and p are about these very issues" if "picture" in about else ""
+
+
 def _subtitle(leaderboard: Leaderboard) -> str:
-    pictures = f"{leaderboard.rows[0].pictures} test pictures" if leaderboard.rows else "no results yet"
+    pictures = (
+        f"{leaderboard.rows[0].pictures} test pictures{_few(leaderboard)}" if leaderboard.rows else "no results yet"
+    )
     spec = METRICS[RANKING_METRIC]
     return (
         f"Track {leaderboard.track}, ranked by {spec.name} ({spec.unit}, {spec.direction} is better); {pictures}; "

@@ -117,8 +117,17 @@ def decide(challenger: Contender, champion: Contender | None, rule: PromotionRul
     comparisons = {rule.score: _compare_score(rows, current, rule, challengers)}
     comparisons |= {name: _compare_guard(rows, current, name, margin, rule) for name, margin in rule.guards.items()}
     score = f"{rule.score} {_against(comparisons[rule.score])}"
+    who = f"{challenger.name}, trained again," if challenger.name == champion.name else challenger.name
     if not comparisons[rule.score].passed:
-        return _kept(champion, f"{challenger.name} is not significantly better: {score}", comparisons)
+        return _kept(champion, f"{who} is not significantly better: {score}", comparisons)
+    issues = rows["issue"].nunique()
+    if issues < rule.least_issues:
+        return _kept(
+            champion,
+            f"{challenger.name} is better ({score}), but {issues} test issues say nothing about others: collect more "
+            "issues, or see champion.least_issues in settings.yaml",
+            comparisons,
+        )
     broken = [
         f"{name} {_against(comparisons[name])}, margin {margin:g}"
         for name, margin in rule.guards.items()
@@ -126,8 +135,8 @@ def decide(challenger: Contender, champion: Contender | None, rule: PromotionRul
     ]
     broken += _slower(challenger, champion, rule)
     if broken:
-        return _kept(champion, f"{challenger.name} is better ({score}) but breaks {'; '.join(broken)}", comparisons)
-    return Decision(True, f"{challenger.name} is better than {champion.name}: {score}", comparisons)
+        return _kept(champion, f"{who} is better ({score}) but breaks {'; '.join(broken)}", comparisons)
+    return Decision(True, f"{who} is better than {champion.name}: {score}", comparisons)
 
 
 def _kept(champion: Contender | None, why: str, comparisons: dict[str, Comparison] | None = None) -> Decision:
@@ -193,6 +202,10 @@ def _worsening(metric: str, difference: float) -> float:
     return -difference if metric in METRICS and METRICS[metric].direction == "higher" else difference
 
 
+def _of(found: Estimate) -> str:
+    return f" of {found.units} issues" if found.unit == "issue" else ""
+
+
 def _against(comparison: Comparison) -> str:
     """e.g. "18.2 against 19.1 (-0.9, 95 % interval -1.4 to -0.4, 37 pictures)"."""
     challenger, champion = (
@@ -203,5 +216,5 @@ def _against(comparison: Comparison) -> str:
         return f"{challenger} against {champion}"
     return (
         f"{challenger} against {champion} ({found.value:+.3g}, {found.confidence:.4g} interval {found.low:+.3g} to "
-        f"{found.high:+.3g}, {found.pictures} pictures)"
+        f"{found.high:+.3g}, {found.pictures} pictures{_of(found)})"
     )

@@ -24,6 +24,12 @@ class PromotionRule(BaseModel, frozen=True, extra="forbid"):
     confidence: float = Field(
         default=0.95, gt=0, lt=1, description="How sure it must be that the score is better, all challengers together."
     )
+    least_issues: int = Field(
+        default=3,
+        ge=1,
+        description="Nobody is promoted on fewer test issues: they say nothing about others. 1: pictures count as if "
+        "each were an issue.",
+    )
     guards: dict[str, Margin] = Field(
         default_factory=lambda: dict(MARGINS),
         description="Metrics that may get worse by no more than this, in their units, on average.",

@@ -5,8 +5,10 @@ value is its mean over the rows that have a number, so a colorizer of lines coun
 
 Pictures of an issue are not independent: they share light, palette and characters, so the spread over pictures
 promises more than a new issue keeps. Issues are therefore resampled whole wherever there are LEAST_ISSUES of them.
-Below that a bootstrap over issues means nothing (two issues have three resamples); pictures are resampled instead,
-the result says so in `unit`, and it holds for pictures of these very issues.
+Below that a bootstrap over issues means little (three issues have ten resamples): from LEAST_FOR_T on, Student's t with
+issues - 1 degrees of freedom takes its place, on the linearized variance of a mean over clusters [Cochran, "Sampling
+Techniques" (1977), section 11.7]. Of two issues or one nothing is known: pictures are resampled, the result says so in
+`unit`, and it holds for pictures of these very issues, not for others.
 
 Plain percentile intervals of few units are too narrow, by sqrt((n - 1) / n) and for want of Student's t. Percentiles
 and p-values are therefore those of the "expanded percentile interval" of Hesterberg, "What Teachers Should Know About
@@ -28,6 +30,9 @@ Unit = Literal["issue", "picture"]
 LEAST_ISSUES = 8
 """From so many issues on, issues are resampled."""
 
+LEAST_FOR_T = 3
+"""From so many issues on, an interval is about issues."""
+
 LEAST_BEYOND = 10
 """With fewer resamples beyond 0, their share is no longer known, and the normal tail takes its place."""
 
@@ -46,7 +51,7 @@ class Estimate:
     """Two-sided, of the value being 0: for differences."""
     pictures: int
     unit: Unit
-    """What was resampled."""
+    """What the interval is about: other issues, or other pictures of the same ones."""
     units: int
     confidence: float
 
@@ -64,7 +69,7 @@ def estimate(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """The mean of one value a picture, (N,), by resampling whole issues, or pictures where no issues are given.
+    """The mean of one value a picture, (N,), with an interval over issues, or over pictures where none are given.
 
     issues: (N,), the issue of each picture. The mean is over pictures either way: larger issues weigh more.
     Raises ValueError for no values, for values that are not finite, and for other settings than make sense.
@@ -80,6 +85,8 @@ def estimate(
     units = len(sums)
     if units == 1:
         low, high, p_value = -inf, inf, 1.0
+    elif issues is not None and units < LEAST_ISSUES:
+        low, high, p_value = _by_t(sums, sizes, confidence)
     else:
         means = _resampled_means(sums, sizes, resamples, seed)
         tail = ndtr(sqrt(units / (units - 1)) * stdtrit(units - 1, (1 - confidence) / 2))
@@ -100,7 +107,7 @@ def mean_with_interval(
     """The mean of a metric over pictures.
 
     rows: columns `panel_id`, `title`, `issue` and the metric; rows without a number are left out.
-    unit: What is resampled; None: issues where there are LEAST_ISSUES, else pictures.
+    unit: What the interval is about; None: issues where there are LEAST_FOR_T, else pictures.
     Raises ValueError where no row has a number.
     """
     pictures = picture_means(rows, metric)
@@ -170,8 +177,19 @@ def _issues(pictures: pd.DataFrame, unit: Unit | None) -> np.ndarray | None:
     # Two titles may each have an issue "1".
     issues = (pictures["title"] + "__" + pictures["issue"]).to_numpy()
     if unit is None:
-        unit = "issue" if len(set(issues)) >= LEAST_ISSUES else "picture"
+        unit = "issue" if len(set(issues)) >= LEAST_FOR_T else "picture"
     return issues if unit == "issue" else None
+
+
+def _by_t(sums: np.ndarray, sizes: np.ndarray, confidence: float) -> tuple[float, float, float]:
+    """Interval and p-value of a mean over pictures of a few issues."""
+    issues, pictures = len(sums), sizes.sum()
+    mean = sums.sum() / pictures
+    error = sqrt(issues / (issues - 1) * np.square(sums - mean * sizes).sum()) / pictures
+    if error == 0:
+        return mean, mean, float(mean == 0)
+    half = -stdtrit(issues - 1, (1 - confidence) / 2) * error
+    return float(mean - half), float(mean + half), float(2 * stdtr(issues - 1, -abs(mean) / error))
 
 
 def _resampled_means(sums: np.ndarray, sizes: np.ndarray, resamples: int, seed: int) -> np.ndarray:

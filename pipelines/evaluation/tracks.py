@@ -57,9 +57,18 @@ class TestPictures:
     __test__ = False  # pytest: this is no test
 
     def __init__(
-        self, training_set: "TrainingSet", rule: "BenchmarkRule", track: Track, drawer: LineDrawer | None = None
+        self,
+        training_set: "TrainingSet",
+        rule: "BenchmarkRule",
+        track: Track,
+        drawer: LineDrawer | None = None,
+        *,
+        extractor: str = "none",
     ) -> None:
-        """Raises ValueError where the test split is empty; it says which titles need more issues."""
+        """`extractor` is the name of what FID looks through.
+
+        Raises ValueError where the test split is empty; it says which titles need more issues.
+        """
         variants = ("gray",) if track == "gray" else ("edge", "line")
         self._pairs = {name: training_set.pairs("test", name, rule.resolution) for name in variants}
         pairs = self._pairs[variants[0]]
@@ -88,7 +97,7 @@ class TestPictures:
                 "hints": rule.hint_counts,
                 "draws": rule.draws,
                 "seed": rule.seed,
-                "extractor": rule.extractor,
+                "extractor": extractor,
                 "line_drawer": self._drawer.digest if self._drawer else None,
             }
         )

@@ -55,7 +55,7 @@ def test_drift_counts_where_the_new_pictures_are():
     # Issues that went to val or test teach nothing, and neither does drift without new pictures.
     assert not decide_retraining(LEARNED, LEARNED | new(1, "ep3"), RULE, drifted=DRIFTED).retrain
     assert not decide_retraining(LEARNED, LEARNED, RULE, drifted=DRIFTED).retrain
-    assert not decide_retraining(LEARNED, current, RetrainingRule(on_drift=False), drifted=DRIFTED).retrain
+    assert not decide_retraining(LEARNED, current, RetrainingRule(least_change_on_drift=0.02), drifted=DRIFTED).retrain
 
 
 def test_the_share_is_the_rules():

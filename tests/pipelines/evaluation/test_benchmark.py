@@ -128,13 +128,19 @@ def test_what_changes_the_benchmark_changes_its_fingerprint_and_nothing_else_doe
     assert fingerprint(latency_sides=[32], page=True) == fingerprint()
     others = [
         fingerprint(max_pictures=2), fingerprint(resolution=32), fingerprint(seed=1), fingerprint(draws=4),
-        fingerprint(hint_counts=[2]), fingerprint(extractor="efflite0"),
+        fingerprint(hint_counts=[2]), TestPictures(training_set, SMALL, "gray", extractor="efflite0").fingerprint,
         TestPictures(training_set, SMALL, "line").fingerprint,
     ]  # fmt: skip
     assert len({*others, fingerprint()}) == len(others) + 1
     some = evaluate(GRAY_COPY, training_set, small(max_pictures=2))
     everything = evaluate(GRAY_COPY, training_set, SMALL)
     assert list(some.per_picture.index) == [everything.per_picture.index[0], everything.per_picture.index[-1]]
+
+
+def test_the_truth_has_no_latency_and_others_have(training_set: TrainingSet) -> None:
+    rule = small(latency_sides=[32])
+    assert evaluate(floor("truth", training_set, 64), training_set, rule).cost == {}
+    assert set(evaluate(GRAY_COPY, training_set, rule).cost) == {"parameters", "latency_cpu_32x32_ms"}
 
 
 def test_floors_and_ceiling_stand_where_they_belong(training_set: TrainingSet) -> None:

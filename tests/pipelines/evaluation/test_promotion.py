@@ -171,6 +171,18 @@ def test_a_champion_without_numbers_is_to_be_evaluated_again():
     assert decision.reason == "old stays: its own ciede2000 is incomplete: evaluate it again"
 
 
+def test_of_two_issues_nobody_is_promoted_unless_that_is_wanted():
+    def of_two(one: Measured) -> Measured:
+        return replace(one, rows=one.rows.assign(issue=[str(number // 20) for number in range(40)]))
+
+    better = of_two(contender(ciede2000=BETTER))
+    decision = decide(better, of_two(CHAMPION), RULE)
+    assert not decision.promoted
+    assert "2 test issues say nothing about others" in decision.reason
+    assert decide(better, of_two(CHAMPION), RULE.model_copy(update={"least_issues": 1})).promoted
+    assert "of 10 issues" in decide(contender(ciede2000=BETTER), CHAMPION, RULE).reason
+
+
 def test_tracks_and_hints_are_apart():
     decision = decide(replace(contender(), track="line"), CHAMPION, RULE)
     assert decision.reason == "old stays: new is of the track line, which has its own champion"

@@ -99,9 +99,33 @@ def test_pairs_see_what_intervals_of_each_do_not():
     assert mean_with_interval(better, "ciede2000").high > mean_with_interval(worse, "ciede2000").low
 
 
+def test_a_few_issues_have_students_interval():
+    values = np.random.default_rng(3).normal(1.0, 2.0, (5, 4)) + np.arange(5)[:, None]
+    found = mean_with_interval(rows_of(values.ravel(), per_issue=4), "ciede2000")
+    expected = ttest_1samp(values.mean(axis=1), 0)  # of equally large issues it is that of their means
+    low, high = expected.confidence_interval(0.95)
+    assert (found.unit, found.units, found.pictures) == ("issue", 5, 20)
+    assert (found.low, found.high, found.p_value) == pytest.approx((low, high, expected.pvalue))
+
+
+def test_without_a_difference_a_few_issues_seldom_claim_one():
+    """Issues differ as much as their pictures do: as if pictures were independent, more than half would be claims."""
+    random = np.random.default_rng(0)
+    claims = {3: 0, 5: 0, 8: 0}
+    for issues in claims:
+        for _ in range(200):
+            values = random.normal(size=(issues, 1)) + random.normal(size=(issues, 20))
+            rows = rows_of(values.ravel(), per_issue=20)
+            claims[issues] += mean_with_interval(rows, "ciede2000", resamples=1000).is_significant
+    assert all(count <= 20 for count in claims.values()), claims  # 10 are expected
+
+
+def test_of_two_issues_only_their_own_pictures_speak():
+    assert mean_with_interval(rows_of(np.arange(10.0)), "ciede2000").unit == "picture"
+
+
 def test_issues_are_resampled_where_there_are_enough():
     few, enough = rows_of(np.arange(35.0)), rows_of(np.arange(40.0))
-    assert mean_with_interval(few, "ciede2000").unit == "picture"
     found = mean_with_interval(enough, "ciede2000")
     assert (found.unit, found.units, found.pictures) == ("issue", LEAST_ISSUES, 40)
     by_picture = mean_with_interval(enough, "ciede2000", unit="picture")
