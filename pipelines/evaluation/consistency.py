@@ -10,6 +10,10 @@ Figure 12) and give no number; this one is ours [I].
     excess   CIEDE2000 between the mean colours of a region in both panels, less the same of the truth: ambient light
              changes in the truth too. The mean over regions, then over pairs.
 
+Time grows with the square of an issue's panels, and is spent on every colorizer: of a longer issue COMPARED panels
+stand for all. `metrics.METRICS_VERSION` is not raised for it: results of issues up to that length are the same as
+before there was a limit, and older ones of longer issues are means over more pairs of the same kind.
+
 A colorizer that gives everything one colour is consistent: read it beside the distances to the truth. Works on
 arrays; touches no files.
 """
@@ -26,6 +30,9 @@ from pipelines.evaluation.pixels import ciede2000
 
 SIDE_PX = 256
 """Panels are compared at this size."""
+
+COMPARED = 32
+"""So many panels of an issue are compared, evenly spread over it: 496 pairs at most."""
 
 _REGION_PX = 17
 _FEATURES = 500
@@ -54,7 +61,7 @@ class Consistency:
     regions: int
     """In all pairs together."""
     pictures: int
-    """In the set, whether or not they have a pair."""
+    """In the set, whether or not they were compared or have a pair."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +82,12 @@ def consistency(colored: Load, truths: Load, issues: Sequence[str]) -> dict[str,
 
     Args:
         colored: Outputs of some places. Only asked for panels that have a pair, issue by issue.
-        truths: The true pictures of some places.
+        truths: The true pictures of some places. Only asked for the COMPARED panels of each issue.
         issues: The issue of each place, unique over titles. Only panels of one issue are compared.
     """
     output_means, truth_means, regions = [], [], 0
     for issue in dict.fromkeys(issues):
-        places = [place for place, of_place in enumerate(issues) if of_place == issue]
+        places = _spread([place for place, of_place in enumerate(issues) if of_place == issue])
         true = truths(places)
         matches = match_panels(true)
         outputs = _of_paired(colored, places, matches)
@@ -100,6 +107,12 @@ def consistency(colored: Load, truths: Load, issues: Sequence[str]) -> dict[str,
             pictures=len(issues),
         )
     )
+
+
+def _spread(places: list[int]) -> list[int]:
+    """COMPARED of them from the first to the last, or all where there are no more."""
+    chosen = np.linspace(0, len(places) - 1, min(len(places), COMPARED)).round().astype(int)
+    return [places[index] for index in chosen]
 
 
 def match_panels(truths: np.ndarray) -> list[Match]:

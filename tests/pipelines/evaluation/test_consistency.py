@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines.color import gray_to_rgb, lab_to_rgb, rgb_to_gray, rgb_to_lab
-from pipelines.evaluation.consistency import SIDE_PX, consistency, match_panels
+from pipelines.evaluation.consistency import COMPARED, SIDE_PX, consistency, match_panels
 
 
 def character(side: int = 140) -> np.ndarray:
@@ -105,6 +105,23 @@ def test_only_panels_of_one_issue_are_compared_and_only_paired_ones_colored(trut
     order = [2, 3, 0, 1]
     consistency(colored, lambda places: truths[order][places], [ISSUES[place] for place in order])
     assert asked == [[2, 3]]
+
+
+def test_of_a_long_issue_only_panels_that_are_evenly_spread_are_loaded_and_compared() -> None:
+    asked: list[list[int]] = []
+
+    def blank(places: list[int]) -> np.ndarray:
+        asked.append(places)
+        return np.full((len(places), 32, 32, 3), 200, np.uint8)
+
+    found = consistency(blank, blank, ["moon__1"] * (COMPARED + 1) + ["moon__2"] * 1000 + ["moon__3"] * COMPARED)
+    assert [len(places) for places in asked] == [COMPARED] * 3
+    just_over, long, just_enough = asked
+    assert set(just_over) < set(range(COMPARED + 1))
+    assert (long[0], long[-1]) == (COMPARED + 1, COMPARED + 1000)
+    assert set(np.diff(long)) == {32, 33}  # 999 steps in 31
+    assert just_enough == list(range(COMPARED + 1001, 2 * COMPARED + 1001))
+    assert found["pictures"] == 2 * COMPARED + 1001
 
 
 def test_without_pairs_there_is_no_number(truths: np.ndarray) -> None:
