@@ -10,15 +10,14 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from pipelines.evaluation.evaluation import RANKING_METRIC
 from pipelines.evaluation.metrics import METRICS
 from pipelines.evaluation.significance import Estimate, mean_with_interval, paired_difference
 from pipelines.evaluation.weak_spots import weak_spots
 from pipelines.recipes.recipe import PAPERS
 
-SCORE = "ciede2000"
-
 SHOWN_METRICS = (
-    SCORE, "l1_rgb", "l2_ab", "psnr", "ssim", "colorfulness_error", "gray_share", "bleeding", "white_chroma",
+    RANKING_METRIC, "l1_rgb", "l2_ab", "psnr", "ssim", "colorfulness_error", "gray_share", "bleeding", "white_chroma",
 )  # fmt: skip
 
 SEES = {"gray": "gray pictures", "edge": "Canny edges", "line": "line drawings"}
@@ -179,7 +178,7 @@ def _metrics(rows: pd.DataFrame) -> list[str]:
 
 
 def _evaluation_data(facts: CardFacts, rows: pd.DataFrame) -> list[str]:
-    score = mean_with_interval(rows, SCORE)
+    score = mean_with_interval(rows, RANKING_METRIC)
     issues = rows.groupby(["title", "issue"]).ngroups
     what = "whole issues" if score.unit == "issue" else "pictures, for there are few issues"
     titles = ", ".join(sorted(rows["title"].unique()))
@@ -210,7 +209,7 @@ def _training_data(facts: CardFacts) -> list[str]:
 
 
 def _analyses(facts: CardFacts, rows: pd.DataFrame, floors: Mapping[str, pd.DataFrame]) -> list[str]:
-    by_title, by_style = weak_spots(rows, SCORE), weak_spots(rows, SCORE, by=["style"])
+    by_title, by_style = weak_spots(rows, RANKING_METRIC), weak_spots(rows, RANKING_METRIC, by=["style"])
     lines = ["## Quantitative analyses", "", "Mean over pictures, without hints; floors learn nothing."]
     lines += ["", *_table(["metric", facts.evaluation.name, *floors], _metric_rows(rows, floors))]
     if facts.evaluation.sets:
@@ -223,8 +222,8 @@ def _analyses(facts: CardFacts, rows: pd.DataFrame, floors: Mapping[str, pd.Data
                 for name, numbers in facts.evaluation.sets.items()
             ),
         )
-    lines += ["", f"`{SCORE}` by title:", "", *_breakdown(rows, by_title, "title")]
-    lines += ["", f"`{SCORE}` by style:", "", *_breakdown(rows, by_style, "style")]
+    lines += ["", f"`{RANKING_METRIC}` by title:", "", *_breakdown(rows, by_title, "title")]
+    lines += ["", f"`{RANKING_METRIC}` by style:", "", *_breakdown(rows, by_style, "style")]
     for caption, path in facts.pictures.items():
         lines += ["", f"![{caption}](<{path}>)"]
     return lines
@@ -241,12 +240,12 @@ def _metric_rows(rows: pd.DataFrame, floors: Mapping[str, pd.DataFrame]) -> Iter
 
 def _breakdown(rows: pd.DataFrame, groups: pd.DataFrame, by: str) -> list[str]:
     return _table(
-        [by, "pictures", SCORE, ""],
+        [by, "pictures", RANKING_METRIC, ""],
         (
             [
                 group[by],
                 group["pictures"],
-                _interval(mean_with_interval(rows[rows[by] == group[by]], SCORE)),
+                _interval(mean_with_interval(rows[rows[by] == group[by]], RANKING_METRIC)),
                 "weak" if group["is_weak"] else "",
             ]
             for _, group in groups.iterrows()
@@ -268,16 +267,16 @@ def _ethics(facts: CardFacts) -> list[str]:
 def _caveats(facts: CardFacts, rows: pd.DataFrame, floors: Mapping[str, pd.DataFrame]) -> list[str]:
     lines = ["## Caveats and recommendations", ""]
     for name, table in floors.items():
-        against = paired_difference(rows, table, SCORE)
+        against = paired_difference(rows, table, RANKING_METRIC)
         if against.is_significant and against.value < 0:
             verdict = "better than"
         elif against.is_significant:
             verdict = "**worse** than"
         else:
             verdict = "**not distinguishable** from"
-        lines.append(f"- It is {verdict} the floor `{name}`: `{SCORE}` {_interval(against, signed=True)}.")
+        lines.append(f"- It is {verdict} the floor `{name}`: `{RANKING_METRIC}` {_interval(against, signed=True)}.")
     for by in ("title", "style"):
-        found = weak_spots(rows, SCORE, by=[by])
+        found = weak_spots(rows, RANKING_METRIC, by=[by])
         weak = [str(name) for name in found.loc[found["is_weak"], by]]
         if weak:
             lines.append(f"- Weak {by}s, significantly worse than its mean: {', '.join(weak)}.")

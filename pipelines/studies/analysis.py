@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
+from pipelines.evaluation.significance import holm
 from pipelines.studies.agreement import alpha_interval, ordinal_alpha
 from pipelines.studies.bradley_terry import bradley_terry
 from pipelines.studies.exclusions import ExclusionRule, check_raters
@@ -98,7 +99,8 @@ def analyse(answers: pd.DataFrame, *, rule: ExclusionRule | None = None, draws: 
         low, high = alpha_interval(judgements.units, draws=draws, seed=seed)
         agreement.append({"question": question, "alpha": ordinal_alpha(judgements.units), "low": low, "high": high})
     compared = pd.DataFrame(comparisons, columns=["question", *_COMPARED])
-    compared["p_holm"] = holm(compared["p"].to_numpy(float))
+    adjusted = holm({str(place): float(p) for place, p in enumerate(compared["p"])})
+    compared["p_holm"] = list(adjusted.values())
     main = rated[rated["question"] == MAIN_QUESTION]
     return Analysis(
         raters=raters,
@@ -108,15 +110,6 @@ def analyse(answers: pd.DataFrame, *, rule: ExclusionRule | None = None, draws: 
         agreement=pd.DataFrame(agreement),
         heat_map=_shares_won(main) if is_paired else _points(main),
     )
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """p values adjusted for their number, by S. Holm's step-down method (1979): (N,) -> (N,)."""
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted
 
 
 def paired_p(differences: np.ndarray) -> float:

@@ -7,16 +7,22 @@ import pytest
 from pipelines.evaluation.weak_spots import weak_spots
 
 
-def rows_of(seed: int = 0, *, titles: int = 6, worse: dict[str, float] | None = None) -> pd.DataFrame:
-    """Of each title, two issues of ten pictures in two styles."""
+def rows_of(
+    seed: int = 0, *, titles: int = 6, worse: dict[str, float] | None = None, between: float = 0.0
+) -> pd.DataFrame:
+    """Of each title, two issues of ten pictures in two styles; pictures differ by `between` (standard deviation)."""
     random = np.random.default_rng(seed)
+    pictures = between * np.random.default_rng([seed, 1]).normal(size=(titles, 2, 10))
     rows = [
         {
             "title": f"t{title}",
             "issue": str(issue),
             "style": style,
             "panel_id": f"t{title}__{issue}__{picture}",
-            "ciede2000": random.normal(20, 3) + (worse or {}).get(f"t{title}", 0) + (worse or {}).get(style, 0),
+            "ciede2000": random.normal(20, 3)
+            + pictures[title, issue, picture]
+            + (worse or {}).get(f"t{title}", 0)
+            + (worse or {}).get(style, 0),
         }
         for title in range(titles)
         for issue in range(2)
@@ -44,6 +50,20 @@ def test_where_more_is_better_less_is_weak():
 
 def test_chance_is_seldom_named():
     named = [weak_spots(rows_of(seed), resamples=300)["is_weak"].any() for seed in range(40)]
+    assert np.mean(named) <= 0.12  # 0.05 +- 2 standard errors
+
+
+def test_a_picture_is_held_against_itself_in_other_styles():
+    rows = rows_of(worse={"canny": 3.0}, between=15.0)
+    found = weak_spots(rows, by=["style"], resamples=1000)
+    assert found["style"].tolist() == ["canny", "xdog_0.4"]
+    assert found["is_weak"].tolist() == [True, False]  # though pictures differ five times as much
+    assert found["difference"].tolist() == pytest.approx([1.5, -1.5], abs=0.5)
+    assert found["high"][0] - found["low"][0] < 1.2  # unpaired it would be above 5
+    # Of the picture that only one style has, nothing is said: it adds a difference of 0.
+    fewer = rows.drop(index=rows.index[(rows["style"] == "canny") & (rows["panel_id"] == "t0__0__0")])
+    assert weak_spots(fewer, by=["style"], resamples=100)["pictures"].tolist() == [119, 120]
+    named = [weak_spots(rows_of(seed, between=15), by=["style"], resamples=300)["is_weak"].any() for seed in range(40)]
     assert np.mean(named) <= 0.12  # 0.05 +- 2 standard errors
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
 
-from pipelines.studies.analysis import analyse, holm, paired_p
+from pipelines.studies.analysis import analyse, paired_p
 from pipelines.studies.exclusions import ExclusionRule
 from pipelines.studies.plan import PlanRule
 from pipelines.studies.store import COLUMNS, StudyStore
@@ -61,12 +61,6 @@ def test_preferences_by_hand():
     assert compared["difference"] == 0.5  # ada 0, bob 1
     assert found.strengths["score"].tolist() == pytest.approx([np.log(3.5 / 1.5) / 2, -np.log(3.5 / 1.5) / 2])
     assert found.heat_map.loc["ada"].to_dict() == {"a": 0.5, "b": 0.5}
-
-
-def test_holms_adjustment_by_hand():
-    assert holm(np.array([0.01, 0.04, 0.03, 0.5])) == pytest.approx([0.04, 0.09, 0.09, 0.5])
-    assert holm(np.array([0.6, 0.7])) == pytest.approx([1, 1])
-    assert holm(np.array([])).shape == (0,)
 
 
 def test_the_paired_test_is_wilcoxons():
