@@ -276,8 +276,9 @@ TWO_STAGE_FID = PaperTable(
     title="Paper 003: FID without hints, and C-FID",
     source="Table 2",
     note="The paper's extractor is Inception, on 145,408 pictures of XDoG and 530 of real lines; ours is named beside "
-    "each number, and the benchmark has no pairs of real lines and colour. Intervals are over draws of hints and of "
-    "halves. KID is beside FID because it does not depend on the number of pictures.",
+    "each number, and the benchmark has no pairs of real lines and colour. Ours are over draws of hints and of halves, "
+    "which share their pictures: a spread, and no test of a difference. KID is beside FID because it does not depend "
+    "on the number of pictures.",
     columns=(
         Column("FID, XDoG", _FID),
         Column("C-FID, XDoG", _C_FID),

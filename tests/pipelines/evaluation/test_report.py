@@ -214,6 +214,8 @@ def test_licences_and_what_does_not_compare_are_named(soup: BeautifulSoup, board
 def test_the_papers_and_the_definitions_are_in_it(soup: BeautifulSoup) -> None:
     papers = section(soup, "papers").get_text(" ", strip=True)
     assert "1578.8" in papers
+    assert "60 ± 0.5 (3 draws) fid_efflite0" in papers  # of two_stage: a spread over draws is no interval
+    assert "Of FID and KID there is the difference alone, not tested" in papers
     assert "confirmed without skips there are no good colorizations" in papers
     words = section(soup, "metrics").get_text()
     assert all(spec.definition in words for spec in METRICS.values())

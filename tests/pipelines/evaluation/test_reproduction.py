@@ -10,9 +10,12 @@ from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.metrics import METRICS
 from pipelines.evaluation.paper_tables import PAPER_TABLES, PictureMeasure, RatingMeasure
 from pipelines.evaluation.reproduction import (
+    VERDICTS,
     ClaimResult,
     Ours,
     ReproductionTable,
+    difference_text,
+    number_text,
     reproduce,
     reproduction_markdown,
 )
@@ -120,28 +123,39 @@ def fid(name: str, none: float, regions: float, std: float = 0.1, extractor: str
     return judged(name, "line", sets=sets)
 
 
-def test_distances_between_sets_are_compared_over_draws() -> None:
-    tables = reproduce([fid("two_stage", 39.8, 32.2), fid("two_stage_base", 44.7, 35.8)])
+def test_distances_between_sets_have_a_direction_and_no_test() -> None:
+    found = [fid("two_stage", 39.8, 32.2), fid("two_stage_base", 44.7, 35.8), fid("two_stage_ldm_only", 43, 36.8)]
+    tables = reproduce(found)
     claim = claim_of("together lower C-FID", tables)
     (pair,) = claim.pairs
     assert pair.difference is not None
-    # Welch with two equal spreads over three draws each: four degrees of freedom, t = 2.776.
-    half = 2.776 * math.sqrt(2 * 0.1**2 / 3)
     assert pair.difference.value == pytest.approx(-3.6)
-    assert pair.difference.high == pytest.approx(-3.6 + half, abs=1e-3)
-    assert (claim.verdict, pair.difference.unit, pair.difference.made_with) == ("confirmed", "draws", "fid_efflite0")
+    # However small the spread over draws: they are halves of the same pictures.
+    assert (claim.verdict, pair.difference.low, pair.difference.p_value) == ("not decided", -math.inf, 1)
+    assert difference_text(pair) == "-3.6, in this order (not tested: the 3 draws share their pictures)"
+    (other,) = claim_of("line loss alone lowers C-FID", tables).pairs
+    assert (other.verdict, difference_text(other)[:23]) == ("not decided", "+1, in the other order ")
+    assert pair.difference.made_with == "fid_efflite0"
+    assert "share their pictures" in VERDICTS["not decided"]
     cells = table_of("FID", tables).cells
     assert isinstance(cells[0][0], Ours)
     assert cells[0][0].value == 44.7
+    assert number_text(cells[0][0]) == "44.7 ± 0.1 (3 draws)"
     assert cells[0][2] == "no such pairs"
 
 
-def test_distances_without_a_spread_or_through_two_extractors_decide_nothing() -> None:
-    still = reproduce([fid("two_stage", 30, 30, std=0), fid("two_stage_base", 44, 44, std=0)])
-    assert claim_of("together lower C-FID", still).verdict == "not decided"
+def test_distances_through_two_extractors_do_not_compare() -> None:
     mixed = reproduce([fid("two_stage", 30, 30), fid("two_stage_base", 44, 44, extractor="inception")])
     claim = claim_of("together lower C-FID", mixed)
     assert (claim.verdict, "one extractor" in claim.pairs[0].missing) == ("not measured", True)
+
+
+def test_a_single_draw_has_no_spread() -> None:
+    one = fid("two_stage", 39.8, 32.2)
+    sets = {name: {"mean": found["mean"], "draws": 1, "pictures": 16} for name, found in one.sets.items()}
+    cells = table_of("FID", reproduce([replace(one, sets=sets)])).cells
+    assert isinstance(cells[4][0], Ours)
+    assert number_text(cells[4][0]) == "39.8 (1 draws)"
 
 
 def ratings(**points: list[int]) -> pd.DataFrame:
@@ -191,6 +205,7 @@ def test_as_markdown_every_row_has_as_many_cells_as_its_head() -> None:
     text = reproduction_markdown(reproduce([l2("webtoon_l2", 1000), l2("webtoon_adversarial", 1200)]))
     assert "| L2 only | webtoon_l2 | 1578.8 | 100" in text
     assert "39.77 ± 1.75" in text
+    assert "that something does not help is thus confirmed only where it does significant harm" in text
     assert "| adversarial loss does not lower L2 | section IV.A | **confirmed** |" in text
     counts: list[int] = []
     for line in text.splitlines():
