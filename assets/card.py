@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from upath import UPath
 
@@ -49,7 +49,6 @@ def write_card(
     run = tracking.client().get_run(record.mlflow_run_id)
     shown = {kind: rows for kind, rows in evaluation.gallery.groupby("kind") if kind in SHOWN_KINDS}
     files = {f"{kind}.png": to_png(gallery_grid(rows, evaluation.name)) for kind, rows in shown.items()}
-    datasheet = lake.read_json(lake.root / "training_sets" / f"{record.training_set}.json")["datasheet"]
     facts = CardFacts(
         version=version.number,
         evaluation=evaluation,
@@ -61,7 +60,7 @@ def write_card(
             "seed": record.seed,
             **{name: run.data.params[name] for name in ("batch", "precision", "device") if name in run.data.params},
         },
-        datasheet=datasheet,
+        datasheet=datasheet_of(record, lake, tracking),
         learned_from=record.training_set,
         floors=floors,
         reason=reason,
@@ -77,9 +76,27 @@ def write_card(
     return path
 
 
-def recipe_as_trained(record: TrainedRecord, tracking: Tracking) -> dict:
+def recipe_as_trained(record: TrainedRecord, tracking: Tracking) -> dict[str, Any]:
     """The recipe of a training, at the size that it was trained at, as its run keeps it."""
+    return _kept_by_run(record, "recipe.json", tracking)
+
+
+def datasheet_of(record: TrainedRecord, lake: Lake, tracking: Tracking) -> dict[str, Any]:
+    """Of the training set that a training learned from: the lake's, else as the run of an imported training keeps it.
+
+    Raises FileNotFoundError where neither has it.
+    """
+    path = lake.root / "training_sets" / f"{record.training_set}.json"
+    return lake.read_json(path)["datasheet"] if path.exists() else _kept_by_run(record, "datasheet.json", tracking)
+
+
+def _kept_by_run(record: TrainedRecord, name: str, tracking: Tracking) -> dict[str, Any]:
     from mlflow.artifacts import load_dict
 
-    run = tracking.client().get_run(record.mlflow_run_id)
-    return load_dict(f"{run.info.artifact_uri}/recipe.json")
+    client = tracking.client()
+    if name not in {file.path for file in client.list_artifacts(record.mlflow_run_id)}:
+        raise FileNotFoundError(
+            f"{record.recipe}: its MLflow run {record.mlflow_run_id} keeps no {name}, without which there is no model "
+            f"card (training set {record.training_set[:12]}): train {record.recipe} again"
+        )
+    return load_dict(f"{client.get_run(record.mlflow_run_id).info.artifact_uri}/{name}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 
+from assets.card import datasheet_of
 from assets.tracked_evaluation import show_evaluation
 from assets.tracking import Tracking
 from assets.trained import TrainedRecord, checkpoint_path, read_record, record_path, write_record
@@ -22,7 +23,10 @@ IMPORTED = "imported_from"
 def import_results(folder: Path, lake: Lake, *, tracking: Tracking) -> list[tuple[str, bool]]:
     """Takes every result of a folder in: checkpoint, record, curves, samples, evaluation, each in its MLflow run.
 
-    Returns (recipe, whether it was there already). The leaderboard ranks those whose benchmark is the current one.
+    What is new becomes the current training of its recipe. Of what was there already, evaluations that were not are
+    taken in, and what is current stays current. The leaderboard ranks those whose benchmark is the current one.
+
+    Returns (recipe, whether it was there already).
     Raises ValueError for a folder without results, and where a checkpoint is not the one that was trained.
     """
     return [(result.recipe, _import_one(path, result, lake, tracking)) for path, result in read_results(folder)]
@@ -31,13 +35,14 @@ def import_results(folder: Path, lake: Lake, *, tracking: Tracking) -> list[tupl
 def _import_one(folder: Path, result: Result, lake: Lake, tracking: Tracking) -> bool:
     from hashlib import sha256
 
+    from models.checkpoint import load_checkpoint
     from pipelines.evaluation.evaluation import load_evaluations, save_evaluation
 
     key = digest_of([result.checkpoint_sha256, result.machine])[:16]
     if record_path(lake, result.recipe, key).exists():
         record = read_record(lake, result.recipe, key)
         if tracking.has(record.mlflow_run_id):
-            write_record(lake, record)
+            _import_evaluations(folder, record, lake, tracking)
             return True
     data = (folder / "checkpoint.safetensors").read_bytes()
     if sha256(data).hexdigest() != result.checkpoint_sha256:
@@ -55,6 +60,8 @@ def _import_one(folder: Path, result: Result, lake: Lake, tracking: Tracking) ->
             "mlflow.note.content": f"{recipe.title}\n\n{PAPERS[recipe.paper]}",
         },
     )
+    run.document(dict(load_checkpoint(folder / "checkpoint.safetensors").recipe), "recipe.json")
+    run.document(result.datasheet, "datasheet.json")
     for step, metrics in read_curves(folder / "curves.jsonl"):
         run.metrics(metrics, step=step)
     for path in sorted((folder / "samples").glob("*.jpg"), key=lambda path: int(path.stem)):
@@ -86,6 +93,21 @@ def _import_one(folder: Path, result: Result, lake: Lake, tracking: Tracking) ->
         show_evaluation(run, named, step=result.best_step)
     write_record(lake, record)  # last: it says that all is there
     return False
+
+
+def _import_evaluations(folder: Path, record: TrainedRecord, lake: Lake, tracking: Tracking) -> None:
+    """Takes evaluations of a known training in that the lake does not have."""
+    from pipelines.evaluation.evaluation import find_evaluation, load_evaluations, save_evaluation
+
+    if not record_path(lake, record.recipe).exists():
+        write_record(lake, record)  # an import was interrupted between the two files
+    is_current = read_record(lake, record.recipe).key == record.key
+    for evaluation in load_evaluations(Lake.at(folder)):
+        checkpoint, benchmark = evaluation.checkpoint_digest, evaluation.benchmark_fingerprint
+        if find_evaluation(lake, evaluation.name, checkpoint=checkpoint, benchmark=benchmark) is None:
+            named = evaluation.of_run(record.mlflow_run_id)
+            show_evaluation(tracking.finished(record.mlflow_run_id), named, step=record.best_step)
+            save_evaluation(lake, named, as_latest=is_current)  # last: it says that all is there
 
 
 def export_results(recipes: Sequence[str], folder: Path, lake: Lake, *, cache: Path, tracking: Tracking) -> list[Path]:
@@ -126,6 +148,7 @@ def _export_one(record: TrainedRecord, folder: Path, lake: Lake, cache: Path, tr
         folder,
         Result(
             **values,
+            datasheet=datasheet_of(record, lake, tracking),
             parameters=dict(run.data.params),
             machine=run.data.tags.get(IMPORTED) or run.data.tags["machine"],
             commit=run.data.tags["commit"],

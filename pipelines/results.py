@@ -2,25 +2,53 @@
 
     <folder>/<recipe>/checkpoint.safetensors
     <folder>/<recipe>/curves.jsonl              one line a step: {"step": 1, "metrics": {...}}
+    <folder>/<recipe>/state.safetensors         of a training that is not done: it goes on from there
     <folder>/<recipe>/samples/<step>.jpg        as MLflow shows them
     <folder>/<recipe>/evaluations/<name>/...    as in the lake; see `pipelines.evaluation.evaluation`
     <folder>/<recipe>/result.json               the rest; written last, so a folder without it is not done
 
 `python -m pipelines.results --help` trains and judges recipes on a training set that was carried there; `tintoon
 results import` takes the folder into the lake and MLflow, and `tintoon results export` writes one.
+
+Results compare with those of a lake where the benchmark's fingerprint agrees: the same test split, the same settings of
+the evaluation, and the same judges. A folder's `line_detector` draws lines for the track of lines, and its
+`vgg16_color` is the extractor `title_vgg16`: export the lake's own into the folder before anything is judged, or import
+the folder's with its results. The commit is for the record alone.
 """
 
 import argparse
 import json
 import platform
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake, written_aside
-from pipelines.recipes import Recipe, recipe_of
+from pipelines.recipes import LINE_DETECTOR, RECIPES, Recipe, recipe_of
+from pipelines.training_rule import TrainingRule
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from models.classifiers import TitleNetwork
+    from pipelines.evaluation.distribution import FeatureExtractor
+    from pipelines.evaluation.tracks import LineDrawer
+    from pipelines.training_set import TrainingSet
+
+TITLE_CLASSIFIER = "vgg16_color"
+"""The recipe that the extractor `title_vgg16` is trained by."""
+
+CHECKPOINT = "checkpoint.safetensors"
+CURVES = "curves.jsonl"
+SAMPLES = "samples"
+
+HELD_OTHERWISE = {"extractor", "weights"}
+"""Settings of a training that are no parameters of its result: the extractor is named as it was used, wherever its
+file lay."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +60,8 @@ class Result:
     """The recipe's values by dotted names, and the training's own, as MLflow compares them."""
     training_set: str
     """Fingerprint."""
+    datasheet: dict[str, Any]
+    """Of the training set, for model cards where nobody has it."""
     checkpoint_sha256: str
     best_step: int
     best_validation: float
@@ -56,10 +86,14 @@ def read_results(folder: Path) -> Iterator[tuple[Path, Result]]:
     if not found:
         raise ValueError(f"{folder}: no results here; expected <recipe>/result.json, as pipelines.results writes them")
     for path in found:
-        try:
-            yield path.parent, Result(**json.loads(path.read_text()))
-        except (TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path}: no result ({error}); was it written by another version?") from None
+        yield path.parent, _read_result(path)
+
+
+def _read_result(path: Path) -> Result:
+    try:
+        return Result(**json.loads(path.read_text()))
+    except (TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: no result ({error}); was it written by another version?") from None
 
 
 def write_curves(path: Path, curves: Mapping[int, Mapping[str, float]]) -> None:
@@ -80,54 +114,137 @@ def read_curves(path: Path) -> Iterator[tuple[int, dict[str, float]]]:
 def train_and_judge(
     recipe: Recipe,
     lake: Lake,
-    rule: Any,
-    benchmark: Any,
+    rule: TrainingRule,
+    benchmark: BenchmarkRule,
     *,
     out: Path,
     weights: Path,
     commit: str,
+    as_need: bool = False,
 ) -> Path:
     """Trains a recipe after all that it needs, judges it where it colorizes, and writes `<out>/<recipe>`.
+
+    What is interrupted goes on where it was: a training from its last state, a result that was not judged on this
+    benchmark with that. What can be refused is refused before anything is trained.
 
     Args:
         recipe: What to train.
         lake: Holds the training set.
-        rule: A `TrainingRule`.
-        benchmark: A `BenchmarkRule`.
-        out: Where results go. A recipe whose result is there is left alone.
-        weights: The folder of extractors' files.
+        rule: How to train. What the recipe needs is trained by it too, unless it is there.
+        benchmark: How to judge. Where its extractor is `title_vgg16`, that is the `vgg16_color` in `out`, trained like
+            a need unless it is there; the `line_detector` in `out`, if any, draws a style of the track of lines. Both
+            judge whatever they learned from, as those of a lake do.
+        out: Where results go. A result that is there stays.
+        weights: The folder of extractors' files, unless the rule names another one.
         commit: Of the code, for the record.
+        as_need: A result that is there will do, whatever its parameters.
 
     Returns the folder of the recipe.
+    Raises ValueError where a result is there of another training set, or of other parameters, and for an empty test
+    split; WeightsUnavailable without an extractor's file; what `train` raises.
     """
+    from pipelines.evaluation.tracks import TestPictures, track_of
+    from pipelines.evaluation.unpaired import pictures_of
+    from pipelines.extractors import find_weights
+    from pipelines.training import STATE_NAME
+    from pipelines.training_set import TrainingSet
+
+    def needed(name: str) -> Path:
+        asked = recipe_of(name)
+        return train_and_judge(asked, lake, rule, benchmark, out=out, weights=weights, commit=commit, as_need=True)
+
+    folder = out / recipe.name
+    training_set = TrainingSet.open(lake)
+    result = _result_of(recipe, rule, training_set.fingerprint, folder, as_need=as_need)
+    is_judged = recipe.name in RECIPES
+    extractor, unpaired = None, {}
+    if is_judged:
+        TestPictures(training_set, benchmark, track_of(recipe.variant))  # refuses an empty test split
+        unpaired = pictures_of(Path(benchmark.unpaired)) if benchmark.unpaired else {}
+        if benchmark.extractor == "title_vgg16" and not (out / TITLE_CLASSIFIER / "result.json").exists():
+            needed(TITLE_CLASSIFIER)
+        extractor = _extractor(benchmark, out, weights)
+    needs: dict[str, Path] = {}
+    if result is None:
+        if name := _features_of(recipe, rule):
+            needs["features"] = find_weights(name, Path(rule.weights) if rule.weights else weights)
+        needs |= {need.role: needed(need.recipe) / CHECKPOINT for need in recipe.needs}
+    drawer = _line_drawer(out) if is_judged and track_of(recipe.variant) == "line" else None
+    is_new = result is None
+    if result is None:
+        result = _train(recipe, training_set, rule, needs, folder, commit)
+    if is_judged:
+        _judge(result, training_set, benchmark, folder, extractor, drawer, unpaired)
+    if is_new:
+        write_result(folder, result)
+    # Only now: whoever is interrupted before finds the training as it ended.
+    (folder / STATE_NAME).unlink(missing_ok=True)
+    return folder
+
+
+def _result_of(recipe: Recipe, rule: TrainingRule, training_set: str, folder: Path, *, as_need: bool) -> Result | None:
+    """The result that is there, or None. Raises ValueError for one of another training."""
+    path = folder / "result.json"
+    if not path.exists():
+        return None
+    result = _read_result(path)
+    there, asked = {"training set": result.training_set}, {"training set": training_set}
+    if not as_need:
+        parameters = _parameters(recipe, rule)
+        names = (parameters.keys() | TrainingRule.model_fields.keys()) - HELD_OTHERWISE
+        # As strings: MLflow, from which results are exported, holds no others.
+        there |= {name: str(result.parameters.get(name, "")) for name in names}
+        asked |= {name: str(parameters.get(name, "")) for name in names}
+        there["extractor"], asked["extractor"] = result.extractor or "", _features_of(recipe, rule) or ""
+    differ = [
+        f"{name} is {there[name]!r}, asked {asked[name]!r}" for name in sorted(there) if there[name] != asked[name]
+    ]
+    if differ:
+        raise ValueError(
+            f"{folder}: there is a result of another training: {'; '.join(differ)}. Ask for the same, name another "
+            f"folder (--out), or remove this one to train {recipe.name} anew"
+        )
+    return result
+
+
+def _parameters(recipe: Recipe, rule: TrainingRule) -> dict[str, Any]:
+    """Of a training, by the names that MLflow compares them by."""
+    sized = recipe.resized(resolution=rule.resolution, width=rule.width)
+    has_own_budget = rule.pictures is not None or rule.minutes is not None
+    extractor = _features_of(recipe, rule)
+    return {
+        **{name: value for name, value in sized.parameters() if name != "steps" or not has_own_budget},
+        **rule.model_dump(mode="json", exclude_none=True, exclude=HELD_OTHERWISE),
+        **({"extractor": extractor} if extractor else {}),
+    }
+
+
+def _features_of(recipe: Recipe, rule: TrainingRule) -> str | None:
+    """The extractor that the losses of a recipe look through."""
+    return (rule.extractor or recipe.extractor) if recipe.extractor else None
+
+
+def _train(
+    recipe: Recipe,
+    training_set: "TrainingSet",
+    rule: TrainingRule,
+    needs: Mapping[str, Path],
+    folder: Path,
+    commit: str,
+) -> Result:
+    """Trains, or goes on from the state in the folder. The state stays there."""
     import cv2
     import torch
 
-    from pipelines.colorize.picture import TrainedColorizer
-    from pipelines.evaluation.benchmark import evaluate
-    from pipelines.evaluation.distribution import load_feature_extractor
-    from pipelines.evaluation.evaluation import save_evaluation
-    from pipelines.extractors import find_weights
-    from pipelines.recipes import RECIPES
-    from pipelines.training import Trained, train
-    from pipelines.training_set import TrainingSet
+    from pipelines.training import STATE_NAME, Trained, train
 
-    folder = out / recipe.name
-    if (folder / "result.json").exists():
-        return folder
-    needs = {
-        need.role: train_and_judge(
-            recipe_of(need.recipe), lake, rule, benchmark, out=out, weights=weights, commit=commit
-        )
-        / "checkpoint.safetensors"
-        for need in recipe.needs
-    }
-    extractor = (rule.extractor or recipe.extractor) if recipe.extractor else None
-    if extractor:
-        needs["features"] = find_weights(extractor, weights)
-    training_set = TrainingSet.open(lake)
-    resolution = rule.resolution or recipe.resolution
     curves: dict[int, Mapping[str, float]] = {}
+    samples = folder / SAMPLES
+    if (folder / STATE_NAME).exists():
+        curves |= dict(read_curves(folder / CURVES))
+    elif samples.exists():
+        shutil.rmtree(samples)  # of a training that left no state
+    resolution = rule.resolution or recipe.resolution
     trained: Trained | None = None
     for fact in train(
         recipe,
@@ -137,60 +254,115 @@ def train_and_judge(
         fingerprint=training_set.fingerprint,
         needs=needs,
         work=folder,
+        before_saving=lambda: write_curves(folder / CURVES, curves),
     ):
         if isinstance(fact, Trained):
             trained = fact
-            continue
+            break  # its state stays until the result is written
         curves[fact.number] = fact.metrics
         if fact.samples is not None:
-            (folder / "samples").mkdir(exist_ok=True)
-            cv2.imwrite(str(folder / "samples" / f"{fact.number}.jpg"), fact.samples[..., ::-1])
+            samples.mkdir(exist_ok=True)
+            cv2.imwrite(str(samples / f"{fact.number}.jpg"), fact.samples[..., ::-1])
     assert trained is not None, "a training ends with what it has trained"
-    write_curves(folder / "curves.jsonl", curves)
     with trained.checkpoint.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
-    if recipe.name in RECIPES:
-        extracted = None if benchmark.extractor == "none" else load_feature_extractor(benchmark.extractor, weights)
-        evaluation = evaluate(
-            TrainedColorizer.load(trained.checkpoint),
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    return Result(
+        recipe=recipe.name,
+        parameters=_parameters(recipe, rule),
+        training_set=training_set.fingerprint,
+        datasheet=training_set.datasheet,
+        checkpoint_sha256=digest,
+        best_step=trained.best_step,
+        best_validation=trained.best_validation,
+        seconds=trained.seconds,
+        pictures_seen=trained.pictures_seen,
+        seed=rule.seed,
+        extractor=_features_of(recipe, rule),
+        machine=" ".join(filter(None, (platform.machine(), gpu, platform.python_version()))),
+        commit=commit,
+    )
+
+
+def _judge(
+    result: Result,
+    training_set: "TrainingSet",
+    benchmark: BenchmarkRule,
+    folder: Path,
+    extractor: "FeatureExtractor | None",
+    drawer: "LineDrawer | None",
+    unpaired: "Mapping[str, np.ndarray]",
+) -> None:
+    """The evaluation of a result on a benchmark, as the latest one: found, or made."""
+    from pipelines.colorize.picture import TrainedColorizer
+    from pipelines.evaluation.benchmark import evaluate
+    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
+    from pipelines.evaluation.tracks import TestPictures, track_of
+
+    colorizer = TrainedColorizer.load(folder / CHECKPOINT)
+    test = TestPictures(
+        training_set,
+        benchmark,
+        track_of(colorizer.variant),
+        drawer,
+        extractor=extractor.name if extractor else "none",
+    )
+    kept = Lake.at(folder)
+    digest = result.checkpoint_sha256
+    found = find_evaluation(kept, result.recipe, checkpoint=digest, benchmark=test.fingerprint)
+    save_evaluation(
+        kept,
+        found
+        or evaluate(
+            colorizer,
             training_set,
             benchmark,
-            extractor=extracted,
-            costs={"training_seconds": trained.seconds, "pictures_seen": trained.pictures_seen},
+            extractor=extractor,
+            drawer=drawer,
+            unpaired=unpaired,
+            costs={"training_seconds": result.seconds, "pictures_seen": result.pictures_seen},
             checkpoint_digest=digest,
             work=folder / "evaluating",
-        )
-        save_evaluation(Lake.at(folder), evaluation)
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
-    write_result(
-        folder,
-        Result(
-            recipe=recipe.name,
-            parameters={
-                **dict(recipe.resized(resolution=rule.resolution, width=rule.width).parameters()),
-                **rule.model_dump(mode="json", exclude_none=True),
-            },
-            training_set=training_set.fingerprint,
-            checkpoint_sha256=digest,
-            best_step=trained.best_step,
-            best_validation=trained.best_validation,
-            seconds=trained.seconds,
-            pictures_seen=trained.pictures_seen,
-            seed=rule.seed,
-            extractor=extractor,
-            machine=" ".join(filter(None, (platform.machine(), gpu, platform.python_version()))),
-            commit=commit,
         ),
     )
-    return folder
+
+
+def _extractor(benchmark: BenchmarkRule, out: Path, weights: Path) -> "FeatureExtractor | None":
+    """What a benchmark looks through. Our classifier's digest is part of its name, as in the lake."""
+    from models.checkpoint import load_checkpoint
+    from pipelines.evaluation.distribution import FeatureExtractor, load_feature_extractor
+    from pipelines.evaluation.feature_networks import TitleFeatures
+
+    if benchmark.extractor == "none":
+        return None
+    if benchmark.extractor != "title_vgg16":
+        return load_feature_extractor(benchmark.extractor, weights)
+    result = _read_result(out / TITLE_CLASSIFIER / "result.json")
+    network = load_checkpoint(out / TITLE_CLASSIFIER / CHECKPOINT).trained()
+    return FeatureExtractor(
+        f"{benchmark.extractor}_{result.checkpoint_sha256[:8]}", TitleFeatures(cast("TitleNetwork", network))
+    )
+
+
+def _line_drawer(out: Path) -> "LineDrawer | None":
+    """The line detector among the results, if there is one."""
+    from pipelines.evaluation.learned_lines import load_line_drawer
+
+    path = out / LINE_DETECTOR.name / "result.json"
+    if not path.exists():
+        return None
+    return load_line_drawer(path.with_name(CHECKPOINT), digest=_read_result(path).checkpoint_sha256)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m pipelines.results`: trains and judges recipes without Dagster and MLflow."""
-    from pipelines.evaluation.rule import BenchmarkRule
-    from pipelines.training_rule import TrainingRule
-
-    parser = argparse.ArgumentParser(prog="python -m pipelines.results", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.results",
+        description="Trains and judges recipes without Dagster and MLflow. What was interrupted goes on, told again.",
+        epilog="Results compare with a lake's where test split, --benchmark and judges are the same: line_detector for "
+        "colorizers of lines, vgg16_color for the extractor title_vgg16. Put the lake's into --out by `tintoon results "
+        "export` first, or import those of --out with the other results.",
+    )
     parser.add_argument("recipes", nargs="+", help="names, as `tintoon recipes` lists them")
     parser.add_argument("--lake", required=True, help="the lake, or a part of it, that holds the training set")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
@@ -199,7 +371,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--benchmark", default="{}", help="JSON: settings of the evaluation")
     parser.add_argument("--commit", default="unknown", help="of the code, for the record")
     told = parser.parse_args(arguments)
-    for name in told.recipes:
+    for name in sorted(told.recipes, key=lambda name: name != LINE_DETECTOR.name):  # it judges those of lines
         folder = train_and_judge(
             recipe_of(name),
             Lake.at(told.lake),
