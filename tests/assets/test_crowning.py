@@ -22,7 +22,8 @@ __all__ = ["write_lake"]
 FAINT, MILD, MIDDLING, STRONG = 0.05, 0.1, 0.25, 0.5
 """Tints, the better before the worse."""
 
-ON_SCORE_ALONE = PromotionRule(resamples=1000, guards={})
+# Two test issues: each picture counts.
+ON_SCORE_ALONE = PromotionRule(resamples=1000, guards={}, least_issues=1)
 OTHER = QUICK.model_copy(update={"seed": 1})
 """Another benchmark than QUICK."""
 
@@ -142,9 +143,9 @@ def test_what_breaks_a_guard_lets_the_next_one_have_its_turn(here):
     judge(here, C, MIDDLING)
     here.compare()
     assert [row.name for row in stored_boards(here.lake)[0][0].colorizers] == [B, C, A]
-    crowned = here.crown(PromotionRule(resamples=1000))[0]
+    crowned = here.crown(PromotionRule(resamples=1000, least_issues=1))[0]
     assert (crowned.version.recipe, crowned.moved) == (C, True)
-    kept = here.crown(PromotionRule(resamples=1000))[0]
+    kept = here.crown(PromotionRule(resamples=1000, least_issues=1))[0]
     assert (kept.version.recipe, kept.moved) == (C, False)
     assert f"{B} is better (ciede2000" in kept.reason
     assert "but breaks colorfulness_error" in kept.reason

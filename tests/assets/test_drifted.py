@@ -56,7 +56,7 @@ def test_before_there_is_anything_to_compare_with(here, write_lake):
     found = compared(here)
     assert (found.report, found.weak, found.unchanged) == (None, {}, False)
     assert found.why_not.endswith("no such training set: materialize training_set")
-    assert here.lake.read_json(here.lake.drift) == {"training_set": None, "drifted": {}}
+    assert here.lake.read_json(here.lake.drift) == {"is_sure": False, "training_set": None, "drifted": {}}
     grow(here, write_lake, train_issues=2)
     found = compared(here)
     assert "learns from 2 issues; what is usual needs at least 3" in found.why_not
@@ -72,7 +72,11 @@ def test_new_issues_are_held_against_what_the_champion_learned_from(here, write_
     assert [one.key for one in found.report.issues] == ["moon-cat__red"]
     assert {"chroma", "hue"} <= set(found.report.drifted["moon-cat__red"])
     kept = here.lake.read_json(here.lake.drift)
-    assert kept == {"training_set": learned, "drifted": {"moon-cat__red": list(found.report.drifted["moon-cat__red"])}}
+    assert kept == {
+        "is_sure": False,
+        "training_set": learned,
+        "drifted": {"moon-cat__red": list(found.report.drifted["moon-cat__red"])},
+    }
     again = compared(here)
     assert (again.unchanged, again.digest) == (True, found.digest)
 
@@ -97,7 +101,7 @@ def test_new_issues_are_held_against_what_the_champion_learned_from(here, write_
     found = compared(here)
     assert found.report is None
     assert found.why_not.startswith("moon-cat__2: 2 panels that the training set holds are no longer there")
-    assert here.lake.read_json(here.lake.drift) == {"training_set": None, "drifted": {}}
+    assert here.lake.read_json(here.lake.drift) == {"is_sure": False, "training_set": None, "drifted": {}}
 
     shutil.rmtree(here.root / "lake" / "training_sets")
     assert compared(here).why_not.endswith("it was never made in this lake, or was removed")

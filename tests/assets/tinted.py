@@ -28,7 +28,7 @@ RESOLUTION = 32
 QUICK = BenchmarkRule(resolution=RESOLUTION, extractor="none", latency_sides=[], page=False, draws=1)
 """A benchmark in moments: no networks, no clocks."""
 
-RULE = PromotionRule(resamples=1000)
+RULE = PromotionRule(resamples=1000, least_issues=1)
 
 
 @dataclass(frozen=True)
