@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.evaluation.consistency import consistency
-from pipelines.evaluation.cost import measure_cost
+from pipelines.evaluation.cost import machine_name, measure_cost
 from pipelines.evaluation.distribution import FeatureExtractor, distribution
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.floors import CEILINGS, FLOOR_NAMES
@@ -159,6 +159,7 @@ def evaluate(
             if not np.isnan(spread["mean"])
         },
         cost=_known({**_cost(colorizer, rule), **(costs or {})}),
+        machine=machine_name(),
         gallery=_gallery(rows, colorizer, test, {} if colorizer.name in FLOOR_NAMES else unpaired or {}),
         grid=_grid(colorizer.name, grid, results, test, colorizer.variant),
         checkpoint_digest=checkpoint_digest,

@@ -7,13 +7,15 @@ Names of costs say device and size, so that only like is compared:
     peak_<device>_<H>x<W>_mib      memory at its highest while it colorizes one picture, weights included
 
 A picture is random noise: no layer skips work for what it sees. Its way to and from the device counts. Device is `cpu`
-or `cuda`; latencies of two machines do not compare, whatever they are called.
+or `cuda`; latencies of two machines do not compare, so an evaluation keeps the name of its machine.
 
 Memory of a GPU is what torch allocated (`torch.cuda.max_memory_allocated`). Memory of a CPU is by how much the resident
 set of a fresh process grows from before the colorizer is loaded, looked at every few milliseconds: shorter peaks are
 missed, and a picture's own bytes count.
 """
 
+import os
+import platform
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -81,6 +83,12 @@ def cpu_peak_mib(load: Callable[[str], Colorizer], size: tuple[int, int]) -> flo
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_grown_mib, load, size, torch.get_num_threads()).result()
+
+
+def machine_name() -> str:
+    """What costs are compared within: host, cores, and GPU where there is one."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{platform.node()}, {platform.machine()}, {os.cpu_count()} cores, {gpu}"
 
 
 def parameters_of(colorizer: Colorizer) -> int:

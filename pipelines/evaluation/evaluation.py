@@ -53,6 +53,8 @@ class Evaluation:
     the ceiling beside them where there are some, and the number of pictures."""
     cost: dict[str, float]
     """Parameters, latency, memory, and what training took; see `pipelines.evaluation.cost`."""
+    machine: str
+    """Where these were measured: costs of two machines do not compare."""
     gallery: pd.DataFrame = field(repr=False)
     """Pictures for people; see `pipelines.evaluation.gallery`."""
     grid: np.ndarray = field(repr=False)

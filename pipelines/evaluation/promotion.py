@@ -49,6 +49,11 @@ class Contender(Protocol):
         ...
 
     @property
+    def machine(self) -> str:
+        """Where costs were measured."""
+        ...
+
+    @property
     def cost(self) -> Mapping[str, float]:
         """Costs by name, see `cost`: a name says the device, so that only like is compared."""
         ...
@@ -185,7 +190,9 @@ def _compare_guard(
 
 
 def _slower(challenger: Contender, champion: Contender, rule: PromotionRule) -> list[str]:
-    """Latencies that are too long."""
+    """Latencies that are too long; those of two machines do not compare."""
+    if challenger.machine != champion.machine:
+        return []
     return [
         f"{name} {milliseconds:.4g} against {champion.cost[name]:.4g}, at most {rule.latency_factor:g} times as much"
         for name, milliseconds in challenger.cost.items()

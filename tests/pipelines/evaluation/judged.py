@@ -96,6 +96,7 @@ def judged(
         "seed": 0,
         "rows": table,
         "sets": spreads,
+        "machine": "here",
         "cost": {"parameters": 1000.0},
         "gallery": gallery(chosen, of_main, pictures, style=MAIN_STYLE[track]),
         "grid": np.zeros((8, 8, 3), np.uint8),

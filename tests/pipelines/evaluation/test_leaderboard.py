@@ -44,6 +44,7 @@ def result(
         seed=0,
         rows=rows,
         sets={"kid_efflite0/none": {"mean": 0.1, "floor": 0.0, "ceiling": 0.2, "pictures": PICTURES}},
+        machine="here",
         cost={"parameters": 10},
         gallery=pd.DataFrame({"kind": []}),
         grid=np.zeros((8, 8, 3), np.uint8),

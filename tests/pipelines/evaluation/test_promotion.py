@@ -27,6 +27,7 @@ class Measured:
     rows: pd.DataFrame
     cost: dict[str, float] = field(default_factory=dict)
     track: str = "gray"
+    machine: str = "here"
 
 
 def contender(name: str = "new", digest: str = "2", *, milliseconds: float = 10.0, **metrics) -> Measured:
@@ -106,6 +107,7 @@ def test_a_slow_one_is_kept_out_where_both_were_timed():
     decision = decide(contender(ciede2000=BETTER, milliseconds=21.0), CHAMPION, RULE)
     assert not decision.promoted
     assert "latency_cpu_256x256_ms 21 against 10, at most 2 times as much" in decision.reason
+    assert decide(replace(contender(ciede2000=BETTER, milliseconds=21.0), machine="there"), CHAMPION, RULE).promoted
     elsewhere = replace(contender(ciede2000=BETTER), cost={"latency_gpu_256x256_ms": 99.0})
     assert decide(elsewhere, CHAMPION, RULE).promoted
 
