@@ -5,8 +5,10 @@ TINTOON_HOME     everything local (default: `.tintoon` in the project)
   weights/         files of feature extractors: put there, or fetched
   dagster/         Dagster's own store: runs, events, partitions
   mlflow/          MLflow's store: mlflow.db and artifacts/
+  studies.db       rating studies
 TINTOON_LAKE     another place for the lake: a folder or any fsspec URL
 TINTOON_TITLES   another titles.yaml
+TINTOON_STUDIES  another database of rating studies, e.g. a PostgreSQL URL
 MLFLOW_TRACKING_URI   another MLflow store, e.g. a PostgreSQL URL or a server
 TINTOON_MLFLOW_UI, TINTOON_DAGSTER_UI   where people reach the two UIs, for the links between them
 """
@@ -29,6 +31,8 @@ class Home:
     root: Path
     lake: str
     titles: Path
+    studies: str
+    """SQLAlchemy's URL; it may hold a password."""
     mlflow_uri: str
     mlflow_artifacts: str
     mlflow_ui: str
@@ -42,6 +46,7 @@ class Home:
             root=root,
             lake=environment.get("TINTOON_LAKE") or str(root / "lake"),
             titles=Path(environment.get("TINTOON_TITLES") or PROJECT / "titles.yaml").resolve(),
+            studies=environment.get("TINTOON_STUDIES") or f"sqlite:///{root / 'studies.db'}",
             mlflow_uri=environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow' / 'mlflow.db'}",
             mlflow_artifacts=(root / "mlflow" / "artifacts").as_uri(),
             mlflow_ui=environment.get("TINTOON_MLFLOW_UI") or "http://127.0.0.1:5000",

@@ -9,7 +9,7 @@ from assets.display import picture
 from assets.evaluation import BenchmarkConfig, evaluation
 from assets.progress import progress_of
 from assets.published_report import publish
-from assets.resources import Extractors, LakeResource
+from assets.resources import Extractors, LakeResource, Studies
 from assets.settings import StandingSettings
 from assets.tracking import Tracking
 from assets.training_set import training_set
@@ -36,6 +36,7 @@ def leaderboard(
     lake: LakeResource,
     settings: StandingSettings,
     extractors: Extractors,
+    studies: Studies,
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     """Every colorizer that was judged on the current benchmark, the best first, with floors, and an HTML report."""
@@ -49,7 +50,7 @@ def leaderboard(
         tracking=tracking,
         on_picture=progress_of(context.log),
     )
-    report = publish(found, opened, tracking=tracking)
+    report = publish(found, opened, studies=studies.url, tracking=tracking)
     return dg.MaterializeResult(
         metadata={
             "colorizers": sum(len(board.colorizers) for board in found.boards),

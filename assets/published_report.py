@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assets.tracking import Tracking
-from pipelines.lake import Lake
+from pipelines.lake import Lake, digest_of
 
 if TYPE_CHECKING:
     from assets.comparison import Comparison
@@ -21,27 +21,32 @@ class PublishedReport:
     url: str
 
 
-def publish(found: "Comparison", lake: Lake, *, tracking: Tracking) -> PublishedReport:
-    """Renders the report of a comparison, unless the one of this very comparison is there.
+def publish(found: "Comparison", lake: Lake, *, studies: str, tracking: Tracking) -> PublishedReport:
+    """Renders the report of a comparison and of what people said, unless the one of these very things is there.
+
+    studies: The URL of the studies' database; one that was never made holds none.
 
     `report/index.html` in the lake has its pictures beside it; the artifact `report.html` holds them itself, for
     MLflow shows one file at a time.
     """
     from pipelines.evaluation.report import report_html, write_report
     from pipelines.evaluation.reproduction import reproduce, reproduction_markdown
+    from pipelines.studies.paper_ratings import paper_ratings
 
     folder = lake.root / "report"
     said = folder / "published.json"
     known = lake.read_json(said) if said.exists() else {}
-    if known.get("digest") != found.digest or not tracking.has(known["mlflow_run_id"]):
+    ratings = paper_ratings(lake, studies)
+    digest = digest_of([found.digest, None if ratings is None else ratings.to_dict("records")])
+    if known.get("digest") != digest or not tracking.has(known["mlflow_run_id"]):
         datasheet = lake.read_json(lake.training_set)["datasheet"]
-        tables = reproduce(found.evaluations)
+        tables = reproduce(found.evaluations, ratings)
         write_report(folder, found.boards, found.evaluations, datasheet=datasheet, reproduction=tables)
         run = tracking.start(
             "leaderboard",
             experiment=EXPERIMENT,
             parameters={f"benchmark_{board.track}": board.benchmark_fingerprint for board in found.boards},
-            tags={"digest": found.digest},
+            tags={"digest": digest},
         )
         for board in found.boards:
             for row in board.colorizers:
@@ -51,6 +56,6 @@ def publish(found: "Comparison", lake: Lake, *, tracking: Tracking) -> Published
         run.text(report_html(found.boards, found.evaluations, datasheet=datasheet, reproduction=tables), "report.html")
         run.text(reproduction_markdown(tables), "reproduction.md")
         run.end()
-        known = {"digest": found.digest, "mlflow_run_id": run.run_id}
+        known = {"digest": digest, "mlflow_run_id": run.run_id}
         lake.write_json(said, known)  # last: it says that all is there
     return PublishedReport(str(folder / "index.html"), tracking.url_of(known["mlflow_run_id"], experiment=EXPERIMENT))

@@ -1,4 +1,4 @@
-"""What assets are handed: the lake, feature extractors, the titles with their sources, and MLflow."""
+"""What assets are handed: the lake, feature extractors, rating studies, the titles with their sources, and MLflow."""
 
 import os
 from collections.abc import Iterator
@@ -40,6 +40,17 @@ class Extractors(dg.ConfigurableResource):
     def folder(self) -> Path:
         """The folder."""
         return Path(self.path)
+
+
+class Studies(dg.ConfigurableResource):
+    """The database of rating studies. Its URL is read when it is asked for: Dagster shows what resources hold."""
+
+    home: str
+
+    @property
+    def url(self) -> str:
+        """What the environment names, or `studies.db` in the installation's folder."""
+        return Home.of({**os.environ, "TINTOON_HOME": self.home}).studies
 
 
 class Catalogue(dg.ConfigurableResource):
@@ -87,6 +98,7 @@ def default_resources(home: Home | None = None) -> dict[str, Any]:
     return {
         "lake": LakeResource(root=home.lake, cache_path=str(home.root / "cache")),
         "extractors": Extractors(path=str(home.root / "weights")),
+        "studies": Studies(home=str(home.root)),
         "catalogue": Catalogue(titles_path=str(home.titles)),
         "settings": StandingSettings(path=str(home.root / "settings.yaml")),
         "tracking": Tracking(

@@ -376,7 +376,7 @@ def ratings(as_json: AsJson = False) -> None:
 
     from assets.resources import default_resources
     from pipelines.studies.questions import QUESTIONS
-    from studio.ratings import read_ratings, scores
+    from pipelines.studies.ratings import read_ratings, scores
 
     found = scores(read_ratings(default_resources()["lake"].open()))
     if as_json:

@@ -29,7 +29,7 @@ from pipelines.colorize.whole_picture import colorize_whole
 from pipelines.hints import Hint
 from pipelines.panels.decode import decode_picture
 from pipelines.recipes import RECIPES
-from studio.ratings import Rating, store_rating
+from pipelines.studies.ratings import Rating, store_rating
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MOST_BYTES = 40_000_000

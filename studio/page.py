@@ -25,8 +25,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.hints import Hint
 from pipelines.studies.questions import ABOUT_HINTS, MOST_POINTS, QUESTIONS
+from pipelines.studies.ratings import Points
 from studio.desk import FORMATS, MOST_BYTES, MOST_PIXELS, Desk, ForgottenError
-from studio.ratings import Points
 
 LOOPBACK = "127.0.0.1"
 NAMES = {LOOPBACK, "localhost"}

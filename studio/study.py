@@ -200,29 +200,14 @@ def export(
 @contextmanager
 def _open(url: str | None) -> Iterator["StudyStore"]:
     """The database. Raises RuntimeError, without a password, where it cannot be reached."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
-
     from assets.home import Home
-    from pipelines.studies.store import StudyStore
+    from pipelines.studies.store import open_studies
 
-    home = Home.of().root
-    try:
-        place = make_url(url or f"sqlite:///{home / 'studies.db'}")
-    except ArgumentError:
-        raise ValueError("the studies' database: no URL; expected e.g. postgresql+psycopg://user@host/base") from None
+    home = Home.of()
     if not url:
-        home.mkdir(parents=True, exist_ok=True)
-    try:
-        store = StudyStore(place.render_as_string(hide_password=False))
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise RuntimeError(f"{place}: {error}; install its driver (for PostgreSQL: pip install psycopg)") from None
-    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+    with open_studies(url or home.studies) as store:
         yield store
-    except OperationalError as error:
-        raise RuntimeError(f"{place}: {str(error.orig).splitlines()[0]}; is the database there, and up?") from None
-    finally:
-        store.close()
 
 
 def _of_recipes(recipes: list[str]) -> "Pictures":

@@ -22,7 +22,7 @@ from scipy.stats import wilcoxon
 from pipelines.evaluation.significance import holm
 from pipelines.studies.agreement import alpha_interval, ordinal_alpha
 from pipelines.studies.bradley_terry import bradley_terry
-from pipelines.studies.exclusions import ExclusionRule, check_raters
+from pipelines.studies.exclusions import ExclusionRule, check_raters, counted
 from pipelines.studies.judgements import Judgements, points_of, preferences_of
 from pipelines.studies.questions import LEFT, MAIN_QUESTION
 
@@ -77,8 +77,7 @@ def analyse(answers: pd.DataFrame, *, rule: ExclusionRule | None = None, draws: 
     Raises ValueError where the answers of fewer than two raters count.
     """
     raters = check_raters(answers, rule or ExclusionRule())
-    counting = raters.loc[raters["reason"] == "", "rater"]
-    rated = answers[(answers["purpose"] == "rated") & answers["rater"].isin(counting)]
+    rated = counted(answers, raters)
     if rated["rater"].nunique() < 2:
         reasons = "".join(f"; {row['rater']} {row['reason']}" for row in raters.to_dict("records") if row["reason"])
         raise ValueError(

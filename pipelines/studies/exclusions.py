@@ -73,6 +73,12 @@ def check_raters(answers: pd.DataFrame, rule: ExclusionRule) -> pd.DataFrame:
     return table[list(CHECK_COLUMNS)]
 
 
+def counted(answers: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
+    """The answers that enter scores: of raters who count, and no checks. `checks` is what `check_raters` gave."""
+    counting = checks.loc[checks["reason"] == "", "rater"]
+    return answers[(answers["purpose"] == "rated") & answers["rater"].isin(counting)]
+
+
 def _reason(row: dict[Hashable, Any], rule: ExclusionRule) -> str:
     """Every line of the rule that holds, in words."""
     checks, failed = row["golds"] + row["repeats"], row["failed_golds"] + row["failed_repeats"]

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, aliased
 
 from pipelines.lake import digest_of
@@ -311,6 +314,38 @@ class StudyStore:
         session.add_all(_assignment(rater, position, trial, ids) for position, trial in enumerate(order, 1))
         session.flush()
         return rater
+
+
+@contextmanager
+def open_studies(url: str) -> Iterator[StudyStore]:
+    """A database that somebody named. No message of an error has its password.
+
+    Raises ValueError for what is no URL, RuntimeError for a database that cannot be reached.
+    """
+    place = _place(url)
+    try:
+        store = StudyStore(place.render_as_string(hide_password=False))
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise RuntimeError(f"{place}: {error}; install its driver (for PostgreSQL: pip install psycopg)") from None
+    try:
+        yield store
+    except OperationalError as error:
+        raise RuntimeError(f"{place}: {str(error.orig).splitlines()[0]}; is the database there, and up?") from None
+    finally:
+        store.close()
+
+
+def was_made(url: str) -> bool:
+    """False of a file of SQLite that is not there: to open it would make it. Raises ValueError for what is no URL."""
+    place = _place(url)
+    return place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
+
+
+def _place(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise ValueError("the studies' database: no URL; expected e.g. postgresql+psycopg://user@host/base") from None
 
 
 def _engine(url: str) -> Engine:

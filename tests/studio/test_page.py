@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pipelines.hints import Hint, Point
 from pipelines.lake import Lake
 from pipelines.studies.questions import QUESTIONS
-from studio.ratings import read_ratings
+from pipelines.studies.ratings import read_ratings
 from tests.installation import Installation
 from tests.untrained import install_untrained
 

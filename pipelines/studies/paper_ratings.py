@@ -1,0 +1,59 @@
+"""What people said of recipes, as the papers' tables take it: answers of rating studies, and ratings of the page.
+
+    mos                studies of the kind `mos`
+    unhinted, hinted   studies of the kind `questions`, and the page; paper 004's questions
+
+Of a study only raters who count (`exclusions`), checks left out. Raters of two studies are different raters, whatever
+their codes: a rater is paired with themself over pictures that they saw in one study. On the page raters know what
+they rate, and those who give no name count as one. What snapping to segments added is no colorizer's: left out.
+"""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from pipelines.evaluation.reproduction import RATING_COLUMNS
+from pipelines.lake import Lake
+from pipelines.studies.exclusions import ExclusionRule, check_raters, counted
+from pipelines.studies.ratings import read_ratings
+from pipelines.studies.store import Study, open_studies, was_made
+
+Row = tuple[str, str, str, str, str, int]
+
+
+def paper_ratings(lake: Lake, studies: str) -> pd.DataFrame | None:
+    """One row an answer, with RATING_COLUMNS, sorted; None where nobody was asked.
+
+    studies: The URL of the studies' database. A file of SQLite that is not there holds none, and is not made.
+    Raises RuntimeError for a database that cannot be reached, ValueError for a file that is no rating.
+    """
+    rows = sorted([*_of_studies(studies), *_of_page(lake)])
+    return pd.DataFrame(rows, columns=list(RATING_COLUMNS)) if rows else None
+
+
+def _of_studies(url: str) -> Iterator[Row]:
+    if not was_made(url):
+        return
+    with open_studies(url) as store:
+        for study in store.studies():
+            answers = store.answers(study)
+            if study.rule.kind == "preference" or answers.empty:
+                continue
+            for row in counted(answers, check_raters(answers, ExclusionRule())).to_dict("records"):
+                rater = f"study {study.name}: {row['rater']}"
+                yield _asked(study), row["question"], row["method"], rater, row["picture"], row["value"]
+
+
+def _asked(study: Study) -> str:
+    if study.rule.kind == "mos":
+        return "mos"
+    return "hinted" if study.rule.with_hints else "unhinted"
+
+
+def _of_page(lake: Lake) -> Iterator[Row]:
+    for rating in read_ratings(lake):
+        if rating.snapped:
+            continue
+        asked = "unhinted" if rating.hints is None else "hinted"
+        for question, points in rating.answers.items():
+            yield asked, question, rating.recipe, f"page: {rating.rater}", rating.picture_sha256, points
