@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from assets.progress import Progress
 from assets.tracking import Tracking
 from pipelines.cross_validation_rule import CrossValidationRule
-from pipelines.lake import Lake, digest_of
+from pipelines.lake import Lake
 from pipelines.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -47,14 +47,14 @@ def cross_validate_tracked(
     import pandas as pd
     import pyarrow as pa
 
-    from pipelines.cross_validation import cross_validate
+    from pipelines.cross_validation import cross_validate, cross_validation_key
     from pipelines.evaluation.metrics import METRICS
     from pipelines.extractors import find_weights
     from pipelines.training_set import TrainingSet
 
     recipe = RECIPES[name]
     training_set = TrainingSet.open(lake, cache=cache)
-    digest = digest_of([recipe.to_json(), rule.model_dump(mode="json"), training_set.fingerprint])[:16]
+    digest = cross_validation_key(recipe, rule, training_set.fingerprint)
     folder = lake.root / "cross_validations" / name
     path, record = folder / f"{digest}.parquet", folder / f"{digest}.json"
     if record.exists() and tracking.has(lake.read_json(record)["mlflow_run_id"]):

@@ -19,6 +19,7 @@ from pipelines.evaluation.evaluation import RANKING_METRIC
 from pipelines.evaluation.floors import FLOORS, floor
 from pipelines.evaluation.fold_rule import FoldRule
 from pipelines.evaluation.folds import Fold, Folds
+from pipelines.evaluation.metrics import METRICS_VERSION
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.evaluation.significance import mean_with_interval, paired_difference
 from pipelines.evaluation.tracks import track_of
@@ -62,7 +63,7 @@ def cross_validate(
     benchmark = BenchmarkRule(
         resolution=rule.test_resolution, max_pictures=rule.max_pictures, latency_sides=[], page=False, extractor="none"
     )
-    key = digest_of([recipe.to_json(), rule.model_dump(mode="json"), training_set.fingerprint])[:16]
+    key = cross_validation_key(recipe, rule, training_set.fingerprint)
     for index, fold in enumerate(folds[number] for number in range(len(folds))):
         kept = work / f"{recipe.name}-{key}" / f"fold_{index}.parquet"
         if not kept.exists():
@@ -71,6 +72,11 @@ def cross_validate(
             with written_aside(kept) as aside:
                 rows.to_parquet(aside, index=False)
         yield FoldResult(index, len(folds), pd.read_parquet(kept))
+
+
+def cross_validation_key(recipe: Recipe, rule: CrossValidationRule, training_set: str) -> str:
+    """A digest of all that a cross-validation hangs on; `training_set` is a fingerprint."""
+    return digest_of([METRICS_VERSION, recipe.to_json(), rule.model_dump(mode="json"), training_set])[:16]
 
 
 def _judged(
@@ -82,7 +88,7 @@ def _judged(
     judged = [colorizer, *(floor(name, fold, benchmark.resolution) for name in floors)]
     tables = []
     for one in judged:
-        rows = evaluate(one, fold, benchmark, work=work / "evaluation").unhinted.copy()
+        rows = evaluate(one, fold, benchmark, with_hints=False, work=work / "evaluation").rows
         rows.insert(0, "name", one.name)
         tables.append(rows)
     return pd.concat(tables, ignore_index=True)

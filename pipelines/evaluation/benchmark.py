@@ -95,6 +95,7 @@ def evaluate(
     extractor: FeatureExtractor | None = None,
     drawer: LineDrawer | None = None,
     unpaired: Mapping[str, np.ndarray] | None = None,
+    with_hints: bool = True,
     costs: dict[str, float] | None = None,
     checkpoint_digest: str | None = None,
     mlflow_run_id: str | None = None,
@@ -110,6 +111,7 @@ def evaluate(
         extractor: What FID and KID look through; None leaves them out.
         drawer: A trained line detector, for the style `learned` of the track of lines.
         unpaired: Pictures without a truth by name, (H, W) uint8, to be colorized and looked at.
+        with_hints: Whether colorizers that take hints are judged with them too.
         costs: What else it costs, to stand beside what is measured here: `training_seconds`, `pictures_seen`.
         checkpoint_digest: Of what is judged; with the benchmark it names the evaluation.
         mlflow_run_id: Of its training.
@@ -122,7 +124,7 @@ def evaluate(
     test = TestPictures(
         training_set, rule, track_of(colorizer.variant), drawer, extractor=extractor.name if extractor else "none"
     )
-    passes = passes_of(test, rule, takes_hints=colorizer.takes_hints)
+    passes = passes_of(test, rule, takes_hints=colorizer.takes_hints and with_hints)
     grid = _grid_places(test)
     # Floors have no checkpoint, but some of them hang on train.
     made_by = [colorizer.name, checkpoint_digest or training_set.fingerprint, test.fingerprint]
