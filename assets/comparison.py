@@ -91,6 +91,6 @@ def stored_boards(lake: Lake) -> "tuple[list[Leaderboard], BenchmarkRule]":
     from pipelines.evaluation.leaderboard import Leaderboard
 
     if not lake.leaderboard.exists():
-        raise FileNotFoundError("no leaderboard yet: materialize `leaderboard` first (tintoon run leaderboard)")
+        raise FileNotFoundError("no leaderboard yet: train and compare first (tintoon run all, or make demo)")
     stored = lake.read_json(lake.leaderboard)
     return [Leaderboard.from_json(board) for board in stored["boards"]], BenchmarkRule(**stored["rule"])

@@ -49,7 +49,7 @@ def page() -> Iterator[Page]:
 
 def test_the_lineage_graph_shows_every_stage(addresses, page):
     page.goto(f"{addresses['Dagster']}/assets/training_set?view=lineage&lineageScope=neighbors&lineageDepth=20")
-    for stage in STAGES:
+    for stage in STAGES.keys() - {"drift"}:  # it is beside this way: it looks at panels before they are trained on
         page.get_by_text(stage, exact=True).first.wait_for()
 
 
@@ -71,4 +71,4 @@ def test_a_recipe_links_to_its_mlflow_run_with_curves_and_pictures(addresses, pa
     page.goto(f"{mlflow}#{run}/model-metrics?workflowType=machine_learning")
     page.get_by_text("epoch/loss_generator").first.wait_for()
     page.goto(f"{mlflow}#{run}/artifacts?workflowType=machine_learning")
-    page.get_by_text("evaluation.json").first.wait_for()
+    page.get_by_text("evaluation", exact=True).first.wait_for()
