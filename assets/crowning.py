@@ -78,18 +78,22 @@ def _crown(board: "Leaderboard", rule: PromotionRule, judges: Judges, tracking: 
     decisions = [decide(one, current, rule, challengers=len(candidates)) for one in evaluations]
     place = next((place for place, decision in enumerate(decisions) if decision.promoted), 0)
     challenger, decision = evaluations[place], decisions[place]
-    version = _registered(registry, challenger, judges, reason=decision.reason, tracking=tracking)
-    facts = {"decision": decision.reason, "benchmark": board.benchmark_fingerprint, "decided": _now()}
+    reason = decision.reason
+    if candidates[place].below_floor:
+        reason += f"; {challenger.name} is worse than the picture itself"
+    version = _registered(registry, challenger, judges, reason=reason, tracking=tracking)
+    facts = {"decision": reason, "benchmark": board.benchmark_fingerprint, "decided": _now()}
     if decision.promoted:
         # What it takes the place of is written down first: whatever comes in between can be undone.
         registry.tag(version, {**facts, **({"previous": champion.number} if champion else {})})
         registry.point("champion", version)
         registry.clear("challenger")
-        return Crowned(board.track, registry.numbered(version.number), moved=True, reason=decision.reason)
+        return Crowned(board.track, registry.numbered(version.number), moved=True, reason=reason)
     registry.tag(version, facts)
     registry.point("challenger", version)
-    assert champion is not None, "the first one is promoted, or not judged at all"
-    return Crowned(board.track, champion, moved=False, reason=decision.reason)
+    if champion is None:
+        raise ValueError(f"no champion of track {board.track}: {reason}")
+    return Crowned(board.track, champion, moved=False, reason=reason)
 
 
 def _may_serve(sha256: str, registry: Registry, champion: Version | None) -> bool:

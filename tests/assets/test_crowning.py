@@ -83,6 +83,7 @@ def test_the_first_champion_is_registered_with_its_card(here):
     assert tags["checkpoint_sha256"] == checkpoint
     assert tags["decision"] == crowned.reason
     assert "is the first champion: ciede2000" in crowned.reason
+    assert crowned.reason.endswith(f"; {A} is worse than the picture itself")  # a finding, and said to be one
     assert tags["benchmark"] == load_evaluation(here.lake, A).benchmark_fingerprint
     assert tags["training_set"] == read_record(here.lake, A).training_set
     assert "previous" not in tags

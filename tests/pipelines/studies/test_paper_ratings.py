@@ -11,7 +11,7 @@ from pipelines.studies.plan import GRAY, TRUTH, PlanRule
 from pipelines.studies.ratings import store_rating
 from pipelines.studies.store import StudyStore
 from tests.pipelines.studies.conftest import drawn, plan_study
-from tests.pipelines.studies.test_ratings import hinted, plain, rating
+from tests.pipelines.studies.test_page_ratings import hinted, plain, rating
 
 OURS, BASE = "two_stage", "two_stage_base"
 
