@@ -78,7 +78,7 @@ def compare(
         )
     stored = {"rule": rule.model_dump(mode="json"), "boards": [board.to_json() for board in boards]}
     digest = digest_of(stored)
-    unchanged = lake.leaderboard.exists() and lake.read_json(lake.leaderboard)["digest"] == digest
+    unchanged = lake.leaderboard.exists() and lake.read_json(lake.leaderboard).get("digest") == digest
     if not unchanged:
         lake.write_json(lake.leaderboard, {"digest": digest, **stored})
     current = {board.benchmark_fingerprint for board in boards}
@@ -93,4 +93,6 @@ def stored_boards(lake: Lake) -> "tuple[list[Leaderboard], BenchmarkRule]":
     if not lake.leaderboard.exists():
         raise FileNotFoundError("no leaderboard yet: train and compare first (tintoon run all, or make demo)")
     stored = lake.read_json(lake.leaderboard)
+    if "boards" not in stored:
+        raise ValueError(f"{lake.leaderboard}: written by another version: materialize leaderboard again")
     return [Leaderboard.from_json(board) for board in stored["boards"]], BenchmarkRule(**stored["rule"])

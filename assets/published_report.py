@@ -1,10 +1,12 @@
 """The leaderboard's HTML report: in the lake, and as artifacts of an MLflow run of its own experiment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.tracking import Tracking
-from pipelines.lake import Lake, digest_of
+from pipelines.lake import Lake, digest_of, written_aside
 
 if TYPE_CHECKING:
     from assets.comparison import Comparison
@@ -59,3 +61,34 @@ def publish(found: "Comparison", lake: Lake, *, studies: str, tracking: Tracking
         known = {"digest": digest, "mlflow_run_id": run.run_id}
         lake.write_json(said, known)  # last: it says that all is there
     return PublishedReport(str(folder / "index.html"), tracking.url_of(known["mlflow_run_id"], experiment=EXPERIMENT))
+
+
+def pass_on(folder: Path, lake: Lake, *, studies: str, titles: Sequence[str] | None) -> Path:
+    """Writes the report of the current leaderboards into a folder, for others: with pictures of some titles alone.
+
+    titles: Whose pictures may be passed on; None: all. Beside `index.html` are `leaderboard_<track>.md` and
+    `reproduction.md`. Returns the path of the page. Raises FileNotFoundError before there is a leaderboard.
+    """
+    from assets.comparison import stored_boards
+    from pipelines.evaluation.evaluation import load_evaluations
+    from pipelines.evaluation.report import write_report
+    from pipelines.evaluation.reproduction import reproduce, reproduction_markdown
+    from pipelines.studies.paper_ratings import paper_ratings
+
+    boards, _ = stored_boards(lake)
+    current = {board.benchmark_fingerprint for board in boards}
+    ranked = [one for one in load_evaluations(lake) if one.benchmark_fingerprint in current]
+    tables = reproduce(ranked, paper_ratings(lake, studies))
+    page = write_report(
+        folder,
+        boards,
+        ranked if titles is None else [one.with_pictures_of(titles) for one in ranked],
+        datasheet=lake.read_json(lake.training_set)["datasheet"],
+        reproduction=tables,
+    )
+    texts = {f"leaderboard_{board.track}.md": board.to_markdown() for board in boards}
+    texts["reproduction.md"] = reproduction_markdown(tables)
+    for name, text in texts.items():
+        with written_aside(folder / name) as aside:
+            aside.write_text(text, encoding="utf-8")
+    return folder / page.name

@@ -228,6 +228,24 @@ def leaderboard(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Where to; index.html opens from there, without a network.")],
+    pictures_of: Annotated[
+        list[str] | None,
+        typer.Option(help="Pictures of this title alone, for not all may be passed on; may be repeated. Numbers: all."),
+    ] = None,
+) -> None:
+    """Write the report of the current leaderboards, to pass on."""
+    from assets.home import Home
+    from assets.published_report import pass_on
+    from assets.resources import default_resources
+
+    lake = default_resources()["lake"].open()
+    page = pass_on(folder, lake, studies=Home.of().studies, titles=pictures_of)
+    out.print(str(page), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def champion(
     track: Annotated[str, typer.Option(help="Whose: of gray pictures, or of lines.")] = "gray",
     undo: Annotated[

@@ -9,6 +9,8 @@
 The key is a digest of checkpoint and benchmark: any two evaluations can be compared again, without a GPU.
 """
 
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -121,6 +123,11 @@ class Evaluation:
         """The same, in the MLflow run of its training."""
         return replace(self, mlflow_run_id=mlflow_run_id)
 
+    def with_pictures_of(self, titles: Collection[str]) -> "Evaluation":
+        """The same, with a gallery of these titles alone: not every picture may be passed on."""
+        of_titles = self.gallery["panel_id"].str.partition("__")[0].isin(list(titles))
+        return replace(self, gallery=self.gallery[of_titles].reset_index(drop=True))
+
     def numbers(self) -> dict[str, float]:
         """All that is one number, by the name that MLflow and Dagster show; NaN is left out."""
         found = dict(self.metrics)
@@ -133,6 +140,11 @@ class Evaluation:
 
 
 _IN_FILES_OF_THEIR_OWN = {"rows", "gallery", "grid"}
+_STORED = {one.name for one in fields(Evaluation)} - _IN_FILES_OF_THEIR_OWN
+
+
+class OtherVersion(ValueError):
+    """An evaluation that another version of the code has written; it is to be made again."""
 
 
 def save_evaluation(lake: Lake, evaluation: Evaluation, *, as_latest: bool = True) -> UPath:
@@ -142,8 +154,7 @@ def save_evaluation(lake: Lake, evaluation: Evaluation, *, as_latest: bool = Tru
         table = pa.Table.from_pandas(frame, preserve_index=False)
         lake.write_table(folder / f"{stem}.parquet", table, made_from=evaluation.benchmark_fingerprint)
     lake.write_bytes(folder / f"{evaluation.key}.png", to_png(evaluation.grid))
-    names = [one.name for one in fields(Evaluation) if one.name not in _IN_FILES_OF_THEIR_OWN]
-    values: dict[str, Any] = {name: getattr(evaluation, name) for name in names}
+    values: dict[str, Any] = {name: getattr(evaluation, name) for name in sorted(_STORED)}
     lake.write_json(folder / f"{evaluation.key}.json", values)
     if as_latest:
         lake.write_json(folder / "latest.json", values)
@@ -151,12 +162,17 @@ def save_evaluation(lake: Lake, evaluation: Evaluation, *, as_latest: bool = Tru
 
 
 def load_evaluation(lake: Lake, name: str, key: str | None = None) -> Evaluation:
-    """The latest evaluation of a colorizer, or the one of a key. Raises FileNotFoundError where there is none."""
+    """The latest evaluation of a colorizer, or the one of a key.
+
+    Raises FileNotFoundError where there is none, and OtherVersion.
+    """
     folder = lake.evaluations(name)
     path = folder / f"{key or 'latest'}.json"
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such evaluation: materialize evaluation of {name}")
     values = lake.read_json(path)
+    if values.keys() != _STORED:
+        raise OtherVersion(f"{path}: written by another version: materialize evaluation of {name} again")
     stem = key or digest_of([values["checkpoint_digest"], values["benchmark_fingerprint"]])[:16]
     frames = {
         part: lake.read_table(folder / f"{stem}{end}.parquet").to_pandas()
@@ -167,12 +183,19 @@ def load_evaluation(lake: Lake, name: str, key: str | None = None) -> Evaluation
 
 
 def find_evaluation(lake: Lake, name: str, *, checkpoint: str | None, benchmark: str) -> Evaluation | None:
-    """The evaluation of a checkpoint on a benchmark, or None where it was never made."""
-    key = digest_of([checkpoint, benchmark])[:16]
-    return load_evaluation(lake, name, key) if (lake.evaluations(name) / f"{key}.json").exists() else None
+    """The evaluation of a checkpoint on a benchmark, or None where this version never made it."""
+    try:
+        return load_evaluation(lake, name, digest_of([checkpoint, benchmark])[:16])
+    except (FileNotFoundError, OtherVersion):
+        return None
 
 
 def load_evaluations(lake: Lake) -> list[Evaluation]:
-    """The latest evaluation of every colorizer that has one, by name."""
-    found = sorted(path.parent.name for path in (lake.root / "evaluations").glob("*/latest.json"))
-    return [load_evaluation(lake, name) for name in found]
+    """The latest evaluation of every colorizer that has one, by name; those of other versions are left out, for their
+    numbers mean something else.
+    """
+    found = []
+    for path in sorted((lake.root / "evaluations").glob("*/latest.json")):
+        with suppress(OtherVersion):
+            found.append(load_evaluation(lake, path.parent.name))
+    return found

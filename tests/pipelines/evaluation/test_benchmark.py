@@ -10,6 +10,7 @@ from pipelines.evaluation.benchmark import Pass, evaluate, passes_of
 from pipelines.evaluation.distribution import FeatureExtractor
 from pipelines.evaluation.evaluation import (
     RANKING_METRIC,
+    OtherVersion,
     find_evaluation,
     load_evaluation,
     load_evaluations,
@@ -294,3 +295,24 @@ def test_an_evaluation_survives_its_files(small_lake: Lake, training_set: Traini
     save_evaluation(small_lake, evaluate(GRAY_COPY, training_set, SMALL, checkpoint_digest="tea"), as_latest=False)
     assert load_evaluation(small_lake, "gray_copy").checkpoint_digest == "c0ffee"
     assert find_evaluation(small_lake, "gray_copy", checkpoint="tea", benchmark=benchmark) is not None
+
+
+def test_evaluations_of_other_versions_are_made_again(small_lake: Lake, training_set: TrainingSet) -> None:
+    evaluation = evaluate(GRAY_COPY, training_set, SMALL, checkpoint_digest="c0ffee")
+    path = save_evaluation(small_lake, evaluation)
+    for file in (path, path.parent / "latest.json"):
+        values = small_lake.read_json(file)
+        del values["machine"]
+        small_lake.write_json(file, values)
+    with pytest.raises(OtherVersion, match="written by another version: materialize evaluation of gray_copy again"):
+        load_evaluation(small_lake, "gray_copy")
+    benchmark = evaluation.benchmark_fingerprint
+    assert find_evaluation(small_lake, "gray_copy", checkpoint="c0ffee", benchmark=benchmark) is None
+    assert load_evaluations(small_lake) == []
+
+
+def test_pictures_of_some_titles_are_passed_on(training_set: TrainingSet) -> None:
+    evaluation = evaluate(GRAY_COPY, training_set, SMALL)
+    shown = evaluation.with_pictures_of(["a-sun"]).gallery
+    assert 0 < len(shown) < len(evaluation.gallery)
+    assert set(shown["panel_id"]) == {"a-sun__2__0001"}
