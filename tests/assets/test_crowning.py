@@ -249,7 +249,7 @@ def test_what_is_missing_is_named(here, tmp_path):
     shutil.rmtree(here.root / "lake" / "evaluations" / A)
     with pytest.raises(FileNotFoundError, match=f"{A}: the evaluation that the leaderboard ranks is gone: materialize"):
         here.crown()
-    with pytest.raises(FileNotFoundError, match="no leaderboard yet: materialize `leaderboard` first"):
+    with pytest.raises(FileNotFoundError, match="no leaderboard yet: train and compare first"):
         crown_best(
             Lake.at(tmp_path / "empty"), ON_SCORE_ALONE, cache=here.cache, weights=here.cache, tracking=here.tracking
         )
