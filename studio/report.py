@@ -17,7 +17,7 @@ from pipelines.issue_pages.plan import PlannedIssue
 from pipelines.lake import Lake
 from studio.materialize import Materialized, Selection, materialize, open_instance
 
-SHOWN = ("ciede2000", "l2_ab", "l1_rgb", "l2_rgb", "psnr", "ssim")
+SHOWN = ("ciede2000", "l2_ab", "psnr", "ssim")
 
 out = Console()
 err = Console(stderr=True)
@@ -114,9 +114,7 @@ def print_leaderboards(lake: Lake) -> None:
     """Each track's leaderboard as a table of a usual terminal's width. Raises FileNotFoundError before there is one."""
     for board in stored_boards(lake)[0]:
         pictures = board.rows[0].pictures
-        table = Table(
-            "", title=f"{board.track}: {pictures} test pictures, benchmark {board.benchmark_fingerprint[:12]}"
-        )
+        table = Table(title=f"{board.track}: {pictures} test pictures, benchmark {board.benchmark_fingerprint[:12]}")
         for name in ("", "colorizer"):
             table.add_column(name, no_wrap=True)
         for name in SHOWN:
