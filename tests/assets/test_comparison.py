@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assets.comparison import stored_boards
+from assets.tracked_evaluation import evaluate_tracked
+from pipelines.evaluation.evaluation import load_evaluation
 from pipelines.evaluation.floors import FLOORS
 from pipelines.evaluation.promotion_rule import PromotionRule
 from tests.assets.tinted import QUICK, Installation, freeze
@@ -78,3 +81,33 @@ def test_the_reference_is_the_champion_and_other_benchmarks_stand_apart(here):
     assert [row.name for row in board.not_comparable] == [A]
     assert board.reference == B  # the champion is not on this benchmark
     assert f"- {A} (benchmark `" in board.to_markdown()
+
+
+def test_floors_follow_the_pictures_that_they_learn_from(here, write_lake):
+    red = [drawn_panel(seed) // np.array([1, 4, 4], np.uint8) for seed in range(3)]
+    issues = {
+        ("moon-cat", "1"): ("train", red),
+        ("moon-cat", "2"): ("val", [drawn_panel(10)]),
+        ("moon-cat", "3"): ("test", [drawn_panel(seed) for seed in range(20, 24)]),
+    }
+    freeze(write_lake(here.root / "lake", issues))
+    here.compare()
+    first = load_evaluation(here.lake, "mean_chroma")
+    issues["moon-cat", "1"] = ("train", [drawn_panel(seed) for seed in range(3)])
+    freeze(write_lake(here.root / "lake", issues))
+    here.compare()
+    second = load_evaluation(here.lake, "mean_chroma")
+    assert first.benchmark_fingerprint == second.benchmark_fingerprint  # the test pictures are the same
+    assert first.metrics["ciede2000"] != second.metrics["ciede2000"]
+
+
+def test_what_mlflow_missed_is_shown_again(here):
+    record = here.train(A, 0.1)
+    here.judge(A)  # killed before MLflow was told
+    told = {"lake": here.lake, "cache": here.cache, "weights": here.root, "tracking": here.tracking}
+    found, unchanged = evaluate_tracked(A, QUICK, **told, on_picture=lambda done, total: None)
+    assert not unchanged
+    run = here.tracking.client().get_run(record.mlflow_run_id)
+    assert run.data.metrics["test/ciede2000"] == found.metrics["ciede2000"]
+    assert run.data.tags["benchmark"] == found.benchmark_fingerprint
+    assert evaluate_tracked(A, QUICK, **told, on_picture=lambda done, total: None)[1]
