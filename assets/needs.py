@@ -38,11 +38,11 @@ def find_needs(recipe: Recipe, rule: TrainingRule, *, lake: Lake, cache: Path, e
             raise FileNotFoundError(f"{recipe.name} needs a trained {need.role.replace('_', ' ')}: {error}") from None
         files[need.role] = local_checkpoint(lake, need.recipe, cache)
     digests = {role: record.checkpoint_sha256 for role, record in records.items()}
-    extractor = (rule.extractor or recipe.extractor) if recipe.extractor else None
+    extractor = rule.extractor_of(recipe)
     if extractor:
         from pipelines.extractors import find_weights
 
-        files["features"] = find_weights(extractor, Path(rule.weights) if rule.weights else extractors)
+        files["features"] = find_weights(extractor, rule.weights_in(extractors))
         with files["features"].open("rb") as file:
             digests["features"] = file_digest(file, "sha256").hexdigest()
     return Needs(files, digests, records, extractor)

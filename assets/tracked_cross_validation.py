@@ -49,7 +49,6 @@ def cross_validate_tracked(
 
     from pipelines.cross_validation import cross_validate, cross_validation_key
     from pipelines.evaluation.metrics import METRICS
-    from pipelines.extractors import find_weights
     from pipelines.training_set import TrainingSet
 
     recipe = RECIPES[name]
@@ -60,9 +59,8 @@ def cross_validate_tracked(
     if record.exists() and tracking.has(lake.read_json(record)["mlflow_run_id"]):
         rows = lake.read_table(path).to_pandas()
         return _summary(rows, tracking, lake.read_json(record)["mlflow_run_id"], digest, unchanged=True)
-    extractor = find_weights(rule.extractor or recipe.extractor, extractors) if recipe.extractor else None
     tables = []
-    for result in cross_validate(recipe, training_set, rule, extractor=extractor, work=cache / "cross_validation"):
+    for result in cross_validate(recipe, training_set, rule, weights=extractors, work=cache / "cross_validation"):
         tables.append(result.rows)
         on_fold(result.fold + 1, result.folds)
     rows = pd.concat(tables, ignore_index=True)

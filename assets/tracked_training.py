@@ -21,10 +21,7 @@ from assets.trained import TrainedRecord, read_record, record_path, write_record
 from pipelines.lake import Lake, digest_of
 from pipelines.pictures import side_by_side
 from pipelines.recipes import PAPERS, Recipe
-from pipelines.training_rule import CODE_VERSION, TrainingRule
-
-NOT_IN_THE_KEY = {"extractor", "weights"}
-"""Fields of the rule that the key holds otherwise: as the name of the extractor that is used, and its file's digest."""
+from pipelines.training_rule import CODE_VERSION, HELD_OTHERWISE, TrainingRule
 
 
 def train_tracked(
@@ -53,7 +50,7 @@ def train_tracked(
         [
             CODE_VERSION,
             recipe.to_json(),
-            rule.model_dump(mode="json", exclude=NOT_IN_THE_KEY),
+            rule.model_dump(mode="json", exclude=HELD_OTHERWISE),
             training_set.fingerprint,
             needs.extractor,
             needs.digests,
@@ -162,13 +159,10 @@ def _open_run(
     if run_id and tracking.has(run_id):
         return tracking.reopen(run_id, tags=tags)
     sized = recipe.resized(resolution=rule.resolution, width=rule.width)
-    has_own_budget = rule.pictures is not None or rule.minutes is not None
     run = tracking.start(
         recipe.name,
         parameters={
-            **{name: value for name, value in sized.parameters() if name != "steps" or not has_own_budget},
-            **rule.model_dump(mode="json", exclude_none=True, exclude=NOT_IN_THE_KEY),
-            **({"extractor": needs.extractor} if needs.extractor else {}),
+            **rule.parameters(recipe),
             **{f"pictures_{split}": count for split, count in pictures.items()},
         },
         tags={

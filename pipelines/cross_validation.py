@@ -23,9 +23,10 @@ from pipelines.evaluation.metrics import METRICS_VERSION
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.evaluation.significance import mean_with_interval, paired_difference
 from pipelines.evaluation.tracks import track_of
+from pipelines.extractors import find_weights
 from pipelines.lake import digest_of, written_aside
 from pipelines.recipes import Recipe, recipe_of
-from pipelines.training import CHECKPOINT_NAME, Trained, train
+from pipelines.training import CHECKPOINT_NAME, FEATURES, Trained, train
 from pipelines.training_rule import TrainingRule
 from pipelines.training_set import TrainingSet
 
@@ -44,7 +45,7 @@ class FoldResult:
 
 
 def cross_validate(
-    recipe: Recipe, training_set: TrainingSet, rule: CrossValidationRule, *, extractor: Path | None, work: Path
+    recipe: Recipe, training_set: TrainingSet, rule: CrossValidationRule, *, weights: Path, work: Path
 ) -> Iterator[FoldResult]:
     """Trains and judges a recipe and its floors on each fold; yields each fold as it ends.
 
@@ -52,10 +53,10 @@ def cross_validate(
         recipe: Of a colorizer.
         training_set: All of its pictures are tested, each once.
         rule: The folds, and the budget of each training.
-        extractor: The file of the feature extractor that the recipe needs, if it does.
+        weights: The folder of extractors' files, unless the rule names another one.
         work: A folder for what is under way and for the folds that are done.
 
-    Raises ValueError where there are fewer issues, titles or pictures than folds.
+    Raises ValueError where there are fewer issues, titles or pictures than folds, and WeightsUnavailable.
     """
     folds = Folds(training_set, FoldRule(by=rule.by, folds=rule.folds, seed=rule.seed))
     own = {name: value for name, value in rule.model_dump().items() if name in TrainingRule.model_fields}
@@ -67,7 +68,7 @@ def cross_validate(
     for index, fold in enumerate(folds[number] for number in range(len(folds))):
         kept = work / f"{recipe.name}-{key}" / f"fold_{index}.parquet"
         if not kept.exists():
-            rows = _judged(recipe, fold, training, benchmark, extractor, kept.with_suffix(""))
+            rows = _judged(recipe, fold, training, benchmark, weights, kept.with_suffix(""))
             rows.insert(0, "fold", index)
             with written_aside(kept) as aside:
                 rows.to_parquet(aside, index=False)
@@ -80,9 +81,9 @@ def cross_validation_key(recipe: Recipe, rule: CrossValidationRule, training_set
 
 
 def _judged(
-    recipe: Recipe, fold: Fold, training: TrainingRule, benchmark: BenchmarkRule, extractor: Path | None, work: Path
+    recipe: Recipe, fold: Fold, training: TrainingRule, benchmark: BenchmarkRule, weights: Path, work: Path
 ) -> pd.DataFrame:
-    checkpoint = _trained(recipe, fold, training, extractor, work)
+    checkpoint = _trained(recipe, fold, training, weights, work)
     colorizer = TrainedColorizer.load(checkpoint)
     floors = FLOORS[track_of(colorizer.variant)][:JUDGED_FLOORS]
     judged = [colorizer, *(floor(name, fold, benchmark.resolution) for name in floors)]
@@ -94,13 +95,11 @@ def _judged(
     return pd.concat(tables, ignore_index=True)
 
 
-def _trained(recipe: Recipe, fold: Fold, rule: TrainingRule, extractor: Path | None, work: Path) -> Path:
+def _trained(recipe: Recipe, fold: Fold, rule: TrainingRule, weights: Path, work: Path) -> Path:
     """The checkpoint of a recipe, after all that it needs, on a fold."""
-    needs = {need.role: _trained(recipe_of(need.recipe), fold, rule, extractor, work) for need in recipe.needs}
-    if recipe.extractor:
-        if extractor is None:
-            raise ValueError(f"{recipe.name} looks through {recipe.extractor}: give its file of weights")
-        needs["features"] = extractor
+    needs = {need.role: _trained(recipe_of(need.recipe), fold, rule, weights, work) for need in recipe.needs}
+    if name := rule.extractor_of(recipe):
+        needs[FEATURES] = find_weights(name, rule.weights_in(weights))
     folder = work / recipe.name
     if (folder / CHECKPOINT_NAME).exists():  # it appears when a training has ended
         return folder / CHECKPOINT_NAME

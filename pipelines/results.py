@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake, written_aside
 from pipelines.recipes import LINE_DETECTOR, RECIPES, Recipe, recipe_of
-from pipelines.training_rule import TrainingRule
+from pipelines.training_rule import HELD_OTHERWISE, TrainingRule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,10 +45,6 @@ TITLE_CLASSIFIER = "vgg16_color"
 CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.jsonl"
 SAMPLES = "samples"
-
-HELD_OTHERWISE = {"extractor", "weights"}
-"""Settings of a training that are no parameters of its result: the extractor is named as it was used, wherever its
-file lay."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +162,8 @@ def train_and_judge(
         extractor = _extractor(benchmark, out, weights)
     needs: dict[str, Path] = {}
     if result is None:
-        if name := _features_of(recipe, rule):
-            needs["features"] = find_weights(name, Path(rule.weights) if rule.weights else weights)
+        if name := rule.extractor_of(recipe):
+            needs["features"] = find_weights(name, rule.weights_in(weights))
         needs |= {need.role: needed(need.recipe) / CHECKPOINT for need in recipe.needs}
     drawer = _line_drawer(out) if is_judged and track_of(recipe.variant) == "line" else None
     is_new = result is None
@@ -190,12 +186,12 @@ def _result_of(recipe: Recipe, rule: TrainingRule, training_set: str, folder: Pa
     result = _read_result(path)
     there, asked = {"training set": result.training_set}, {"training set": training_set}
     if not as_need:
-        parameters = _parameters(recipe, rule)
+        parameters = rule.parameters(recipe)
         names = (parameters.keys() | TrainingRule.model_fields.keys()) - HELD_OTHERWISE
         # As strings: MLflow, from which results are exported, holds no others.
         there |= {name: str(result.parameters.get(name, "")) for name in names}
         asked |= {name: str(parameters.get(name, "")) for name in names}
-        there["extractor"], asked["extractor"] = result.extractor or "", _features_of(recipe, rule) or ""
+        there["extractor"], asked["extractor"] = result.extractor or "", rule.extractor_of(recipe) or ""
     differ = [
         f"{name} is {there[name]!r}, asked {asked[name]!r}" for name in sorted(there) if there[name] != asked[name]
     ]
@@ -205,23 +201,6 @@ def _result_of(recipe: Recipe, rule: TrainingRule, training_set: str, folder: Pa
             f"folder (--out), or remove this one to train {recipe.name} anew"
         )
     return result
-
-
-def _parameters(recipe: Recipe, rule: TrainingRule) -> dict[str, Any]:
-    """Of a training, by the names that MLflow compares them by."""
-    sized = recipe.resized(resolution=rule.resolution, width=rule.width)
-    has_own_budget = rule.pictures is not None or rule.minutes is not None
-    extractor = _features_of(recipe, rule)
-    return {
-        **{name: value for name, value in sized.parameters() if name != "steps" or not has_own_budget},
-        **rule.model_dump(mode="json", exclude_none=True, exclude=HELD_OTHERWISE),
-        **({"extractor": extractor} if extractor else {}),
-    }
-
-
-def _features_of(recipe: Recipe, rule: TrainingRule) -> str | None:
-    """The extractor that the losses of a recipe look through."""
-    return (rule.extractor or recipe.extractor) if recipe.extractor else None
 
 
 def _train(
@@ -269,7 +248,7 @@ def _train(
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     return Result(
         recipe=recipe.name,
-        parameters=_parameters(recipe, rule),
+        parameters=rule.parameters(recipe),
         training_set=training_set.fingerprint,
         datasheet=training_set.datasheet,
         checkpoint_sha256=digest,
@@ -278,7 +257,7 @@ def _train(
         seconds=trained.seconds,
         pictures_seen=trained.pictures_seen,
         seed=rule.seed,
-        extractor=_features_of(recipe, rule),
+        extractor=rule.extractor_of(recipe),
         machine=" ".join(filter(None, (platform.machine(), gpu, platform.python_version()))),
         commit=commit,
     )

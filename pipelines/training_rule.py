@@ -3,12 +3,20 @@
 Values only, no torch: whoever shows these parameters need not be able to train.
 """
 
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+if TYPE_CHECKING:
+    from pipelines.recipes import Recipe
+
 CODE_VERSION = "5"
 """Part of every training's key: raise it whenever the same recipe, rule and pictures train otherwise than before."""
+
+HELD_OTHERWISE = {"extractor", "weights"}
+"""Fields of the rule that keys and parameters of a training hold otherwise: as the name of the extractor that is used,
+and its file's digest, wherever the file lay."""
 
 
 class TrainingRule(BaseModel, frozen=True, extra="forbid"):
@@ -77,3 +85,22 @@ class TrainingRule(BaseModel, frozen=True, extra="forbid"):
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)}: a training has one budget; leave all but one of them empty")
         return self
+
+    def extractor_of(self, recipe: "Recipe") -> str | None:
+        """The extractor that a recipe looks through; None where it needs none."""
+        return (self.extractor or recipe.extractor) if recipe.extractor else None
+
+    def weights_in(self, installation: Path) -> Path:
+        """The folder of extractors' files: the one that is named here, else the installation's."""
+        return Path(self.weights) if self.weights else installation
+
+    def parameters(self, recipe: "Recipe") -> dict[str, Any]:
+        """A training of a recipe by this rule, by the names that MLflow compares runs by."""
+        sized = recipe.resized(resolution=self.resolution, width=self.width)
+        has_own_budget = self.pictures is not None or self.minutes is not None
+        extractor = self.extractor_of(recipe)
+        return {
+            **{name: value for name, value in sized.parameters() if name != "steps" or not has_own_budget},
+            **self.model_dump(mode="json", exclude_none=True, exclude=HELD_OTHERWISE),
+            **({"extractor": extractor} if extractor else {}),
+        }
