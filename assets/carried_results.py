@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from assets.trained import TrainedRecord, checkpoint_path, read_record, record_p
 from pipelines.lake import Lake, digest_of
 from pipelines.panels.decode import decode_picture
 from pipelines.recipes import PAPERS, recipe_of
-from pipelines.results import Result, read_curves, read_results, write_curves, write_result
+from pipelines.results import CHECKPOINT, CURVES, SAMPLES, Result, read_curves, read_results, write_curves, write_result
 
 IMPORTED = "imported_from"
 """The tag of a run that says on which machine it was trained."""
@@ -33,8 +34,6 @@ def import_results(folder: Path, lake: Lake, *, tracking: Tracking) -> list[tupl
 
 
 def _import_one(folder: Path, result: Result, lake: Lake, tracking: Tracking) -> bool:
-    from hashlib import sha256
-
     from models.checkpoint import load_checkpoint
     from pipelines.evaluation.evaluation import load_evaluations, save_evaluation
 
@@ -44,9 +43,9 @@ def _import_one(folder: Path, result: Result, lake: Lake, tracking: Tracking) ->
         if tracking.has(record.mlflow_run_id):
             _import_evaluations(folder, record, lake, tracking)
             return True
-    data = (folder / "checkpoint.safetensors").read_bytes()
+    data = (folder / CHECKPOINT).read_bytes()
     if sha256(data).hexdigest() != result.checkpoint_sha256:
-        raise ValueError(f"{folder / 'checkpoint.safetensors'}: not the checkpoint of {folder / 'result.json'}")
+        raise ValueError(f"{folder / CHECKPOINT}: not the checkpoint of {folder / 'result.json'}")
     recipe = recipe_of(result.recipe)
     run = tracking.start(
         recipe.name,
@@ -60,13 +59,13 @@ def _import_one(folder: Path, result: Result, lake: Lake, tracking: Tracking) ->
             "mlflow.note.content": f"{recipe.title}\n\n{PAPERS[recipe.paper]}",
         },
     )
-    run.document(dict(load_checkpoint(folder / "checkpoint.safetensors").recipe), "recipe.json")
+    run.document(dict(load_checkpoint(folder / CHECKPOINT).recipe), "recipe.json")
     run.document(result.datasheet, "datasheet.json")
-    for step, metrics in read_curves(folder / "curves.jsonl"):
+    for step, metrics in read_curves(folder / CURVES):
         run.metrics(metrics, step=step)
-    for path in sorted((folder / "samples").glob("*.jpg"), key=lambda path: int(path.stem)):
-        run.picture("samples", decode_picture(path.read_bytes(), name=str(path)), step=int(path.stem))
-    run.file(folder / "checkpoint.safetensors", "checkpoint")
+    for path in sorted((folder / SAMPLES).glob("*.jpg"), key=lambda path: int(path.stem)):
+        run.picture(SAMPLES, decode_picture(path.read_bytes(), name=str(path)), step=int(path.stem))
+    run.file(folder / CHECKPOINT, "checkpoint")
     run.metrics({"train/seconds": result.seconds, "train/pictures_seen": result.pictures_seen}, step=result.best_step)
     run.tags({"best_step": str(result.best_step), "key": key})
     run.end()
@@ -127,15 +126,15 @@ def _export_one(record: TrainedRecord, folder: Path, lake: Lake, cache: Path, tr
             for value in client.get_metric_history(record.mlflow_run_id, name):
                 curves.setdefault(value.step, {})[name] = value.value
     folder.mkdir(parents=True, exist_ok=True)
-    write_curves(folder / "curves.jsonl", curves)
+    write_curves(folder / CURVES, curves)
     for picture in client.list_artifacts(record.mlflow_run_id, "images"):
         parts = Path(picture.path).name.split("+")
-        if parts[0] == "samples" and picture.path.endswith(".png"):
+        if parts[0] == SAMPLES and picture.path.endswith(".png"):
             local = client.download_artifacts(record.mlflow_run_id, picture.path)
-            (folder / "samples").mkdir(exist_ok=True)
+            (folder / SAMPLES).mkdir(exist_ok=True)
             sample = decode_picture(Path(local).read_bytes(), name=local)
-            cv2.imwrite(str(folder / "samples" / f"{parts[2]}.jpg"), sample[..., ::-1])
-    shutil.copyfile(checkpoint_path(lake, record.recipe, record.checkpoint, cache), folder / "checkpoint.safetensors")
+            cv2.imwrite(str(folder / SAMPLES / f"{parts[2]}.jpg"), sample[..., ::-1])
+    shutil.copyfile(checkpoint_path(lake, record.recipe, record.checkpoint, cache), folder / CHECKPOINT)
     latest = lake.evaluations(record.recipe) / "latest.json"
     if latest.exists():
         from pipelines.evaluation.evaluation import load_evaluation, save_evaluation

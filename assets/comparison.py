@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.judging import extractor_of, line_drawer
+from assets.judging import Judges
 from assets.progress import Progress
 from assets.registry import Registry
 from assets.tracking import Tracking
@@ -35,37 +35,25 @@ def compare(
 
     Raises FileNotFoundError before the training set was made, ValueError when its test split is empty.
     """
-    from pipelines.evaluation.benchmark import evaluate
     from pipelines.evaluation.evaluation import load_evaluations, save_evaluation
     from pipelines.evaluation.floors import FLOOR_NAMES, FLOORS, floor
     from pipelines.evaluation.leaderboard import build_leaderboard
-    from pipelines.evaluation.tracks import TRACKS, TestPictures
-    from pipelines.training_set import TrainingSet
+    from pipelines.evaluation.tracks import TRACKS
 
-    training_set = TrainingSet.open(lake, cache=cache)
-    drawer, extractor = line_drawer(lake, cache), extractor_of(rule, lake, cache=cache, weights=weights)
+    judges = Judges(lake, rule, cache, weights)
     found = {evaluation.name: evaluation for evaluation in load_evaluations(lake)}
     judged = {"gray", *(one.track for one in found.values() if one.name not in FLOOR_NAMES)}
     boards = []
     for track in TRACKS:
         if track not in judged:
             continue
-        fingerprint = TestPictures(
-            training_set, rule, track, drawer, extractor=extractor.name if extractor else "none"
-        ).fingerprint
+        fingerprint = judges.benchmark(track)
         for name in FLOORS[track]:
             # Some floors hang on train, which the benchmark's fingerprint does not cover.
             of = (found[name].benchmark_fingerprint, found[name].training_set_fingerprint) if name in found else None
-            if of != (fingerprint, training_set.fingerprint):
-                found[name] = evaluate(
-                    floor(name, training_set, rule.resolution),
-                    training_set,
-                    rule,
-                    extractor=extractor,
-                    drawer=drawer,
-                    work=cache / "evaluation",
-                    on_progress=on_picture,
-                )
+            if of != (fingerprint, judges.training_set.fingerprint):
+                trivial = floor(name, judges.training_set, rule.resolution)
+                found[name] = judges.judge(trivial, on_progress=on_picture)
                 save_evaluation(lake, found[name])
         champion = Registry(tracking, track).at("champion")
         boards.append(

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 
 from assets.card import card_path, write_card
 from assets.comparison import stored_boards
-from assets.judging import extractor_of, line_drawer
+from assets.judging import Judges
 from assets.registry import Registry, Version
 from assets.tracking import Tracking
 from assets.trained import checkpoint_path, read_record
-from pipelines.evaluation.promotion import PromotionRule
-from pipelines.evaluation.rule import BenchmarkRule
+from pipelines.evaluation.promotion_rule import PromotionRule
 from pipelines.lake import Lake
 
 if TYPE_CHECKING:
@@ -37,23 +36,13 @@ class Crowned:
     reason: str
 
 
-@dataclass(frozen=True)
-class Judges:
-    """What it takes to judge a champion again."""
-
-    lake: Lake
-    cache: Path
-    weights: Path
-    rule: BenchmarkRule
-
-
 def crown_best(lake: Lake, rule: PromotionRule, *, cache: Path, weights: Path, tracking: Tracking) -> list[Crowned]:
     """On each track, compares the leaderboard's best with the champion, and moves the alias where one is better.
 
     Raises ValueError where no colorizer was judged on any track, and where one was trained again after it was judged.
     """
     boards, benchmark = stored_boards(lake)
-    judges = Judges(lake, cache, weights, benchmark)
+    judges = Judges(lake, benchmark, cache, weights)
     crowned = [_crown(board, rule, judges, tracking) for board in boards if board.colorizers]
     if not crowned:
         raise ValueError(
@@ -119,23 +108,16 @@ def _evaluation_of(row: "LeaderboardRow", board: "Leaderboard", lake: Lake) -> "
 def _judged_again(champion: Version, board: "Leaderboard", judges: Judges) -> "Evaluation":
     """The champion's result on the leaderboard's benchmark: what the lake has, or else measured now."""
     from pipelines.colorize.picture import TrainedColorizer
-    from pipelines.evaluation.benchmark import evaluate
     from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
-    from pipelines.training_set import TrainingSet
 
-    lake, cache = judges.lake, judges.cache
+    lake = judges.lake
     found = find_evaluation(lake, champion.recipe, checkpoint=champion.sha256, benchmark=board.benchmark_fingerprint)
     if found is not None:
         return found
-    measured = evaluate(
-        TrainedColorizer.load(checkpoint_path(lake, champion.recipe, champion.tags["checkpoint"], cache)),
-        TrainingSet.open(lake, cache=cache),
-        judges.rule,
-        extractor=extractor_of(judges.rule, lake, cache=cache, weights=judges.weights),
-        drawer=line_drawer(lake, cache),
+    measured = judges.judge(
+        TrainedColorizer.load(checkpoint_path(lake, champion.recipe, champion.tags["checkpoint"], judges.cache)),
         checkpoint_digest=champion.sha256,
         mlflow_run_id=champion.run_id,
-        work=cache / "evaluation",
     )
     save_evaluation(lake, measured, as_latest=False)  # its recipe may have been trained again since
     return measured

@@ -1,7 +1,9 @@
-"""What judges beside the pictures: the network that FID looks through, and the trained line detector."""
+"""What an installation judges colorizers by: its benchmark, the network that FID looks through, the line detector."""
 
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from assets.trained import checkpoint_path, read_record, record_path
 from pipelines.evaluation.rule import BenchmarkRule
@@ -10,68 +12,99 @@ from pipelines.lake import Lake
 if TYPE_CHECKING:
     import numpy as np
 
-    from models.classifiers import TitleNetwork
+    from pipelines.colorize.picture import Colorizer
     from pipelines.evaluation.distribution import FeatureExtractor
-    from pipelines.evaluation.tracks import LineDrawer
-
-TITLE_CLASSIFIER = "vgg16_color"
-"""The recipe that `title_vgg16` is trained by; one that sees gray cannot judge colour."""
-
-
-def extractor_of(rule: BenchmarkRule, lake: Lake, *, cache: Path, weights: Path) -> "FeatureExtractor | None":
-    """The extractor that a benchmark names: a network with published weights, or our own classifier of titles.
-
-    The digest of the classifier is part of its name, for numbers through another one do not compare.
-    Raises FileNotFoundError that says which file belongs where, or what to train first.
-    """
-    from pipelines.evaluation.distribution import FeatureExtractor, load_feature_extractor
-
-    if rule.extractor == "none":
-        return None
-    if rule.extractor != "title_vgg16":
-        return load_feature_extractor(rule.extractor, weights)
-    from models.checkpoint import load_checkpoint
-    from pipelines.evaluation.feature_networks import TitleFeatures
-
-    record = read_record(lake, TITLE_CLASSIFIER)
-    network = load_checkpoint(checkpoint_path(lake, TITLE_CLASSIFIER, record.checkpoint, cache)).trained()
-    return FeatureExtractor(extractor_name(rule, lake), TitleFeatures(cast("TitleNetwork", network)))
+    from pipelines.evaluation.evaluation import Evaluation
+    from pipelines.evaluation.tracks import LineDrawer, Track
+    from pipelines.training_set import TrainingSet
 
 
-def extractor_name(rule: BenchmarkRule, lake: Lake) -> str:
-    """Its name, without loading it."""
-    if rule.extractor != "title_vgg16":
-        return rule.extractor
-    return f"{rule.extractor}_{read_record(lake, TITLE_CLASSIFIER).checkpoint_sha256[:8]}"
+@dataclass(frozen=True)
+class Judges:
+    """A benchmark on the current training set of a lake, and all that it takes; networks are loaded when they judge."""
 
+    lake: Lake
+    rule: BenchmarkRule
+    cache: Path
+    weights: Path
+    """The folder of feature extractors' files."""
 
-def line_drawer(lake: Lake, cache: Path) -> "LineDrawer | None":
-    """The current line detector, where one was trained: its lines are a style of their own."""
-    from pipelines.evaluation.learned_lines import load_line_drawer
+    @cached_property
+    def training_set(self) -> "TrainingSet":
+        """The current one. Raises FileNotFoundError before it was made."""
+        from pipelines.training_set import TrainingSet
 
-    if not record_path(lake, "line_detector").exists():
-        return None
-    record = read_record(lake, "line_detector")
-    path = checkpoint_path(lake, "line_detector", record.checkpoint, cache)
-    return load_line_drawer(path, digest=record.checkpoint_sha256)
+        return TrainingSet.open(self.lake, cache=self.cache)
 
+    def benchmark(self, track: "Track") -> str:
+        """The fingerprint that results of a track have now. Raises ValueError where the test split is empty."""
+        from pipelines.evaluation.tracks import TestPictures
 
-def unpaired_pictures(rule: BenchmarkRule, lake: Lake) -> "dict[str, np.ndarray]":
-    """What is coloured without a truth: a folder, or panels that were dropped as gray. Raises FileNotFoundError."""
-    from pipelines.evaluation.unpaired import gray_panels, pictures_of
+        return TestPictures(
+            self.training_set, self.rule, track, self._drawer, extractor=self._extractor_name
+        ).fingerprint
 
-    return pictures_of(Path(rule.unpaired)) if rule.unpaired else gray_panels(lake)
+    def judge(self, colorizer: "Colorizer", **told: Any) -> "Evaluation":
+        """A colorizer on the benchmark; `told` goes to `evaluate`.
 
+        Raises FileNotFoundError that says which file belongs where, or what to train first.
+        """
+        from pipelines.evaluation.benchmark import evaluate
 
-def peak_memory(checkpoint: Path, rule: BenchmarkRule) -> dict[str, float]:
-    """Peak memory of colorizing one picture of the largest side on the CPU, in MiB, as a cost; none without sides."""
-    from functools import partial
+        return evaluate(
+            colorizer,
+            self.training_set,
+            self.rule,
+            extractor=self._extractor,
+            drawer=self._drawer,
+            work=self.cache / "evaluation",
+            **told,
+        )
 
-    from pipelines.colorize.picture import TrainedColorizer
-    from pipelines.evaluation.cost import cpu_peak_mib
+    def unpaired(self) -> "dict[str, np.ndarray]":
+        """What is coloured without a truth: a folder, or panels that were dropped as gray. Raises FileNotFoundError."""
+        from pipelines.evaluation.unpaired import gray_panels, pictures_of
 
-    if not rule.latency_sides:
-        return {}
-    side = max(rule.latency_sides)
-    peak = cpu_peak_mib(partial(TrainedColorizer.load, checkpoint), (side, side))
-    return {f"peak_cpu_{side}x{side}_mib": peak}
+        return pictures_of(Path(self.rule.unpaired)) if self.rule.unpaired else gray_panels(self.lake)
+
+    def peak_memory(self, checkpoint: Path) -> dict[str, float]:
+        """Peak memory of colorizing a picture of the largest side on the CPU, in MiB, as a cost; none without sides."""
+        from pipelines.colorize.picture import TrainedColorizer
+        from pipelines.evaluation.cost import cpu_peak_mib
+
+        if not self.rule.latency_sides:
+            return {}
+        side = max(self.rule.latency_sides)
+        peak = cpu_peak_mib(partial(TrainedColorizer.load, checkpoint), (side, side))
+        return {f"peak_cpu_{side}x{side}_mib": peak}
+
+    @cached_property
+    def _drawer(self) -> "LineDrawer | None":
+        """The current line detector, where one was trained: its lines are a style of their own."""
+        from pipelines.evaluation.learned_lines import load_line_drawer
+
+        if not record_path(self.lake, "line_detector").exists():
+            return None
+        record = read_record(self.lake, "line_detector")
+        path = checkpoint_path(self.lake, "line_detector", record.checkpoint, self.cache)
+        return load_line_drawer(path, digest=record.checkpoint_sha256)
+
+    @property
+    def _extractor_name(self) -> str:
+        from pipelines.evaluation.distribution import TITLE_CLASSIFIER, title_extractor_name
+
+        if self.rule.extractor != "title_vgg16":
+            return self.rule.extractor
+        return title_extractor_name(read_record(self.lake, TITLE_CLASSIFIER).checkpoint_sha256)
+
+    @cached_property
+    def _extractor(self) -> "FeatureExtractor | None":
+        from pipelines.evaluation.distribution import TITLE_CLASSIFIER, load_feature_extractor, load_title_extractor
+
+        if self.rule.extractor == "none":
+            return None
+        if self.rule.extractor != "title_vgg16":
+            return load_feature_extractor(self.rule.extractor, self.weights)
+        record = read_record(self.lake, TITLE_CLASSIFIER)
+        path = checkpoint_path(self.lake, TITLE_CLASSIFIER, record.checkpoint, self.cache)
+        return load_title_extractor(path, record.checkpoint_sha256)

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.judging import extractor_name, extractor_of, line_drawer, peak_memory, unpaired_pictures
+from assets.judging import Judges
 from assets.progress import Progress
 from assets.tracking import TrackedRun, Tracking
 from assets.trained import local_checkpoint, read_record
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake
+from pipelines.recipes import recipe_of
 
 if TYPE_CHECKING:
     from pipelines.evaluation.evaluation import Evaluation
@@ -29,17 +30,12 @@ def evaluate_tracked(
     weights: the folder of feature extractors' files.
     """
     from pipelines.colorize.picture import TrainedColorizer
-    from pipelines.evaluation.benchmark import evaluate
     from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
-    from pipelines.evaluation.tracks import TestPictures, track_of
-    from pipelines.training_set import TrainingSet
+    from pipelines.evaluation.tracks import track_of
 
     record = read_record(lake, recipe)
-    training_set = TrainingSet.open(lake, cache=cache)
-    colorizer = TrainedColorizer.load(local_checkpoint(lake, recipe, cache))
-    drawer = line_drawer(lake, cache)
-    track = track_of(colorizer.variant)
-    benchmark = TestPictures(training_set, rule, track, drawer, extractor=extractor_name(rule, lake)).fingerprint
+    judges = Judges(lake, rule, cache, weights)
+    benchmark = judges.benchmark(track_of(recipe_of(recipe).variant))
     run = tracking.finished(record.mlflow_run_id)
     found = find_evaluation(lake, recipe, checkpoint=record.checkpoint_sha256, benchmark=benchmark)
     if found is not None:
@@ -48,21 +44,17 @@ def evaluate_tracked(
         if not is_shown:
             show_evaluation(run, found, step=record.best_step)
         return found, is_shown
-    result = evaluate(
-        colorizer,
-        training_set,
-        rule,
-        extractor=extractor_of(rule, lake, cache=cache, weights=weights),
-        drawer=drawer,
-        unpaired=unpaired_pictures(rule, lake),
+    checkpoint = local_checkpoint(lake, recipe, cache)
+    result = judges.judge(
+        TrainedColorizer.load(checkpoint),
+        unpaired=judges.unpaired(),
         costs={
             "training_seconds": record.seconds,
             "pictures_seen": record.pictures_seen,
-            **peak_memory(local_checkpoint(lake, recipe, cache), rule),
+            **judges.peak_memory(checkpoint),
         },
         checkpoint_digest=record.checkpoint_sha256,
         mlflow_run_id=record.mlflow_run_id,
-        work=cache / "evaluation",
         on_progress=on_picture,
     )
     save_evaluation(lake, result)

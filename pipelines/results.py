@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.lake import Lake, written_aside
@@ -34,13 +34,9 @@ from pipelines.training_rule import HELD_OTHERWISE, TrainingRule
 if TYPE_CHECKING:
     import numpy as np
 
-    from models.classifiers import TitleNetwork
     from pipelines.evaluation.distribution import FeatureExtractor
     from pipelines.evaluation.tracks import LineDrawer
     from pipelines.training_set import TrainingSet
-
-TITLE_CLASSIFIER = "vgg16_color"
-"""The recipe that the extractor `title_vgg16` is trained by."""
 
 CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.jsonl"
@@ -139,6 +135,7 @@ def train_and_judge(
     Raises ValueError where a result is there of another training set, or of other parameters, and for an empty test
     split; WeightsUnavailable without an extractor's file; what `train` raises.
     """
+    from pipelines.evaluation.distribution import TITLE_CLASSIFIER
     from pipelines.evaluation.tracks import TestPictures, track_of
     from pipelines.evaluation.unpaired import pictures_of
     from pipelines.extractors import find_weights
@@ -307,20 +304,15 @@ def _judge(
 
 
 def _extractor(benchmark: BenchmarkRule, out: Path, weights: Path) -> "FeatureExtractor | None":
-    """What a benchmark looks through. Our classifier's digest is part of its name, as in the lake."""
-    from models.checkpoint import load_checkpoint
-    from pipelines.evaluation.distribution import FeatureExtractor, load_feature_extractor
-    from pipelines.evaluation.feature_networks import TitleFeatures
+    """What a benchmark looks through."""
+    from pipelines.evaluation.distribution import TITLE_CLASSIFIER, load_feature_extractor, load_title_extractor
 
     if benchmark.extractor == "none":
         return None
     if benchmark.extractor != "title_vgg16":
         return load_feature_extractor(benchmark.extractor, weights)
     result = _read_result(out / TITLE_CLASSIFIER / "result.json")
-    network = load_checkpoint(out / TITLE_CLASSIFIER / CHECKPOINT).trained()
-    return FeatureExtractor(
-        f"{benchmark.extractor}_{result.checkpoint_sha256[:8]}", TitleFeatures(cast("TitleNetwork", network))
-    )
+    return load_title_extractor(out / TITLE_CLASSIFIER / CHECKPOINT, result.checkpoint_sha256)
 
 
 def _line_drawer(out: Path) -> "LineDrawer | None":

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from pipelines.extractors import INCEPTION, fetched
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from models.classifiers import TitleNetwork
 
 KID_SUBSET = 1000
 KID_SUBSETS = 100
@@ -64,7 +66,7 @@ def load_feature_extractor(name: str, weights: Path, *, device: str = "auto") ->
     """ "efflite0", whose weights are installed, or "inception", whose file is looked for in the folder `weights`.
 
     Raises ValueError for another name, WeightsUnavailable where the file is neither there nor to be had, and
-    WeightsError where it does not fit. For a trained classifier: `FeatureExtractor("title_vgg16", TitleFeatures(...))`.
+    WeightsError where it does not fit. For a trained classifier: `load_title_extractor`.
     """
     if name == "efflite0":
         from pipelines.evaluation.feature_networks import EfficientNetLite0
@@ -75,6 +77,29 @@ def load_feature_extractor(name: str, weights: Path, *, device: str = "auto") ->
 
         return FeatureExtractor(name, load_inception(fetched(INCEPTION, weights)), device=device)
     raise ValueError(f"no feature extractor {name!r}; there are: efflite0, inception")
+
+
+TITLE_CLASSIFIER = "vgg16_color"
+"""The recipe that the extractor `title_vgg16` is trained by; one that sees gray cannot judge colour."""
+
+
+def title_extractor_name(sha256: str) -> str:
+    """The name of our own classifier as an extractor: the digest of its checkpoint is part of it, for numbers through
+    another one do not compare.
+    """
+    return f"title_vgg16_{sha256[:8]}"
+
+
+def load_title_extractor(checkpoint: Path, sha256: str) -> FeatureExtractor:
+    """Our own classifier of titles (paper 000) as an extractor, from a checkpoint of TITLE_CLASSIFIER.
+
+    Raises FileNotFoundError, or CheckpointError for a file that is no checkpoint.
+    """
+    from models.checkpoint import load_checkpoint
+    from pipelines.evaluation.feature_networks import TitleFeatures
+
+    network = cast("TitleNetwork", load_checkpoint(checkpoint).trained())
+    return FeatureExtractor(title_extractor_name(sha256), TitleFeatures(network))
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """Lines as a trained line detector draws them (paper 003, section 3.3): one more style for the track of lines."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from models.checkpoint import load_checkpoint
 from pipelines.color import network_target, resized
@@ -13,15 +15,19 @@ from pipelines.evaluation.tracks import LineDrawer
 def load_line_drawer(path: Path, *, digest: str) -> LineDrawer:
     """The drawer of a checkpoint of the recipe `line_detector`; `digest` is the SHA-256 of the file.
 
-    It sees pictures at its training resolution, and its lines are scaled back.
-    Raises FileNotFoundError, or CheckpointError for a file that is no checkpoint.
+    It sees pictures at its training resolution, and its lines are scaled back. The file is read when first it draws:
+    who only asks whether a result is there needs the digest alone. Drawing raises FileNotFoundError, or
+    CheckpointError for a file that is no checkpoint.
     """
-    checkpoint = load_checkpoint(path)
-    side = (checkpoint.resolution, checkpoint.resolution)
-    network = checkpoint.trained()
+
+    @cache
+    def detector() -> tuple[nn.Module, tuple[int, int]]:
+        checkpoint = load_checkpoint(path)
+        return checkpoint.trained(), (checkpoint.resolution, checkpoint.resolution)
 
     @torch.inference_mode()
     def draw(pictures: np.ndarray) -> np.ndarray:
+        network, side = detector()
         small = np.stack([resized(picture, side) for picture in pictures])
         lines = network(torch.from_numpy(network_target(small, "rgb")))[:, 0].float().numpy()
         drawn = np.clip(np.rint((lines + 1) * 127.5), 0, 255).astype(np.uint8)
