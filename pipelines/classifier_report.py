@@ -15,6 +15,7 @@ from torch import Tensor
 
 from models.classifiers import TitleNetwork, dead_channels
 from pipelines.color import gray_to_rgb, network_input, network_target, resized
+from pipelines.evenly import evenly
 from pipelines.pairs import Pairs
 from pipelines.pictures import INK, PAPER, draw_text, labelled_grid
 
@@ -96,7 +97,7 @@ def report_on(network: TitleNetwork, pairs: Pairs, *, shown: int = 4) -> Classif
     true = np.array([titles.index(title) for title in pairs.titles])
     confusion = np.bincount(true * len(titles) + told, minlength=len(titles) ** 2).reshape(len(titles), len(titles))
     dead = dead_channels(network, _batches(network, pairs, np.arange(len(pairs))))
-    rows = np.unique(np.linspace(0, len(pairs) - 1, min(shown, len(pairs))).round().astype(np.int64))
+    rows = evenly(len(pairs), shown)
     return ClassifierReport(
         titles=titles,
         confusion=confusion,

@@ -21,6 +21,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.color import resized, rgb_to_gray, rgb_to_lab
 from pipelines.drift_rule import DriftRule
+from pipelines.evenly import evenly
 from pipelines.lake import Lake
 from pipelines.panels.decode import decode_picture
 from pipelines.pictures import INK, MARGIN_PX, PAPER, draw_text
@@ -208,8 +209,7 @@ def read_panels_of(lake: Lake, key: str, rule: DriftRule, *, only: set[str] | No
         for place, row in enumerate(rows)
         if (row["panel_id"] in only if only is not None else not row["drop_reason"] and not row["is_gray"])
     ]
-    spread = np.linspace(0, len(usable) - 1, min(len(usable), rule.panels_per_issue)).round().astype(int)
-    chosen = {usable[place] for place in spread}
+    chosen = {usable[place] for place in evenly(len(usable), rule.panels_per_issue)}
     with lake.panels(key).open("rb") as source:
         place = 0
         for batch in pq.ParquetFile(source).iter_batches(16, columns=["panel_id", "image"]):

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipelines.evenly import evenly
 from pipelines.issue_splits import SPLITS, Lookalikes
 from pipelines.lake import Lake
 from pipelines.panels.cut import Cut
@@ -138,9 +139,7 @@ def read_panels(lake: Lake, panel_ids: list[str]) -> dict[str, np.ndarray]:
 
 def _spread(items: list[Any], at_most: int) -> list[Any]:
     """At most so many items, evenly spread, in their order."""
-    if len(items) <= at_most:
-        return items
-    return [items[index] for index in np.linspace(0, len(items) - 1, at_most).round().astype(int)]
+    return [items[index] for index in evenly(len(items), at_most)]
 
 
 def _sheet(found: list[tuple[dict[str, Any], str]]) -> np.ndarray:

@@ -40,6 +40,7 @@ from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.features import load_extractor
 from models.objective import Batch, Objective, Turn, set_learning_rates
 from pipelines.batches import Batches, blank_batch
+from pipelines.evenly import evenly
 from pipelines.lake import written_aside
 from pipelines.pairs import Pairs
 from pipelines.recipes import Recipe
@@ -197,8 +198,8 @@ class _Training:
             raise TrainingError(
                 f"{recipe.name}: no validation picture is of a title that training knows: {', '.join(titles)}"
             )
-        self.val_rows = known[_spread(len(known), rule.validation_pictures)]
-        self.sample_rows = known[_spread(len(known), rule.sample_pictures)]
+        self.val_rows = known[evenly(len(known), rule.validation_pictures)]
+        self.sample_rows = known[evenly(len(known), rule.sample_pictures)]
 
         several = {"strategy": "ddp"} if rule.devices > 1 else {}
         self.fabric = Fabric(accelerator=rule.device, devices=rule.devices, precision=rule.precision, **several)  # pyright: ignore[reportArgumentType]
@@ -613,8 +614,3 @@ def _seed(seed: int, purpose: str, number: int) -> int:
     """One independent 62-bit seed for each purpose and number."""
     digest = sha256(f"{seed}:{purpose}:{number}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 2
-
-
-def _spread(length: int, at_most: int) -> np.ndarray:
-    """Row numbers spread evenly over a split, the same each time."""
-    return np.unique(np.linspace(0, length - 1, min(length, at_most)).round().astype(np.int64))

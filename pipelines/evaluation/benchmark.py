@@ -2,8 +2,8 @@
 
 It goes over the test pictures in passes: each style of the track without hints, then, for colorizers that take hints,
 the main style with more and more random points, and with the 28 of C-FID, several draws each; and with scribbles in
-more and more regions, for Hint-AUC. A pass that is done is
-kept in the work folder, so what is interrupted goes on after the last one.
+more and more regions, for Hint-AUC. A pass that is done is kept in the work folder, so what is interrupted goes on
+after the last one.
 """
 
 import shutil
@@ -26,6 +26,8 @@ from pipelines.evaluation.metrics import METRICS, measure_pictures
 from pipelines.evaluation.rule import BenchmarkRule
 from pipelines.evaluation.tracks import MAIN_STYLE, LineDrawer, Placement, TestPictures, track_of
 from pipelines.evaluation.unpaired import seen_by
+from pipelines.evenly import evenly
+from pipelines.hints import Hint
 from pipelines.lake import digest_of, written_aside
 from pipelines.pictures import labelled_grid
 
@@ -186,14 +188,16 @@ def _batches(test: TestPictures) -> Iterator[slice]:
         yield slice(start, min(start + BATCH_PICTURES, len(test)))
 
 
-def _colored(colorizer: "Colorizer", one: Pass, test: TestPictures, places: slice) -> tuple[np.ndarray, np.ndarray]:
+def _colored(
+    colorizer: "Colorizer", style: str, test: TestPictures, places: slice, hints: list[Hint] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Outputs and truths of some places. Raises ValueError for outputs of another shape."""
     truths = test.truths(places)
     if colorizer.name in CEILINGS:
         return truths, truths
     outputs = colorizer.colorize_batch(
-        test.seen(one.style, places, by=colorizer.variant),
-        hints=test.hints(one.placement, one.hints, one.draw, places),
+        test.seen(style, places, by=colorizer.variant),
+        hints=hints,
         titles=test.titles[places],
     )
     if outputs.shape != truths.shape or outputs.dtype != np.uint8:
@@ -214,8 +218,8 @@ def _run(
     measured, features, shown = [], [], []
     wanted = {place for place, style in grid if style == one.style and one.placement == "none"}
     for places in _batches(test):
-        outputs, truths = _colored(colorizer, one, test, places)
         hints = test.hints(one.placement, one.hints, one.draw, places)
+        outputs, truths = _colored(colorizer, one.style, test, places, hints)
         measured.append(pd.DataFrame(measure_pictures(outputs, truths, hints=hints), columns=list(METRICS)))
         if extractor is not None and one.has_features:
             features.append(extractor(outputs))
@@ -313,7 +317,7 @@ def _hint_auc(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _consistency(colorizer: "Colorizer", test: TestPictures) -> dict[str, dict[str, float]]:
-    main = Pass(MAIN_STYLE[test.track])
+    main = MAIN_STYLE[test.track]
 
     def colored(places: list[int]) -> np.ndarray:
         return np.concatenate([_colored(colorizer, main, test, slice(at, at + 1))[0] for at in places])
@@ -333,8 +337,8 @@ def _cost(colorizer: "Colorizer", rule: BenchmarkRule) -> dict[str, float]:
 
 def _grid_places(test: TestPictures) -> list[tuple[int, str]]:
     """Places of the grid's pictures, evenly spread, each in one style, in turn, so that all styles are seen."""
-    places = np.unique(np.linspace(0, len(test) - 1, min(GRID_ROWS, len(test))).round().astype(int))
-    return [(int(place), test.styles[index % len(test.styles)]) for index, place in enumerate(places)]
+    places = evenly(len(test), GRID_ROWS).tolist()
+    return [(place, test.styles[index % len(test.styles)]) for index, place in enumerate(places)]
 
 
 def _grid(
@@ -352,8 +356,8 @@ def _grid(
 def _gallery(
     rows: pd.DataFrame, colorizer: "Colorizer", test: TestPictures, unpaired: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
-    main = Pass(MAIN_STYLE[test.track])
-    of_main = rows[(rows["style"] == main.style) & (rows["placement"] == "none")]
+    main = MAIN_STYLE[test.track]
+    of_main = rows[(rows["style"] == main) & (rows["placement"] == "none")]
     difficult = {}
     for places in _batches(test):
         for panel_id, truth in zip(test.panel_ids[places], test.truths(places), strict=True):
@@ -363,10 +367,10 @@ def _gallery(
         place = test.panel_ids.index(panel_id)
         only = slice(place, place + 1)
         outputs, truths = _colored(colorizer, main, test, only)
-        return test.seen(main.style, only, by=colorizer.variant)[0], outputs[0], truths[0]
+        return test.seen(main, only, by=colorizer.variant)[0], outputs[0], truths[0]
 
     shared = [test.panel_ids[place] for place, _ in _grid_places(test)]
-    chosen = gallery(pick(of_main, difficult, shared), of_main, pictures, style=main.style)
+    chosen = gallery(pick(of_main, difficult, shared), of_main, pictures, style=main)
     if not unpaired:
         return chosen
     seen = {name: seen_by(picture, colorizer.variant) for name, picture in unpaired.items()}

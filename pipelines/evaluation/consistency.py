@@ -27,6 +27,7 @@ import numpy as np
 
 from pipelines.color import resized, rgb_to_gray, rgb_to_lab
 from pipelines.evaluation.pixels import ciede2000
+from pipelines.evenly import evenly
 
 SIDE_PX = 256
 """Panels are compared at this size."""
@@ -87,7 +88,8 @@ def consistency(colored: Load, truths: Load, issues: Sequence[str]) -> dict[str,
     """
     output_means, truth_means, regions = [], [], 0
     for issue in dict.fromkeys(issues):
-        places = _spread([place for place, of_place in enumerate(issues) if of_place == issue])
+        of_issue = [place for place, of_place in enumerate(issues) if of_place == issue]
+        places = [of_issue[index] for index in evenly(len(of_issue), COMPARED)]
         true = truths(places)
         matches = match_panels(true)
         outputs = _of_paired(colored, places, matches)
@@ -107,12 +109,6 @@ def consistency(colored: Load, truths: Load, issues: Sequence[str]) -> dict[str,
             pictures=len(issues),
         )
     )
-
-
-def _spread(places: list[int]) -> list[int]:
-    """COMPARED of them from the first to the last, or all where there are no more."""
-    chosen = np.linspace(0, len(places) - 1, min(len(places), COMPARED)).round().astype(int)
-    return [places[index] for index in chosen]
 
 
 def match_panels(truths: np.ndarray) -> list[Match]:

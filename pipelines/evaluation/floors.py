@@ -4,6 +4,7 @@ A colorizer below the gray copy is a finding, not a result (episodes differ in t
 network answers in sepia); the truth says what the metrics give at best.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ CEILINGS = frozenset({"truth", "true_drawing"})
 FLOOR_NAMES = frozenset(name for names in FLOORS.values() for name in names)
 
 
-class _Floor:
+class _Floor(ABC):
     """What the trivial colorizers share: they take any title, and no hints."""
 
     takes_hints = False
@@ -54,8 +55,9 @@ class _Floor:
         require_no_hints(self.name, hints)
         return self._colored(pictures)
 
+    @abstractmethod
     def _colored(self, pictures: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB."""
 
 
 class Copy(_Floor):

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from pipelines.evaluation.hint_auc import Region, hint_at, regions_of
+from pipelines.evenly import evenly
 from pipelines.hints import Hint, hint_of_truth, segment_hint_of_truth
 from pipelines.lake import digest_of
 
@@ -79,7 +80,7 @@ class TestPictures:
         self._rule = rule
         self._drawer = drawer if track == "line" else None
         self._regions: dict[str, list[Region]] = {}
-        self._chosen = _evenly(len(pairs), rule.max_pictures or len(pairs))
+        self._chosen = evenly(len(pairs), rule.max_pictures or len(pairs))
         self.panel_ids = tuple(pairs.panel_ids[row] for row in self._chosen)
         self.titles = tuple(pairs.titles[row] for row in self._chosen)
         self.issues = tuple(panel_id.rpartition("__")[0] for panel_id in self.panel_ids)
@@ -148,11 +149,6 @@ class TestPictures:
     def hint_counts(self) -> list[int]:
         """The numbers of random points that fit on these pictures."""
         return [count for count in self._rule.hint_counts if count <= max(8, self.side // HINT_PX) ** 2]
-
-
-def _evenly(count: int, wanted: int) -> np.ndarray:
-    """At most `wanted` of the indices 0..count-1, evenly spaced, first and last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int))
 
 
 def _empty_test(training_set: "TrainingSet") -> str:

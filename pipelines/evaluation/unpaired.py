@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 
 from pipelines.color import resized, rgb_to_gray
-from pipelines.lake import Lake, issue_key
+from pipelines.evenly import evenly
+from pipelines.lake import Lake
 from pipelines.panels.decode import decode_picture
+from pipelines.previews import read_panels
 
 PICTURES = 6
 SIDE_PX = 512
@@ -19,15 +21,10 @@ SIDE_PX = 512
 
 def gray_panels(lake: Lake, count: int = PICTURES) -> dict[str, np.ndarray]:
     """Panels that were dropped as gray, evenly spread over all of them: panel_id -> (H, W) uint8."""
-    rows = lake.read_table(lake.unique_panels, ["title", "issue", "panel_id", "reason"]).to_pylist()
-    dropped = [row for row in rows if row["reason"] == "gray"]
-    places = np.unique(np.linspace(0, len(dropped) - 1, min(count, len(dropped))).round().astype(int))
-    found = {}
-    for row in (dropped[place] for place in places):
-        table = lake.read_table(lake.panels(issue_key(row["title"], row["issue"])), ["panel_id", "image"]).to_pylist()
-        image = next(panel["image"]["bytes"] for panel in table if panel["panel_id"] == row["panel_id"])
-        found[row["panel_id"]] = _shown(decode_picture(image, name=row["panel_id"]))
-    return found
+    rows = lake.read_table(lake.unique_panels, ["panel_id", "reason"]).to_pylist()
+    dropped = [row["panel_id"] for row in rows if row["reason"] == "gray"]
+    chosen = [dropped[place] for place in evenly(len(dropped), count)]
+    return {panel_id: _shown(rgb) for panel_id, rgb in read_panels(lake, chosen).items()}
 
 
 def pictures_of(folder: Path, count: int = PICTURES) -> dict[str, np.ndarray]:
