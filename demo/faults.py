@@ -63,12 +63,6 @@ def refuse_agent(agent: str) -> Fault:
     return Fault(lambda _: Reply(403, {"Content-Type": "text/plain"}, b"who are you"), agent=agent)
 
 
-def with_headers(**headers: str) -> Fault:
-    """Other headers; `Retry_After="2"` becomes the header `Retry-After`."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Fault(lambda reply: replace(reply, headers={**reply.headers, **named}))
-
-
 def redirect(location: str, *, times: int | None = None) -> Fault:
     """A redirect to anywhere."""
     return Fault(lambda _: Reply(302, {"Location": location}), times)

@@ -174,8 +174,8 @@ class TrainingSet:
         rows = self._rows[split]
         return dict(zip(rows["panel_id"].to_pylist(), rows["sha256"].to_pylist(), strict=True))
 
-    def benchmark_fingerprint(self, resolution: int = 256, max_pictures: int | None = None) -> str:
-        """SHA-256 of all that a benchmark result hangs on but the colorizer: results that differ in it do not compare.
+    def test_fingerprint(self, resolution: int = 256, max_pictures: int | None = None) -> str:
+        """SHA-256 of the test pictures, as a part of the fingerprint of every benchmark on them.
 
         That is the rows of the test split, its arrays of all kinds, the resolution, the limit on pictures where it
         leaves some out, and the version of the metrics.

@@ -30,15 +30,12 @@ from torch import nn
 
 from pipelines.colorize.picture import Colorizer
 
-SIZES: tuple[tuple[int, int], ...] = ((256, 256), (512, 512), (1024, 1024), (1700, 1200))
-"""Heights and widths in pixels; the last is a page, as scans are."""
-
 LOOK_EVERY_S = 0.002
 MIB = 2**20
 
 
 def measure_cost(
-    colorizer: Colorizer, sizes: Sequence[tuple[int, int]] = SIZES, *, repeats: int = 5, warm_ups: int = 1
+    colorizer: Colorizer, sizes: Sequence[tuple[int, int]], *, repeats: int = 5, warm_ups: int = 1
 ) -> dict[str, float]:
     """Costs by name, on the device that the colorizer is on; peak memory only of a GPU.
 
@@ -59,27 +56,13 @@ def measure_cost(
     return costs
 
 
-def measure_on_every_device(
-    load: Callable[[str], Colorizer], sizes: Sequence[tuple[int, int]] = SIZES, *, repeats: int = 5
-) -> dict[str, float]:
-    """Costs by name on the CPU, its peak memory at the last size included, and on a GPU where there is one.
-
-    load: from "cpu" or "cuda" to the colorizer on it; a function that another process can be given, such as
-    `partial(TrainedColorizer.load, path)`.
-    """
-    costs = measure_cost(load("cpu"), sizes, repeats=repeats)
-    height, width = sizes[-1]
-    costs[f"peak_cpu_{height}x{width}_mib"] = cpu_peak_mib(load, (height, width))
-    if torch.cuda.is_available():
-        costs |= measure_cost(load("cuda"), sizes, repeats=repeats)
-    return costs
-
-
 def cpu_peak_mib(load: Callable[[str], Colorizer], size: tuple[int, int]) -> float:
     """Peak memory in MiB of loading a colorizer and colorizing one picture of a size (H, W), on the CPU.
 
-    In a process of its own: memory that this one has had before, or keeps, would hide what is needed. See
-    `measure_on_every_device` for `load`. An error in it is raised here.
+    In a process of its own: memory that this one has had before, or keeps, would hide what is needed.
+
+    load: from "cpu" to the colorizer on it; a function that another process can be given, such as
+        `partial(TrainedColorizer.load, path)`. An error in it is raised here.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_grown_mib, load, size, torch.get_num_threads()).result()

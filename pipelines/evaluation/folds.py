@@ -133,13 +133,13 @@ class Fold(TrainingSet):
             titles=tuple(stored[name].titles[row] for name, row in places),
         )
 
-    def benchmark_fingerprint(self, resolution: int = 256, max_pictures: int | None = None) -> str:
+    def test_fingerprint(self, resolution: int = 256, max_pictures: int | None = None) -> str:
         """SHA-256 of the pictures that this fold tests, and of all that the training set's own hangs on."""
         tested = self._panel_ids("test")
         return digest_of(
             {
                 "training_set": self.folds.training_set.fingerprint,
-                "settings": self.folds.training_set.benchmark_fingerprint(resolution),
+                "settings": self.folds.training_set.test_fingerprint(resolution),
                 "tested": tested,
                 "pictures": min(len(tested), max_pictures or len(tested)),
             }

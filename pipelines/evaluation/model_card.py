@@ -6,11 +6,11 @@ evaluation recorded; touches no files. Every claim of "better" or "worse" is a p
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
-from pipelines.evaluation.evaluation import RANKING_METRIC
+from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
 from pipelines.evaluation.metrics import METRICS
 from pipelines.evaluation.significance import Estimate, mean_with_interval, paired_difference
 from pipelines.evaluation.weak_spots import weak_spots
@@ -23,67 +23,13 @@ SHOWN_METRICS = (
 SEES = {"gray": "gray pictures", "edge": "Canny edges", "line": "line drawings"}
 
 
-class Judged(Protocol):
-    """What an `Evaluation` tells of a colorizer."""
-
-    @property
-    def name(self) -> str:
-        """Of the colorizer."""
-        ...
-
-    @property
-    def variant(self) -> str:
-        """What it sees: "gray", "edge" or "line"."""
-        ...
-
-    @property
-    def resolution(self) -> int:
-        """Side of the test pictures in pixels."""
-        ...
-
-    @property
-    def rows(self) -> pd.DataFrame:
-        """`style`, `hints`, `panel_id`, `title`, `issue`, and a column a metric."""
-        ...
-
-    @property
-    def sets(self) -> Mapping[str, Mapping[str, float]]:
-        """Numbers of the whole set: `mean`, and `std`, `floor`, `ceiling`, `pictures` where known."""
-        ...
-
-    @property
-    def cost(self) -> Mapping[str, float]:
-        """Costs by name."""
-        ...
-
-    @property
-    def benchmark_fingerprint(self) -> str:
-        """Of what it was measured on."""
-        ...
-
-    @property
-    def training_set_fingerprint(self) -> str:
-        """Of the training set that the test split belongs to."""
-        ...
-
-    @property
-    def checkpoint_digest(self) -> str | None:
-        """Of its weights."""
-        ...
-
-    @property
-    def mlflow_run_id(self) -> str | None:
-        """Of its training."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
 class CardFacts:
     """All that a card is written from."""
 
     version: str
     """As registered."""
-    evaluation: Judged
+    evaluation: Evaluation
     recipe: Mapping[str, Any]
     """`Recipe.to_json()`, as trained."""
     budget: Mapping[str, Any]

@@ -8,55 +8,15 @@ late. Guards are held to their margins by their means alone. Asking that the who
 small benchmarks promote nothing, and asking for significant harm would let them promote anything.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Protocol
 
 import pandas as pd
 
+from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.metrics import METRICS
 from pipelines.evaluation.promotion_rule import PromotionRule
 from pipelines.evaluation.significance import Estimate, paired_difference, picture_means
-
-
-class Contender(Protocol):
-    """One evaluated checkpoint: what an `Evaluation` tells of it."""
-
-    @property
-    def name(self) -> str:
-        """Of the colorizer."""
-        ...
-
-    @property
-    def checkpoint_digest(self) -> str | None:
-        """Of its weights."""
-        ...
-
-    @property
-    def benchmark_fingerprint(self) -> str:
-        """Of what it was measured on."""
-        ...
-
-    @property
-    def track(self) -> str:
-        """`gray` or `line`."""
-        ...
-
-    @property
-    def rows(self) -> pd.DataFrame:
-        """Its per-picture rows: `hints`, `panel_id`, `title`, `issue`, and a column a metric."""
-        ...
-
-    @property
-    def machine(self) -> str:
-        """Where costs were measured."""
-        ...
-
-    @property
-    def cost(self) -> Mapping[str, float]:
-        """Costs by name, see `cost`: a name says the device, so that only like is compared."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -83,12 +43,10 @@ class Decision:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     """By metric, the score first; empty where nothing was to compare."""
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values, but for infinite ends of intervals."""
-        return asdict(self)
 
-
-def decide(challenger: Contender, champion: Contender | None, rule: PromotionRule, *, challengers: int = 1) -> Decision:
+def decide(
+    challenger: Evaluation, champion: Evaluation | None, rule: PromotionRule, *, challengers: int = 1
+) -> Decision:
     """Whether the challenger becomes the champion.
 
     challengers: How many are judged on this occasion: each must be the surer for it (Bonferroni), for the best of
@@ -144,12 +102,12 @@ def decide(challenger: Contender, champion: Contender | None, rule: PromotionRul
     return Decision(True, f"{who} is better than {champion.name}: {score}", comparisons)
 
 
-def _kept(champion: Contender | None, why: str, comparisons: dict[str, Comparison] | None = None) -> Decision:
+def _kept(champion: Evaluation | None, why: str, comparisons: dict[str, Comparison] | None = None) -> Decision:
     stays = f"{champion.name} stays" if champion else "there is no champion yet"
     return Decision(False, f"{stays}: {why}", comparisons or {})
 
 
-def _headline(contender: Contender, rule: PromotionRule) -> pd.DataFrame:
+def _headline(contender: Evaluation, rule: PromotionRule) -> pd.DataFrame:
     rows = contender.rows
     for metric in (rule.score, *rule.guards):
         if metric not in rows:
@@ -189,7 +147,7 @@ def _compare_guard(
     return Comparison(_mean(rows, metric), _mean(current, metric), difference, margin, keeps)
 
 
-def _slower(challenger: Contender, champion: Contender, rule: PromotionRule) -> list[str]:
+def _slower(challenger: Evaluation, champion: Evaluation, rule: PromotionRule) -> list[str]:
     """Latencies that are too long; those of two machines do not compare."""
     if challenger.machine != champion.machine:
         return []

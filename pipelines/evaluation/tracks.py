@@ -93,7 +93,7 @@ class TestPictures:
         )
         self.fingerprint = digest_of(
             {
-                "pictures": training_set.benchmark_fingerprint(rule.resolution, rule.max_pictures),
+                "pictures": training_set.test_fingerprint(rule.resolution, rule.max_pictures),
                 "track": track,
                 "hints": rule.hint_counts,
                 "draws": rule.draws,

@@ -10,7 +10,7 @@ from assets.tracked_evaluation import evaluate_tracked
 from pipelines.evaluation.evaluation import load_evaluation
 from pipelines.evaluation.floors import FLOORS
 from pipelines.evaluation.promotion_rule import PromotionRule
-from tests.assets.tinted import QUICK, Installation, freeze
+from tests.assets.tinted import QUICK, Installation, freeze, small_installation
 from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
 
 __all__ = ["write_lake"]
@@ -21,14 +21,7 @@ OTHER = QUICK.model_copy(update={"seed": 1})
 
 @pytest.fixture
 def here(tmp_path: Path, write_lake: WriteLake) -> Installation:
-    """Two train, one val and four test pictures."""
-    issues = {
-        ("moon-cat", "1"): ("train", [drawn_panel(seed) for seed in range(2)]),
-        ("moon-cat", "2"): ("val", [drawn_panel(10)]),
-        ("moon-cat", "3"): ("test", [drawn_panel(seed) for seed in range(20, 24)]),
-    }
-    freeze(write_lake(tmp_path / "home" / "lake", issues))
-    return Installation(tmp_path / "home")
+    return small_installation(tmp_path / "home", write_lake)
 
 
 def names(board) -> set[str]:

@@ -10,8 +10,8 @@ from assets.published_report import PublishedReport, publish
 from assets.resources import default_resources
 from pipelines.studies.plan import PlanRule
 from pipelines.studies.store import StudyStore
-from tests.assets.tinted import QUICK, Installation, freeze
-from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
+from tests.assets.tinted import QUICK, Installation, small_installation
+from tests.pipelines.conftest import WriteLake, write_lake
 from tests.pipelines.studies.conftest import plan_study
 
 __all__ = ["write_lake"]
@@ -22,13 +22,7 @@ OTHER = QUICK.model_copy(update={"seed": 1})
 
 @pytest.fixture
 def here(tmp_path: Path, write_lake: WriteLake) -> Installation:
-    issues = {
-        ("moon-cat", "1"): ("train", [drawn_panel(seed) for seed in range(2)]),
-        ("moon-cat", "2"): ("val", [drawn_panel(10)]),
-        ("moon-cat", "3"): ("test", [drawn_panel(seed) for seed in range(20, 24)]),
-    }
-    freeze(write_lake(tmp_path / "home" / "lake", issues))
-    return Installation(tmp_path / "home")
+    return small_installation(tmp_path / "home", write_lake)
 
 
 def papers(report: PublishedReport) -> str:

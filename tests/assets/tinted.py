@@ -23,6 +23,7 @@ from pipelines.lake import Lake
 from pipelines.recipes import RECIPES
 from pipelines.training_set import TrainingSet, TrainingSetRule, build_training_set
 from pipelines.variants import KINDS, VariantRule, build_variant
+from tests.pipelines.conftest import WriteLake, drawn_panel
 
 RESOLUTION = 32
 QUICK = BenchmarkRule(resolution=RESOLUTION, extractor="none", latency_sides=[], page=False, draws=1)
@@ -141,3 +142,14 @@ def freeze(lake: Lake) -> str:
         for kind in KINDS:
             build_variant(kind, split, lake, VariantRule(resolutions=[RESOLUTION]))
     return build_training_set(lake, TrainingSetRule()).fingerprint
+
+
+def small_installation(root: Path, write: WriteLake) -> Installation:
+    """Two train, one val and four test pictures."""
+    issues = {
+        ("moon-cat", "1"): ("train", [drawn_panel(seed) for seed in range(2)]),
+        ("moon-cat", "2"): ("val", [drawn_panel(10)]),
+        ("moon-cat", "3"): ("test", [drawn_panel(seed) for seed in range(20, 24)]),
+    }
+    freeze(write(root / "lake", issues))
+    return Installation(root)

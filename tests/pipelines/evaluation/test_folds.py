@@ -114,7 +114,7 @@ def test_folds_are_a_function_of_rule_and_pictures(training_set):
     rules = [rule, FoldRule(folds=4), FoldRule(folds=3, seed=1), FoldRule(by="picture"), FoldRule(by="title")]
     every = [fold for one in rules for fold in Folds(training_set, one)]
     for of in ("fingerprint", "benchmark"):
-        found = {fold.fingerprint if of == "fingerprint" else fold.benchmark_fingerprint(32) for fold in every}
+        found = {fold.fingerprint if of == "fingerprint" else fold.test_fingerprint(32) for fold in every}
         assert len(found) == len(every)
     assert training_set.fingerprint not in {fold.fingerprint for fold in every}
     assert FoldRule().folds is None
@@ -123,10 +123,10 @@ def test_folds_are_a_function_of_rule_and_pictures(training_set):
 
 def test_a_folds_benchmark_hangs_on_what_it_tests(training_set):
     fold = Folds(training_set, FoldRule(folds=3))[0]
-    assert fold.benchmark_fingerprint(32) != fold.benchmark_fingerprint(64)
+    assert fold.test_fingerprint(32) != fold.test_fingerprint(64)
     tested = len(ids(fold, "test"))
-    assert fold.benchmark_fingerprint(32, tested) == fold.benchmark_fingerprint(32)
-    assert fold.benchmark_fingerprint(32, tested - 1) != fold.benchmark_fingerprint(32)
+    assert fold.test_fingerprint(32, tested) == fold.test_fingerprint(32)
+    assert fold.test_fingerprint(32, tested - 1) != fold.test_fingerprint(32)
 
 
 def test_the_datasheet_names_the_fold(training_set):

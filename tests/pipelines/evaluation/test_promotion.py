@@ -1,7 +1,7 @@
 """Who becomes the champion: each way in and each way out, with its reason."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,7 @@ def test_a_better_one_is_promoted():
     assert score.difference.high < 0
     assert score.margin is None
     assert list(decision.comparisons) == ["ciede2000", *MARGINS]
-    json.dumps(decision.to_json())
+    json.dumps(asdict(decision))
 
 
 @pytest.mark.parametrize("score", [HARDNESS + NOISE * 0.2, HARDNESS + 1, HARDNESS])
