@@ -8,12 +8,12 @@ import dagster as dg
 
 from assets.partitions import issues
 from assets.resources import Catalogue, LakeResource
-from assets.retraining import plan_retraining
 from assets.settings import StandingSettings
-from assets.tracking import Tracking
-from assets.trainings import TRAININGS
-from pipelines.issue_pages.politeness import Politeness
-from pipelines.retraining_rule import RetrainingRule
+from assets.tracking.client import Tracking
+from assets.tracking.retraining import plan_retraining
+from pipelines.comparison.params import RetrainingRule
+from pipelines.issue_pages.params import Politeness
+from pipelines.training.registry import TRAININGS
 
 # One issue in one run: the unit of scraping, retry and backfill.
 collect_issues = dg.define_asset_job(

@@ -5,44 +5,12 @@ Loading it does no I/O and imports neither torch nor mlflow: each step process p
 
 import dagster as dg
 
-from assets import (
-    colorizer,
-    cross_validation,
-    draft,
-    drift,
-    evaluation,
-    issue_pages,
-    issue_splits,
-    leaderboard,
-    line_detector,
-    panels,
-    title_classifier,
-    training_set,
-    unique_panels,
-    variants,
-)
+from assets import collect, compare, dataset, select, train
 from assets.automation import JOBS, SCHEDULES, SENSORS
 from assets.resources import default_resources
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules(
-        [
-            issue_pages,
-            panels,
-            unique_panels,
-            issue_splits,
-            variants,
-            training_set,
-            title_classifier,
-            line_detector,
-            draft,
-            colorizer,
-            evaluation,
-            leaderboard,
-            drift,
-            cross_validation,
-        ]
-    ),
+    assets=dg.load_assets_from_modules([collect, select, dataset, train, compare]),
     jobs=JOBS,
     schedules=SCHEDULES,
     sensors=SENSORS,

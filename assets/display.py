@@ -16,7 +16,7 @@ def picture(rgb: np.ndarray, caption: str) -> dg.MarkdownMetadataValue:
 
     Less than 100 kB, because metadata lives in the event log for ever.
     """
-    from pipelines.pictures import to_jpeg
+    from pipelines.images.sheets import to_jpeg
 
     encoded = base64.b64encode(to_jpeg(rgb)).decode()
     return dg.MetadataValue.md(f"![{caption}](data:image/jpeg;base64,{encoded})")

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from assets.trainings import TRAININGS
-from pipelines.issue_splits import SPLITS
+from pipelines.params import SPLITS
+from pipelines.training.registry import TRAININGS
 
 issues = dg.DynamicPartitionsDefinition(name="issue")
 splits = dg.StaticPartitionsDefinition(list(SPLITS))

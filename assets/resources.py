@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.home import Home
 from assets.settings import StandingSettings
-from assets.tracking import Tracking
+from assets.tracking.client import Tracking
 from pipelines.lake import Lake
 
 
@@ -60,15 +60,15 @@ class Catalogue(dg.ConfigurableResource):
 
     def titles(self) -> dict[str, Any]:
         """Titles by key, in the order of titles.yaml. Raises TitlesError."""
-        from pipelines.issue_pages.source import SOURCES
+        from pipelines.issue_pages.sources.source import SOURCES
         from pipelines.titles import load_titles
 
         return load_titles(Path(self.titles_path), sources=SOURCES, variables=os.environ)
 
     def sources(self, politeness: Any = None) -> dict[str, Any]:
         """Every source by name, asking through the shared client, or else through one of their own."""
-        from pipelines.issue_pages.client import Client
-        from pipelines.issue_pages.source import sources
+        from pipelines.issue_pages.client.client import Client
+        from pipelines.issue_pages.sources.source import sources
 
         return sources(_shared_client.get() or Client(politeness))
 
@@ -83,7 +83,7 @@ def one_client(politeness: Any = None) -> Iterator[None]:
     So that robots.txt and the sites' lists are not read anew for each issue. Spacing, refusals and budgets hold across
     clients.
     """
-    from pipelines.issue_pages.client import Client
+    from pipelines.issue_pages.client.client import Client
 
     token = _shared_client.set(Client(politeness))
     try:

@@ -11,20 +11,14 @@ import dagster as dg
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from assets.trainings import TRAININGS
-from pipelines.cross_validation_rule import CrossValidationRule
-from pipelines.drift_rule import DriftRule
-from pipelines.evaluation.promotion_rule import PromotionRule
-from pipelines.evaluation.rule import BenchmarkRule
-from pipelines.issue_pages.politeness import Politeness
-from pipelines.issue_splits import SplitRule
-from pipelines.panels.rule import PanelRule
-from pipelines.retraining_rule import RetrainingRule
-from pipelines.training_rule import TrainingRule
-from pipelines.training_set import TrainingSetRule
-from pipelines.unique_panels import UniqueRule
-from pipelines.variants import VariantRule
-from pipelines.yaml_file import read_yaml
+from pipelines.comparison.params import CrossValidationRule, DriftRule, PromotionRule, RetrainingRule
+from pipelines.evaluation.params import BenchmarkRule
+from pipelines.issue_pages.params import Politeness
+from pipelines.panels.params import PanelRule
+from pipelines.params import SplitRule, TrainingSetRule, UniqueRule, VariantRule
+from pipelines.training.params import TrainingRule
+from pipelines.training.registry import TRAININGS
+from pipelines.yaml import read_yaml
 
 RULES: dict[str, type[BaseModel]] = {
     "issue_pages": Politeness,

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from demo import DEFAULT_ISSUES
 from demo.draw import DrawnIssue, Webtoon, draw_webtoon
-from demo.faults import Reply
+from demo.reply import Reply
 from demo.server import Site, SiteError, html_page, json_reply
 
 DEFAULT_TITLE_ID = 900001

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar, Self
 
-from demo.faults import Fault, Reply
+from demo.reply import Fault, Reply
 
 
 class SiteError(RuntimeError):

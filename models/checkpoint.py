@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.build import build_network
-from models.specs.base import NetworkSpec, spec_from_json, spec_to_json
+from models.kinds import spec_from_json
+from models.specs.base import NetworkSpec, spec_to_json
 
 FORMAT = "tintoon-colorizer-1"
 

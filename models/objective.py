@@ -1,6 +1,6 @@
 """What a training minimizes: its networks, its optimizers, and the turns that they take on one batch.
 
-The loop (`pipelines.training`) owns the steps; an objective owns the mathematics. It reads like its paper:
+The loop (`pipelines.training.loop`) owns the steps; an objective owns the mathematics. It reads like its paper:
 
     def turns(self, batch, done):
         fake = self.networks["generator"](*batch.given)

@@ -12,13 +12,11 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, Field, model_validator
 
 from pipelines.lake import Lake, digest_of, issue_key
+from pipelines.params import SPLITS, SplitRule
 
 CODE_VERSION = "1"
-
-SPLITS = ("train", "val", "test")
 
 BLOCK_PANELS = 1024
 """Panels that are compared with another split at a time: with 100,000 panels in train, 400 MB."""
@@ -32,28 +30,6 @@ SPLIT_SCHEMA = pa.schema(
         pa.field("panels", pa.int32(), nullable=False),  # kept panels
     ]
 )
-
-
-class SplitRule(BaseModel, frozen=True, extra="forbid"):
-    """Parameters of the stage `issue_splits`."""
-
-    train_share: float = Field(
-        default=0.90, gt=0, lt=1, description="Goal for train, as a share of each title's kept panels."
-    )
-    val_share: float = Field(default=0.05, gt=0, lt=1, description="Goal for val.")
-    test_share: float = Field(default=0.05, gt=0, lt=1, description="Goal for test.")
-    salt: str = Field(default="tintoon", description="Breaks ties between equally empty splits.")
-
-    @model_validator(mode="after")
-    def _shares_add_up(self) -> "SplitRule":
-        if abs(self.train_share + self.val_share + self.test_share - 1) > 1e-6:
-            raise ValueError("train_share, val_share and test_share must add up to 1")
-        return self
-
-    @property
-    def goals(self) -> dict[str, float]:
-        """The goal of each split."""
-        return dict(zip(SPLITS, (self.train_share, self.val_share, self.test_share), strict=True))
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines.evenly import evenly
-from pipelines.issue_splits import SPLITS, Lookalikes
+from pipelines.images.decode import decode_picture
+from pipelines.images.sampling import evenly
+from pipelines.images.sheets import contact_sheet, labelled_grid
+from pipelines.issue_splits import Lookalikes
 from pipelines.lake import Lake
 from pipelines.panels.cut import Cut
-from pipelines.panels.decode import decode_picture
 from pipelines.panels.overlay import draw_boxes
 from pipelines.panels.strip import stitch
-from pipelines.pictures import contact_sheet, labelled_grid
+from pipelines.params import SPLITS
 from pipelines.variants import STYLES, open_array, read_manifest
 
 MOST_PICTURES = 24

@@ -21,8 +21,8 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from pipelines.lake import TITLE_PATTERN
-from pipelines.panels.rule import PanelRule
-from pipelines.yaml_file import read_yaml
+from pipelines.panels.params import PanelRule
+from pipelines.yaml import read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")

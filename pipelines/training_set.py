@@ -20,22 +20,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, Field
 from upath import UPath
 
-from pipelines.evaluation.metrics import METRICS_VERSION
-from pipelines.issue_splits import SPLITS
+from pipelines.evaluation.metrics.definitions import METRICS_VERSION
 from pipelines.lake import Lake, digest_of
 from pipelines.pairs import Pairs
-from pipelines.variants import KINDS, VariantRule, derive, open_array, read_manifest, resize_square
+from pipelines.params import SPLITS, TrainingSetRule, VariantRule
+from pipelines.variants import KINDS, derive, open_array, read_manifest, resize_square
 
 CODE_VERSION = "1"
-
-
-class TrainingSetRule(BaseModel, frozen=True, extra="forbid"):
-    """Parameters of the stage `training_set`."""
-
-    min_train_panels: int = Field(default=1, ge=1, description="Fewer panels than this in train are an error.")
 
 
 @dataclass(frozen=True)

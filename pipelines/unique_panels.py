@@ -21,10 +21,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, Field
 
 from pipelines.lake import Lake, digest_of, natural_key, split_issue_key
 from pipelines.panels.panel import PANEL_SCHEMA
+from pipelines.params import UniqueRule
 
 CODE_VERSION = "1"
 
@@ -45,17 +45,6 @@ DECISION_SCHEMA = pa.schema(
         pa.field("distance_bits", pa.int32()),  # Hamming distance of the two hashes
     ]
 )
-
-
-class UniqueRule(BaseModel, frozen=True, extra="forbid"):
-    """Parameters of the stage `unique_panels`."""
-
-    radius_bits: int = Field(
-        default=8,
-        ge=0,
-        le=16,
-        description="Panels whose 64-bit perceptual hashes differ in at most so many bits are duplicates.",
-    )
 
 
 @dataclass(frozen=True)

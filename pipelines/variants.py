@@ -35,14 +35,13 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, Field, field_validator, model_validator
 from upath import UPath
 
-from pipelines.color import rgb_to_gray
-from pipelines.issue_splits import SPLITS
+from pipelines.images.color import rgb_to_gray
+from pipelines.images.decode import decode_picture
 from pipelines.lake import Lake, digest_of, issue_key, natural_key, written_aside
-from pipelines.panels.decode import decode_picture
 from pipelines.panels.panel import PANEL_SCHEMA
+from pipelines.params import SPLITS, VariantRule
 
 CODE_VERSION = "2"
 
@@ -68,34 +67,6 @@ BATCH_PICTURES = 16
 
 ABANDONED_S = 24 * 3600
 """A half-written folder that nobody wrote to for so long is a killed run's. Generous: a laptop may have slept."""
-
-
-class VariantRule(BaseModel, frozen=True, extra="forbid"):
-    """Parameters of the stages `gray_panels`, `edge_panels` and `line_panels`."""
-
-    resolutions: list[int] = Field(
-        default=[256, 512],
-        min_length=1,
-        description="Sides in pixels of the square arrays; papers 000 and 002 train at 256 and 512.",
-    )
-    canny_low: float = Field(default=100.0, ge=0, description="Canny: weaker edges than this are dropped.")
-    canny_high: float = Field(default=200.0, ge=0, description="Canny: edges at least this strong always count.")
-    canny_aperture: int = Field(default=3, description="Canny: side in pixels of the Sobel kernel: 3, 5 or 7.")
-
-    @field_validator("resolutions")
-    @classmethod
-    def _small_to_large(cls, resolutions: list[int]) -> list[int]:
-        if min(resolutions) < 16 or max(resolutions) > 4096:
-            raise ValueError(f"resolutions {resolutions}: expected 16 to 4096 px")
-        return sorted(set(resolutions))
-
-    @model_validator(mode="after")
-    def _canny_is_possible(self) -> "VariantRule":
-        if self.canny_low > self.canny_high:
-            raise ValueError(f"canny_low {self.canny_low} is above canny_high {self.canny_high}")
-        if self.canny_aperture not in (3, 5, 7):
-            raise ValueError(f"canny_aperture {self.canny_aperture}: expected 3, 5 or 7")
-        return self
 
 
 def to_gray(rgb: np.ndarray) -> np.ndarray:

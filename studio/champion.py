@@ -6,10 +6,10 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from assets.card import card_path
-from assets.crowning import undo
-from assets.registry import CHAMPIONS, Registry
 from assets.resources import default_resources
+from assets.tracking.model_card import card_path
+from assets.tracking.promote import undo
+from assets.tracking.registry import CHAMPIONS, Registry
 
 out = Console()
 

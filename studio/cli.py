@@ -138,9 +138,9 @@ def cut(
 
     With --strip, the files are stitched in the given order, and the boxes are those of the strip.
     """
+    from pipelines.images.decode import decode_picture
     from pipelines.panels.cut import cut_page, cut_strip
-    from pipelines.panels.decode import decode_picture
-    from pipelines.panels.rule import PanelRule
+    from pipelines.panels.params import PanelRule
     from pipelines.panels.strip import stitch
 
     rule = PanelRule()
@@ -163,7 +163,7 @@ def cut(
 @app.command("hash")
 def hash_pictures(files: Pictures, as_json: AsJson = False) -> None:
     """Print the perceptual hash (pHash, 64 bits) of pictures, as imagehash computes it."""
-    from pipelines.panels.decode import decode_picture
+    from pipelines.images.decode import decode_picture
     from pipelines.panels.hashing import phash
 
     hashes = {str(file): phash(decode_picture(_bytes(file), name=str(file))) for file in files}
@@ -177,7 +177,7 @@ def hash_pictures(files: Pictures, as_json: AsJson = False) -> None:
 @app.command("sources")
 def list_sources(as_json: AsJson = False) -> None:
     """List the kinds of places that titles can come from: what each takes, and what a title can set for it."""
-    from pipelines.issue_pages.source import SOURCES
+    from pipelines.issue_pages.sources.source import SOURCES
 
     rows = [
         {
@@ -237,8 +237,8 @@ def report(
 ) -> None:
     """Write the report of the current leaderboards, to pass on."""
     from assets.home import Home
-    from assets.published_report import pass_on
     from assets.resources import default_resources
+    from assets.tracking.publish_report import pass_on
 
     lake = default_resources()["lake"].open()
     page = pass_on(folder, lake, studies=Home.of().studies, titles=pictures_of)
@@ -357,12 +357,12 @@ app.add_typer(results, name="results")
 
 @results.command("import")
 def import_carried(
-    folder: Annotated[Path, typer.Argument(help="Results, as `python -m pipelines.results` writes them.")],
+    folder: Annotated[Path, typer.Argument(help="Results, as `python -m pipelines.training.run_folder` writes them.")],
 ) -> None:
     """Take results of another machine in: checkpoints and evaluations into the lake, curves into MLflow."""
-    from assets.carried_results import import_results
     from assets.home import Home
     from assets.resources import default_resources
+    from assets.tracking.transfer import import_results
 
     Home.of().prepare()
     resources = default_resources()
@@ -377,8 +377,8 @@ def export_trained(
     recipe: Annotated[list[str], typer.Option(help="A trained recipe; may be repeated.")],
 ) -> None:
     """Write the current results of recipes into a folder, for another machine."""
-    from assets.carried_results import export_results
     from assets.resources import default_resources
+    from assets.tracking.transfer import export_results
 
     resources = default_resources()
     lake = resources["lake"]

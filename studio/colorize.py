@@ -7,18 +7,18 @@ from pathlib import Path
 
 import cv2
 
-from assets.crowning import champion_checkpoint
-from assets.registry import CHAMPIONS
 from assets.resources import default_resources
-from assets.trained import local_checkpoint
+from assets.tracking.promote import champion_checkpoint
+from assets.tracking.registry import CHAMPIONS
+from models.recipes import RECIPES
+from pipelines.colorize.hints import Hint, HintError
 from pipelines.colorize.picture import TrainedColorizer
 from pipelines.colorize.single_reference import REFERENCE_RULE, colorizer_like
 from pipelines.colorize.whole_picture import colorize_whole
-from pipelines.hints import Hint, HintError
+from pipelines.images.decode import decode_picture
 from pipelines.lake import natural_key, written_aside
-from pipelines.panels.decode import decode_picture
-from pipelines.recipes import RECIPES
-from pipelines.training import CHECKPOINT_NAME
+from pipelines.training.loop import CHECKPOINT_NAME
+from pipelines.training.store import local_checkpoint
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 WRITABLE = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}

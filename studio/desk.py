@@ -19,17 +19,17 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from assets.registry import CHAMPIONS, Registry
 from assets.resources import default_resources
-from assets.trained import checkpoint_path, read_record
+from assets.tracking.registry import CHAMPIONS, Registry
 from models.checkpoint import load_checkpoint
-from pipelines.color import rgb_to_gray
+from models.recipes import RECIPES
+from pipelines.colorize.hints import Hint
 from pipelines.colorize.picture import TrainedColorizer
 from pipelines.colorize.whole_picture import colorize_whole
-from pipelines.hints import Hint
-from pipelines.panels.decode import decode_picture
-from pipelines.recipes import RECIPES
+from pipelines.images.color import rgb_to_gray
+from pipelines.images.decode import decode_picture
 from pipelines.studies.ratings import Rating, store_rating
+from pipelines.training.store import checkpoint_path, read_record
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MOST_BYTES = 40_000_000
@@ -49,7 +49,7 @@ class Offer:
     """A trained colorizer that a person can choose."""
 
     name: str
-    """The recipe's name, or that of a champion: see `assets.registry.CHAMPIONS`."""
+    """The recipe's name, or that of a champion: see `assets.tracking.registry.CHAMPIONS`."""
     recipe: str
     title: str
     variant: str

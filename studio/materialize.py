@@ -14,17 +14,17 @@ from assets.automation import TRAINING_JOBS
 from assets.definitions import defs
 from assets.home import Home
 from assets.partitions import issues, splits
-from assets.progress import heard_by
 from assets.resources import Catalogue, default_resources, one_client
 from assets.settings import StandingSettings
-from assets.trainings import TRAININGS, with_needs
+from models.recipes import Recipe
+from pipelines.comparison.params import RetrainingRule
+from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.collect import is_complete, sync_titles
 from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
-from pipelines.issue_pages.fetch_error import FetchError
+from pipelines.issue_pages.params import Politeness
 from pipelines.issue_pages.plan import PlannedIssue, plan_title
-from pipelines.issue_pages.politeness import Politeness
-from pipelines.recipes import Recipe
-from pipelines.retraining_rule import RetrainingRule
+from pipelines.progress import heard_by
+from pipelines.training.registry import TRAININGS, with_needs
 
 STAGES: dict[str, str | None] = {
     "issue_pages": "issue",

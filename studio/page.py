@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.hints import Hint
+from pipelines.colorize.hints import Hint
 from pipelines.studies.questions import ABOUT_HINTS, MOST_POINTS, QUESTIONS
 from pipelines.studies.ratings import Points
 from studio.desk import FORMATS, MOST_BYTES, MOST_PIXELS, Desk, ForgottenError

@@ -6,9 +6,9 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from assets.trainings import TRAININGS
-from pipelines.recipe_costs import cost_of
-from pipelines.recipes import PAPERS, Recipe
+from models.recipes import PAPERS, Recipe
+from pipelines.training.cost import cost_of
+from pipelines.training.registry import TRAININGS
 
 
 def recipe_rows() -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.comparison import stored_boards
-from pipelines.evaluation.leaderboard import shown
+from assets.tracking.publish_leaderboard import stored_boards
+from pipelines.comparison.leaderboard import shown
 from pipelines.issue_pages.plan import PlannedIssue
 from pipelines.lake import Lake
 from studio.materialize import Materialized, Selection, materialize, open_instance

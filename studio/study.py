@@ -212,9 +212,9 @@ def _open(url: str | None) -> Iterator["StudyStore"]:
 
 def _of_recipes(recipes: list[str]) -> "Pictures":
     from assets.resources import default_resources
-    from assets.trained import checkpoint_path, read_record
     from pipelines.colorize.picture import TrainedColorizer
     from pipelines.studies.prepare import ColoredPictures
+    from pipelines.training.store import checkpoint_path, read_record
     from pipelines.training_set import TrainingSet
 
     resource = default_resources()["lake"]
@@ -254,8 +254,8 @@ def _records(found: "Analysis") -> dict[str, Any]:
 
 
 def _write(found: "Analysis", planned: "Study", folder: Path) -> None:
+    from pipelines.images.sheets import to_png
     from pipelines.lake import written_aside
-    from pipelines.pictures import to_png
     from pipelines.studies.exclusions import ExclusionRule
     from pipelines.studies.heat_map import draw_heat_map
     from pipelines.studies.questions import MAIN_QUESTION

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from pipelines.panels.decode import decode_picture
+from pipelines.images.decode import decode_picture
 
 PROJECT = Path(__file__).resolve().parents[1]
 QUICK = PROJECT / "tests" / "quick.yaml"

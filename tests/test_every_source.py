@@ -11,16 +11,16 @@ import pytest
 import yaml
 from PIL import Image
 
-from demo.danbooru import DanbooruSite, SitePost
 from demo.draw import DrawnIssue, Webtoon
 from demo.naver import NaverSite, SiteTitle
-from demo.naver_2017 import Naver2017Site
-from demo.peppercarrot import PepperCarrotSite, SiteEpisode
-from demo.shuushuu import ShuushuuSite, SiteImage
-from demo.webtoons import WebtoonsSite
-from pipelines.issue_pages.source import SOURCES
+from pipelines.issue_pages.sources.source import SOURCES
 from tests.installation import SHARED, Installation
 from tests.pipelines.issue_pages.packed import write_zip
+from tests.sites.danbooru import DanbooruSite, SitePost
+from tests.sites.naver_2017 import Naver2017Site
+from tests.sites.peppercarrot import PepperCarrotSite, SiteEpisode
+from tests.sites.shuushuu import ShuushuuSite, SiteImage
+from tests.sites.webtoons import WebtoonsSite
 
 VIDEO = SHARED / "data" / "video" / "bigbuckbunny.mp4"
 TITLE_ID = 7

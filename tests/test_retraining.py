@@ -26,17 +26,17 @@ from dagster._core.scheduler.instigation import ScheduleInstigatorData, TickStat
 from typer.testing import CliRunner
 
 from assets.automation import WEEKLY, new_issues, nightly_selection
-from assets.crowning import champion_checkpoint
 from assets.definitions import defs
 from assets.home import Home
 from assets.partitions import issues
-from assets.registry import Registry, Version
 from assets.resources import default_resources
-from assets.trained import read_record
+from assets.tracking.promote import champion_checkpoint
+from assets.tracking.registry import Registry, Version
 from demo.draw import Webtoon, draw_webtoon
 from demo.naver import NaverSite, SiteTitle
 from pipelines.evaluation.evaluation import find_evaluation
-from pipelines.issue_splits import SPLITS
+from pipelines.params import SPLITS
+from pipelines.training.store import read_record
 from studio.cli import app
 from tests.installation import PROJECT, QUICK
 

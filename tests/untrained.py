@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from assets.trained import TrainedRecord, checkpoint_path, write_record
 from models.build import build_network
 from models.checkpoint import Checkpoint, save_checkpoint
+from models.recipes import RECIPES
 from pipelines.lake import Lake
-from pipelines.recipes import RECIPES
+from pipelines.training.store import TrainedRecord, checkpoint_path, write_record
 
 RESOLUTION = 32
 

@@ -15,7 +15,8 @@ ColorSpace = Literal["lab", "rgb"]
 AB_SCALE = 128.0
 """a and b of Lab divided by this lie in [-1, 1] for every sRGB colour [I: paper 000 gives no scale]."""
 
-_KINDS: dict[str, type["Spec"]] = {}
+KINDS: dict[str, type["Spec"]] = {}
+"""Every specification by the name of its class, which stored ones are read by; see `models.kinds`."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class Spec:
     """A frozen dataclass whose fields are JSON values, tuples of them, or other specifications."""
 
     builds: ClassVar[str] = ""
-    """Module and class that it stands for, as "models.frames:ConvNet"; empty for values that are only read."""
+    """Module and class that it stands for, as "models.frames.network:ConvNet"; empty for values that are only read."""
 
     def __init_subclass__(cls) -> None:
-        _KINDS[cls.__name__] = cls
+        KINDS[cls.__name__] = cls
 
     def sized(self, *, width: int | None, resolution: int) -> Self:
         """For other sizes: a narrower network (None: its own width), fitted to pictures of `resolution` pixels.
@@ -87,19 +88,6 @@ def spec_to_json(spec: Spec) -> dict[str, Any]:
     return {"kind": type(spec).__name__, **{field.name: _to_json(getattr(spec, field.name)) for field in fields(spec)}}
 
 
-def spec_from_json(values: Mapping[str, Any]) -> Any:
-    """What `spec_to_json` gave. Raises ValueError for an unknown kind, unknown or missing fields."""
-    import models.specs  # noqa: F401  importing a kind's module is what makes it known
-
-    kind = values.get("kind")
-    if kind not in _KINDS:
-        raise ValueError(f"unknown kind {kind!r}; expected one of: {', '.join(sorted(_KINDS))}")
-    try:
-        return _KINDS[kind](**{name: _from_json(value) for name, value in values.items() if name != "kind"})
-    except TypeError as error:
-        raise ValueError(f"{kind}: {error}") from None
-
-
 def _to_json(value: Any) -> Any:
     if isinstance(value, Spec):
         return spec_to_json(value)
@@ -108,9 +96,3 @@ def _to_json(value: Any) -> Any:
     if is_dataclass(value):
         raise TypeError(f"{type(value).__name__} is no Spec, so it could not be read back")
     return value
-
-
-def _from_json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return spec_from_json(value)
-    return tuple(_from_json(item) for item in value) if isinstance(value, list) else value

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from models.classifiers.spec import TitleClassifier, TitleVgg16
 from models.specs.base import NetworkSpec
-from models.specs.classifiers import TitleClassifier, TitleVgg16
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ import torch
 
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.specs.base import ColorSpace
-from pipelines.color import (
+from pipelines.colorize.hints import Hint, network_hint, rasterize
+from pipelines.images.color import (
     network_input,
     network_picture,
     resized,
     with_luma,
 )
-from pipelines.hints import Hint, network_hint, rasterize
 
 _BATCH = 16  # pictures through the network at once: bounds memory, not results
 

@@ -25,8 +25,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines.color import lab_to_rgb, rgb_to_lab, with_luma
 from pipelines.colorize.picture import Colorizer
+from pipelines.images.color import lab_to_rgb, rgb_to_lab, with_luma
 
 _EDGE = 24  # gray levels between neighbours (3x3) that make an edge
 _LINE = 64  # gray levels by which a line is darker than what is on both of its sides

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from models.recipes import RECIPES, Recipe
 from pipelines.colorize.picture import TrainedColorizer
 from pipelines.colorize.segments import SnappedColorizer
 from pipelines.pairs import Pairs
-from pipelines.recipes import RECIPES, Recipe
-from pipelines.training import Step, Trained, train
-from pipelines.training_rule import TrainingRule
-from pipelines.variants import VariantRule, derive, resize_square
+from pipelines.params import VariantRule
+from pipelines.training.loop import Step, Trained, train
+from pipelines.training.params import TrainingRule
+from pipelines.variants import derive, resize_square
 
 REFERENCE_RULE = TrainingRule(minutes=10, resolution=256, validate_every=200, validation_pictures=8)
 """A colorizer while you wait. More minutes and 512 pixels are better."""
@@ -48,7 +49,7 @@ def colorizer_like(
             holds the checkpoint.
         recipe: Any recipe that colorizes.
         rule: Size, pace, budget and machine.
-        needs: Files that the recipe builds on, as `pipelines.training.train` takes them.
+        needs: Files that the recipe builds on, as `pipelines.training.loop.train` takes them.
         on_step: Called after each step with its facts.
 
     Raises ValueError for a picture of another type, TrainingError as `train` does.

@@ -6,10 +6,10 @@ Each colorizer is shown what it was trained to see of it.
 import cv2
 import numpy as np
 
-from pipelines.color import rgb_to_gray
+from pipelines.colorize.hints import Hint
 from pipelines.colorize.picture import TrainedColorizer
 from pipelines.colorize.segments import SnappedColorizer, snap_to_segments
-from pipelines.hints import Hint
+from pipelines.images.color import rgb_to_gray
 from pipelines.variants import resize_square, to_edges
 
 

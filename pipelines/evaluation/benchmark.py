@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pipelines.evaluation.consistency import consistency
+from pipelines.colorize.hints import Hint
+from pipelines.evaluation.baselines import CEILINGS, FLOOR_NAMES
 from pipelines.evaluation.cost import machine_name, measure_cost
-from pipelines.evaluation.distribution import FeatureExtractor, distribution
 from pipelines.evaluation.evaluation import Evaluation
-from pipelines.evaluation.floors import CEILINGS, FLOOR_NAMES
 from pipelines.evaluation.gallery import difficulties, gallery, pick, without_truth
-from pipelines.evaluation.hint_auc import RATIOS, area_under
-from pipelines.evaluation.metrics import METRICS, measure_pictures
-from pipelines.evaluation.rule import BenchmarkRule
+from pipelines.evaluation.metrics.consistency import consistency
+from pipelines.evaluation.metrics.definitions import METRICS, measure_pictures
+from pipelines.evaluation.metrics.distribution import FeatureExtractor, distribution
+from pipelines.evaluation.metrics.hint_auc import RATIOS, area_under
+from pipelines.evaluation.params import BenchmarkRule
 from pipelines.evaluation.tracks import MAIN_STYLE, LineDrawer, Placement, TestPictures, track_of
 from pipelines.evaluation.unpaired import seen_by
-from pipelines.evenly import evenly
-from pipelines.hints import Hint
+from pipelines.images.sampling import evenly
+from pipelines.images.sheets import labelled_grid
 from pipelines.lake import digest_of, written_aside
-from pipelines.pictures import labelled_grid
 
 # For annotations only: evaluating on a bare GPU machine needs neither a lake nor its libraries.
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ import pandas as pd
 import pyarrow as pa
 from upath import UPath
 
-from pipelines.evaluation.metrics import METRICS
+from pipelines.evaluation.metrics.definitions import METRICS
 from pipelines.evaluation.tracks import MAIN_STYLE, Track, track_of
+from pipelines.images.decode import decode_picture
+from pipelines.images.sheets import to_png
 from pipelines.lake import Lake, digest_of
-from pipelines.panels.decode import decode_picture
-from pipelines.pictures import to_png
 
 RANKING_METRIC = "ciede2000"
 """By which colorizers are ranked: perceptual, and it sees lightness, which those of lines have to invent."""

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from pipelines.color import rgb_to_gray, rgb_to_lab
-from pipelines.panels.decode import decode_picture
-from pipelines.pictures import labelled_grid
+from pipelines.images.color import rgb_to_gray, rgb_to_lab
+from pipelines.images.decode import decode_picture
+from pipelines.images.sheets import labelled_grid
 
 PICTURES = 3
 """Of each kind."""

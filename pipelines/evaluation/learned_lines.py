@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from models.checkpoint import load_checkpoint
-from pipelines.color import network_target, resized
 from pipelines.evaluation.tracks import LineDrawer
+from pipelines.images.color import network_target, resized
 
 
 def load_line_drawer(path: Path, *, digest: str) -> LineDrawer:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
-from pipelines.evaluation.hint_auc import Region, hint_at, regions_of
-from pipelines.evenly import evenly
-from pipelines.hints import Hint, hint_of_truth, segment_hint_of_truth
+from pipelines.colorize.hints import Hint, hint_of_truth, segment_hint_of_truth
+from pipelines.evaluation.metrics.hint_auc import Region, hint_at, regions_of
+from pipelines.images.sampling import evenly
 from pipelines.lake import digest_of
 
 if TYPE_CHECKING:
-    from pipelines.evaluation.rule import BenchmarkRule
+    from pipelines.evaluation.params import BenchmarkRule
     from pipelines.training_set import TrainingSet
 
 Track = Literal["gray", "line"]

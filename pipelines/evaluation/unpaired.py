@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipelines.color import resized, rgb_to_gray
-from pipelines.evenly import evenly
+from pipelines.images.color import resized, rgb_to_gray
+from pipelines.images.decode import decode_picture
+from pipelines.images.sampling import evenly
 from pipelines.lake import Lake
-from pipelines.panels.decode import decode_picture
 from pipelines.previews import read_panels
 
 PICTURES = 6

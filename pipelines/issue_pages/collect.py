@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 from upath import UPath
 
+from pipelines.issue_pages.client.fetch_error import FetchError, Gone
 from pipelines.issue_pages.entry import (
     SKIP_STATUSES,
     Fetched,
@@ -31,9 +32,8 @@ from pipelines.issue_pages.entry import (
     TitleUnavailable,
     Unavailable,
 )
-from pipelines.issue_pages.fetch_error import FetchError, Gone
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
-from pipelines.issue_pages.source import Source
+from pipelines.issue_pages.sources.source import Source
 from pipelines.lake import Lake, digest_of, issue_key, split_issue_key
 from pipelines.titles import Title
 

@@ -13,8 +13,8 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from pydantic import BaseModel
 
+from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.entry import IssueEntry, IssueUnavailable, ListingFailed
-from pipelines.issue_pages.fetch_error import FetchError
 from pipelines.lake import issue_key, natural_key
 from pipelines.titles import Title
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipelines.panels.decode import decode_picture
+from pipelines.images.decode import decode_picture
 
 _SIGNATURES = (
     ("jpeg", 0, b"\xff\xd8\xff"),

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from pipelines.images.decode import decode_picture
 from pipelines.lake import Lake, digest_of, split_issue_key
 from pipelines.panels.cut import Cut, cut_page, cut_strip
-from pipelines.panels.decode import decode_picture
 from pipelines.panels.filters import colored_share, drop_reason, is_gray
 from pipelines.panels.hashing import HASH_VERSION, is_flat, phash, pixels_sha256, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
-from pipelines.panels.rule import PanelRule
+from pipelines.panels.params import PanelRule
 from pipelines.panels.strip import are_slices, stitch
 
 CODE_VERSION = "3"

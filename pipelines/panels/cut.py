@@ -15,8 +15,8 @@ import numpy as np
 from pipelines.panels.boxes import Box, reading_order, share_in_box, union
 from pipelines.panels.edges import refined_box
 from pipelines.panels.ground import distance, is_paper, page_ground, strip_ground
+from pipelines.panels.params import PanelRule
 from pipelines.panels.pieces import SOLID, Piece, filled, panels_and_drawings
-from pipelines.panels.rule import PanelRule
 
 _WORKING_SIDE_PX = 480  # the shorter side of a page is scaled down to about this
 

@@ -9,7 +9,7 @@ without collecting anything again.
 import cv2
 import numpy as np
 
-from pipelines.panels.rule import PanelRule
+from pipelines.panels.params import PanelRule
 
 _WORKING_SIDE_PX = 64  # averaging down removes the chroma noise of JPEG,
 _WINDOW_PX = 7  # and averaging over at least so much that of small pictures with a dithered palette

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from pipelines.panels.boxes import Box, share_in_box, union
-from pipelines.panels.rule import PanelRule
+from pipelines.panels.params import PanelRule
 
 _SPECK = 0.015  # of the width: smaller pieces on their own are dirt
 _PANEL_SIDE = 0.04  # of the width: smaller pieces are no panels of their own

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
-from pipelines.evaluation.significance import holm
+from pipelines.comparison.significance import holm
 from pipelines.studies.agreement import alpha_interval, ordinal_alpha
 from pipelines.studies.bradley_terry import bradley_terry
 from pipelines.studies.exclusions import ExclusionRule, check_raters, counted

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from pipelines.pictures import MARGIN_PX, PAPER, draw_text
+from pipelines.images.sheets import MARGIN_PX, PAPER, draw_text
 
 ROW_PX, LABEL_PX, HEAD_PX = 14, 110, 22
 NO_ANSWER = (225, 225, 225)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from pipelines.evaluation.reproduction import RATING_COLUMNS
+from pipelines.comparison.reproduction import RATING_COLUMNS
 from pipelines.lake import Lake
 from pipelines.studies.exclusions import ExclusionRule, check_raters, counted
 from pipelines.studies.ratings import read_ratings

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from pipelines.color import gray_to_rgb, rgb_to_gray
-from pipelines.panels.decode import decode_picture, may_be_picture
-from pipelines.pictures import to_png
+from pipelines.images.color import gray_to_rgb, rgb_to_gray
+from pipelines.images.decode import decode_picture, may_be_picture
+from pipelines.images.sheets import to_png
 from pipelines.studies.plan import TRUTH, Candidate, PlanRule, choose_pictures
 from pipelines.studies.store import Gold, Shown, Study, StudyStore
 

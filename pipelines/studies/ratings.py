@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from pipelines.hints import Hint
+from pipelines.colorize.hints import Hint
 from pipelines.lake import Lake, digest_of
 from pipelines.studies.questions import MOST_POINTS, questions_for
 

@@ -95,7 +95,7 @@ const side = () => Math.sqrt($("picture").naturalWidth * $("picture").naturalHei
 const hex = (rgb) => `#${rgb.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
 const rgbOf = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
 
-// As pipelines/hints.py reads it: places and widths are shares of the picture's sides.
+// As pipelines/colorize/hints.py reads it: places and widths are shares of the picture's sides.
 function toJson(list) {
   const share = ([x, y]) => [x / $("picture").naturalWidth, y / $("picture").naturalHeight];
   const points = list.filter((mark) => mark.points.length === 1).map(({ points: [at], rgb }) => {

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from assets.tracking import Tracking
+from assets.tracking.client import Tracking
 from pipelines.lake import Lake
-from pipelines.training_set import TrainingSetRule, build_training_set
-from pipelines.variants import KINDS, VariantRule, build_variant
+from pipelines.params import TrainingSetRule, VariantRule
+from pipelines.training_set import build_training_set
+from pipelines.variants import KINDS, build_variant
 from tests.pipelines.conftest import small_lake, write_lake
 
 __all__ = ["small_lake", "write_lake"]

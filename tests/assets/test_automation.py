@@ -11,11 +11,11 @@ from assets.definitions import defs
 from assets.home import Home
 from assets.partitions import issues
 from assets.resources import default_resources, one_client
-from demo.faults import answer
 from demo.naver import NaverSite, SiteTitle
-from pipelines.issue_splits import SPLITS
-from pipelines.recipes import RECIPES
+from models.recipes import RECIPES
+from pipelines.params import SPLITS
 from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, drawn_issue, small_webtoon
+from tests.sites.faults import answer
 
 OTHER_ID = 900002
 VARIANTS = ("gray_panels", "edge_panels", "line_panels")

@@ -10,15 +10,15 @@ import pytest
 import yaml
 
 from assets.automation import new_issues
+from assets.collect import issue_pages
 from assets.home import Home
-from assets.issue_pages import issue_pages
 from assets.partitions import issues
 from assets.resources import default_resources
-from demo.faults import answer, html_as_image, truncated
 from demo.naver import NaverSite, SiteTitle
 from pipelines.issue_pages.collect import read_catalogue
 from pipelines.lake import Lake
 from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, small_webtoon
+from tests.sites.faults import answer, html_as_image, truncated
 
 KEY = "days__0002"
 

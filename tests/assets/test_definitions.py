@@ -14,7 +14,7 @@ from assets.automation import SCHEDULES, SENSORS, TRAINING_JOBS, WEEKLY
 from assets.definitions import defs
 from assets.home import Home
 from assets.resources import default_resources
-from assets.trainings import TRAININGS, trained_by, with_needs
+from pipelines.training.registry import TRAININGS, trained_by, with_needs
 from studio.materialize import STAGES
 from tests.assets.tinted import freeze
 

@@ -9,14 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from assets.collect import issue_pages, panels
+from assets.dataset import gray_panels
 from assets.home import Home
-from assets.issue_pages import issue_pages
-from assets.issue_splits import issue_splits
-from assets.panels import panels
 from assets.partitions import issues
 from assets.resources import default_resources
-from assets.unique_panels import unique_panels
-from assets.variants import gray_panels
+from assets.select import issue_splits, unique_panels
 from demo.draw import draw_webtoon
 from pipelines.lake import Lake
 from pipelines.panels.hashing import phash, thumbnail

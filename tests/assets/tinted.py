@@ -8,21 +8,22 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from assets.comparison import Comparison, compare
-from assets.crowning import Crowned, crown_best
-from assets.tracking import Tracking
-from assets.trained import TrainedRecord, checkpoint_path, local_checkpoint, read_record, write_record
+from assets.tracking.client import Tracking
+from assets.tracking.promote import Crowned, crown_best
+from assets.tracking.publish_leaderboard import Comparison, compare
 from models.build import build_network
 from models.checkpoint import Checkpoint, save_checkpoint
+from models.recipes import RECIPES
 from pipelines.colorize.picture import TrainedColorizer
+from pipelines.comparison.params import PromotionRule
 from pipelines.evaluation.benchmark import evaluate
 from pipelines.evaluation.evaluation import save_evaluation
-from pipelines.evaluation.promotion_rule import PromotionRule
-from pipelines.evaluation.rule import BenchmarkRule
+from pipelines.evaluation.params import BenchmarkRule
 from pipelines.lake import Lake
-from pipelines.recipes import RECIPES
-from pipelines.training_set import TrainingSet, TrainingSetRule, build_training_set
-from pipelines.variants import KINDS, VariantRule, build_variant
+from pipelines.params import TrainingSetRule, VariantRule
+from pipelines.training.store import TrainedRecord, checkpoint_path, local_checkpoint, read_record, write_record
+from pipelines.training_set import TrainingSet, build_training_set
+from pipelines.variants import KINDS, build_variant
 from tests.pipelines.conftest import WriteLake, drawn_panel
 
 RESOLUTION = 32

@@ -11,11 +11,11 @@ import urllib.request
 
 import pytest
 
-from demo import faults
 from demo.draw import DrawnIssue, Webtoon
 from demo.naver import NaverSite, SiteTitle
-from demo.naver_2017 import Naver2017Site
 from demo.server import SiteError
+from tests.sites import faults
+from tests.sites.naver_2017 import Naver2017Site
 
 AGENT = {"User-Agent": "test/1.0"}
 

@@ -6,15 +6,16 @@ from math import ceil, exp
 import numpy as np
 import pytest
 import torch
-from learning import batch_of, minimize, parameters_of, without_gradient
 from torch import nn
 
-from models.ajou import Discriminator, Generator, soft_labels
+from models.ajou.network import Discriminator, Generator, soft_labels
+from models.ajou.spec import AjouDiscriminator, AjouGan, AjouGenerator, LayerNoise, SoftLabels
 from models.build import build_network, build_objective
+from models.kinds import spec_from_json
 from models.objective import Batch
-from models.specs.ajou import AjouDiscriminator, AjouGan, AjouGenerator, LayerNoise, SoftLabels
-from models.specs.base import Adam, spec_from_json, spec_to_json
-from pipelines.recipes import RECIPES
+from models.recipes import RECIPES
+from models.specs.base import Adam, spec_to_json
+from tests.models.learning import batch_of, minimize, parameters_of, without_gradient
 
 SILENT = LayerNoise(sigma=0.0)
 HARD = SoftLabels(real=(1.0, 1.0), fake=(0.0, 0.0), flipped=0.0)

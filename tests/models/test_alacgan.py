@@ -7,21 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from learning import batch_of, minimize, parameters_of, without_gradient
 from torch import nn
 
-from models.alacgan import Critic, Generator
+from models.alacgan.network import Critic, Generator
+from models.alacgan.spec import Alacgan, AlacganDiscriminator, AlacganGenerator
 from models.build import build_objective
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.features import Extractor
 from models.hints import sample_hint
+from models.kinds import spec_from_json
 from models.losses import gradient_penalty
 from models.objective import Batch
-from models.specs.alacgan import Alacgan, AlacganDiscriminator, AlacganGenerator
-from models.specs.base import Adam, spec_from_json, spec_to_json
+from models.recipes import RECIPES
+from models.specs.base import Adam, spec_to_json
 from models.specs.features import VggExtractor
 from models.specs.hints import TruncatedNormalMask
-from pipelines.recipes import RECIPES
+from tests.models.learning import batch_of, minimize, parameters_of, without_gradient
 
 SMALL = AlacganGenerator(dilations=((1, 1), (2, 1), (4,), (1,))).sized(width=8, resolution=64)
 

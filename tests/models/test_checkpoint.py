@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 
 from models.build import build_network
 from models.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
-from models.specs.base import NetworkSpec, spec_from_json, spec_to_json
-from models.specs.frames import FramesGenerator
-from models.specs.pix2pix import Pix2pixUNet
+from models.frames.spec import FramesGenerator
+from models.kinds import spec_from_json
+from models.pix2pix.spec import Pix2pixUNet
+from models.specs.base import NetworkSpec, spec_to_json
 
 UNET = Pix2pixUNet(in_channels=1, out_channels=2, width=8, levels=4)
 CONVNET = FramesGenerator(width=8, multiples=(1, 2, 4), kernel_px=4)

@@ -7,11 +7,12 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from models.build import build_network, build_objective
-from models.classifiers import TitleNetwork, TitleResNet, TitleVgg, dead_channels
+from models.classifiers.network import TitleNetwork, TitleResNet, TitleVgg, dead_channels
+from models.classifiers.spec import TellTitle, TitleClassifier, TitleResNet50, TitleVgg16
+from models.kinds import spec_from_json
 from models.objective import Batch
-from models.specs.base import Adam, spec_from_json, spec_to_json
-from models.specs.classifiers import TellTitle, TitleClassifier, TitleResNet50, TitleVgg16
-from pipelines.recipes import CLASSIFIERS
+from models.recipes import CLASSIFIERS
+from models.specs.base import Adam, spec_to_json
 
 TITLES = ("a-sun", "moon-cat", "tin-toon")
 VGG = TitleVgg16(titles=TITLES, width=8)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.color import gray_of, lab_to_rgb, lightness_of, rgb_to_lab
 from models.specs.base import AB_SCALE
-from pipelines import color as by_opencv
+from pipelines.images import color as by_opencv
 
 LEVELS = np.arange(0, 256, 5, dtype=np.uint8)
 CUBE = np.stack(np.meshgrid(LEVELS, LEVELS, LEVELS, indexing="ij"), axis=-1)  # with all eight corners

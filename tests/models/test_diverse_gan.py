@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from learning import batch_of, minimize, parameters_of, without_gradient
 
 from models.build import build_network, build_objective
 from models.checkpoint import Checkpoint
-from models.diverse_gan import Discriminator, Generator
+from models.diverse_gan.network import Discriminator, Generator
+from models.diverse_gan.spec import DiverseDiscriminator, DiverseGan, DiverseGenerator, RmsProp
 from models.objective import Objective, set_learning_rates
-from models.specs.diverse_gan import DiverseDiscriminator, DiverseGan, DiverseGenerator, RmsProp
+from tests.models.learning import batch_of, minimize, parameters_of, without_gradient
 
 GENERATOR = DiverseGenerator(width=8, noise_side=16)
 GAME = DiverseGan(GENERATOR, DiverseDiscriminator(width=8))

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from learning import batch_of, minimize, parameters_of, without_gradient
 from torch import nn
 
 from models.build import build_network, build_objective
-from models.frames import ConvNet, Discriminator
-from models.specs.base import Adam, spec_from_json, spec_to_json
-from models.specs.frames import FramesDiscriminator, FramesGan, FramesGenerator, FramesL2
-from pipelines.recipes import RECIPES
+from models.frames.network import ConvNet, Discriminator
+from models.frames.spec import FramesDiscriminator, FramesGan, FramesGenerator, FramesL2
+from models.kinds import spec_from_json
+from models.recipes import RECIPES
+from models.specs.base import Adam, spec_to_json
+from tests.models.learning import batch_of, minimize, parameters_of, without_gradient
 
 QUICK = Adam(learning_rate=2e-3)
 GENERATOR = FramesGenerator(width=8)

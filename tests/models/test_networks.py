@@ -6,14 +6,14 @@ from typing import Literal
 
 import pytest
 import torch
-from learning import parameters_of, without_gradient
 from torch import nn
 
 from models.blocks import Double, Halve
 from models.discriminators import PatchGan
-from models.pix2pix import PictureNorm, UNet
+from models.pix2pix.network import PictureNorm, UNet
+from models.pix2pix.spec import Pix2pixUNet
 from models.specs.discriminators import PatchGan as PatchGanSpec
-from models.specs.pix2pix import Pix2pixUNet
+from tests.models.learning import parameters_of, without_gradient
 
 TINY_UNET = Pix2pixUNet(in_channels=1, out_channels=2, width=8, levels=5)
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from learning import batch_of, minimize
 
 from models.build import build_objective
 from models.losses import judged, says_fake, says_real, share
 from models.objective import frozen
-from models.specs.pix2pix import Pix2pixUNet
-from models.specs.webtoon import WebtoonL2
+from models.pix2pix.spec import Pix2pixUNet
+from models.webtoon.spec import WebtoonL2
+from tests.models.learning import batch_of, minimize
 
 
 def test_adversarial_losses_are_the_papers_logarithms():

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from models.build import build_network, build_objective
 from models.features import Extractor
 from models.hints import sample_hint
+from models.kinds import spec_from_json
 from models.objective import Batch, Objective
-from models.sketch import Discriminator, NormalizedConv, SgruNetwork, Swish, perceptual_losses
-from models.specs.base import Adam, spec_from_json, spec_to_json
+from models.recipes import RECIPES
+from models.sketch.network import Discriminator, NormalizedConv, SgruNetwork, Swish, perceptual_losses
+from models.sketch.spec import Perceptual, Sgru, SgruDiverse, SketchDiscriminator, SketchGan, SketchSupervised
+from models.specs.base import Adam, spec_to_json
 from models.specs.hints import ThresholdMask
-from models.specs.sketch import Perceptual, Sgru, SgruDiverse, SketchDiscriminator, SketchGan, SketchSupervised
-from pipelines.recipes import RECIPES
 
 HINTED = Sgru(width=8, hint_channels=4)
 NINE = Sgru(width=8, pictures=9)

@@ -5,18 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from learning import batch_of, minimize
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from models.blocks import ResNeXt
 from models.build import build_network, build_objective
 from models.features import Extractor
+from models.hinted_pix2pix.spec import HintedPix2pix
+from models.kinds import spec_from_json
 from models.objective import Batch, set_learning_rates
 from models.specs.artifacts import Artifacts
-from models.specs.base import Adam, spec_from_json, spec_to_json
-from models.specs.hinted_pix2pix import HintedPix2pix
-from models.specs.two_stage import (
+from models.specs.base import Adam, spec_to_json
+from models.two_stage.network import Draft, LineDetectionModel, TwoStage, reduced
+from models.two_stage.spec import (
     Colorization,
     DraftGenerator,
     Drafting,
@@ -26,7 +27,7 @@ from models.specs.two_stage import (
     TwoStageGenerator,
     TwoStageUNet,
 )
-from models.two_stage import Draft, LineDetectionModel, TwoStage, reduced
+from tests.models.learning import batch_of, minimize
 
 QUICK = Adam(learning_rate=4e-3, beta1=0.5, beta2=0.9)
 SMALL = {"width": 8, "resolution": 64}

@@ -5,23 +5,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from learning import batch_of, minimize, parameters_of, without_gradient
 from torch import Tensor, nn
 
 from models.build import build_network, build_objective
 from models.checkpoint import Checkpoint
-from models.classifiers import TitleVgg
+from models.classifiers.network import TitleVgg
+from models.classifiers.spec import TitleVgg16
 from models.color import lab_to_rgb
 from models.hints import sample_hint
+from models.kinds import spec_from_json
 from models.objective import Batch, Objective
-from models.pix2pix import UNet
-from models.specs.base import Adam, spec_from_json, spec_to_json
-from models.specs.classifiers import TitleVgg16
+from models.pix2pix.network import UNet
+from models.pix2pix.spec import Pix2pixUNet
+from models.recipes import RECIPES, Recipe
+from models.specs.base import Adam, spec_to_json
 from models.specs.discriminators import PatchGan
 from models.specs.hints import KeptChannels, KeptPixels, RemovedPatches
 from models.specs.hypercolumns import ResidualEncoder
-from models.specs.pix2pix import Pix2pixUNet
-from models.specs.webtoon import (
+from models.webtoon.network import title_maps
+from models.webtoon.spec import (
     ColorAndApply,
     FeatureUNet,
     IterativeUNet,
@@ -35,8 +37,7 @@ from models.specs.webtoon import (
     WebtoonL2,
     WebtoonSparse,
 )
-from models.webtoon import title_maps
-from pipelines.recipes import RECIPES, Recipe
+from tests.models.learning import batch_of, minimize, parameters_of, without_gradient
 
 QUICK = Adam(learning_rate=2e-3)
 TITLES = ("cats", "dogs", "owls")

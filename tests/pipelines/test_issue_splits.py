@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.issue_splits import SPLIT_SCHEMA, SplitRule, assign, build_issue_splits, lookalikes_across_splits
+from pipelines.issue_splits import SPLIT_SCHEMA, assign, build_issue_splits, lookalikes_across_splits
 from pipelines.lake import Lake
+from pipelines.params import SplitRule
 from pipelines.unique_panels import DECISION_SCHEMA
 
 

@@ -11,7 +11,8 @@ from pipelines.issue_pages.page import PAGE_SCHEMA
 from pipelines.issue_splits import Lookalikes
 from pipelines.lake import Lake
 from pipelines.panels.build import build_panels
-from pipelines.panels.rule import PanelRule
+from pipelines.panels.params import PanelRule
+from pipelines.params import VariantRule
 from pipelines.previews import (
     COLUMN_PX,
     preview_cut,
@@ -23,7 +24,7 @@ from pipelines.previews import (
     read_panels,
 )
 from pipelines.unique_panels import DECISION_SCHEMA
-from pipelines.variants import VariantRule, build_variant
+from pipelines.variants import build_variant
 
 KEY = "drawn__ep1"
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 30), (30, 30, 220)

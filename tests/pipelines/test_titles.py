@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.issue_pages.source import SOURCES
-from pipelines.panels.rule import PanelRule
+from pipelines.issue_pages.sources.source import SOURCES
+from pipelines.panels.params import PanelRule
 from pipelines.titles import Title, TitlesError, load_titles
 
 GOOD = """\

@@ -7,17 +7,9 @@ import numpy as np
 import pytest
 
 from pipelines.lake import Lake
-from pipelines.training_set import TrainingSet, TrainingSetRule, build_training_set
-from pipelines.variants import (
-    KINDS,
-    LINE_STYLES,
-    VariantRule,
-    build_variant,
-    derive,
-    open_array,
-    read_manifest,
-    resize_square,
-)
+from pipelines.params import TrainingSetRule, VariantRule
+from pipelines.training_set import TrainingSet, build_training_set
+from pipelines.variants import KINDS, LINE_STYLES, build_variant, derive, open_array, read_manifest, resize_square
 
 RULE = VariantRule(resolutions=[32, 64])
 

@@ -6,7 +6,8 @@ import pytest
 
 from pipelines.lake import Lake
 from pipelines.panels.panel import PANEL_SCHEMA
-from pipelines.unique_panels import UniqueRule, build_unique_panels, earlier_lookalikes, nearby_pairs
+from pipelines.params import UniqueRule
+from pipelines.unique_panels import build_unique_panels, earlier_lookalikes, nearby_pairs
 
 
 def panel(title="a", issue="1", number=1, *, bits=0, page=None, **changes):

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from pipelines import variants
 from pipelines.lake import Lake
+from pipelines.params import VariantRule
 from pipelines.variants import (
     DILATE_KERNELS_PX,
     KINDS,
     LINE_STYLES,
     XDOG_SIGMAS_PX,
-    VariantRule,
     build_variant,
     derive,
     dilate_lines,

@@ -15,8 +15,8 @@ import yaml
 from PIL import Image
 
 from assets.settings import RULES, load_settings
-from pipelines.issue_pages.source import SOURCES
-from pipelines.recipes import RECIPES
+from models.recipes import RECIPES
+from pipelines.issue_pages.sources.source import SOURCES
 from studio.cli import app, main
 from tests.installation import PROJECT, QUICK, Installation
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.hints import Hint, Point
+from pipelines.colorize.hints import Hint, Point
 from studio.cli import main
 from tests.untrained import install_untrained
 

@@ -18,7 +18,7 @@ import requests
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from pipelines.hints import Hint, Point
+from pipelines.colorize.hints import Hint, Point
 from pipelines.lake import Lake
 from pipelines.studies.questions import QUESTIONS
 from pipelines.studies.ratings import read_ratings

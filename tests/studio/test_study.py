@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.panels.decode import decode_picture
+from pipelines.images.decode import decode_picture
 from studio.cli import main
 
 METHODS = ("base", "ours")

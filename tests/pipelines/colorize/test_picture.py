@@ -8,11 +8,11 @@ import torch
 
 from models.build import build_network
 from models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
-from pipelines.color import gray_to_rgb, rgb_to_gray
+from models.recipes import RECIPES
+from pipelines.colorize.hints import Hint, Point
 from pipelines.colorize.picture import Colorizer, TrainedColorizer
-from pipelines.evaluation.floors import Copy
-from pipelines.hints import Hint, Point
-from pipelines.recipes import RECIPES
+from pipelines.evaluation.baselines import Copy
+from pipelines.images.color import gray_to_rgb, rgb_to_gray
 
 SIDE = 32
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.color import gray_to_rgb, rgb_to_gray
 from pipelines.colorize.picture import Colorizer
 from pipelines.colorize.segments import SnappedColorizer, segments, snap_to_segments
-from pipelines.evaluation.floors import Copy
+from pipelines.evaluation.baselines import Copy
+from pipelines.images.color import gray_to_rgb, rgb_to_gray
 
 RED, BLUE, WHITE = (220, 60, 50), (60, 90, 210), (250, 250, 250)
 SIDE = 240

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from models.checkpoint import load_checkpoint
+from models.recipes import RECIPES
 from models.specs.base import Adam
-from pipelines.color import rgb_to_gray
 from pipelines.colorize.single_reference import LEAST_SHARE, colorizer_like, reference_pairs
-from pipelines.recipes import RECIPES
-from pipelines.training import STATE_NAME, TrainingError
-from pipelines.training_rule import TrainingRule
+from pipelines.images.color import rgb_to_gray
+from pipelines.training.loop import STATE_NAME, TrainingError
+from pipelines.training.params import TrainingRule
 
 SIDE = 32
 QUICK = TrainingRule(steps=2, resolution=SIDE, width=8, device="cpu", validation_pictures=2)

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.evaluation.rule import BenchmarkRule
+from pipelines.evaluation.params import BenchmarkRule
 from pipelines.lake import Lake
-from pipelines.training_set import TrainingSet, TrainingSetRule, build_training_set
-from pipelines.variants import KINDS, VariantRule, build_variant
+from pipelines.params import TrainingSetRule, VariantRule
+from pipelines.training_set import TrainingSet, build_training_set
+from pipelines.variants import KINDS, build_variant
 
 SMALL = BenchmarkRule(resolution=64, extractor="none", latency_sides=[], page=False)
 """A benchmark in moments: no networks, no clocks."""

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.evaluation.baselines import FLOORS, Copy, floor
 from pipelines.evaluation.benchmark import Pass, evaluate, passes_of
-from pipelines.evaluation.distribution import FeatureExtractor
 from pipelines.evaluation.evaluation import (
     RANKING_METRIC,
     OtherVersion,
@@ -16,8 +16,8 @@ from pipelines.evaluation.evaluation import (
     load_evaluations,
     save_evaluation,
 )
-from pipelines.evaluation.floors import FLOORS, Copy, floor
-from pipelines.evaluation.metrics import METRICS, measure_pictures
+from pipelines.evaluation.metrics.definitions import METRICS, measure_pictures
+from pipelines.evaluation.metrics.distribution import FeatureExtractor
 from pipelines.evaluation.tracks import LineDrawer, TestPictures
 from pipelines.lake import Lake
 from pipelines.training_set import TrainingSet

@@ -7,7 +7,7 @@ from PIL import Image
 from demo.draw import DrawnIssue, Webtoon
 from demo.naver import NaverSite
 from demo.server import Request, Site
-from pipelines.issue_pages.politeness import Politeness
+from pipelines.issue_pages.params import Politeness
 from pipelines.titles import Title
 
 TITLE_ID = 900001

@@ -12,20 +12,20 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from packed import write_zip
-from small_site import QUICK, TITLE_ID, asked, declared, drawn_issue, picture, small_webtoon
+from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, declared, drawn_issue, picture, small_webtoon
 
-from demo import faults
 from demo.draw import DrawnIssue, draw_webtoon
 from demo.naver import SiteTitle
-from pipelines.issue_pages.client import Client
+from pipelines.issue_pages.client.client import Client
+from pipelines.issue_pages.client.fetch_error import BudgetSpent, RobotsRefused
 from pipelines.issue_pages.collect import PagesFailed, collect_issue, is_complete, read_catalogue, sync_titles
 from pipelines.issue_pages.entry import IssueUnavailable, TitleUnavailable
-from pipelines.issue_pages.fetch_error import BudgetSpent, RobotsRefused
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
-from pipelines.issue_pages.source import sources
+from pipelines.issue_pages.sources.source import sources
 from pipelines.lake import Lake
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.packed import write_zip
+from tests.sites import faults
 
 KEY = "days__0001"
 
@@ -475,10 +475,10 @@ def test_the_sites_log_proves_the_spacing(serve, lake):
 
 COLLECT = """
 import sys
-from pipelines.issue_pages.client import Client
-from pipelines.issue_pages.politeness import Politeness
+from pipelines.issue_pages.client.client import Client
+from pipelines.issue_pages.params import Politeness
 from pipelines.issue_pages.collect import collect_issue
-from pipelines.issue_pages.source import sources
+from pipelines.issue_pages.sources.source import sources
 from pipelines.lake import Lake
 from pipelines.titles import Title
 

@@ -3,15 +3,15 @@
 import logging
 
 import pytest
-from small_site import QUICK, declared, picture
+from tests.pipelines.issue_pages.small_site import QUICK, declared, picture
 
-from demo import faults
-from pipelines.issue_pages.client import Client
+from pipelines.issue_pages.client.client import Client
+from pipelines.issue_pages.client.fetch_error import BudgetSpent, RobotsRefused
 from pipelines.issue_pages.collect import collect_issue, read_catalogue, sync_titles
-from pipelines.issue_pages.fetch_error import BudgetSpent, RobotsRefused
-from pipelines.issue_pages.folder import FolderSource
-from pipelines.issue_pages.source import sources
+from pipelines.issue_pages.sources.folder import FolderSource
+from pipelines.issue_pages.sources.source import sources
 from pipelines.titles import Title
+from tests.sites import faults
 
 
 class Careless(FolderSource):

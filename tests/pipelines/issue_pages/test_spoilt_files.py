@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from packed import epub_files
 from PIL import Image
 
-from pipelines.issue_pages.archive_entry import ArchiveLimits, Entry, require_harmless
-from pipelines.issue_pages.comic_info import read_comic_info
+from pipelines.issue_pages.archives.comic_info import read_comic_info
+from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, require_harmless
+from pipelines.issue_pages.archives.epub import NoSpine, read_spine
 from pipelines.issue_pages.entry import IssueUnavailable
-from pipelines.issue_pages.epub import NoSpine, read_spine
 from pipelines.issue_pages.picture import read_picture
-from pipelines.issue_pages.source import SOURCES
+from pipelines.issue_pages.sources.source import SOURCES
 from pipelines.titles import TitlesError, load_titles
+from tests.pipelines.issue_pages.packed import epub_files
 
 quick = settings(
     max_examples=50,

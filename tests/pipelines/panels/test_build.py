@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.page import PAGE_SCHEMA
 from pipelines.lake import Lake
 from pipelines.panels.build import build_panels
-from pipelines.panels.decode import decode_picture
 from pipelines.panels.panel import PANEL_SCHEMA
-from pipelines.panels.rule import PanelRule
+from pipelines.panels.params import PanelRule
 
 KEY = "drawn-title__ep01"
 RULE = PanelRule(min_side_px=60, max_side_px=320)

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.panels.cut import cut_page, cut_strip
 from pipelines.panels.overlay import draw_boxes
-from pipelines.panels.rule import PanelRule
+from pipelines.panels.params import PanelRule
 
 RULE = PanelRule()
 WHITE, BLACK, TINTED, COLOURED = (255, 255, 255), (0, 0, 0), (243, 232, 205), (60, 120, 90)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from pipelines.panels.filters import colored_share, drop_reason, is_gray, look_reason, size_reason
-from pipelines.panels.rule import PanelRule
+from pipelines.panels.params import PanelRule
 
 RULE = PanelRule()
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.images.decode import decode_picture
 from pipelines.panels.cut import Cut, cut_page, cut_strip
-from pipelines.panels.decode import decode_picture
 from pipelines.panels.filters import colored_share, is_gray
-from pipelines.panels.rule import PanelRule
+from pipelines.panels.params import PanelRule
 from pipelines.panels.strip import are_slices, stitch
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 
 from pipelines.panels.cut import cut_strip
-from pipelines.panels.rule import PanelRule
+from pipelines.panels.params import PanelRule
 from pipelines.panels.strip import are_slices, stitch
 
 

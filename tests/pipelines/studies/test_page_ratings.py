@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipelines.hints import Hint, Point, Stroke
+from pipelines.colorize.hints import Hint, Point, Stroke
 from pipelines.lake import Lake
 from pipelines.studies.ratings import Rating, read_ratings, scores, store_rating
 

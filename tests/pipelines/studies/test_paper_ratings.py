@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.evaluation.reproduction import RATING_COLUMNS, Ours, reproduce
+from pipelines.comparison.reproduction import RATING_COLUMNS, Ours, reproduce
 from pipelines.lake import Lake
 from pipelines.studies.paper_ratings import paper_ratings
 from pipelines.studies.plan import GRAY, TRUTH, PlanRule

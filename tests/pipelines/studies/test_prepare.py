@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.color import gray_to_rgb, rgb_to_gray
-from pipelines.panels.decode import decode_picture
-from pipelines.pictures import to_png
+from pipelines.images.color import gray_to_rgb, rgb_to_gray
+from pipelines.images.decode import decode_picture
+from pipelines.images.sheets import to_png
 from pipelines.studies.plan import PlanRule
 from pipelines.studies.prepare import ColoredPictures, FolderPictures, plan_study
 from pipelines.studies.store import StudyStore

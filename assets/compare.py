@@ -1,0 +1,238 @@
+"""The assets of the group "compare": colorizers evaluated on one benchmark, ranked, and the best of them served."""
+
+import dagster as dg
+
+from assets.automation import when_a_result_arrives, when_inputs_change
+from assets.dataset import training_set
+from assets.display import picture, table_of
+from assets.partitions import recipes
+from assets.resources import Extractors, LakeResource, Studies
+from assets.select import unique_panels
+from assets.settings import StandingSettings
+from assets.tracking.client import Tracking
+from assets.tracking.log_cross_validation import cross_validate_tracked
+from assets.tracking.log_evaluation import evaluate_tracked
+from assets.tracking.promote import crown_best
+from assets.tracking.publish_drift import compare_new_issues
+from assets.tracking.publish_leaderboard import compare
+from assets.tracking.publish_report import publish
+from assets.train import colorizer
+from pipelines.comparison.params import CrossValidationRule, DriftRule
+from pipelines.comparison.promotion import PromotionRule
+from pipelines.evaluation.params import BenchmarkRule
+from pipelines.lake import digest_of
+from pipelines.progress import progress_of
+
+
+class BenchmarkConfig(dg.Config, BenchmarkRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+    """The size of the benchmark."""
+
+
+@dg.asset(
+    partitions_def=recipes,
+    deps=[colorizer, training_set],
+    pool="gpu",
+    automation_condition=when_inputs_change,
+    group_name="4_train",
+    kinds={"torch", "mlflow"},
+    owners=["team:models"],
+    code_version="1",
+)
+def evaluation(
+    context: dg.AssetExecutionContext,
+    config: BenchmarkConfig,
+    lake: LakeResource,
+    settings: StandingSettings,
+    extractors: Extractors,
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    """The benchmark: pixels, colour, bleeding, hints, FID and KID, consistency, cost; with pictures that show it."""
+    from pipelines.evaluation.gallery import gallery_grid
+
+    result, unchanged = evaluate_tracked(
+        context.partition_key,
+        settings.rule("evaluation", config, BenchmarkRule),
+        lake=lake.open(),
+        cache=lake.cache,
+        weights=extractors.folder,
+        tracking=tracking,
+        on_picture=progress_of(context.log),
+    )
+    worst = result.gallery[result.gallery["kind"] == "worst"]
+    return dg.MaterializeResult(
+        metadata={
+            "mlflow": dg.MetadataValue.url(tracking.url_of(str(result.mlflow_run_id))),
+            **result.numbers(),
+            "pictures": result.pictures,
+            "track": result.track,
+            "benchmark": result.benchmark_fingerprint,
+            "unchanged": unchanged,
+            "input | output | truth": picture(result.grid, "input, output, truth"),
+            "worst": picture(gallery_grid(worst, result.name), "the worst pictures"),
+        },
+        data_version=dg.DataVersion(f"{result.checkpoint_digest}:{result.benchmark_fingerprint}"),
+    )
+
+
+class CrossValidationConfig(dg.Config, CrossValidationRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+    """The folds, and the budget of each training."""
+
+
+@dg.asset(
+    partitions_def=recipes,
+    deps=[training_set],
+    pool="gpu",
+    group_name="5_compare",
+    kinds={"torch", "mlflow"},
+    owners=["team:models"],
+    code_version="1",
+)
+def cross_validation(
+    context: dg.AssetExecutionContext,
+    config: CrossValidationConfig,
+    lake: LakeResource,
+    settings: StandingSettings,
+    extractors: Extractors,
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    """Each picture judged by a colorizer that never saw its issue (or its title): how small titles are compared."""
+    found = cross_validate_tracked(
+        context.partition_key,
+        settings.rule("cross_validation", config, CrossValidationRule),
+        lake=lake.open(),
+        cache=lake.cache,
+        extractors=extractors.folder,
+        tracking=tracking,
+        on_fold=progress_of(context.log),
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "mlflow": dg.MetadataValue.url(found.url),
+            "folds": found.folds,
+            "pictures": found.pictures,
+            "unchanged": found.unchanged,
+            "results": table_of(found.table),
+        },
+        data_version=dg.DataVersion(found.digest),
+    )
+
+
+class PromotionConfig(dg.Config, PromotionRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+    """When a challenger takes the champion's place."""
+
+
+@dg.asset(
+    deps=[evaluation, training_set],
+    group_name="5_compare",
+    kinds={"json", "mlflow"},
+    owners=["team:models"],
+    code_version="2",
+    automation_condition=when_a_result_arrives,
+)
+def leaderboard(
+    context: dg.AssetExecutionContext,
+    config: BenchmarkConfig,
+    lake: LakeResource,
+    settings: StandingSettings,
+    extractors: Extractors,
+    studies: Studies,
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    """Every colorizer that was judged on the current benchmark, the best first, with floors, and an HTML report."""
+    rule = settings.rule("leaderboard", config, BenchmarkRule)
+    opened = lake.open()
+    found = compare(
+        opened,
+        rule,
+        cache=lake.cache,
+        weights=extractors.folder,
+        tracking=tracking,
+        on_picture=progress_of(context.log),
+    )
+    report = publish(found, opened, studies=studies.url, tracking=tracking)
+    return dg.MaterializeResult(
+        metadata={
+            "colorizers": sum(len(board.colorizers) for board in found.boards),
+            "not comparable": sum(len(board.not_comparable) for board in found.boards),
+            "report": dg.MetadataValue.path(report.path),
+            "mlflow": dg.MetadataValue.url(report.url),
+            "unchanged": found.unchanged,
+            **{f"{board.track}: benchmark": board.benchmark_fingerprint for board in found.boards},
+            **{f"{board.track}: table": dg.MetadataValue.md(board.to_markdown()) for board in found.boards},
+            **{f"{board.track}: picture": picture(board.picture(), "leaderboard") for board in found.boards},
+        },
+        data_version=dg.DataVersion(found.digest),
+    )
+
+
+@dg.asset(
+    deps=[leaderboard],
+    group_name="5_compare",
+    kinds={"mlflow"},
+    owners=["team:models"],
+    code_version="2",
+    automation_condition=when_a_result_arrives,
+)
+def champion(
+    config: PromotionConfig,
+    lake: LakeResource,
+    settings: StandingSettings,
+    extractors: Extractors,
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    """The colorizer of each track that is served: MLflow's alias `champion`, moved only to a better one."""
+    crowned = crown_best(
+        lake.open(),
+        settings.rule("champion", config, PromotionRule),
+        cache=lake.cache,
+        weights=extractors.folder,
+        tracking=tracking,
+    )
+    return dg.MaterializeResult(
+        metadata={
+            name: value
+            for one in crowned
+            for name, value in {
+                f"{one.track}: champion": one.version.recipe,
+                f"{one.track}: version": one.version.number,
+                f"{one.track}: why": one.reason,
+                f"{one.track}: mlflow": dg.MetadataValue.url(tracking.url_of(one.version.run_id)),
+            }.items()
+        }
+        | {"unchanged": not any(one.moved for one in crowned)},
+        data_version=dg.DataVersion(digest_of([one.version.sha256 for one in crowned])),
+    )
+
+
+class DriftConfig(dg.Config, DriftRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+    """What counts as unlike."""
+
+
+@dg.asset(
+    deps=[unique_panels],
+    group_name="5_compare",
+    kinds={"opencv"},
+    owners=["team:models"],
+    code_version="1",
+)
+def drift(
+    config: DriftConfig, lake: LakeResource, settings: StandingSettings, tracking: Tracking
+) -> dg.MaterializeResult:
+    """New issues against what the champion learned from, in colour, style and lines; titles on which it is weak."""
+    found = compare_new_issues(
+        lake.open(), settings.rule("drift", config, DriftRule), cache=lake.cache, tracking=tracking
+    )
+    weak = {f"{track}: weak spots": table_of(table) for track, table in found.weak.items()}
+    if found.report is None:
+        return dg.MaterializeResult(metadata={"not compared": found.why_not, "unchanged": found.unchanged, **weak})
+    return dg.MaterializeResult(
+        metadata={
+            "new issues": len(found.report.issues),
+            "drifted": len(found.report.drifted),
+            "unchanged": found.unchanged,
+            "distances": dg.MetadataValue.md(found.report.to_markdown()),
+            **({"picture": picture(found.report.picture(), "distances")} if found.report.issues else {}),
+            **weak,
+        },
+        data_version=dg.DataVersion(found.digest),
+    )

@@ -1,0 +1,109 @@
+"""The registered colorizers: MLflow's model registry, one model a track, with the aliases `champion` and `challenger`.
+
+Every call names its model and version; a version is a checkpoint artifact of a training's run, and its tags say what it
+is and why it serves or does not.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from assets.tracking.client import Tracking, is_absent
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+    from pipelines.evaluation.tracks import Track
+
+MODELS: "dict[Track, str]" = {"gray": "colorizer", "line": "colorizer_line"}
+"""The registered model of each track: results of two tracks do not compare, so each has its champion."""
+
+CHAMPIONS: "dict[str, Track]" = {"champion": "gray", "champion_line": "line"}
+"""What people call the champion of a track."""
+
+CHECKPOINT = "checkpoint/checkpoint.safetensors"
+"""The artifact of a run that is registered."""
+
+Alias = Literal["champion", "challenger"]
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered colorizer."""
+
+    number: str
+    run_id: str
+    tags: dict[str, str]
+
+    @property
+    def recipe(self) -> str:
+        """The name of its recipe."""
+        return self.tags["recipe"]
+
+    @property
+    def sha256(self) -> str:
+        """Of its checkpoint."""
+        return self.tags["checkpoint_sha256"]
+
+
+class Registry:
+    """The versions of one track."""
+
+    def __init__(self, tracking: Tracking, track: "Track") -> None:
+        self._client = tracking.client()
+        self.model = MODELS[track]
+        self.track = track
+
+    def at(self, alias: Alias) -> Version | None:
+        """The version of an alias, or None."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return _version(self._client.get_model_version_by_alias(self.model, alias))
+        except MlflowException as error:
+            if is_absent(error):
+                return None
+            raise
+
+    def numbered(self, number: str) -> Version:
+        """A version by its number. Raises mlflow's MlflowException where there is no such."""
+        return _version(self._client.get_model_version(self.model, number))
+
+    def of_checkpoint(self, sha256: str) -> Version | None:
+        """The version of a checkpoint, or None where it was never registered."""
+        # Hex digits only, so nothing is to be quoted.
+        found = self._client.search_model_versions(
+            f"name = '{self.model}' and tag.checkpoint_sha256 = '{sha256}'", max_results=1
+        )
+        return _version(found[0]) if found else None
+
+    def register(self, run_id: str, *, tags: dict[str, str]) -> Version:
+        """Registers the checkpoint of a run as a new version."""
+        client = self._client
+        if not client.search_registered_models(f"name = '{self.model}'"):
+            client.create_registered_model(
+                self.model, description=f"Trained colorizers of the track {self.track}, as safetensors."
+            )
+        source = f"{client.get_run(run_id).info.artifact_uri}/{CHECKPOINT}"
+        return _version(client.create_model_version(self.model, source, run_id, tags=tags))
+
+    def describe(self, version: Version, text: str) -> None:
+        """What people read beside the version; MLflow keeps 5,000 characters, so it leads to the card."""
+        self._client.update_model_version(self.model, version.number, text)
+
+    def point(self, alias: Alias, version: Version) -> None:
+        """Moves an alias."""
+        self._client.set_registered_model_alias(self.model, alias, version.number)
+
+    def clear(self, alias: Alias) -> None:
+        """Takes an alias away from whoever has it."""
+        if self.at(alias):
+            self._client.delete_registered_model_alias(self.model, alias)
+
+    def tag(self, version: Version, tags: dict[str, str]) -> None:
+        """Tags of a version; the same key again replaces the value."""
+        for key, value in tags.items():
+            self._client.set_model_version_tag(self.model, version.number, key, value)
+
+
+def _version(found: "ModelVersion") -> Version:
+    return Version(str(found.version), str(found.run_id), dict(found.tags))

@@ -1,0 +1,144 @@
+"""Cross-validation: a recipe trained once a fold, so that every picture of the training set is judged by a colorizer
+that never saw its issue. Small titles are judged so, never by one or two test issues.
+
+What a recipe builds on (classifiers, drafts, line detectors) is trained on the same fold: else it would have seen the
+test pictures. Reads a frozen training set; writes below a work folder, where a fold that is done is kept, so what is
+interrupted goes on after it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from models.recipes import Recipe, recipe_of
+from pipelines.colorize.picture import TrainedColorizer
+from pipelines.comparison.folds import Fold, Folds
+from pipelines.comparison.params import CrossValidationRule, FoldRule
+from pipelines.comparison.significance import mean_with_interval, paired_difference
+from pipelines.evaluation.baselines import FLOORS, floor
+from pipelines.evaluation.benchmark import evaluate
+from pipelines.evaluation.evaluation import RANKING_METRIC
+from pipelines.evaluation.metrics.definitions import METRICS_VERSION
+from pipelines.evaluation.params import BenchmarkRule
+from pipelines.evaluation.tracks import track_of
+from pipelines.lake import digest_of, written_aside
+from pipelines.training.extractors import find_weights
+from pipelines.training.loop import CHECKPOINT_NAME, FEATURES, Trained, train
+from pipelines.training.params import TrainingRule
+from pipelines.training_set import TrainingSet
+
+JUDGED_FLOORS = 2
+"""The picture itself, and the mean of train; the nearest panel and the truth say nothing new here."""
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one fold gave."""
+
+    fold: int
+    folds: int
+    rows: pd.DataFrame
+    """One a picture, style and colorizer, as `Evaluation.rows`, with the columns `name` and `fold` before."""
+
+
+def cross_validate(
+    recipe: Recipe, training_set: TrainingSet, rule: CrossValidationRule, *, weights: Path, work: Path
+) -> Iterator[FoldResult]:
+    """Trains and judges a recipe and its floors on each fold; yields each fold as it ends.
+
+    Args:
+        recipe: Of a colorizer.
+        training_set: All of its pictures are tested, each once.
+        rule: The folds, and the budget of each training.
+        weights: The folder of extractors' files, unless the rule names another one.
+        work: A folder for what is under way and for the folds that are done.
+
+    Raises ValueError where there are fewer issues, titles or pictures than folds, and WeightsUnavailable.
+    """
+    folds = Folds(training_set, FoldRule(by=rule.by, folds=rule.folds, seed=rule.seed))
+    own = {name: value for name, value in rule.model_dump().items() if name in TrainingRule.model_fields}
+    training = TrainingRule(**own)
+    benchmark = BenchmarkRule(
+        resolution=rule.test_resolution, max_pictures=rule.max_pictures, latency_sides=[], page=False, extractor="none"
+    )
+    key = cross_validation_key(recipe, rule, training_set.fingerprint)
+    for index, fold in enumerate(folds[number] for number in range(len(folds))):
+        kept = work / f"{recipe.name}-{key}" / f"fold_{index}.parquet"
+        if not kept.exists():
+            rows = _judged(recipe, fold, training, benchmark, weights, kept.with_suffix(""))
+            rows.insert(0, "fold", index)
+            with written_aside(kept) as aside:
+                rows.to_parquet(aside, index=False)
+        yield FoldResult(index, len(folds), pd.read_parquet(kept))
+
+
+def cross_validation_key(recipe: Recipe, rule: CrossValidationRule, training_set: str) -> str:
+    """A digest of all that a cross-validation hangs on; `training_set` is a fingerprint."""
+    return digest_of([METRICS_VERSION, recipe.to_json(), rule.model_dump(mode="json"), training_set])[:16]
+
+
+def _judged(
+    recipe: Recipe, fold: Fold, training: TrainingRule, benchmark: BenchmarkRule, weights: Path, work: Path
+) -> pd.DataFrame:
+    checkpoint = _trained(recipe, fold, training, weights, work)
+    colorizer = TrainedColorizer.load(checkpoint)
+    floors = FLOORS[track_of(colorizer.variant)][:JUDGED_FLOORS]
+    judged = [colorizer, *(floor(name, fold, benchmark.resolution) for name in floors)]
+    tables = []
+    for one in judged:
+        rows = evaluate(one, fold, benchmark, with_hints=False, work=work / "evaluation").rows
+        rows.insert(0, "name", one.name)
+        tables.append(rows)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _trained(recipe: Recipe, fold: Fold, rule: TrainingRule, weights: Path, work: Path) -> Path:
+    """The checkpoint of a recipe, after all that it needs, on a fold."""
+    needs = {need.role: _trained(recipe_of(need.recipe), fold, rule, weights, work) for need in recipe.needs}
+    if name := rule.extractor_of(recipe):
+        needs[FEATURES] = find_weights(name, rule.weights_in(weights))
+    folder = work / recipe.name
+    if (folder / CHECKPOINT_NAME).exists():  # it appears when a training has ended
+        return folder / CHECKPOINT_NAME
+    resolution = rule.resolution or recipe.resolution
+    facts = train(
+        recipe,
+        fold.pairs("train", recipe.arrays, resolution),
+        fold.pairs("val", recipe.arrays, resolution),
+        rule=rule,
+        fingerprint=fold.fingerprint,
+        needs=needs,
+        work=folder,
+    )
+    *_, last = facts
+    assert isinstance(last, Trained)
+    return last.checkpoint
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of the rows of all folds, one row a colorizer (the index): the mean CIEDE2000 over all pictures with its 95 %
+    interval, and the paired difference to the first floor, the picture itself, with interval and p-value.
+    """
+    by_name = {str(name): part for name, part in rows.groupby("name", sort=False)}
+    itself = next(names[0] for names in FLOORS.values() if names[0] in by_name)
+    table = []
+    for name, part in by_name.items():
+        mean = mean_with_interval(part, RANKING_METRIC)
+        against = paired_difference(part, by_name[itself], RANKING_METRIC)
+        table.append(
+            {
+                "name": name,
+                RANKING_METRIC: mean.value,
+                "low": mean.low,
+                "high": mean.high,
+                f"to {itself}": against.value,
+                "difference low": against.low,
+                "difference high": against.high,
+                "p": against.p_value,
+                "pictures": mean.pictures,
+                "resampled": mean.unit,
+            }
+        )
+    return pd.DataFrame(table).set_index("name").sort_values(RANKING_METRIC)

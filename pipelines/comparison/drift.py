@@ -1,0 +1,283 @@
+"""Whether new issues look like what a training set holds: colour, texture and lines, each against its own threshold.
+
+Reads the panel tables of issues, and the rows of a frozen training set; writes nothing.
+
+An issue is described by the mean of its panels' histograms, one a feature; the training set by the mean of its
+train issues. The distance is the earth mover's between the two, in shares of the feature's range (around the circle for
+hues and directions). How far is too far, the training issues say themselves: each is held against the mean of the
+others, its distances in units of the feature's median, and the threshold of the largest of them is the quantile that
+split conformal prediction takes [Vovk, Gammerman and Shafer, 2005]: an issue like the others passes any threshold with
+the chance `false_alarms`, or 1 / (n + 1) where so few issues cannot promise less.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image, ImageDraw
+
+from pipelines.comparison.params import DriftRule
+from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
+from pipelines.images.decode import decode_picture
+from pipelines.images.sampling import evenly
+from pipelines.images.sheets import INK, MARGIN_PX, PAPER, draw_text
+from pipelines.lake import Lake
+from pipelines.training_set import TrainingSet
+from pipelines.variants import to_edges
+
+LEAST_TRAINING_ISSUES = 3
+
+BINS = 32
+CONTRAST_WINDOW_PX = 9
+LEAST_CHROMA = 5.0
+"""Below it a hue means nothing."""
+
+CIRCULAR = frozenset({"hue", "direction"})
+
+FEATURES: dict[str, str] = {
+    "lightness": "L of CIELAB, 0 to 100",
+    "chroma": "C*ab of CIELAB, 0 to 100",
+    "hue": "hue of CIELAB, weighted by chroma, around the circle",
+    "direction": "direction of the brightness gradient, weighted by its size, around the half circle",
+    "contrast": f"standard deviation of the gray in windows of {CONTRAST_WINDOW_PX} pixels, 0 to 100",
+    "line_density": "share of Canny edge pixels of a panel, 0 to 0.4",
+}
+"""What is compared, and on which scale. The first three are colour, the next two style, the last is lines."""
+
+
+class NothingUsual(ValueError):
+    """The training set does not say what is usual; the message says why."""
+
+
+@dataclass(frozen=True)
+class IssueDrift:
+    """One new issue against the training set."""
+
+    key: str
+    panels: int
+    """That were compared."""
+    distances: Mapping[str, float]
+    """By feature, in shares of its range; empty where there were too few panels."""
+    drifted: tuple[str, ...]
+    """The features that are further away than their thresholds."""
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """New issues against the training set."""
+
+    training_set: str
+    """Its fingerprint."""
+    training_issues: int
+    false_alarms: float
+    """With what chance an ordinary issue is flagged; at least 1 / (training issues + 1)."""
+    thresholds: Mapping[str, float]
+    issues: tuple[IssueDrift, ...]
+
+    @property
+    def drifted(self) -> dict[str, tuple[str, ...]]:
+        """The issues that drifted, and in what."""
+        return {issue.key: issue.drifted for issue in self.issues if issue.drifted}
+
+    def to_markdown(self) -> str:
+        """A table for people: distances, those beyond their thresholds in bold."""
+        lines = [
+            f"{len(self.drifted)} of {len(self.issues)} new issues look unlike the {self.training_issues} issues that "
+            f"training set `{self.training_set[:12]}` learns from. Earth mover's distances, as shares of each "
+            f"feature's range; an ordinary issue passes a threshold by chance in {self.false_alarms:.0%} of cases.",
+            "",
+            f"| issue | panels | {' | '.join(FEATURES)} |",
+            "|---" * (len(FEATURES) + 2) + "|",
+            f"| threshold | | {' | '.join(f'{self.thresholds[name]:.3f}' for name in FEATURES)} |",
+        ]
+        lines += [
+            f"| {issue.key} | {issue.panels} | {' | '.join(_cell(issue, name) for name in FEATURES)} |"
+            for issue in self.issues
+        ]
+        return "\n".join([*lines, "", *(f"- {name}: {what}" for name, what in FEATURES.items())]) + "\n"
+
+    def picture(self) -> np.ndarray:
+        """The distances as bars, a mark at each threshold, what drifted in red. uint8 RGB."""
+        return _draw(self)
+
+
+def check_drift(
+    lake: Lake, training_set: TrainingSet, rule: DriftRule, *, keys: Sequence[str] | None = None
+) -> DriftReport:
+    """Compares issues with those that the training set learns from.
+
+    keys: The issues to judge; None: every issue with panels of which the training set has none.
+    Raises NothingUsual for a training set of fewer than LEAST_TRAINING_ISSUES issues, or whose panels are no longer
+    there, FileNotFoundError for an issue without a panel table.
+    """
+    smallest = min(training_set.resolutions)
+    held = {split: training_set.pairs(split, "gray", smallest).panel_ids for split in ("train", "val", "test")}
+    learned: dict[str, set[str]] = {}
+    for panel_id in held["train"]:
+        learned.setdefault(_key(panel_id), set()).add(panel_id)
+    if keys is None:
+        known = {_key(panel_id) for panel_ids in held.values() for panel_id in panel_ids}
+        keys = [key for key in lake.keys_with("panels") if key not in known]
+    described = [
+        describe(read_panels_of(lake, key, rule, only=panel_ids), rule) for key, panel_ids in sorted(learned.items())
+    ]
+    norm = Norm.of(described, rule)
+    issues = []
+    for key in keys:
+        panels = list(read_panels_of(lake, key, rule))
+        distances = norm.distances(describe(panels, rule)) if len(panels) >= rule.least_panels else {}
+        drifted = tuple(name for name, distance in distances.items() if distance > norm.thresholds[name])
+        issues.append(IssueDrift(key, len(panels), distances, drifted))
+    return DriftReport(training_set.fingerprint, len(described), norm.false_alarms, norm.thresholds, tuple(issues))
+
+
+@dataclass(frozen=True)
+class Norm:
+    """What is usual: the mean of the training issues, and how far from it one of them may be."""
+
+    means: Mapping[str, np.ndarray]
+    thresholds: Mapping[str, float]
+    false_alarms: float
+
+    @classmethod
+    def of(cls, issues: Sequence[Mapping[str, np.ndarray]], rule: DriftRule) -> "Norm":
+        """From the descriptions of training issues. Raises NothingUsual for too few."""
+        if len(issues) < LEAST_TRAINING_ISSUES:
+            raise NothingUsual(
+                f"the training set learns from {len(issues)} issues; what is usual needs at least "
+                f"{LEAST_TRAINING_ISSUES}: collect more issues"
+            )
+        means, distances = {}, []
+        for name in FEATURES:
+            every = np.stack([issue[name] for issue in issues])
+            means[name] = every.mean(axis=0)
+            others = (every.sum(axis=0) - every) / (len(issues) - 1)
+            distances.append([distance(name, *pair) for pair in zip(every, others, strict=True)])
+        # One number an issue, the largest of its distances in units of what is usual: a threshold a feature would
+        # each have its own false alarms.
+        usual = np.maximum(np.median(distances, axis=1), 1e-6)
+        largest = np.sort((np.array(distances) / usual[:, np.newaxis]).max(axis=0))
+        place = min(ceil((len(issues) + 1) * (1 - rule.false_alarms)), len(issues))
+        thresholds = dict(zip(FEATURES, (usual * largest[place - 1]).tolist(), strict=True))
+        return cls(means, thresholds, max(rule.false_alarms, 1 / (len(issues) + 1)))
+
+    def distances(self, issue: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """How far an issue is from the mean, by feature."""
+        return {name: distance(name, issue[name], self.means[name]) for name in FEATURES}
+
+
+def describe(panels: Iterable[np.ndarray], rule: DriftRule) -> dict[str, np.ndarray]:
+    """The mean histograms of an issue's panels, uint8 RGB (H, W, 3) of any size: by feature (BINS,), each of sum 1.
+
+    Raises ValueError without panels.
+    """
+    every = [_histograms(panel, rule.side_px) for panel in panels]
+    if not every:
+        raise ValueError("no panels to describe")
+    return {name: np.mean([histograms[name] for histograms in every], axis=0) for name in FEATURES}
+
+
+def distance(feature: str, one: np.ndarray, other: np.ndarray) -> float:
+    """The earth mover's distance of two histograms of sum 1, as a share of the feature's range.
+
+    On a line from end to end it is 1, between opposite sides of a circle 0.5.
+    """
+    carried = np.cumsum(one - other)
+    if feature in CIRCULAR:
+        # Around a circle it is best to start where as much is carried one way as the other [Werman et al., 1985].
+        return float(np.abs(carried - np.median(carried)).mean())
+    return float(np.abs(carried[:-1]).sum() / (len(carried) - 1))
+
+
+def read_panels_of(lake: Lake, key: str, rule: DriftRule, *, only: set[str] | None = None) -> Iterator[np.ndarray]:
+    """Panels of an issue, evenly spread: those of `only`, or all in colour that no filter drops. uint8 RGB.
+
+    Raises NothingUsual where one of `only` is not there any more.
+    """
+    rows = lake.read_table(lake.panels(key), ["panel_id", "drop_reason", "is_gray"]).to_pylist()
+    gone = (only or set()) - {row["panel_id"] for row in rows}
+    if gone:
+        raise NothingUsual(
+            f"{key}: {len(gone)} panels that the training set holds are no longer there: materialize the training set "
+            "again, and train on it"
+        )
+    usable = [
+        place
+        for place, row in enumerate(rows)
+        if (row["panel_id"] in only if only is not None else not row["drop_reason"] and not row["is_gray"])
+    ]
+    chosen = {usable[place] for place in evenly(len(usable), rule.panels_per_issue)}
+    with lake.panels(key).open("rb") as source:
+        place = 0
+        for batch in pq.ParquetFile(source).iter_batches(16, columns=["panel_id", "image"]):
+            for panel_id, image in zip(batch["panel_id"], batch["image"], strict=True):
+                if place in chosen:
+                    yield decode_picture(image["bytes"].as_py(), name=panel_id.as_py())
+                place += 1
+
+
+def _key(panel_id: str) -> str:
+    return panel_id.rpartition("__")[0]
+
+
+def _histograms(panel: np.ndarray, side_px: int) -> dict[str, np.ndarray]:
+    height, width = panel.shape[:2]
+    scale = min(1.0, side_px / max(height, width))
+    rgb = resized(panel, (max(1, round(height * scale)), max(1, round(width * scale))))
+    lab, gray = rgb_to_lab(rgb), rgb_to_gray(rgb).astype(np.float32)
+    chroma = np.hypot(lab[..., 1], lab[..., 2])
+    hue = np.arctan2(lab[..., 2], lab[..., 1]) % (2 * np.pi)
+    across, down = cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1)
+    window = (CONTRAST_WINDOW_PX, CONTRAST_WINDOW_PX)
+    variance = cv2.blur(gray**2, window) - cv2.blur(gray, window) ** 2
+    edge_share = float((to_edges(rgb) > 0).mean())
+    return {
+        "lightness": _shares(lab[..., 0], 100),
+        "chroma": _shares(chroma, 100),
+        "hue": _shares(hue, 2 * np.pi, np.where(chroma >= LEAST_CHROMA, chroma, 0)),
+        "direction": _shares(np.arctan2(down, across) % np.pi, np.pi, np.hypot(across, down)),
+        "contrast": _shares(np.sqrt(np.maximum(variance, 0)), 100),
+        "line_density": _shares(np.array([edge_share]), 0.4),
+    }
+
+
+def _shares(values: np.ndarray, highest: float, weights: np.ndarray | None = None) -> np.ndarray:
+    """The histogram of values in 0..highest, what is above in the last bin; all bins alike where nothing weighs."""
+    places = np.minimum(values.ravel() / highest * BINS, BINS - 1).astype(np.int64)
+    counts = np.bincount(places, None if weights is None else weights.ravel(), minlength=BINS)
+    total = counts.sum()
+    return counts / total if total > 0 else np.full(BINS, 1 / BINS)
+
+
+def _cell(issue: IssueDrift, feature: str) -> str:
+    if not issue.distances:
+        return "too few panels"
+    shown = f"{issue.distances[feature]:.3f}"
+    return f"**{shown}**" if feature in issue.drifted else shown
+
+
+NAME_PX, CELL_PX, ROW_PX, MOST_THRESHOLDS = 240, 130, 26, 3.0
+USUAL, UNUSUAL = (66, 110, 180), (200, 60, 50)
+
+
+def _draw(report: DriftReport) -> np.ndarray:
+    width = 2 * MARGIN_PX + NAME_PX + CELL_PX * len(FEATURES)
+    image = Image.new("RGB", (width, 2 * MARGIN_PX + ROW_PX * (len(report.issues) + 1)), PAPER)
+    draw = ImageDraw.Draw(image)
+    draw_text(draw, MARGIN_PX, MARGIN_PX, "issue; the line is the threshold", width_px=NAME_PX - MARGIN_PX)
+    for column, name in enumerate(FEATURES):
+        draw_text(draw, MARGIN_PX + NAME_PX + column * CELL_PX, MARGIN_PX, name, width_px=CELL_PX - MARGIN_PX)
+    longest = CELL_PX - MARGIN_PX
+    for row, issue in enumerate(report.issues, 1):
+        y = MARGIN_PX + row * ROW_PX
+        draw_text(draw, MARGIN_PX, y, issue.key, width_px=NAME_PX - MARGIN_PX)
+        for column, (name, found) in enumerate(issue.distances.items()):
+            x = MARGIN_PX + NAME_PX + column * CELL_PX
+            thresholds = min(found / max(report.thresholds[name], 1e-9), MOST_THRESHOLDS)
+            color = UNUSUAL if name in issue.drifted else USUAL
+            draw.rectangle((x, y, x + longest * thresholds / MOST_THRESHOLDS, y + ROW_PX - 8), fill=color)
+            draw.line((x + longest / MOST_THRESHOLDS, y - 2, x + longest / MOST_THRESHOLDS, y + ROW_PX - 6), fill=INK)
+    return np.asarray(image)

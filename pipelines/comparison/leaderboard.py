@@ -1,0 +1,294 @@
+"""The leaderboard of a track: colorizers ranked on one benchmark, each with its interval and its distance to the first.
+
+Works on evaluations; touches no files. Only results with the current benchmark fingerprint are ranked; others are
+listed apart and never compared.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from pipelines.comparison.significance import Estimate, holm, mean_with_interval, paired_difference
+from pipelines.evaluation.baselines import CEILINGS, FLOOR_NAMES, FLOORS
+from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
+from pipelines.evaluation.metrics.definitions import METRICS
+from pipelines.evaluation.tracks import Track
+from pipelines.images.sheets import MARGIN_PX, PAPER, draw_text
+
+SHOWN_METRICS = ("ciede2000", "l2_ab", "l1_rgb", "l2_rgb", "psnr", "ssim", "colorfulness_error")
+
+
+@dataclass(frozen=True)
+class LeaderboardRow:
+    """One colorizer's place."""
+
+    name: str
+    rank: int | None
+    """1 is best. None where the result is not comparable, and for the truth."""
+    variant: str
+    is_floor: bool
+    """It learned nothing, and never serves. The truth is one of them."""
+    pictures: int
+    metrics: dict[str, float]
+    benchmark_fingerprint: str
+    checkpoint_digest: str | None
+    mlflow_run_id: str | None
+    interval: tuple[float, float] | None = None
+    """95 % of the ranking metric's mean."""
+    difference: dict[str, Any] | None = None
+    """Of the ranking metric to the reference: an `Estimate`, and its `p_value` after Holm over the table."""
+    worst_style: str | None = None
+    """On the track of lines."""
+    below_floor: bool = False
+    """Worse than the picture itself: a finding, not a result."""
+    sets: dict[str, dict[str, float]] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "LeaderboardRow":
+        """A result before it is ranked."""
+        return cls(
+            name=evaluation.name,
+            rank=None,
+            variant=evaluation.variant,
+            is_floor=evaluation.name in FLOOR_NAMES,
+            pictures=evaluation.pictures,
+            metrics=evaluation.metrics,
+            benchmark_fingerprint=evaluation.benchmark_fingerprint,
+            checkpoint_digest=evaluation.checkpoint_digest,
+            mlflow_run_id=evaluation.mlflow_run_id,
+            worst_style=evaluation.worst_style if len(evaluation.styles) > 1 else None,
+            sets=evaluation.sets,
+            cost=evaluation.cost,
+        )
+
+    @property
+    def score(self) -> float:
+        """The number that it is ranked by."""
+        return self.metrics[RANKING_METRIC]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it: what is no finite number is None."""
+        return _finite(asdict(self))
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "LeaderboardRow":
+        """What `to_json` gave."""
+        metrics = {name: float("nan") if value is None else value for name, value in values["metrics"].items()}
+        low, high = values["interval"] or (None, None)
+        return cls(**{**values, "metrics": metrics, "interval": None if low is None else (low, high)})
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Colorizers of one track on one benchmark, best first, and beside them the results of other benchmarks."""
+
+    track: Track
+    benchmark_fingerprint: str
+    reference: str | None
+    """What the differences are to: the champion where it is among the rows, else the best colorizer."""
+    rows: tuple[LeaderboardRow, ...]
+    not_comparable: tuple[LeaderboardRow, ...] = ()
+
+    @property
+    def colorizers(self) -> list[LeaderboardRow]:
+        """Those that learned something, best first."""
+        return [row for row in self.rows if not row.is_floor]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `from_json` reads it."""
+        return {
+            "track": self.track,
+            "benchmark": self.benchmark_fingerprint,
+            "reference": self.reference,
+            "rows": [row.to_json() for row in self.rows],
+            "not_comparable": [row.to_json() for row in self.not_comparable],
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Leaderboard":
+        """What `to_json` gave."""
+        ranked, apart = (tuple(map(LeaderboardRow.from_json, values[part])) for part in ("rows", "not_comparable"))
+        return cls(values["track"], values["benchmark"], values["reference"], ranked, apart)
+
+    def to_markdown(self) -> str:
+        """Tables for people: the ranks, then what does not compare."""
+        lines = [_subtitle(self), ""]
+        lines.append(f"| rank | name | sees | {' | '.join(SHOWN_METRICS)} | 95 % | to {self.reference} (p) |")
+        lines.append("|---" * (5 + len(SHOWN_METRICS)) + "|")
+        for row in self.rows:
+            values = " | ".join(shown(row.metrics[name]) for name in SHOWN_METRICS)
+            place = str(row.rank) if row.rank else ""
+            ends = f"{_interval(row)} | {_difference(row)}"
+            lines.append(f"| {place} | {_label(row)} | {row.variant} | {values} | {ends} |")
+        if self.not_comparable:
+            lines += ["", "Not comparable, for they were measured on another benchmark (evaluate them again):", ""]
+            lines += [f"- {row.name} (benchmark `{row.benchmark_fingerprint[:12]}`)" for row in self.not_comparable]
+        return "\n".join(lines) + "\n"
+
+    def picture(self) -> np.ndarray:
+        """The table as a picture, with a bar for the score of each colorizer. uint8 RGB."""
+        return _draw(self)
+
+
+def build_leaderboard(
+    evaluations: Sequence[Evaluation], *, track: Track, benchmark_fingerprint: str, champion: str | None = None
+) -> Leaderboard:
+    """Ranks by the mean CIEDE2000, lower first, ties by name; floors are ranked too, and marked.
+
+    Results of other tracks are left out.
+
+    Args:
+        evaluations: The latest of each colorizer.
+        track: Which track.
+        benchmark_fingerprint: The current one of that track.
+        champion: The SHA-256 of the checkpoint that the others are compared with; None: with the best.
+
+    Raises ValueError where two results of one benchmark have the same name.
+    """
+    of_track = [evaluation for evaluation in evaluations if evaluation.track == track]
+    comparable = [one for one in of_track if one.benchmark_fingerprint == benchmark_fingerprint]
+    names = [evaluation.name for evaluation in comparable]
+    if len(set(names)) != len(names):
+        raise ValueError(f"two results of one name among {', '.join(sorted(names))}: give only the latest of each")
+    comparable.sort(key=lambda one: (one.metrics[RANKING_METRIC], one.name))
+    others = sorted((one for one in of_track if one not in comparable), key=lambda one: one.name)
+    learned = [one for one in comparable if one.name not in FLOOR_NAMES]
+    reference = next((one for one in learned if champion and one.checkpoint_digest == champion), None)
+    reference = reference or next(iter(learned), None)
+    differences = _differences(learned, reference)
+    floor = next((one.metrics[RANKING_METRIC] for one in comparable if one.name == FLOORS[track][0]), float("inf"))
+    rows, rank = [], 0
+    for evaluation in comparable:
+        rank += evaluation.name not in CEILINGS
+        estimate = mean_with_interval(evaluation.unhinted, RANKING_METRIC, seed=evaluation.seed)
+        rows.append(
+            replace(
+                LeaderboardRow.of(evaluation),
+                rank=None if evaluation.name in CEILINGS else rank,
+                interval=(estimate.low, estimate.high),
+                difference=differences.get(evaluation.name),
+                below_floor=evaluation.metrics[RANKING_METRIC] > floor,
+            )
+        )
+    return Leaderboard(
+        track=track,
+        benchmark_fingerprint=benchmark_fingerprint,
+        reference=reference.name if reference else None,
+        rows=tuple(rows),
+        not_comparable=tuple(map(LeaderboardRow.of, others)),
+    )
+
+
+def _differences(learned: Sequence[Evaluation], reference: Evaluation | None) -> dict[str, dict[str, Any]]:
+    """Each colorizer's score less the reference's, with Holm's p-values over all of them."""
+    if reference is None:
+        return {}
+    found: dict[str, Estimate] = {
+        one.name: paired_difference(one.unhinted, reference.unhinted, RANKING_METRIC, seed=reference.seed)
+        for one in learned
+        if one is not reference
+    }
+    adjusted = holm({name: estimate.p_value for name, estimate in found.items()})
+    return {name: {**asdict(estimate), "p_value": adjusted[name]} for name, estimate in found.items()}
+
+
+def _label(row: LeaderboardRow) -> str:
+    if row.is_floor:
+        return f"{row.name} ({'ceiling' if row.name in CEILINGS else 'floor'})"
+    return f"{row.name} (below the floor)" if row.below_floor else row.name
+
+
+def shown(value: float) -> str:
+    """Four significant digits, and no exponent; nothing for what is no number."""
+    if np.isnan(value):
+        return ""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _interval(row: LeaderboardRow) -> str:
+    return f"{shown(row.interval[0])} to {shown(row.interval[1])}" if row.interval else ""
+
+
+def _difference(row: LeaderboardRow) -> str:
+    if row.difference is None:
+        return ""
+    return f"{row.difference['value']:+.3g} ({row.difference['p_value']:.2g})"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _few(leaderboard: Leaderboard) -> str:
+    """What intervals and p-values are about, where it is not other issues."""
+    about = {row.difference["unit"] for row in leaderboard.rows if row.difference}
+    return " of two issues or one, so intervals and p are about these very issues" if "picture" in about else ""
+
+
+def _subtitle(leaderboard: Leaderboard) -> str:
+    pictures = (
+        f"{leaderboard.rows[0].pictures} test pictures{_few(leaderboard)}" if leaderboard.rows else "no results yet"
+    )
+    spec = METRICS[RANKING_METRIC]
+    return (
+        f"Track {leaderboard.track}, ranked by {spec.name} ({spec.unit}, {spec.direction} is better); {pictures}; "
+        f"benchmark {leaderboard.benchmark_fingerprint[:12]}"
+    )
+
+
+NAME_PX, BAR_PX, VALUE_PX, ROW_PX = 290, 240, 96, 28
+
+
+def _draw(leaderboard: Leaderboard) -> np.ndarray:
+    others = leaderboard.not_comparable
+    width = 2 * MARGIN_PX + 40 + NAME_PX + BAR_PX + VALUE_PX * len(SHOWN_METRICS)
+    height = 2 * MARGIN_PX + ROW_PX * (3 + len(leaderboard.rows)) + (ROW_PX * (1 + len(others)) if others else 0)
+    image = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(image)
+    y = MARGIN_PX
+    draw_text(draw, MARGIN_PX, y, "Leaderboard", width_px=width - 2 * MARGIN_PX, size_px=20)
+    y += ROW_PX
+    draw_text(draw, MARGIN_PX, y, _subtitle(leaderboard), width_px=width - 2 * MARGIN_PX)
+    y += ROW_PX
+    name_x, bar_x = MARGIN_PX + 40, MARGIN_PX + 40 + NAME_PX
+    values_x = bar_x + BAR_PX
+    draw_text(draw, name_x, y + 6, "name (what it sees)", width_px=NAME_PX - MARGIN_PX)
+    for column, name in enumerate(SHOWN_METRICS):
+        right = values_x + (column + 1) * VALUE_PX
+        draw_text(draw, right, y + 6, _HEADERS.get(name, name), width_px=VALUE_PX - 4, anchor="ra")
+    y += ROW_PX
+    worst = max((row.score for row in leaderboard.rows), default=1) or 1
+    for index, row in enumerate(leaderboard.rows):
+        if index % 2 == 0:
+            draw.rectangle((MARGIN_PX, y, width - MARGIN_PX, y + ROW_PX - 1), fill=(246, 246, 246))
+        draw_text(draw, MARGIN_PX + 30, y + 6, str(row.rank or ""), width_px=30, anchor="ra")
+        draw_text(draw, name_x, y + 6, f"{_label(row)}, {row.variant}", width_px=NAME_PX - MARGIN_PX)
+        scale = (BAR_PX - MARGIN_PX) / worst
+        color = (160, 160, 160) if row.is_floor else (66, 110, 180)
+        draw.rectangle((bar_x, y + 6, bar_x + round(row.score * scale), y + ROW_PX - 7), fill=color)
+        if row.interval and np.isfinite(row.interval).all():
+            low, high = (bar_x + min(BAR_PX - MARGIN_PX, max(0, round(end * scale))) for end in row.interval)
+            draw.line((low, y + ROW_PX // 2, high, y + ROW_PX // 2), fill=(20, 20, 20), width=2)
+        for column, name in enumerate(SHOWN_METRICS):
+            right = values_x + (column + 1) * VALUE_PX
+            draw_text(draw, right, y + 6, shown(row.metrics[name]), width_px=VALUE_PX - 4, anchor="ra")
+        y += ROW_PX
+    if others:
+        text = "Not comparable (measured on another benchmark; evaluate again):"
+        draw_text(draw, MARGIN_PX, y + 6, text, width_px=width - 2 * MARGIN_PX)
+        for row in others:
+            y += ROW_PX
+            text = f"{row.name}, {row.variant}, benchmark {row.benchmark_fingerprint[:12]}"
+            draw_text(draw, name_x, y + 6, text, width_px=width - name_x - MARGIN_PX)
+    return np.asarray(image)
+
+
+_HEADERS = {"colorfulness_error": "color. error"}

@@ -1,0 +1,121 @@
+"""The parameters of comparing colorizers: promotion, drift, retraining, folds and cross-validation. Values only."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from models.recipes import RECIPES
+from pipelines.training.params import TrainingRule
+
+Margin = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+MARGINS: Mapping[str, float] = {
+    "white_chroma": 1.0,  # delta E: half of what an eye just notices, 2.3 [Mahy, Van Eycken and Oosterlinck, 1994]
+    "bleeding": 0.05,  # a twentieth of all changes of colour
+    "gray_share": 0.10,  # a tenth of the picture gone gray: how paper 002's networks collapse
+    "colorfulness_error": 5.0,  # a third of one step of Hasler and Suesstrunk's seven, which are about 15 apart
+    "ssim": 0.02,
+}
+"""By how much a guard may get worse, in its unit."""
+
+
+class PromotionRule(BaseModel, frozen=True, extra="forbid"):
+    """When a challenger becomes the champion."""
+
+    score: str = Field(default="ciede2000", description="The metric that the challenger must be better in.")
+    confidence: float = Field(
+        default=0.95, gt=0, lt=1, description="How sure it must be that the score is better, all challengers together."
+    )
+    least_issues: int = Field(
+        default=3,
+        ge=1,
+        description="Nobody is promoted on fewer test issues: they say nothing about others. 1: pictures count as if "
+        "each were an issue.",
+    )
+    guards: dict[str, Margin] = Field(
+        default_factory=lambda: dict(MARGINS),
+        description="Metrics that may get worse by no more than this, in their units, on average.",
+    )
+    latency_factor: float = Field(
+        default=2.0,
+        ge=1,
+        description="The challenger may take at most so many times the champion's time, at each size that both were "
+        "timed at on the same kind of device.",
+    )
+    resamples: int = Field(default=10_000, ge=100, description="Of the bootstrap.")
+    seed: int = Field(default=0, ge=0, description="Of the bootstrap.")
+
+    @model_validator(mode="after")
+    def _score_is_no_guard(self) -> "PromotionRule":
+        if self.score in self.guards:
+            raise ValueError(f"guards: {self.score} is the score; it must be better, which no margin loosens")
+        return self
+
+
+class DriftRule(BaseModel, frozen=True, extra="forbid"):
+    """Parameters of the drift check."""
+
+    side_px: int = Field(default=256, ge=32, description="Panels are reduced to this longer side before they compare.")
+    panels_per_issue: int = Field(default=32, ge=1, description="At most so many panels an issue, evenly spread.")
+    least_panels: int = Field(default=4, ge=1, description="New issues with fewer panels are not judged.")
+    false_alarms: float = Field(
+        default=0.05, gt=0, lt=1, description="Share of ordinary issues that may be flagged by chance."
+    )
+
+
+class RetrainingRule(BaseModel, frozen=True, extra="forbid"):
+    """The recipes of an installation, and when they are trained again. What they need is trained before them."""
+
+    recipes: list[str] = Field(
+        default=["webtoon_l2", "frames_gan_gray"],
+        min_length=1,
+        description="Names, as `tintoon recipes` lists them.",
+    )
+    least_change: float = Field(
+        default=0.05,
+        ge=0,
+        description="Train again from so many new or gone train pictures on, as a share of those learned from.",
+    )
+    least_change_on_drift: float = Field(
+        default=0.01,
+        ge=0,
+        description="The same where new ones are of an issue that looks unlike the others, and enough issues say "
+        "what is usual; 1 or more: drift alone never asks for a training.",
+    )
+
+    @field_validator("recipes")
+    @classmethod
+    def _known(cls, recipes: list[str]) -> list[str]:
+        for name in recipes:
+            if name not in RECIPES:
+                raise ValueError(f"no recipe {name!r} of a colorizer; there are: {', '.join(RECIPES)}")
+        return list(dict.fromkeys(recipes))
+
+
+USUAL_FOLDS = {"issue": 5, "picture": 10}
+
+
+class FoldRule(BaseModel, frozen=True, extra="forbid"):
+    """How pictures are dealt."""
+
+    by: Literal["issue", "title", "picture"] = Field(
+        default="issue", description="What stays together: an issue, a whole title, or nothing (leaks: paper 001)."
+    )
+    folds: int | None = Field(
+        default=None, ge=2, description="How many; empty: 5 by issue, 10 by picture, as many as titles by title."
+    )
+    seed: int = Field(default=0, ge=0, description="Of the deal.")
+
+    @model_validator(mode="after")
+    def _leaves_something_to_learn(self) -> "FoldRule":
+        if self.folds == 2 and self.by != "title":
+            raise ValueError(f"2 folds by {self.by}: one is tested and one validates; ask for 3 or more")
+        return self
+
+
+class CrossValidationRule(TrainingRule, FoldRule, frozen=True, extra="forbid"):
+    """How to deal the pictures, and how each fold is trained. `seed` is that of the deal and of each training."""
+
+    test_resolution: int = Field(default=256, ge=16, le=4096, description="Side of the test pictures in pixels.")
+    max_pictures: int | None = Field(default=None, ge=1, description="At most so many test pictures of each fold.")

@@ -1,0 +1,504 @@
+"""The report: all that one has to see to choose a colorizer, as one HTML page that needs neither network nor script.
+
+    index.html       tables, charts and texts
+    pictures/*.jpg   named after their content; loaded when they are scrolled to
+
+The same evaluations give the same bytes.
+"""
+
+import re
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from upath import UPath
+
+from pipelines.comparison.charts import Point, Series, legend_mark, line_chart, scatter_chart, whisker
+from pipelines.comparison.leaderboard import SHOWN_METRICS, Leaderboard, LeaderboardRow, shown
+from pipelines.comparison.reproduction import (
+    VERDICTS,
+    Ours,
+    ReproductionTable,
+    difference_text,
+    number_text,
+    p_text,
+    pair_text,
+)
+from pipelines.evaluation.baselines import CEILINGS, FLOORS
+from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
+from pipelines.evaluation.gallery import KINDS, UNPAIRED
+from pipelines.evaluation.metrics.definitions import METRICS
+from pipelines.lake import written_aside
+
+TITLE = "Which colorizer"
+PICTURED = 8
+"""So many colorizers of a track are shown in pictures, the best first: a page of all of them would not open."""
+
+SIDE_BY_SIDE = 6
+"""Pictures that are shown by every colorizer."""
+
+CURVES = ("ciede2000", "hint_ciede2000", "hint_segment_ciede2000", "colorfulness_error", "bleeding")
+"""The metrics that are drawn over hints, where there are numbers."""
+
+EXAMPLES = ("best", "median", "worst")
+FAILURES = ("bubbles", "texture", "lettering", "large_object", "color_swap")
+
+_OPEN_LICENCE = re.compile(r"CC0-1\.0|CC-BY(-SA)?-\d\.\d")
+_CREATIVE_COMMONS = re.compile(r"CC-(BY(?:-NC)?(?:-SA|-ND)?)-(\d\.\d)")
+
+PictureUrl = Callable[[bytes], str]
+
+
+def write_report(
+    folder: UPath | Path,
+    boards: Sequence[Leaderboard],
+    evaluations: Sequence[Evaluation],
+    *,
+    datasheet: Mapping[str, Any],
+    reproduction: Sequence[ReproductionTable] = (),
+    title: str = TITLE,
+) -> UPath | Path:
+    """Writes the report into a folder, its pictures beside the page. Returns the path of the page.
+
+    Args:
+        folder: Made where it is not there; pictures of an older report in it are removed.
+        boards: One a track.
+        evaluations: Those that the boards rank; a row without one has no breakdown and no pictures.
+        datasheet: Of the training set: titles with their licences and attributions.
+        reproduction: The papers' tables beside ours.
+        title: Heads the page.
+    """
+    pictures: dict[str, bytes] = {}
+
+    def beside(jpeg: bytes) -> str:
+        name = f"{sha256(jpeg).hexdigest()[:20]}.jpg"
+        pictures[name] = jpeg
+        return f"pictures/{name}"
+
+    page = report_html(
+        boards, evaluations, datasheet=datasheet, reproduction=reproduction, title=title, picture_url=beside
+    )
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    files = {folder / "pictures" / name: jpeg for name, jpeg in pictures.items()}
+    files[folder / "index.html"] = page.encode()
+    for path, data in files.items():
+        with written_aside(path) as aside:
+            aside.write_bytes(data)
+    for path in (folder / "pictures").iterdir():
+        if path.name not in pictures:
+            path.unlink()
+    return folder / "index.html"
+
+
+def inline(jpeg: bytes) -> str:
+    """A picture as a data URI."""
+    return f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
+
+
+def report_html(
+    boards: Sequence[Leaderboard],
+    evaluations: Sequence[Evaluation],
+    *,
+    datasheet: Mapping[str, Any],
+    reproduction: Sequence[ReproductionTable] = (),
+    title: str = TITLE,
+    picture_url: PictureUrl = inline,
+) -> str:
+    """The report as one page; see `write_report`.
+
+    By default its pictures are inside it, for places that show a single file alone, as MLflow does with artifacts.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["breakable"] = _breakable
+    tracks = [_Track(board, evaluations, picture_url) for board in boards if board.rows or board.not_comparable]
+    ranked = {(row.name, board.benchmark_fingerprint) for board in boards for row in board.rows}
+    apart = {(row.name, row.benchmark_fingerprint) for board in boards for row in board.not_comparable}
+    shown_titles = {name for track in tracks for one in track.evaluations for name in one.unhinted["title"].unique()}
+    return environment.get_template("report.html.j2").render(
+        title=title,
+        tracks=tracks,
+        metrics=METRICS,
+        ranking=METRICS[RANKING_METRIC],
+        datasheet=datasheet,
+        titles=_titles(datasheet, shown_titles),
+        reproduction=reproduction,
+        verdicts=VERDICTS,
+        verdict_counts=Counter(result.verdict for table in reproduction for result in table.claims),
+        cell_text=lambda cell: number_text(cell) if isinstance(cell, Ours) else cell,
+        extractor_of=lambda cell: cell.made_with if isinstance(cell, Ours) else "",
+        pair_text=pair_text,
+        difference_text=difference_text,
+        kinds=KINDS,
+        pictured=PICTURED,
+        strangers=sorted({(one.name, one.benchmark_fingerprint) for one in evaluations} - ranked - apart),
+        shown=shown,
+    )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table."""
+
+    text: str
+    heat: float | None = None
+    """0 is the best of those that it is compared with, 1 the worst."""
+    is_best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Colorizers down, something across."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One picture that a colorizer made, beside what it saw and the truth."""
+
+    name: str
+    panel_id: str
+    ciede2000: str
+    input: str
+    output: str
+    truth: str
+    side: int
+
+
+class _Track:
+    """What the page shows of one track."""
+
+    def __init__(self, board: Leaderboard, evaluations: Sequence[Evaluation], picture_url: PictureUrl) -> None:
+        self.board = board
+        self.name = board.track
+        by_name = {one.name: one for one in evaluations if one.benchmark_fingerprint == board.benchmark_fingerprint}
+        self.evaluations = [by_name[row.name] for row in board.rows if row.name in by_name]
+        self._learned = [by_name[row.name] for row in board.colorizers if row.name in by_name]
+        self._picture_url = picture_url
+        self.columns = [METRICS[name] for name in SHOWN_METRICS]
+        floor = next((row for row in board.rows if row.name == FLOORS[board.track][0]), None)
+        self.floor = floor
+        most = max((row.score for row in board.rows), default=1.0) * 1.05 or 1.0
+        self.whiskers = {
+            row.name: whisker(row.score, row.interval, most=most, floor_at=floor and floor.score) for row in board.rows
+        }
+
+    @property
+    def label(self) -> str:
+        return f"{'Gray' if self.name == 'gray' else 'Lines'} to colour"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Of the benchmark."""
+        if not self.evaluations:
+            return {"Benchmark": self.board.benchmark_fingerprint}
+        one = max(self.evaluations, key=lambda one: len(one.rows))
+        hints = sorted({int(count) for count in one.rows.loc[one.rows["placement"] == "random", "hints"]})
+        return {
+            "Benchmark": self.board.benchmark_fingerprint,
+            "Training set": ", ".join(sorted({each.training_set_fingerprint for each in self.evaluations})),
+            "Test pictures": f"{one.pictures} of {one.unhinted['issue'].nunique()} issues, "
+            f"{one.resolution} x {one.resolution} pixels",
+            "Titles": ", ".join(sorted(one.unhinted["title"].unique())),
+            "Shown as": ", ".join(one.styles),
+            "Random hints": ", ".join(map(str, hints)) or "none",
+            "Seed": str(one.seed),
+        }
+
+    def kind_of(self, row: LeaderboardRow) -> str:
+        """What a row is, in one word; empty for a result."""
+        if row.name in CEILINGS:
+            return "ceiling"
+        if row.is_floor:
+            return "floor"
+        return "below the floor" if row.below_floor else ""
+
+    def difference_of(self, row: LeaderboardRow) -> str:
+        """To the reference, in words."""
+        if row.name == self.board.reference:
+            return "reference"
+        if row.difference is None:
+            return ""
+        found = row.difference
+        interval = f"{found['low']:+.3g} to {found['high']:+.3g}" if np.isfinite(found["low"]) else "no interval"
+        return f"{found['value']:+.3g} ({interval}), {p_text(found['p_value'])}"
+
+    def verdict_of(self, row: LeaderboardRow) -> str:
+        """Whether the difference is more than chance."""
+        if row.difference is None:
+            return ""
+        if row.difference["p_value"] >= 1 - row.difference["confidence"]:
+            return "no clear difference"
+        return "worse" if row.difference["value"] > 0 else "better"
+
+    def interval_of(self, row: LeaderboardRow) -> str:
+        """Of the score."""
+        if row.interval is None:
+            return ""
+        return f"{shown(row.interval[0])} to {shown(row.interval[1])}" if np.isfinite(row.interval[0]) else "none"
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        best = next(iter(self.board.colorizers), None)
+        if best is None:
+            return "No colorizer has been evaluated on this track yet."
+        text = f"{best.name} is the first of {len(self.board.colorizers)}: {shown(best.score)} delta E"
+        text += f" ({self.interval_of(best)})." if best.interval else "."
+        below = [row.name for row in self.board.colorizers if row.below_floor]
+        if below:
+            text += (
+                f" {len(below)} of {len(self.board.colorizers)} {'is' if len(below) == 1 else 'are'} worse than the "
+                "picture itself: a finding, not a result."
+            )
+        return text
+
+    @property
+    def all_metrics(self) -> Table:
+        """Every metric, heat by column."""
+        numbers = {one.name: [one.metrics[name] for name in METRICS] for one in self.evaluations}
+        directions = [METRICS[name].direction for name in METRICS]
+        return _heat_table("Every metric, mean over pictures, without hints", list(METRICS), numbers, directions)
+
+    @property
+    def by_title(self) -> Table:
+        """The ranking metric of each title."""
+        means = {one.name: one.unhinted.groupby("title")[RANKING_METRIC].mean() for one in self.evaluations}
+        titles = sorted({str(title) for found in means.values() for title in found.index})
+        numbers = {name: [float(found.get(title, np.nan)) for title in titles] for name, found in means.items()}
+        return _heat_table("CIEDE2000 of each title", titles, numbers)
+
+    @property
+    def by_style(self) -> Table | None:
+        """The ranking metric of each style, and by how much the worst is above the mean; None where there is one."""
+        styles = list(dict.fromkeys(style for one in self.evaluations for style in one.styles))
+        if len(styles) < 2:
+            return None
+        numbers = {
+            one.name: [one.styles.get(style, {}).get(RANKING_METRIC, np.nan) for style in styles]
+            for one in self.evaluations
+        }
+        return _heat_table("CIEDE2000 of each way of drawing lines", styles, numbers)
+
+    @property
+    def sets(self) -> Table | None:
+        """Numbers of the whole set: mean and spread over draws, with floor and ceiling as rows."""
+        names = sorted({name for one in self.evaluations for name in one.sets})
+        if not names:
+            return None
+        known = {name: next(one.sets[name] for one in self.evaluations if name in one.sets) for name in names}
+        rows: list[tuple[str, Sequence[Cell]]] = [
+            (label, [Cell(shown(known[name].get(end, np.nan))) for name in names])
+            for end, label in (("floor", "the truth's own (floor)"), ("ceiling", "without colour (ceiling)"))
+        ]
+        for one in self.evaluations:
+            rows.append((one.name, [_spread_cell(one.sets.get(name), known[name]) for name in names]))
+        return Table("Mean ± standard deviation over draws", names, rows)
+
+    @property
+    def costs(self) -> Table | None:
+        """What each colorizer costs."""
+        names = list(dict.fromkeys(name for one in self.evaluations for name in one.cost))
+        if not names:
+            return None
+        rows = [
+            (one.name, [Cell(_count(one.cost.get(name, np.nan))) for name in names])
+            for one in self.evaluations
+            if one.name not in CEILINGS
+        ]
+        return Table("Cost", names, rows)
+
+    @property
+    def cost_chart(self) -> Markup | None:
+        """Latency against quality; None where no latency was measured."""
+        names = sorted({name for one in self.evaluations for name in one.cost if name.startswith("latency_")})
+        counts = {name: sum(name in one.cost for one in self.evaluations) for name in names}
+        if not names:
+            return None
+        name = max(names, key=lambda name: (counts[name], "256x256" in name, name))
+        _, device, size, _ = name.split("_")
+        ranks = {row.name: row for row in self.board.rows}
+        points = [
+            Point(one.name, str(ranks[one.name].rank), one.cost[name], ranks[one.name].score, ranks[one.name].is_floor)
+            for one in self.evaluations
+            if one.cost.get(name, 0) > 0 and one.name not in CEILINGS
+        ]
+        x_label = f"ms for {size.replace('x', ' x ')} pixels, {device.upper()}"
+        return scatter_chart(
+            points, label="Quality against latency", x_label=x_label, y_label=METRICS[RANKING_METRIC].unit
+        )
+
+    @property
+    def hinted(self) -> list[Evaluation]:
+        """Those that were judged with hints, best first."""
+        return [one for one in self.evaluations if len(one.curve) > 1]
+
+    @property
+    def curves(self) -> list[tuple[str, Markup, Table]]:
+        """Metric, chart, and the same as a table."""
+        if not self.hinted:
+            return []
+        found = []
+        for metric in CURVES:
+            series = [
+                Series(one.name, {count: row[metric] for count, row in one.curve.items() if np.isfinite(row[metric])})
+                for one in self.hinted
+            ]
+            counts = sorted({count for one in series for count in one.values})
+            if len(counts) < 2:
+                continue
+            baselines = {}
+            if self.floor and 0 in counts and np.isfinite(self.floor.metrics[metric]):
+                baselines[self.floor.name] = self.floor.metrics[metric]
+            chart = line_chart(
+                series, label=f"{metric} over random hints", x_label="random hint points", baselines=baselines
+            )
+            numbers = {one.name: [one.values.get(count, np.nan) for count in counts] for one in series}
+            found.append((metric, chart, _heat_table(f"{metric} over random hints", list(map(str, counts)), numbers)))
+        return found
+
+    @property
+    def legend(self) -> list[tuple[Markup, str]]:
+        """Of the curves."""
+        return [(legend_mark(number), one.name) for number, one in enumerate(self.hinted)]
+
+    @property
+    def side_by_side(self) -> list[tuple[str, Example, list[tuple[str, Example | None]]]]:
+        """Panels that most colorizers have a picture of: (panel, any example of it, each colorizer's or None)."""
+        shown_ones = self._learned[:PICTURED]
+        rows = {
+            one.name: {row["panel_id"]: row for row in one.gallery.to_dict("records") if row["kind"] != UNPAIRED}
+            for one in shown_ones
+        }
+        having = Counter(panel_id for found in rows.values() for panel_id in found)
+        found = []
+        for panel_id in sorted(sorted(having, key=lambda panel_id: (-having[panel_id], panel_id))[:SIDE_BY_SIDE]):
+            examples = [
+                (one.name, self._example(one, rows[one.name][panel_id]) if panel_id in rows[one.name] else None)
+                for one in shown_ones
+            ]
+            found.append((panel_id, next(example for _, example in examples if example), examples))
+        return found
+
+    @property
+    def examples(self) -> list[tuple[str, list[tuple[str, list[Example]]]]]:
+        """Of each colorizer its best, median and worst pictures."""
+        return [(one.name, [(kind, self._of_kind(one, kind)) for kind in EXAMPLES]) for one in self._learned[:PICTURED]]
+
+    @property
+    def failures(self) -> list[tuple[str, list[Example]]]:
+        """By kind, the best colorizer's first."""
+        return [
+            (kind, [example for one in self._learned[:PICTURED] for example in self._of_kind(one, kind)])
+            for kind in FAILURES
+        ]
+
+    @property
+    def unpaired(self) -> list[tuple[str, Example, list[tuple[str, Example]]]]:
+        """Pictures without a truth: (name, any example of it, each colorizer's)."""
+        by_picture: dict[str, list[tuple[str, Example]]] = {}
+        for one in self._learned[:PICTURED]:
+            for example in self._of_kind(one, UNPAIRED):
+                by_picture.setdefault(example.panel_id, []).append((one.name, example))
+        return [(name, examples[0][1], examples) for name, examples in by_picture.items()]
+
+    def _of_kind(self, one: Evaluation, kind: str) -> list[Example]:
+        rows = one.gallery[one.gallery["kind"] == kind]
+        return [self._example(one, row) for row in rows.to_dict("records")]
+
+    def _example(self, one: Evaluation, row: Mapping[Any, Any]) -> Example:
+        urls = {part: self._picture_url(bytes(row[part])) if row[part] else "" for part in ("input", "output", "truth")}
+        return Example(one.name, row["panel_id"], shown(row["ciede2000"]), **urls, side=one.resolution)
+
+
+def _heat_table(
+    caption: str,
+    columns: Sequence[str],
+    numbers: Mapping[str, Sequence[float]],
+    directions: Sequence[str] | None = None,
+) -> Table:
+    """Numbers with heat. Without directions lower is better, and all columns share one scale.
+
+    The truth has no heat: it would be the best of each.
+    """
+    directions_of = directions or ["lower"] * len(columns)
+    compared = np.array([values for name, values in numbers.items() if name not in CEILINGS], float)
+    compared = compared.reshape(-1, len(columns))
+    rows = []
+    for name, values in numbers.items():
+        cells = []
+        for column, (value, direction) in enumerate(zip(values, directions_of, strict=True)):
+            own = compared[:, column]
+            pool = own if directions else compared.ravel()
+            heat, is_best = None, False
+            if direction != "neither" and np.isfinite(value) and name not in CEILINGS and len(compared) > 1:
+                low, high = np.nanmin(pool), np.nanmax(pool)
+                heat = 0.0 if high == low else (value - low) / (high - low)
+                heat = 1 - heat if direction == "higher" else heat
+                is_best = bool(value == (np.nanmax(own) if direction == "higher" else np.nanmin(own)))
+            cells.append(Cell(shown(value), None if heat is None else round(float(heat), 3), is_best))
+        rows.append((name, cells))
+    return Table(caption, columns, rows)
+
+
+def _spread_cell(spread: Mapping[str, float] | None, ends: Mapping[str, float]) -> Cell:
+    if spread is None or not np.isfinite(spread["mean"]):
+        return Cell("")
+    text = shown(spread["mean"])
+    if spread.get("std", 0.0) > 0:
+        text += f" ± {shown(spread['std'])}"
+    low, high = ends.get("floor", np.nan), ends.get("ceiling", np.nan)
+    heat = (spread["mean"] - low) / (high - low) if np.isfinite(low) and np.isfinite(high) and high > low else None
+    return Cell(text, None if heat is None else round(min(1.0, max(0.0, float(heat))), 3))
+
+
+def _breakable(name: str) -> Markup:
+    """A long name that may go on in the next line after its underscores and slashes."""
+    if len(name) <= 10:
+        return escape(name)
+    return Markup(re.sub("([_/]+)", r"\1<wbr>", str(escape(name))))
+
+
+def _count(value: float) -> str:
+    """Large whole numbers in groups of three digits."""
+    return f"{value:,.0f}" if np.isfinite(value) and abs(value) >= 10_000 else shown(value)
+
+
+def _titles(datasheet: Mapping[str, Any], shown_titles: set[str]) -> list[dict[str, Any]]:
+    """Titles with their licences as (name, address or None), and whether the report shows pictures of them."""
+    return [
+        {
+            "name": name,
+            "source": title["source"],
+            "issues": title["issues"],
+            "pictures": title["pictures"],
+            "licences": [(licence, licence_url(licence)) for licence in title["licences"]],
+            "attributions": title["attributions"],
+            "is_shown": name in shown_titles,
+            "is_open": all(_OPEN_LICENCE.fullmatch(licence) for licence in title["licences"]),
+        }
+        for name, title in datasheet["titles"].items()
+    ]
+
+
+def licence_url(licence: str) -> str | None:
+    """Where the text of a Creative Commons licence stands, by its SPDX identifier; None for others."""
+    if licence == "CC0-1.0":
+        return "https://creativecommons.org/publicdomain/zero/1.0/"
+    found = _CREATIVE_COMMONS.fullmatch(licence)
+    return f"https://creativecommons.org/licenses/{found[1].lower()}/{found[2]}/" if found else None

@@ -1,0 +1,124 @@
+"""Colorizers that learn nothing, and the truth: floor and ceiling of every table.
+
+A colorizer below the gray copy is a finding, not a result (episodes differ in their ambient light, so that a plain
+network answers in sepia); the truth says what the metrics give at best.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from pipelines.colorize.hints import Hint
+from pipelines.colorize.picture import require_no_hints
+from pipelines.evaluation.tracks import Track
+from pipelines.images.color import gray_to_rgb, lab_to_rgb, rgb_to_lab, with_luma
+from pipelines.pairs import Pairs
+
+if TYPE_CHECKING:
+    from pipelines.training_set import TrainingSet
+
+THUMBNAIL_PX = 16
+FLOORS: dict[Track, tuple[str, ...]] = {
+    "gray": ("gray_copy", "mean_chroma", "nearest_panel", "truth"),
+    "line": ("line_copy", "mean_color", "nearest_drawing", "true_drawing"),
+}
+"""By track: the picture itself, the mean of train, the most similar training panel, and the truth as ceiling."""
+
+CEILINGS = frozenset({"truth", "true_drawing"})
+FLOOR_NAMES = frozenset(name for names in FLOORS.values() for name in names)
+
+
+class _Floor(ABC):
+    """What the trivial colorizers share: they take any title, and no hints."""
+
+    takes_hints = False
+
+    def __init__(self, name: str, track: Track) -> None:
+        self.name = name
+        self.variant = track
+
+    def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:
+        """(H, W) uint8 -> (H, W, 3) uint8 RGB, whatever the title. Raises ValueError for a hint."""
+        return self.colorize_batch(picture[np.newaxis], hints=[hint])[0]
+
+    def colorize_batch(
+        self,
+        pictures: np.ndarray,
+        *,
+        hints: Sequence[Hint | None] | None = None,
+        titles: Sequence[str | None] | None = None,
+    ) -> np.ndarray:
+        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, whatever the titles. Raises ValueError for a hint."""
+        require_no_hints(self.name, hints)
+        return self._colored(pictures)
+
+    @abstractmethod
+    def _colored(self, pictures: np.ndarray) -> np.ndarray:
+        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB."""
+
+
+class Copy(_Floor):
+    """The picture itself, as RGB."""
+
+    def _colored(self, pictures: np.ndarray) -> np.ndarray:
+        return gray_to_rgb(pictures)
+
+
+class MeanColor(_Floor):
+    """The mean of train: its chroma under the lightness of a gray picture; for lines, its one mean colour."""
+
+    def __init__(self, name: str, track: Track, train: Pairs) -> None:
+        super().__init__(name, track)
+        self._lab = np.mean([rgb_to_lab(np.asarray(rgb)).mean(axis=(0, 1)) for rgb in train.color], axis=0)
+
+    def _colored(self, pictures: np.ndarray) -> np.ndarray:
+        if self.variant == "gray":
+            lab = rgb_to_lab(gray_to_rgb(pictures))
+            lab[..., 1:] = self._lab[1:]
+            return lab_to_rgb(lab)
+        flat = lab_to_rgb(np.broadcast_to(self._lab, (1, 1, 3)).astype(np.float32))[0, 0]
+        return np.broadcast_to(flat, (*pictures.shape, 3)).copy()
+
+
+class NearestPanel(_Floor):
+    """The training panel that looks most alike: its chroma under the own lightness; for lines, the panel itself.
+
+    Alike is the least squared distance between thumbnails of 16 x 16 of what a colorizer sees.
+    """
+
+    def __init__(self, name: str, track: Track, train: Pairs) -> None:
+        super().__init__(name, track)
+        self._train = train
+        seen = train.variant[:, min(1, train.variant.shape[1] - 1)]  # lines: the middle sigma
+        self._thumbnails = np.stack([_thumbnail(np.asarray(picture)) for picture in seen])
+
+    def _colored(self, pictures: np.ndarray) -> np.ndarray:
+        side = pictures.shape[1:]
+        nearest = [np.square(self._thumbnails - _thumbnail(picture)).sum(axis=1).argmin() for picture in pictures]
+        found = np.stack([cv2.resize(np.asarray(self._train.color[row]), side[::-1]) for row in nearest])
+        return with_luma(found, pictures) if self.variant == "gray" else found
+
+
+class Truth(_Floor):
+    """The ceiling. It is shown nothing, so `evaluate` gives it the truths: its copy of them is the result."""
+
+    def _colored(self, pictures: np.ndarray) -> np.ndarray:
+        raise ValueError(f"{self.name} has no picture of its own: only `evaluate` can judge it")
+
+
+def floor(name: str, training_set: "TrainingSet", resolution: int) -> _Floor:
+    """A trivial colorizer by its name in FLOORS. Raises KeyError for another name."""
+    track: Track = next(track for track, names in FLOORS.items() if name in names)
+    kind = FLOORS[track].index(name)
+    if kind in (0, 3):
+        return (Copy if kind == 0 else Truth)(name, track)
+    return (MeanColor if kind == 1 else NearestPanel)(name, track, training_set.pairs("train", track, resolution))
+
+
+def _thumbnail(picture: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 -> (256,) float32, without its mean: alike is about shapes, not about exposure."""
+    small = cv2.resize(picture, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+    return small - small.mean()

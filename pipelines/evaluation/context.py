@@ -1,0 +1,114 @@
+"""What an installation judges colorizers by: its benchmark, the network that FID looks through, the line detector."""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.evaluation.params import BenchmarkRule
+from pipelines.lake import Lake
+from pipelines.training.store import checkpoint_path, read_record, record_path
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipelines.colorize.picture import Colorizer
+    from pipelines.evaluation.evaluation import Evaluation
+    from pipelines.evaluation.metrics.distribution import FeatureExtractor
+    from pipelines.evaluation.tracks import LineDrawer, Track
+    from pipelines.training_set import TrainingSet
+
+
+@dataclass(frozen=True)
+class Judges:
+    """A benchmark on the current training set of a lake, and all that it takes; networks are loaded when they judge."""
+
+    lake: Lake
+    rule: BenchmarkRule
+    cache: Path
+    weights: Path
+    """The folder of feature extractors' files."""
+
+    @cached_property
+    def training_set(self) -> "TrainingSet":
+        """The current one. Raises FileNotFoundError before it was made."""
+        from pipelines.training_set import TrainingSet
+
+        return TrainingSet.open(self.lake, cache=self.cache)
+
+    def benchmark(self, track: "Track") -> str:
+        """The fingerprint that results of a track have now. Raises ValueError where the test split is empty."""
+        from pipelines.evaluation.tracks import TestPictures
+
+        return TestPictures(
+            self.training_set, self.rule, track, self._drawer, extractor=self._extractor_name
+        ).fingerprint
+
+    def judge(self, colorizer: "Colorizer", **told: Any) -> "Evaluation":
+        """A colorizer on the benchmark; `told` goes to `evaluate`.
+
+        Raises FileNotFoundError that says which file belongs where, or what to train first.
+        """
+        from pipelines.evaluation.benchmark import evaluate
+
+        return evaluate(
+            colorizer,
+            self.training_set,
+            self.rule,
+            extractor=self._extractor,
+            drawer=self._drawer,
+            work=self.cache / "evaluation",
+            **told,
+        )
+
+    def unpaired(self) -> "dict[str, np.ndarray]":
+        """What is coloured without a truth: a folder, or panels that were dropped as gray. Raises FileNotFoundError."""
+        from pipelines.evaluation.unpaired import gray_panels, pictures_of
+
+        return pictures_of(Path(self.rule.unpaired)) if self.rule.unpaired else gray_panels(self.lake)
+
+    def peak_memory(self, checkpoint: Path) -> dict[str, float]:
+        """Peak memory of colorizing a picture of the largest side on the CPU, in MiB, as a cost; none without sides."""
+        from pipelines.colorize.picture import TrainedColorizer
+        from pipelines.evaluation.cost import cpu_peak_mib
+
+        if not self.rule.latency_sides:
+            return {}
+        side = max(self.rule.latency_sides)
+        peak = cpu_peak_mib(partial(TrainedColorizer.load, checkpoint), (side, side))
+        return {f"peak_cpu_{side}x{side}_mib": peak}
+
+    @cached_property
+    def _drawer(self) -> "LineDrawer | None":
+        """The current line detector, where one was trained: its lines are a style of their own."""
+        from pipelines.evaluation.learned_lines import load_line_drawer
+
+        if not record_path(self.lake, "line_detector").exists():
+            return None
+        record = read_record(self.lake, "line_detector")
+        path = checkpoint_path(self.lake, "line_detector", record.checkpoint, self.cache)
+        return load_line_drawer(path, digest=record.checkpoint_sha256)
+
+    @property
+    def _extractor_name(self) -> str:
+        from pipelines.evaluation.metrics.distribution import TITLE_CLASSIFIER, title_extractor_name
+
+        if self.rule.extractor != "title_vgg16":
+            return self.rule.extractor
+        return title_extractor_name(read_record(self.lake, TITLE_CLASSIFIER).checkpoint_sha256)
+
+    @cached_property
+    def _extractor(self) -> "FeatureExtractor | None":
+        from pipelines.evaluation.metrics.distribution import (
+            TITLE_CLASSIFIER,
+            load_feature_extractor,
+            load_title_extractor,
+        )
+
+        if self.rule.extractor == "none":
+            return None
+        if self.rule.extractor != "title_vgg16":
+            return load_feature_extractor(self.rule.extractor, self.weights)
+        record = read_record(self.lake, TITLE_CLASSIFIER)
+        path = checkpoint_path(self.lake, TITLE_CLASSIFIER, record.checkpoint, self.cache)
+        return load_title_extractor(path, record.checkpoint_sha256)

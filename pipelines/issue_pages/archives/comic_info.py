@@ -1,0 +1,110 @@
+"""ComicInfo.xml (https://anansi-project.github.io/docs/comicinfo): what a comic archive says of itself.
+
+Reads bytes, writes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from pipelines.issue_pages.archives.entry import Entry
+
+MOST_BYTES = 1024 * 1024
+_FIELDS = {
+    **{"Series": "series", "Number": "number", "Volume": "volume", "Title": "title", "Summary": "summary"},
+    **{"LanguageISO": "language", "Writer": "writer", "Penciller": "penciller", "Inker": "inker"},
+    **{"Colorist": "colorist", "Letterer": "letterer", "CoverArtist": "cover_artist", "Translator": "translator"},
+    **{
+        "Publisher": "publisher",
+        "Genre": "genre",
+        "Tags": "tags",
+        "Manga": "manga",
+        "BlackAndWhite": "black_and_white",
+    },
+    **{"AgeRating": "age_rating", "ScanInformation": "scan_information", "Notes": "notes", "GTIN": "gtin"},
+}
+_PAGE_FIELDS = ("series", "number", "volume", "language", "web")
+"""What of an issue is worth standing beside each of its pages."""
+_PEOPLE_FIELDS = ("writer", "penciller", "inker", "colorist", "letterer", "cover_artist", "translator")
+
+
+@dataclass(frozen=True)
+class ComicInfo:
+    """What the file says, or why it could not be read."""
+
+    name: str | None = None  # the issue's title, else series and number
+    date: str | None = None  # ISO day
+    page_count: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    page_types: Mapping[int, str] = field(default_factory=dict)  # "FrontCover", ... by place, from 0
+    problem: str | None = None
+
+    @property
+    def page_facts(self) -> dict[str, Any]:
+        """What of the issue's facts belongs to each page."""
+        return {name: self.facts[name] for name in _PAGE_FIELDS if name in self.facts}
+
+    @property
+    def people(self) -> list[str]:
+        """Who made the issue, each once."""
+        named = (name.strip() for role in _PEOPLE_FIELDS for name in self.facts.get(role, "").split(","))
+        return list(dict.fromkeys(filter(None, named)))
+
+
+def comic_info_entry(entries: Iterable[Entry]) -> Entry | None:
+    """The archive's ComicInfo.xml: at its root, or in the folder that holds everything."""
+    found = [entry for entry in entries if entry.name.rpartition("/")[2].lower() == "comicinfo.xml"]
+    return min(found, key=lambda entry: entry.name.count("/"), default=None)
+
+
+def read_comic_info(data: bytes) -> ComicInfo:
+    """What it says. One that cannot be read says nothing, with `problem`: pages do not depend on it."""
+    if len(data) > MOST_BYTES:
+        return ComicInfo(problem=f"ComicInfo.xml is not read: {len(data)} bytes, at most {MOST_BYTES} are")
+    try:
+        root = fromstring(data, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        return ComicInfo(problem=f"ComicInfo.xml is not read: {type(error).__name__}: {error}")
+    if _local(root.tag) != "ComicInfo":
+        return ComicInfo(problem=f"ComicInfo.xml is not read: it holds <{_local(root.tag)}>")
+    texts = {_local(child.tag): (child.text or "").strip() for child in root if isinstance(child.tag, str)}
+    facts: dict[str, Any] = {fact: texts[name] for name, fact in _FIELDS.items() if texts.get(name)}
+    if texts.get("Web"):
+        facts["web"] = texts["Web"].split()
+    for name in ("Year", "Month", "Day"):
+        if (number := _number(texts.get(name))) is not None:
+            facts[name.lower()] = number
+    page_types: dict[int, str] = {}
+    for page in root.iter():
+        place, kind = _number(page.get("Image")), page.get("Type")
+        if _local(page.tag) == "Page" and place is not None and kind:
+            page_types[place] = kind.strip()
+    series = " ".join(filter(None, [facts.get("series"), facts.get("number") and f"#{facts['number']}"]))
+    return ComicInfo(
+        name=facts.get("title") or series or None,
+        date=_day(facts),
+        page_count=_number(texts.get("PageCount")),
+        facts=facts,
+        page_types=page_types,
+    )
+
+
+def _local(tag: object) -> str:
+    return str(tag).rpartition("}")[2]
+
+
+def _number(text: str | None) -> int | None:
+    text = (text or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _day(facts: Mapping[str, Any]) -> str | None:
+    try:
+        return date(facts["year"], facts["month"], facts["day"]).isoformat()
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,66 @@
+"""ZIP: the entries of CBZ and EPUB files. Reads one file, writes nothing."""
+
+import lzma
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, broken, require_harmless
+
+_IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
+_READ_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError),
+    *(NotImplementedError, RuntimeError, MemoryError),  # a dictionary of LZMA may be said to have 4 GiB
+)
+
+
+class ZipContainer:
+    """A ZIP file."""
+
+    def __init__(self, file: Path, limits: ArchiveLimits):
+        self._file = file
+        self._limits = limits
+        self.is_solid = False
+
+    def entries(self) -> list[Entry]:
+        """Every entry but folders, in the archive's order. Raises IssueUnavailable."""
+        try:
+            with zipfile.ZipFile(self._file) as archive:
+                infos = archive.infolist()
+        except _READ_ERRORS as error:
+            raise broken(self._file, error) from error
+        return require_harmless(self._file, self._checked(infos), self._limits)
+
+    def read(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of some entries. Raises IssueUnavailable."""
+        found: dict[str, bytes] = {}
+        name = ""
+        try:
+            with zipfile.ZipFile(self._file) as archive:
+                by_name = {_name(info): info for info in archive.infolist()}
+                for name in names:
+                    found[name] = archive.read(by_name[name])  # checks length and CRC
+        except (*_READ_ERRORS, KeyError) as error:
+            raise broken(self._file, f"entry {name!r}: {error}") from error
+        return found
+
+    def _checked(self, infos: list[zipfile.ZipInfo]) -> Iterator[Entry]:
+        for info in infos:
+            if info.is_dir():
+                continue
+            problem = None
+            if info.flag_bits & _IS_ENCRYPTED:
+                problem = "is encrypted"
+            elif stat.S_ISLNK(info.external_attr >> 16):
+                problem = "is a link"
+            yield Entry(_name(info), info.file_size, info.compress_size, problem)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A name as it was meant: most tools write UTF-8 without saying so. Other bytes become surrogates."""
+    if info.flag_bits & _IS_UTF8:
+        return info.filename
+    return info.orig_filename.encode("cp437").decode("utf-8", "surrogateescape")

@@ -1,0 +1,498 @@
+"""The one polite HTTP client: the only code of the project that asks another host for anything.
+
+Reads: robots.txt of every host before anything else of it, then what robots.txt allows. A robots.txt that cannot
+be read refuses everything (RFC 9309, section 2.3.1). Does: one request at a time per host, spaced with jitter,
+waits as long as a host asks for, retries only what a second try can mend, and asks a host nothing more for some hours
+once it has refused (401, 403, 429). Asks only hosts of the title's own site. Writes nothing but what all processes of
+this machine share of a host (`turns`): whose turn it is, refusals, and what was spent of the budgets.
+"""
+
+import logging
+import math
+import random
+import shlex
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from threading import RLock
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from protego import Protego
+
+from pipelines.issue_pages.client.fetch_error import (
+    AddressRefused,
+    BadAddress,
+    BudgetSpent,
+    FetchError,
+    Forbidden,
+    Gone,
+    HostStopped,
+    IncompleteBody,
+    NotAPicture,
+    RateLimited,
+    Redirected,
+    RobotsRefused,
+    TooLarge,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from pipelines.issue_pages.client.host_slots import Turn, Turns
+from pipelines.issue_pages.client.site import Site, is_loopback
+from pipelines.issue_pages.entry import Fetched, NotModified, PageEntry
+from pipelines.issue_pages.page import PageRow
+from pipelines.issue_pages.params import ROBOT, Politeness
+from pipelines.issue_pages.picture import read_picture
+
+_log = logging.getLogger(__name__)
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 5  # as RFC 9309, section 2.3.1.2
+ROBOTS_MAX_BYTES = 500 * 1024  # RFC 9309, section 2.5
+_LONGEST_STOP_S = 30 * 24 * 3600.0  # however long a host asks for, it is then asked once more
+_FIRST_EPOCH = 1e9  # what is greater is no number of seconds to wait (31 years), but a moment since the epoch
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a host answered, complete."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]  # without regard to case
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text; every site here writes UTF-8."""
+        return self.body.decode("utf-8", errors="replace")
+
+    @property
+    def location(self) -> str | None:
+        """Where a redirect points, as an absolute address; None where the answer is no redirect, or to no address."""
+        if self.status not in _REDIRECTS or "Location" not in self.headers:
+            return None
+        try:
+            return urljoin(self.url, self.headers["Location"])
+        except ValueError:
+            return None
+
+
+@dataclass
+class _Host:
+    """What is known of one scheme, name and port: robots.txt holds for these (RFC 9309, section 2.3)."""
+
+    origin: str
+    name: str  # with the port where it is none of the web's own: turns, refusals and budgets are of this
+    lock: RLock = field(default_factory=RLock)  # held while it is asked: what is known of it has one writer
+    robots: Protego | None = None
+    robots_were_read: bool = False
+    robots_failure: str | None = None
+    crawl_delay_s: float = 0.0
+    exceptions: set[str] = field(default_factory=set)  # documented interfaces whose use was logged
+
+
+class Client:
+    """Asks hosts for things, politely. Safe to share between threads; each host is asked by one at a time."""
+
+    def __init__(
+        self,
+        politeness: Politeness | None = None,
+        *,
+        turns: Turns | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        self.politeness = politeness or Politeness()
+        self._turns = turns or Turns()
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random.Random()
+        self._hosts: dict[str, _Host] = {}
+        self._hosts_lock = RLock()
+        self._session = requests.Session()
+        self._session.headers.update({"User-Agent": self.politeness.user_agent, "Accept": "*/*"})
+        # As served: the length can be checked, and the digest is that of the file on the host.
+        self._session.headers["Accept-Encoding"] = "identity"
+        # Nobody's identity goes out: no cookies, no passwords out of a .netrc file.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.auth = lambda request: request
+        # Redirects are never followed. Without this, requests reads the whole body of one, past any limit.
+        self._session.get_redirect_target = lambda resp: None  # noqa: ARG005  requests names it
+
+    def get(
+        self,
+        url: str,
+        site: Site,
+        *,
+        referer: str | None = None,
+        etag: str | None = None,
+        last_modified: str | None = None,
+        answers: Collection[int] = (),
+    ) -> Answer:
+        """The answer to one GET: 200, a redirect (never followed), 304 where a validator is given, or one of `answers`.
+
+        `site` is the title's: addresses of other hosts are refused. `answers` are statuses that mean something to
+        the caller, so that they are neither errors nor end the host. Raises a FetchError for everything else.
+        """
+        self._check_address(url, site)
+        host = self._host(url)
+        with host.lock:
+            self._check_allowed(host, url, site)
+            # A validator that no header can hold is none: else its page could never be asked for again.
+            validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+            validators = {name: value for name, value in validators.items() if value and value.isprintable()}
+            headers = {"Referer": referer, **validators}
+            expected = {200, *_REDIRECTS, *answers} | ({304} if validators else set())
+            return self._ask(host, url, headers, expected=expected, max_bytes=self.politeness.max_bytes)
+
+    def refusal(self, url: str, site: Site) -> FetchError | None:
+        """Why an address would not be asked; None where it would. Asks for nothing but its host's robots.txt."""
+        try:
+            self._check_address(url, site)
+            host = self._host(url)
+            with host.lock:
+                self._check_allowed(host, url, site)
+                with self._turns.at(host.name) as turn:
+                    self._check_stop(turn, url)
+        except FetchError as error:
+            return error
+        return None
+
+    def picture(
+        self,
+        url: str,
+        site: Site,
+        *,
+        referer: str | None = None,
+        etag: str | None = None,
+        last_modified: str | None = None,
+    ) -> Fetched | NotModified:
+        """A whole picture, decoded in full; NotModified where the validators still hold.
+
+        Redirects are followed within the site only. Raises a FetchError.
+        """
+        place = url
+        for _ in range(_MOST_REDIRECTS + 1):
+            answer = self.get(place, site, referer=referer, etag=etag, last_modified=last_modified)
+            if answer.status == 304:
+                return NotModified()
+            if answer.status == 200:
+                return _fetched(answer)
+            place = answer.location or ""
+            if why := site.refusal(place):
+                seen = f"HTTP {answer.status}, a redirect to {place or 'nowhere'}: {why}"
+                raise Redirected(url, seen, "pages are taken from the title's own site", http_status=answer.status)
+        raise Redirected(url, f"more than {_MOST_REDIRECTS} redirects", "try again later")
+
+    def page(self, page: PageEntry, site: Site, known: PageRow | None) -> Fetched | NotModified:
+        """A page's picture, asked for with its Referer and the validators of what is known. Raises a FetchError."""
+        etag = known.etag if known else None
+        last_modified = known.last_modified if known else None
+        return self.picture(page.url, site, referer=page.referer, etag=etag, last_modified=last_modified)
+
+    def _host(self, url: str) -> _Host:
+        origin = _origin(url)
+        if origin is None:
+            raise BadAddress(url, "no http(s) address", "give one like https://host/path")
+        with self._hosts_lock:
+            return self._hosts.setdefault(origin, _Host(origin, _name_of(origin)))
+
+    def _check_address(self, url: str, site: Site) -> None:
+        if _origin(url) is None:
+            raise BadAddress(url, "no http(s) address", "give one like https://host/path")
+        if why := site.refusal(url):
+            raise AddressRefused(url, f"not asked: {why}", "if the site has moved, correct the title's address")
+
+    def _check_allowed(self, host: _Host, url: str, site: Site) -> None:
+        if not host.robots_were_read:
+            host.robots_failure = self._read_robots(host)
+            host.robots_were_read = True
+        if host.robots_failure is not None:
+            remedy = "nothing is fetched without reading it; try again later, or use another source"
+            raise RobotsRefused(url, f"{host.origin}/robots.txt cannot be honoured: {host.robots_failure}", remedy)
+        if host.robots is None or host.robots.can_fetch(url, ROBOT):
+            return
+        api = site.documents(url)
+        if api is None:
+            raise RobotsRefused(url, f"{host.origin}/robots.txt forbids it", "use another source, or ask the owner")
+        if api.name not in host.exceptions:
+            host.exceptions.add(api.name)
+            _log.warning("%s/robots.txt forbids %s; asked all the same, as %s", host.origin, api.paths, api.name)
+
+    def _read_robots(self, host: _Host) -> str | None:
+        """Keeps the host's rules; returns why they cannot be kept, if so."""
+        place = f"{host.origin}/robots.txt"
+        # No rules where there is no such file: 4xx (RFC 9309, section 2.3.1.3), but for what says "not you".
+        absent = set(range(400, 500)) - {401, 403, 429}
+        for _ in range(_MOST_REDIRECTS + 1):
+            try:
+                answer = self._ask(host, place, {}, expected={200, *_REDIRECTS, *absent}, max_bytes=ROBOTS_MAX_BYTES)
+            except (BudgetSpent, HostStopped):
+                raise  # not asked: nothing is known of its rules
+            except FetchError as error:
+                return error.seen
+            if answer.status in absent:
+                return None
+            if answer.status == 200:
+                host.robots = Protego.parse(answer.text)
+                return self._keep_crawl_delay(host, host.robots)
+            place = answer.location or ""
+            if _origin(place) != host.origin:
+                return f"it redirects to {place or 'nowhere'}, another host"
+        return f"more than {_MOST_REDIRECTS} redirects"
+
+    def _keep_crawl_delay(self, host: _Host, robots: Protego) -> str | None:
+        host.crawl_delay_s = robots.crawl_delay(ROBOT) or 0.0
+        rate = robots.request_rate(ROBOT)
+        if rate is not None:
+            seconds = float(min(rate.seconds, 10**9))  # anybody may write a number that no float can hold
+            host.crawl_delay_s = max(host.crawl_delay_s, seconds / min(rate.requests, 10**9))
+        if host.crawl_delay_s > self.politeness.max_wait_s:
+            limit_s = self.politeness.max_wait_s
+            return f"it asks for {host.crawl_delay_s:g} s between requests, more than max_wait_s={limit_s:g}"
+        with self._turns.at(host.name) as turn:
+            turn.ask_again_at(self._clock() + host.crawl_delay_s)
+        return None
+
+    def _check_stop(self, turn: Turn, url: str) -> None:
+        """Raises HostStopped where the host has refused something, in whatever process."""
+        until = turn.record.stopped_until
+        if self._clock() < until:
+            raise HostStopped(
+                url,
+                f"not asked before {_written(until)}, because of {turn.record.stopped_by}",
+                f"run again then, or, if you know that you may, lift the stop: rm {shlex.quote(str(turn.path))}",
+            )
+
+    def _ask(
+        self,
+        host: _Host,
+        url: str,
+        headers: Mapping[str, str | None],
+        *,
+        expected: Collection[int],
+        max_bytes: int,
+    ) -> Answer:
+        """The answer of an expected status, after as many tries as are due."""
+        with self._turns.at(host.name) as turn:
+            self._check_stop(turn, url)
+            try:
+                return self._tries(host, turn, url, headers, expected=expected, max_bytes=max_bytes)
+            except (Forbidden, RateLimited) as failure:
+                asked_s = failure.wait_s if isinstance(failure, RateLimited) else None
+                stop_s = self.politeness.stop_hours * 3600 if asked_s is None else min(asked_s, _LONGEST_STOP_S)
+                turn.stop(self._clock() + stop_s, f"{failure.url}: {failure.seen}")
+                raise
+
+    def _tries(
+        self,
+        host: _Host,
+        turn: Turn,
+        url: str,
+        headers: Mapping[str, str | None],
+        *,
+        expected: Collection[int],
+        max_bytes: int,
+    ) -> Answer:
+        last_try = self.politeness.retries
+        for attempt in range(last_try + 1):
+            # A clock that was set back must not stop everything for a year.
+            self._sleep_until(min(turn.record.next_at, self._clock() + self.politeness.max_wait_s))
+            self._check_budget(turn, url)
+            try:
+                answer = self._ask_once(turn, url, headers, max_bytes=max_bytes)
+                failure = None if answer.status in expected else _failure(answer)
+            except (IncompleteBody, Unreachable) as error:
+                answer, failure = None, error
+            finally:
+                turn.ask_again_at(self._clock() + max(self._jittered(self.politeness.spacing_s), host.crawl_delay_s))
+            if failure is None and answer is not None:
+                return answer
+            assert failure is not None
+            if not isinstance(failure, IncompleteBody | Unreachable | RateLimited):
+                raise failure
+            wait_s = self._wait_s(answer, attempt)
+            if wait_s > self.politeness.max_wait_s:
+                raise RateLimited(
+                    url,
+                    f"{failure.seen}, to be asked again in {wait_s:.0f} s (more than max_wait_s)",
+                    "run again after that time",
+                    http_status=failure.http_status,
+                    wait_s=wait_s,
+                )
+            if attempt == last_try:
+                raise failure
+            turn.ask_again_at(self._clock() + wait_s)
+        raise AssertionError("the last try answers or raises")
+
+    def _check_budget(self, turn: Turn, url: str) -> None:
+        """Counts a request, or refuses it where a budget of the host is used up."""
+        limits, spent, hours_s = self.politeness, turn.record, self.politeness.budget_hours * 3600
+        now = self._clock()
+        turn.count_anew(now, every_s=hours_s)
+        for name, used, limit in (
+            ("budget_requests", spent.requests, limits.budget_requests),
+            ("budget_bytes", spent.bytes, limits.budget_bytes),
+            ("budget_minutes", (now - spent.counted_from) / 60, limits.budget_minutes),
+        ):
+            if limit is not None and used >= limit:
+                raise BudgetSpent(
+                    url,
+                    f"not asked: {name} {limit:g} of this host is used up",
+                    f"run again after {_written(spent.counted_from + hours_s)}: it goes on from here; "
+                    f"to go on now: rm {shlex.quote(str(turn.path))}",
+                )
+        spent.requests += 1
+        turn.save()
+
+    def _ask_once(self, turn: Turn, url: str, headers: Mapping[str, str | None], *, max_bytes: int) -> Answer:
+        name = urlsplit(url).hostname or ""
+        proxies = {"no_proxy": name} if is_loopback(name) else None  # a proxy's loopback is not ours
+        deadline = self._clock() + self.politeness.max_body_s
+        try:
+            with self._session.get(
+                url,
+                headers=headers,
+                stream=True,
+                allow_redirects=False,
+                timeout=self.politeness.timeout_s,
+                proxies=proxies,
+            ) as response:
+                body = self._body(turn, url, response, deadline=deadline, max_bytes=max_bytes)
+                return Answer(url=url, status=response.status_code, headers=response.headers, body=body)
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+            raise BadAddress(url, str(error), "give one like https://host/path") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(url, f"no answer ({error})", "check the connection, or try again later") from error
+        except ValueError as error:  # UnicodeError too: a Referer that no header can hold
+            raise UnexpectedAnswer(url, f"an answer that cannot be read ({error})", "report it") from error
+
+    def _body(self, turn: Turn, url: str, response: requests.Response, *, deadline: float, max_bytes: int) -> bytes:
+        status = response.status_code
+        body = bytearray()
+        try:
+            # read1 hands over what is there, so that a body that drips cannot outlast the deadline.
+            while chunk := response.raw.read1(64 * 1024, decode_content=True):
+                body += chunk
+                turn.record.bytes += len(chunk)  # also of a body that breaks off
+                if len(body) > max_bytes:
+                    raise TooLarge(
+                        url, f"more than {max_bytes} bytes", "raise max_bytes if it is meant", http_status=status
+                    )
+                if self._clock() > deadline:
+                    seen = f"{len(body)} bytes after {self.politeness.max_body_s:g} s"
+                    raise TooLarge(url, seen, "raise max_body_s if the host is slow", http_status=status)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            seen = f"the connection broke after {len(body)} bytes ({error})"
+            raise IncompleteBody(url, seen, "try again later", http_status=status) from error
+        length = response.headers.get("Content-Length", "")
+        is_plain = "Content-Encoding" not in response.headers
+        if is_plain and status == 200 and length.isdecimal() and len(body) != int(length):
+            seen = f"{len(body)} of {length} bytes came"
+            raise IncompleteBody(url, seen, "try again later", http_status=status)
+        return bytes(body)
+
+    def _wait_s(self, answer: Answer | None, attempt: int) -> float:
+        if answer is not None and answer.status in (429, 503):
+            asked_s = retry_after_s(answer.headers)
+            if asked_s is not None:
+                return asked_s
+            if answer.status == 429:
+                return min(self._jittered(self.politeness.rate_limit_wait_s), self.politeness.max_wait_s)
+        return min(self._jittered(self.politeness.backoff_s * 2**attempt), self.politeness.max_wait_s)
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * (1 + self.politeness.jitter * self._random.random())
+
+    def _sleep_until(self, moment: float) -> None:
+        wait_s = moment - self._clock()
+        if wait_s > 0:
+            self._sleep(wait_s)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait by the header `Retry-After` (RFC 9110, section 10.2.3) or one that some sites send in its place.
+
+    Its value is a number of seconds, a date or a moment since the epoch; None without a readable one.
+
+    A moment counts from the answer's own `Date`, so that a clock that is wrong does no harm.
+    """
+    now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
+    for name in ("Retry-After", "X-RateLimit-Retry-After", "X-RateLimit-Reset"):
+        value = headers.get(name, "").strip()
+        moment = _http_date(value)
+        if value.isascii() and value.isdecimal() and math.isfinite(seconds := float(value)):
+            return seconds if seconds < _FIRST_EPOCH else max(0.0, seconds - now.timestamp())
+        if moment is not None:
+            return max(0.0, (moment - now).total_seconds())
+    return None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _written(moment: float) -> str:
+    """A moment since the epoch, for people."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _origin(url: str) -> str | None:
+    """Scheme, host and port, as every writing of one origin gives them; None for what is no http(s) address."""
+    try:
+        url.encode()  # a lone surrogate is in no address
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode().rstrip(".")
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host:
+        return None
+    name = f"[{host}]" if ":" in host else host
+    is_usual = port in (None, {"http": 80, "https": 443}[parts.scheme])
+    return f"{parts.scheme}://{name}" + ("" if is_usual else f":{port}")
+
+
+def _name_of(origin: str) -> str:
+    """The host of an origin, with its port where that is none of the web's own: one machine, whatever the scheme."""
+    parts = urlsplit(origin)
+    return parts.netloc.removesuffix(f":{parts.port}") if parts.port in (80, 443) else parts.netloc
+
+
+def _fetched(answer: Answer) -> Fetched:
+    try:
+        picture = read_picture(answer.body, name=answer.url.rpartition("/")[2])
+    except ValueError as error:
+        said = answer.headers.get("Content-Type", "nothing")
+        seen = f"no whole picture came, though the host said {said}: {error}"
+        remedy = "open the address in a browser; try again later"
+        raise NotAPicture(answer.url, seen, remedy, http_status=answer.status) from error
+    return Fetched(
+        picture=picture,
+        http_status=answer.status,
+        etag=answer.headers.get("ETag"),
+        last_modified=answer.headers.get("Last-Modified"),
+    )
+
+
+def _failure(answer: Answer) -> FetchError:
+    status, seen = answer.status, f"HTTP {answer.status}"
+    if status in (401, 403):
+        remedy = "the host refuses; it is asked nothing more for stop_hours, so check whether you may collect it"
+        return Forbidden(answer.url, seen, remedy, http_status=status)
+    if status in (404, 410, 451):
+        return Gone(answer.url, seen, "list the issues again, or remove the title", http_status=status)
+    if status == 429:
+        return RateLimited(answer.url, seen, "run again later, or with a longer spacing", http_status=status)
+    if status >= 500:
+        return Unreachable(answer.url, seen, "the host is in trouble; run again later", http_status=status)
+    return UnexpectedAnswer(answer.url, seen, "open the address in a browser", http_status=status)

@@ -1,0 +1,330 @@
+"""Comic archives on this machine as a source: each file one issue, its pictures in reading order.
+
+CBZ/ZIP, CBT/TAR (plain, gzip, bzip2, xz), CB7/7z, CBR/RAR, EPUB and PDF, told apart by their bytes: what is called
+.cbr is often a ZIP file. Reads the files in place and unpacks nothing to disk. An archive that would do harm, is
+locked or is not whole is refused whole, by a state with its reason.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from threading import RLock
+from typing import Any, ClassVar
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel, Field
+
+from pipelines.issue_pages.archives.comic_info import MOST_BYTES, ComicInfo, comic_info_entry, read_comic_info
+from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, Entry, broken
+from pipelines.issue_pages.archives.epub import CONTAINER, NoSpine, Spine, read_spine
+from pipelines.issue_pages.archives.pdf import pdf_pages, pdf_picture
+from pipelines.issue_pages.archives.rar import RarContainer
+from pipelines.issue_pages.archives.sevenzip import SevenZipContainer
+from pipelines.issue_pages.archives.tar import TarContainer
+from pipelines.issue_pages.archives.zip import ZipContainer
+from pipelines.issue_pages.client.client import Client
+from pipelines.issue_pages.client.fetch_error import FetchError, NotAPicture
+from pipelines.issue_pages.entry import Fetched, IssueEntry, IssueUnavailable, NotModified, PageEntry, Skip
+from pipelines.issue_pages.local_files import (
+    PICTURE_SUFFIXES,
+    Unreadable,
+    file_of,
+    is_left_behind,
+    issue_file,
+    issue_files,
+    listing,
+    part_url,
+    shown,
+    stamp,
+)
+from pipelines.issue_pages.page import PageRow
+from pipelines.issue_pages.picture import read_picture
+from pipelines.issue_pages.sources.illustration import credited
+from pipelines.lake import natural_key
+from pipelines.titles import Title
+
+_CODE_VERSION = "1"  # raise it whenever the same file gives other bytes
+_TAR_SUFFIXES = frozenset({".cbt", ".tar", ".tar.bz2", ".tar.gz", ".tar.xz", ".tbz2", ".tgz", ".txz"})
+_SUFFIXES = frozenset({".7z", ".cb7", ".cbr", ".cbz", ".epub", ".pdf", ".rar", ".zip"}) | _TAR_SUFFIXES
+_PLAIN = {b"PK\x03\x04": ZipContainer, b"PK\x05\x06": ZipContainer, b"7z\xbc\xaf\x27\x1c": SevenZipContainer}
+_MAGIC = {**_PLAIN, b"Rar!\x1a\x07": RarContainer}
+_PACKED_TARS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
+_TAR_MAGIC_AT, _TAR_MAGIC = 257, b"ustar"
+_TEXT_SUFFIXES = frozenset(
+    {".css", ".csv", ".htm", ".html", ".ini", ".js", ".json", ".log", ".md", ".ncx", ".nfo", ".opf", ".rtf", ".sfv"}
+    | {".svg", ".ttf", ".otf", ".txt", ".url", ".woff", ".woff2", ".xhtml", ".xml", ".yaml", ".yml"}
+)
+
+
+class ArchiveSettings(ArchiveLimits, frozen=True, extra="forbid"):
+    """What a title may set: what counts as made to do harm, how PDF pages are drawn, which pages are left out."""
+
+    pdf_dpi: int = Field(
+        default=200, ge=36, le=1200, description="Resolution of PDF pages that are more than one picture."
+    )
+    unwanted_types: tuple[str, ...] = Field(
+        default=("Deleted",), description="Pages of these types by ComicInfo.xml are left out: Advertisement, ..."
+    )
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One page of an archive."""
+
+    part: str  # what its address has after "#": an entry's name, or "page=3" of a PDF file
+    name: str
+    skip: Skip | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What an archive holds, before any picture of it was looked at."""
+
+    pages: tuple[_Page, ...]
+    unclear: frozenset[str] = frozenset()  # entries that are pages if their bytes are pictures
+    info: ComicInfo = field(default_factory=ComicInfo)
+    spine: Spine | None = None
+    container: Container | None = None  # None of a PDF file
+
+
+class ArchiveSource:
+    """Issues are files; pages are the pictures in them."""
+
+    name: ClassVar[str] = "archive"
+    takes: ClassVar[str] = "a comic archive (CBZ, CBT, CB7, CBR, EPUB, PDF), or a folder of them"
+    settings: ClassVar[type[BaseModel]] = ArchiveSettings
+    is_local: ClassVar[bool] = True
+
+    def __init__(self, client: Client):
+        self._lock = RLock()
+        self._contents: tuple[str, _Contents] | None = None  # of the file asked last
+        self._unpacked: tuple[str, dict[str, bytes]] | None = None  # pages still to come of a solid archive
+
+    def list_issues(self, title: Title) -> list[IssueEntry]:
+        """One issue a file. States: "free", "empty", "refused", "unreadable", "needs_tool"; "unknown": no archive.
+
+        Raises ListingFailed.
+        """
+        settings = ArchiveSettings(**title.settings)
+        with listing(title):
+            files, others = issue_files(title, suffixes=_SUFFIXES, is_meant=_is_archive)
+            return [self._entry(issue, file, settings) for issue, file in files.items()] + others
+
+    def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
+        """One page a picture, and what only may be one.
+
+        Raises ListingFailed or IssueUnavailable ("gone", or the states of `list_issues`).
+        """
+        settings = ArchiveSettings(**title.settings)
+        with listing(title):
+            files, _ = issue_files(title, suffixes=_SUFFIXES, is_meant=_is_archive)
+        file = issue_file(title, issue, files)
+        try:
+            with self._lock:
+                contents = self._read_contents(file, settings)
+                looked_at = self._looked_at(file, contents, settings)
+        except IssueUnavailable as error:
+            raise IssueUnavailable(error.state, f"{title.key}: issue {issue}: {error}") from error
+        pages = _typed(looked_at, contents.info, settings)
+        book = contents.spine.facts if contents.spine else {}
+        people = contents.info.people or book.get("creator", [])
+        rights = {"rights": book["rights"]} if "rights" in book else {}
+        return [
+            PageEntry(
+                page=number,
+                name=page.name,
+                url=part_url(file, page.part),
+                skip=page.skip,
+                facts={**rights, **contents.info.page_facts, **page.facts},
+                attribution=credited(title, people),
+            )
+            for number, page in enumerate(pages, start=1)
+        ]
+
+    def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
+        """None: nobody is asked for a file of this machine."""
+        return None
+
+    def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
+        """One picture; NotModified, unread, where file and settings are the same. Raises Unreadable or NotAPicture."""
+        file, part = file_of(page.url), unquote(urlsplit(page.url).fragment)
+        settings = ArchiveSettings(**title.settings)
+        try:
+            etag = stamp(file, settings, _CODE_VERSION)
+        except OSError as error:
+            raise Unreadable(page.url, f"cannot be read ({error.strerror})", "check the file and its rights") from error
+        if known is not None and known.etag == etag:
+            return NotModified()
+        try:
+            with self._lock:
+                data = self._data(file, part, settings)
+        except IssueUnavailable as error:
+            raise Unreadable(page.url, str(error), "then run again") from error
+        try:
+            by_suffix = PurePosixPath(page.name).suffix.lower().removeprefix(".")
+            picture = read_picture(data, name=page.name, format_by_name=by_suffix or "unknown")
+        except ValueError as error:
+            raise NotAPicture(page.url, str(error), "replace this page in the file, or leave it out") from error
+        return Fetched(picture=picture, etag=etag)
+
+    def _entry(self, issue: str, file: Path, settings: ArchiveSettings) -> IssueEntry:
+        try:
+            with self._lock:
+                contents = self._read_contents(file, settings)
+        except IssueUnavailable as error:
+            return IssueEntry(issue=issue, name=shown(file.name), state=error.state, note=str(error))
+        info, spine = contents.info, contents.spine
+        wanted = [page for page in contents.pages if page.skip is None and page.part not in contents.unclear]
+        notes = [info.problem or ""]
+        if info.page_count is not None and info.page_count != len(wanted):
+            notes.append(f"ComicInfo.xml counts {info.page_count} pages, there are {len(wanted)}")
+        return IssueEntry(
+            issue=issue,
+            name=info.name or (spine.title if spine else None) or shown(file.name),
+            date=info.date,
+            note="; ".join(filter(None, notes)),
+            facts={**(spine.facts if spine else {}), **info.facts, "file": shown(file.name)},
+        )
+
+    def _read_contents(self, file: Path, settings: ArchiveSettings) -> _Contents:
+        """Raises IssueUnavailable."""
+        try:
+            key = f"{file} {stamp(file, settings, _CODE_VERSION)}"
+            kind = _kind(file)
+        except OSError as error:
+            raise broken(file, error.strerror or error) from error
+        if self._contents is None or self._contents[0] != key:
+            contents = _pdf_contents(file, settings) if kind is _Pdf else self._archived(file, kind, settings)
+            self._contents = (key, contents)
+        return self._contents[1]
+
+    def _archived(self, file: Path, kind: Any, settings: ArchiveSettings) -> _Contents:
+        if kind is None:
+            with file.open("rb") as opened:
+                raise broken(file, f"bytes that begin with {opened.read(8)!r}")
+        container: Container = kind(file, settings)
+        entries = container.entries()
+        info = ComicInfo()
+        if (told := comic_info_entry(entries)) is not None:
+            is_small = told.size_bytes <= MOST_BYTES
+            info = read_comic_info(container.read([told.name])[told.name] if is_small else bytes(MOST_BYTES + 1))
+        candidates = sorted(filter(_may_be_page, entries), key=_reading_order)
+        pages = [_Page(entry.name, entry.name.rpartition("/")[2], facts={"entry": entry.name}) for entry in candidates]
+        spine = None
+        if any(entry.name == CONTAINER for entry in entries):
+            sizes = {entry.name: entry.size_bytes for entry in entries}
+            try:
+                spine = read_spine(sizes, lambda name: container.read([name])[name])
+            except NoSpine as error:
+                raise broken(file, f"no whole EPUB book: {error}") from error
+            pages = _in_order(pages, spine)
+        unclear = frozenset(page.part for page in pages if _suffix(page.name) not in PICTURE_SUFFIXES)
+        if spine is not None:
+            unclear -= set(spine.pictures)
+        if not pages or all(page.part in unclear for page in pages):
+            seen = f"{shown(file)}: none of its {len(entries)} entries is called a picture"
+            raise IssueUnavailable("empty", f"{seen}; pack pages into it, or remove it")
+        return _Contents(pages=tuple(pages), unclear=unclear, info=info, spine=spine, container=container)
+
+    def _looked_at(self, file: Path, contents: _Contents, settings: ArchiveSettings) -> list[_Page]:
+        """The pages, after a look into those that only may be one."""
+        pages: list[_Page] = []
+        for page in contents.pages:
+            if page.part in contents.unclear and page.skip is None:
+                data = self._data(file, page.part, settings, keep=True)
+                try:
+                    read_picture(data, name=page.name, format_by_name="unknown")
+                except ValueError:
+                    page = replace(page, skip=Skip("no_picture", "a picture neither by its name nor by its bytes"))
+            pages.append(page)
+        return pages
+
+    def _data(self, file: Path, part: str, settings: ArchiveSettings, *, keep: bool = False) -> bytes:
+        """The bytes of a page. Those of a solid archive come all at once, and wait here until they are asked for."""
+        contents = self._read_contents(file, settings)
+        assert self._contents is not None
+        key = self._contents[0]
+        if contents.container is None:
+            return pdf_picture(file, int(part.removeprefix("page=")), dpi=settings.pdf_dpi, limits=settings)
+        if not contents.container.is_solid:
+            return contents.container.read([part])[part]
+        if self._unpacked is None or self._unpacked[0] != key or part not in self._unpacked[1]:
+            names = [page.part for page in contents.pages if page.skip is None]
+            self._unpacked = (key, contents.container.read(names))
+        waiting = self._unpacked[1]
+        if part not in waiting:
+            raise broken(file, f"entry {part!r} is no page of it")
+        return waiting[part] if keep else waiting.pop(part)
+
+
+class _Pdf:
+    """Stands for the kind of PDF files, which are no containers of entries."""
+
+
+def _kind(file: Path) -> type | None:
+    """What a file is, by its bytes; plain TAR files of old have none of their own. Raises OSError."""
+    with file.open("rb") as opened:
+        start = opened.read(1024)
+    for magic, kind in _MAGIC.items():
+        if start.startswith(magic):
+            return kind
+    if b"%PDF-" in start:
+        return _Pdf
+    is_tar = start[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC) or start.startswith(_PACKED_TARS)
+    is_called_tar = any(file.name.lower().endswith(suffix) for suffix in _TAR_SUFFIXES)
+    return TarContainer if is_tar or (is_called_tar and start) else None
+
+
+def _is_archive(file: Path) -> bool:
+    """Whether a file of another name is an archive: gzip alone may be anything."""
+    try:
+        with file.open("rb") as opened:
+            is_packed = opened.read(6).startswith(_PACKED_TARS)
+        return not is_packed and _kind(file) is not None
+    except OSError:
+        return False
+
+
+def _pdf_contents(file: Path, settings: ArchiveSettings) -> _Contents:
+    numbers = range(1, pdf_pages(file, settings) + 1)
+    return _Contents(tuple(_Page(f"page={number}", f"page-{number:04}", facts={"page": number}) for number in numbers))
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _may_be_page(entry: Entry) -> bool:
+    """Texts are none, nor what systems and people leave behind, in whichever folder."""
+    parts = entry.name.split("/")
+    is_special = any(part.startswith(".") or part.lower() in ("__macosx", "meta-inf") for part in parts)
+    return not is_special and not is_left_behind(parts[-1]) and _suffix(parts[-1]) not in _TEXT_SUFFIXES
+
+
+def _reading_order(entry: Entry) -> list[tuple[tuple[int, int, str], ...]]:
+    return [natural_key(part) for part in entry.name.split("/")]
+
+
+def _in_order(pages: Iterable[_Page], spine: Spine) -> list[_Page]:
+    """A book's pages as its spine has them; pictures that it does not show keep their row."""
+    shown = [_Page(name, name.rpartition("/")[2], facts={"entry": name}) for name in spine.pictures]
+    hidden = Skip("unwanted", "in the book, but nothing in its spine shows it")
+    left = [page for page in pages if page.part not in spine.pictures and _suffix(page.name) in PICTURE_SUFFIXES]
+    return [*shown, *(replace(page, skip=hidden) for page in left)]
+
+
+def _typed(pages: Iterable[_Page], info: ComicInfo, settings: ArchiveSettings) -> list[_Page]:
+    """Pages with the types that ComicInfo.xml gives them: it counts pictures in reading order, from 0."""
+    unwanted = {kind.lower() for kind in settings.unwanted_types}
+    typed: list[_Page] = []
+    place = 0
+    for page in pages:
+        if page.skip is None:
+            if kind := info.page_types.get(place):
+                page = replace(page, facts={**page.facts, "page_type": kind})
+                if kind.lower() in unwanted:
+                    page = replace(page, skip=Skip("unwanted", f"of the type {kind}, by ComicInfo.xml"))
+            place += 1
+        typed.append(page)
+    return typed

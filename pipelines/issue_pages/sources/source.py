@@ -1,0 +1,81 @@
+"""The one interface of every place that issues come from, and the list of those places."""
+
+from typing import ClassVar, Protocol
+
+from pydantic import BaseModel
+
+from pipelines.issue_pages.client.client import Client
+from pipelines.issue_pages.client.fetch_error import FetchError
+from pipelines.issue_pages.entry import Fetched, IssueEntry, NotModified, PageEntry
+from pipelines.issue_pages.page import PageRow
+from pipelines.issue_pages.sources.archive import ArchiveSource
+from pipelines.issue_pages.sources.danbooru import DanbooruSource
+from pipelines.issue_pages.sources.danbooru_dump import DanbooruDumpSource
+from pipelines.issue_pages.sources.folder import FolderSource
+from pipelines.issue_pages.sources.naver import NaverSource
+from pipelines.issue_pages.sources.naver_2017 import Naver2017Source
+from pipelines.issue_pages.sources.peppercarrot import PepperCarrotSource
+from pipelines.issue_pages.sources.shuushuu import ShuushuuSource
+from pipelines.issue_pages.sources.shuushuu_2017 import Shuushuu2017Source
+from pipelines.issue_pages.sources.video import VideoSource
+from pipelines.issue_pages.sources.webtoons import WebtoonsSource
+from pipelines.titles import Title
+
+
+class Source(Protocol):
+    """A kind of place: lists issues, lists pages, fetches a page."""
+
+    name: ClassVar[str]  # as titles.yaml writes it
+    takes: ClassVar[str]  # one line: what address it takes
+    settings: ClassVar[type[BaseModel]]  # what a title may set for it, with descriptions
+    is_local: ClassVar[bool]  # the address is a file or folder; relative ones count from titles.yaml
+
+    def __init__(self, client: Client): ...
+
+    def list_issues(self, title: Title) -> list[IssueEntry]:
+        """Every issue that the source knows of, in its order, also those that are not to be had.
+
+        Raises TitleUnavailable, ListingFailed, or a FetchError.
+        """
+        ...
+
+    def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
+        """The pages of one issue in reading order, at least one. `issue` is the second half of the issue key.
+
+        Raises IssueUnavailable, TitleUnavailable, ListingFailed, or a FetchError.
+        """
+        ...
+
+    def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
+        """Why a page would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        ...
+
+    def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
+        """One page, whole; NotModified only where `known` has been fetched from the same address and still stands.
+
+        Raises a FetchError.
+        """
+        ...
+
+
+SOURCES: dict[str, type[Source]] = {
+    source.name: source
+    for source in (
+        NaverSource,
+        Naver2017Source,
+        FolderSource,
+        ArchiveSource,
+        VideoSource,
+        WebtoonsSource,
+        ShuushuuSource,
+        Shuushuu2017Source,
+        DanbooruSource,
+        DanbooruDumpSource,
+        PepperCarrotSource,
+    )
+}
+
+
+def sources(client: Client) -> dict[str, Source]:
+    """Every source by name, all asking through one client."""
+    return {name: source(client) for name, source in SOURCES.items()}

@@ -1,0 +1,247 @@
+"""From rows of `Pairs` to batches on the training device: augmentation, ranges, hints and labels.
+
+Reads  uint8 arrays: from the GPU's memory where they fit into it, else memory-mapped.
+Gives  `Batch`, float32 in [-1, 1]. Everything after the choice of rows is computed on tensors, for the whole batch
+       at once, on the device.
+
+What is random draws from torch's global generators alone: whoever seeds them before each batch gets the same batch.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+from models.color import gray_of, lightness_of, rgb_to_lab
+from models.hints import sample_hint
+from models.objective import Batch
+from models.recipe import Augmentation, Recipe
+from pipelines.pairs import Pairs
+
+HELD_SHARE = 0.5
+"""Arrays move into the GPU's memory where they take at most this share of what is free."""
+
+
+class Batches:
+    """The batches of one split for one recipe."""
+
+    def __init__(self, recipe: Recipe, pairs: Pairs, device: torch.device, titles: Sequence[str] = ()) -> None:
+        """titles: what labels count; a picture of any other title is labelled -1."""
+        self._recipe = recipe
+        self._device = device
+        self._pictures: _Pictures = _Held(pairs, device) if _fits(pairs, device) else _Mapped(pairs, device)
+        self._styles = pairs.variant.shape[1]
+        places = {title: place for place, title in enumerate(titles)}
+        self._labels = torch.tensor([places.get(title, -1) for title in pairs.titles], device=device)
+
+    def varied(self, rows: np.ndarray) -> Batch:
+        """Training pictures of some rows, in a random style each, augmented."""
+        styles = torch.randint(self._styles, (len(rows),))
+        color, variant = self._pictures.at(rows, styles)
+        recipe, how = self._recipe, self._recipe.augmentation
+        if how.contrast or how.saturation or how.hue:
+            color = _jittered(color, how)
+            variant = gray_of(color) if recipe.variant == "gray" else variant
+        color, variant = _moved(color, variant, how)
+        seen = color if recipe.variant == "color" else variant
+        if recipe.task != "draw_lines" and recipe.variant in ("edge", "line"):
+            seen = _varied_lines(seen, color, how)
+        batch = self._batch(rows, color, variant, seen)
+        if not how.lightness_dropout:
+            return batch
+        is_kept = torch.rand_like(batch.condition[:, :1]) >= how.lightness_dropout
+        return Batch(batch.condition * is_kept, batch.target, batch.hint, batch.label)
+
+    def fixed(self, rows: np.ndarray) -> Batch:
+        """Pictures as they are, each in the style of its row number, always with the same hints.
+
+        Seeds torch's global generators, so that whatever is random when these pictures are judged is fixed too.
+        """
+        color, variant = self._pictures.at(rows, torch.from_numpy(self.fixed_styles(rows)))
+        torch.manual_seed(int(rows[0]))
+        return self._batch(rows, color, variant, color if self._recipe.variant == "color" else variant)
+
+    def fixed_styles(self, rows: np.ndarray) -> np.ndarray:
+        """The style in which `fixed` gives each picture."""
+        return rows % self._styles
+
+    def _batch(self, rows: np.ndarray, color: Tensor, variant: Tensor, seen: Tensor) -> Batch:
+        """color (B, 3, H, W), variant (B, 1, H, W) and what is seen, in [0, 1]."""
+        recipe = self._recipe
+        condition = _in_range(seen)
+        if recipe.color_space == "lab" and recipe.variant != "color":
+            condition = lightness_of(condition)
+        if recipe.task == "tell_title":
+            target = condition
+        elif recipe.task == "draw_lines":
+            target = _in_range(variant)
+        else:
+            target = rgb_to_lab(_in_range(color))[1] if recipe.color_space == "lab" else _in_range(color)
+        return Batch(
+            condition=condition.contiguous(memory_format=torch.channels_last),
+            target=target.contiguous(memory_format=torch.channels_last),
+            hint=sample_hint(recipe.hint, target) if recipe.hint else None,
+            label=self._labels[torch.from_numpy(rows).to(self._device)] if recipe.with_label else None,
+        )
+
+
+def blank_batch(recipe: Recipe, pictures: int, size: tuple[int, int] | None = None) -> Batch:
+    """A batch of middle gray, on the default device, with the shapes that a recipe's batches have.
+
+    size: (H, W) in pixels; None: the recipe's resolution.
+    """
+    height, width = size or (recipe.resolution, recipe.resolution)
+    seen = 3 if recipe.variant == "color" else 1
+    given = {"tell_title": seen, "draw_lines": 1, "colorize": 2 if recipe.color_space == "lab" else 3}[recipe.task]
+    target = torch.zeros(pictures, given, height, width)
+    return Batch(
+        condition=torch.zeros(pictures, seen, height, width),
+        target=target,
+        hint=sample_hint(recipe.hint, target) if recipe.hint else None,
+        label=torch.zeros(pictures, dtype=torch.long) if recipe.with_label else None,
+    )
+
+
+def _in_range(unit: Tensor) -> Tensor:
+    return unit * 2 - 1
+
+
+class _Pictures(Protocol):
+    """Where pictures are taken from."""
+
+    def at(self, rows: np.ndarray, styles: Tensor) -> tuple[Tensor, Tensor]:
+        """Colour (B, 3, R, R) and variant (B, 1, R, R), float32 in [0, 1], on the device."""
+        ...
+
+
+class _Held:
+    """In the memory of the device."""
+
+    def __init__(self, pairs: Pairs, device: torch.device) -> None:
+        self._color, self._variant = (torch.from_numpy(np.array(array)).to(device) for array in _arrays(pairs))
+
+    def at(self, rows: np.ndarray, styles: Tensor) -> tuple[Tensor, Tensor]:
+        places = torch.from_numpy(rows).to(self._color.device)
+        return _as_unit(self._color[places], self._variant[places, styles.to(places.device)])
+
+
+class _Mapped:
+    """Where they are: on disk, or in the memory of this machine."""
+
+    def __init__(self, pairs: Pairs, device: torch.device) -> None:
+        self._color, self._variant = _arrays(pairs)
+        self._device = device
+
+    def at(self, rows: np.ndarray, styles: Tensor) -> tuple[Tensor, Tensor]:
+        color, variant = self._color[rows], self._variant[rows, styles.numpy()]
+        return _as_unit(*(torch.from_numpy(np.asarray(array)).to(self._device) for array in (color, variant)))
+
+
+def _arrays(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    return pairs.color, pairs.variant
+
+
+def _as_unit(color: Tensor, variant: Tensor) -> tuple[Tensor, Tensor]:
+    """uint8 (B, R, R, 3) and (B, R, R) -> float32 (B, 3, R, R) and (B, 1, R, R) in [0, 1]."""
+    return color.permute(0, 3, 1, 2).float() / 255, variant.unsqueeze(1).float() / 255
+
+
+def _fits(pairs: Pairs, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return False
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    return sum(array.nbytes for array in _arrays(pairs)) <= HELD_SHARE * free_bytes
+
+
+# Augmentation. Pictures are (B, C, H, W) in [0, 1]; each draws its own numbers.
+
+
+def _uniform(pictures: Tensor, least: float, most: float) -> Tensor:
+    """(B, 1, 1, 1)."""
+    return torch.rand(len(pictures), 1, 1, 1, device=pictures.device) * (most - least) + least
+
+
+def _happens(pictures: Tensor, probability: float) -> Tensor:
+    """(B, 1, 1, 1) bool."""
+    return torch.rand(len(pictures), 1, 1, 1, device=pictures.device) < probability
+
+
+def _moved(color: Tensor, variant: Tensor, how: Augmentation) -> tuple[Tensor, Tensor]:
+    """Mirrored and cropped, the variant with its colour."""
+    both = torch.cat([color, variant], dim=1)
+    for probability, dimension in ((how.flip, 3), (how.flip_vertical, 2)):
+        if probability:
+            both = torch.where(_happens(both, probability), both.flip(dimension), both)
+    if how.least_crop < 1:
+        side = _uniform(both, how.least_crop, 1.0).reshape(-1)
+        centers = (torch.rand(len(both), 2, device=both.device) * 2 - 1) * (1 - side[:, None])
+        window = torch.zeros(len(both), 2, 3, device=both.device)
+        window[:, 0, 0] = window[:, 1, 1] = side
+        window[:, :, 2] = centers
+        places = affine_grid(window, list(both.shape), align_corners=False)
+        both = grid_sample(both, places, padding_mode="border", align_corners=False)
+    return both[:, :3], both[:, 3:]
+
+
+def _jittered(color: Tensor, how: Augmentation) -> Tensor:
+    """Contrast, saturation and hue as torchvision's ColorJitter defines them, in this order."""
+    if how.contrast:
+        mean = gray_of(color).mean(dim=(2, 3), keepdim=True)
+        color = _blended(color, mean, _uniform(color, max(0.0, 1 - how.contrast), 1 + how.contrast))
+    if how.saturation:
+        color = _blended(color, gray_of(color), _uniform(color, max(0.0, 1 - how.saturation), 1 + how.saturation))
+    return _turned(color, _uniform(color, -how.hue, how.hue)) if how.hue else color
+
+
+def _blended(color: Tensor, other: Tensor, share: Tensor) -> Tensor:
+    return (other + share * (color - other)).clamp(0, 1)
+
+
+def _turned(color: Tensor, turns: Tensor) -> Tensor:
+    """The hue of HSV turned: (B, 3, H, W), (B, 1, 1, 1) in whole turns -> (B, 3, H, W)."""
+    red, green, blue = color.unbind(1)
+    value = color.amax(dim=1)
+    chroma = value - color.amin(dim=1)
+    by = chroma.clamp(min=1e-6)
+    sector = torch.where(
+        value == red,
+        (green - blue) / by,
+        torch.where(value == green, 2 + (blue - red) / by, 4 + (red - green) / by),
+    )
+    sector = sector + 6 * turns[:, 0]
+    # Each channel falls from the value by the chroma as its distance to the sector grows from 1 to 2.
+    places = torch.stack([(offset + sector) % 6 for offset in (5, 3, 1)], dim=1)
+    return value[:, None] - chroma[:, None] * torch.minimum(places, 4 - places).clamp(0, 1)
+
+
+def _varied_lines(lines: Tensor, color: Tensor, how: Augmentation) -> Tensor:
+    """Replaced by the gray picture, equalized, fainter: (B, 1, H, W) and its colour -> (B, 1, H, W).
+
+    In the order of paper 003's released code: fainter last, for equalizing would take it away again.
+    """
+    if how.gray_instead:
+        lines = torch.where(_happens(lines, how.gray_instead), gray_of(color), lines)
+    if how.equalize:
+        lines = torch.where(_happens(lines, how.equalize), equalized(lines), lines)
+    if how.line_brightness < 1:
+        lines = 1 - (1 - lines) * _uniform(lines, how.line_brightness, 1.0)
+    return lines
+
+
+def equalized(pictures: Tensor) -> Tensor:
+    """Pictures with an equalized histogram of 256 levels, each by itself, as cv2.equalizeHist: (B, 1, H, W) in [0, 1].
+
+    A picture of one single level stays as it is.
+    """
+    levels = (pictures * 255).round().long().flatten(1)  # (B, H * W)
+    histogram = torch.zeros(len(levels), 256, device=levels.device).scatter_add_(
+        1, levels, torch.ones_like(pictures).flatten(1)
+    )
+    up_to = histogram.cumsum(dim=1)
+    darkest = histogram.gather(1, levels.amin(dim=1, keepdim=True))  # how many pixels have the darkest level
+    others = levels.shape[1] - darkest
+    table = ((up_to - darkest) * (255 / others)).round() / 255
+    return torch.where(others > 0, table.gather(1, levels), pictures.flatten(1)).reshape(pictures.shape)

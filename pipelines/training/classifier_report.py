@@ -1,0 +1,145 @@
+"""What a title classifier has learned: accuracies, which titles it takes for which, and its dead channels.
+
+Works on arrays and a trained network; reads and writes nothing. Paper 000, section IV.B, compares VGG16 and ResNet-50
+on gray and on colour by accuracy, and by looking at their activations; this is the same as numbers and two pictures.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from models.classifiers.network import TitleNetwork, dead_channels
+from pipelines.images.color import gray_to_rgb, network_input, network_target, resized
+from pipelines.images.sampling import evenly
+from pipelines.images.sheets import INK, PAPER, draw_text, labelled_grid
+from pipelines.pairs import Pairs
+
+_BATCH = 16  # bounds memory, not results
+_CELL_PX = 72
+_NAMES_PX = 160
+_HEADER_PX = 56
+
+
+@dataclass(frozen=True)
+class ClassifierReport:
+    """One classifier on the pictures of one split."""
+
+    titles: tuple[str, ...]
+    confusion: np.ndarray
+    """(K, K) int64: pictures of the row's title that were taken for the column's."""
+    dead: dict[str, np.ndarray]
+    """By stage, first to last: (C,) bool, the channels that tell nothing (`models.classifiers.network.dead_channels`)."""
+    activations: np.ndarray
+    """uint8 RGB: a row for each of some pictures: the picture, then each stage's mean over its channels."""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """`accuracy`, share of all pictures; `title_accuracy/<title>`, of the title's own, for those that have any;
+        `dead_share/<stage>`, share of the stage's channels.
+        """
+        counts = self.confusion.sum(axis=1)
+        right = self.confusion.diagonal()
+        return {
+            "accuracy": float(right.sum() / counts.sum()),
+            **{
+                f"title_accuracy/{title}": float(own_right / count)
+                for title, own_right, count in zip(self.titles, right, counts, strict=True)
+                if count
+            },
+            **{f"dead_share/{stage}": float(dead.mean()) for stage, dead in self.dead.items()},
+        }
+
+    def confusion_picture(self) -> np.ndarray:
+        """The confusion matrix as uint8 RGB: counts, the darker the larger their share of their row (true title)."""
+        shares = self.confusion / np.maximum(self.confusion.sum(axis=1, keepdims=True), 1)
+        width = _NAMES_PX + len(self.titles) * _CELL_PX
+        sheet = Image.new("RGB", (width, width - _NAMES_PX + _HEADER_PX), PAPER)
+        draw = ImageDraw.Draw(sheet)
+        draw_text(draw, 4, 4, "rows: true title; columns: told", width_px=width - 8)
+        for row, title in enumerate(self.titles):
+            x, y = _NAMES_PX + row * _CELL_PX, _HEADER_PX + row * _CELL_PX
+            draw_text(draw, 4, y + _CELL_PX // 2, title, width_px=_NAMES_PX - 8, anchor="lm")
+            draw_text(draw, x + 2, _HEADER_PX - 8, title, width_px=_CELL_PX - 4, anchor="ls")
+            for column, count in enumerate(self.confusion[row]):
+                x = _NAMES_PX + column * _CELL_PX
+                light = round(255 - 150 * float(shares[row, column]))
+                box = (x, y, x + _CELL_PX - 2, y + _CELL_PX - 2)
+                draw.rectangle(box, fill=(light, light, 255), outline=INK)
+                middle = (x + _CELL_PX // 2, y + _CELL_PX // 2)
+                draw_text(draw, *middle, str(count), width_px=_CELL_PX - 4, anchor="mm")
+        return np.asarray(sheet)
+
+
+def report_on(network: TitleNetwork, pairs: Pairs, *, shown: int = 4) -> ClassifierReport:
+    """Reports on a trained classifier, in evaluation mode, on its device.
+
+    Args:
+        network: A checkpoint's. With one channel it sees L of the variant, otherwise the RGB of the colour pictures.
+        pairs: Pictures that it has not learned from, 32 pixels or more each way.
+        shown: Pictures in the picture of activations, spread evenly over the split.
+
+    Raises ValueError without pictures, or for one of a title that the network does not know.
+    """
+    titles = network.spec.titles
+    unknown = sorted(set(pairs.titles) - set(titles))
+    if not len(pairs) or unknown:
+        raise ValueError(
+            f"{len(pairs)} pictures, {len(unknown)} titles that the classifier does not know ({', '.join(unknown)}); "
+            f"expected one picture or more, of: {', '.join(titles)}"
+        )
+    network.eval()
+    told = np.concatenate([_told(network, batch) for batch in _batches(network, pairs, np.arange(len(pairs)))])
+    true = np.array([titles.index(title) for title in pairs.titles])
+    confusion = np.bincount(true * len(titles) + told, minlength=len(titles) ** 2).reshape(len(titles), len(titles))
+    dead = dead_channels(network, _batches(network, pairs, np.arange(len(pairs))))
+    rows = evenly(len(pairs), shown)
+    return ClassifierReport(
+        titles=titles,
+        confusion=confusion,
+        dead={stage: is_dead.cpu().numpy() for stage, is_dead in dead.items()},
+        activations=_activations(network, pairs, rows),
+    )
+
+
+def _batches(network: TitleNetwork, pairs: Pairs, rows: np.ndarray) -> Iterator[Tensor]:
+    """What the network sees of some pictures, (B, C, R, R) on its device."""
+    device = next(network.parameters()).device
+    for start in range(0, len(rows), _BATCH):
+        part = rows[start : start + _BATCH]
+        seen = (
+            network_input(pairs.variant[part, 0], "lab")
+            if network.spec.in_channels == 1
+            else network_target(pairs.color[part], "rgb")
+        )
+        yield torch.from_numpy(np.ascontiguousarray(seen)).to(device)
+
+
+@torch.inference_mode()
+def _told(network: TitleNetwork, batch: Tensor) -> np.ndarray:
+    return network(batch).argmax(dim=1).cpu().numpy()
+
+
+@torch.inference_mode()
+def _activations(network: TitleNetwork, pairs: Pairs, rows: np.ndarray) -> np.ndarray:
+    grid, stages = [], []
+    for row in rows:
+        (batch,) = _batches(network, pairs, np.array([row]))
+        maps = network.stages(batch)
+        stages = list(maps)
+        picture = gray_to_rgb(pairs.variant[row, 0]) if network.spec.in_channels == 1 else pairs.color[row]
+        means = [_heat(stage[0].mean(dim=0).float().cpu().numpy(), picture.shape[:2]) for stage in maps.values()]
+        grid.append([picture, *means])
+    return labelled_grid(grid, ["picture", *stages], labels=[pairs.panel_ids[row] for row in rows])
+
+
+def _heat(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """(h, w) -> (*size, 3) uint8 RGB: dark for this map's least value, bright for its greatest; a constant is dark."""
+    span = float(values.max() - values.min())
+    scaled = (values - values.min()) * (255 / span if span > 0 else 0.0)
+    scaled = np.rint(resized(scaled, size)).astype(np.uint8)
+    return cv2.cvtColor(cv2.applyColorMap(scaled, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)

@@ -1,0 +1,39 @@
+"""What a recipe's network costs: its parameters, and the operations for one picture. Counted on shapes alone.
+
+An operation is a multiplication or an addition: a multiply-accumulate counts as two.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.build import build_network
+from models.recipes import Recipe
+from pipelines.training.batches import blank_batch
+
+TITLES = 5
+"""What tells or is told titles is counted with as many as paper 000's (Table I)."""
+
+
+class Cost(NamedTuple):
+    """Of the network that a recipe trains, with the trained parts that it contains."""
+
+    parameters: int
+    gflop_per_image: float
+    """Billions of operations of convolutions and matrix products, at the recipe's own resolution."""
+
+
+def cost_of(recipe: Recipe) -> Cost:
+    """Counts a recipe's network in use: hints and titles given, one pass over one picture.
+
+    Nothing is computed and no memory is taken, so the largest network costs a moment.
+    """
+    recipe = recipe.fitted(tuple(f"title {number}" for number in range(TITLES)))
+    with torch.device("meta"):
+        network = build_network(recipe.objective.network).eval()
+        batch = blank_batch(recipe, 1)
+        given = (batch.condition,) if recipe.task == "tell_title" else batch.given
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(*given)
+    return Cost(sum(parameter.numel() for parameter in network.parameters()), counter.get_total_flops() / 1e9)

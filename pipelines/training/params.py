@@ -1,0 +1,106 @@
+"""How large, how fast and where to train: one class of parameters for the Launchpad, the command line and the tests.
+
+Values only, no torch: whoever shows these parameters need not be able to train.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+if TYPE_CHECKING:
+    from models.recipes import Recipe
+
+CODE_VERSION = "5"
+"""Part of every training's key: raise it whenever the same recipe, rule and pictures train otherwise than before."""
+
+HELD_OTHERWISE = {"extractor", "weights"}
+"""Fields of the rule that keys and parameters of a training hold otherwise: as the name of the extractor that is used,
+and its file's digest, wherever the file lay."""
+
+
+class TrainingRule(BaseModel, frozen=True, extra="forbid"):
+    """Parameters of one training that are not the recipe's: its size, its pace and its machine."""
+
+    steps: int | None = Field(
+        default=None, ge=1, description="Budget in optimizer steps; without any budget: the recipe's own."
+    )
+    pictures: int | None = Field(
+        default=None, ge=1, description="Budget in pictures seen, rounded up to whole batches, in place of steps."
+    )
+    minutes: float | None = Field(
+        default=None,
+        gt=0,
+        description="Budget in minutes of training, validation included, in place of steps; ends with the step that "
+        "passes it.",
+    )
+    batch: int | None = Field(default=None, ge=1, description="Pictures a step; empty: the recipe's own.")
+    resolution: int | None = Field(
+        default=None, ge=32, le=4096, description="Side of the training pictures in pixels; empty: the recipe's own."
+    )
+    width: int | None = Field(
+        default=None, ge=1, le=1024, description="Channels of the networks' first layers; empty: the recipe's own."
+    )
+    titles: list[str] = Field(
+        default=[], description="Learn from these titles alone, for a colorizer of one's own series; empty: from all."
+    )
+    clip_norm: float | None = Field(
+        default=None, gt=0, description="Longer gradients of an optimizer are scaled to this norm; empty: none are."
+    )
+    ema: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Decay a step of the exponential moving average of the weights, which then is what is validated, "
+        "shown and kept; 0: no average.",
+    )
+    extractor: Literal["", "vgg16", "vgg19", "hed-vgg16"] = Field(
+        default="", description="What losses and networks look through; empty: the recipe's own."
+    )
+    weights: str = Field(default="", description="Folder with the files of extractors; empty: the installation's.")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Of initialization, order, augmentation and dropout.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where to train; auto takes a GPU if there is one."
+    )
+    devices: int = Field(
+        default=1, ge=1, description="Processes, each with its GPU, that share every batch; more than 1 under torchrun."
+    )
+    precision: Literal["32-true", "bf16-mixed"] = Field(
+        default="32-true", description="Lightning Fabric's precision; bf16-mixed is faster where the chip has it."
+    )
+    compile: bool = Field(default=False, description="Compile the networks: minutes of waiting, then faster steps.")
+    validate_every: int = Field(
+        default=500, ge=1, description="Steps between validations; the last step always has one."
+    )
+    validation_pictures: int = Field(default=64, ge=1, description="At most so many pictures of the validation split.")
+    sample_every: int = Field(
+        default=500, ge=1, description="Steps between sample pictures; the last step always has them."
+    )
+    sample_pictures: int = Field(default=4, ge=1, le=64, description="Rows of a sample picture.")
+    checkpoint_every_s: float = Field(default=300, gt=0, description="Seconds between saved states.")
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> "TrainingRule":
+        given = [name for name in ("steps", "pictures", "minutes") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)}: a training has one budget; leave all but one of them empty")
+        return self
+
+    def extractor_of(self, recipe: "Recipe") -> str | None:
+        """The extractor that a recipe looks through; None where it needs none."""
+        return (self.extractor or recipe.extractor) if recipe.extractor else None
+
+    def weights_in(self, installation: Path) -> Path:
+        """The folder of extractors' files: the one that is named here, else the installation's."""
+        return Path(self.weights) if self.weights else installation
+
+    def parameters(self, recipe: "Recipe") -> dict[str, Any]:
+        """A training of a recipe by this rule, by the names that MLflow compares runs by."""
+        sized = recipe.resized(resolution=self.resolution, width=self.width)
+        has_own_budget = self.pictures is not None or self.minutes is not None
+        extractor = self.extractor_of(recipe)
+        return {
+            **{name: value for name, value in sized.parameters() if name != "steps" or not has_own_budget},
+            **self.model_dump(mode="json", exclude_none=True, exclude=HELD_OTHERWISE),
+            **({"extractor": extractor} if extractor else {}),
+        }

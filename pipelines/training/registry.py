@@ -1,0 +1,37 @@
+"""Which asset trains which recipe, and in which partition; all links between them follow from `Recipe.needs`."""
+
+from collections.abc import Iterable, Mapping
+
+from models.recipes import CLASSIFIERS, DRAFTS, LINE_DETECTOR, RECIPES, Recipe, recipe_of
+
+TRAININGS: Mapping[str, Mapping[str | None, Recipe]] = {
+    "title_classifier": {**CLASSIFIERS},
+    "line_detector": {None: LINE_DETECTOR},
+    "draft": {
+        recipe.name: DRAFTS[need.recipe]
+        for recipe in RECIPES.values()
+        for need in recipe.needs
+        if need.recipe in DRAFTS
+    },
+    "colorizer": {**RECIPES},
+}
+"""The recipe that each partition of each training asset trains (None: no partitions), what is needed first before."""
+
+
+def trained_by(recipe: str) -> tuple[str, str | None]:
+    """The asset and the partition that train a recipe, the first where there are several."""
+    return next(
+        (asset, partition)
+        for asset, partitions in TRAININGS.items()
+        for partition, trained in partitions.items()
+        if trained.name == recipe
+    )
+
+
+def with_needs(names: Iterable[str]) -> list[str]:
+    """The recipes and all that they need, each once and after what it needs. Raises ValueError for an unknown name."""
+    found: list[str] = []
+    for name in names:
+        needed = with_needs(need.recipe for need in recipe_of(name).needs)
+        found += [each for each in (*needed, name) if each not in found]
+    return found

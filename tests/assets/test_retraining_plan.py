@@ -1,0 +1,100 @@
+"""What the weekly schedule would train, and why, from champions in MLflow and training sets in the lake."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from assets.tracking.registry import Registry
+from assets.tracking.retraining import Retraining, plan_retraining
+from pipelines.comparison.params import PromotionRule, RetrainingRule
+from tests.assets.tinted import Installation, freeze
+from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
+
+__all__ = ["write_lake"]
+
+A, B = "webtoon_l2", "webtoon_no_skips"
+RULE = RetrainingRule(recipes=[B])
+
+
+def grow(root: Path, write: WriteLake, *, train_panels: int) -> str:
+    """A lake with so many train panels and a training set, whose fingerprint it returns."""
+    issues = {
+        ("moon-cat", "1"): ("train", [drawn_panel(seed) for seed in range(train_panels)]),
+        ("moon-cat", "2"): ("val", [drawn_panel(100)]),
+        ("moon-cat", "3"): ("test", [drawn_panel(seed) for seed in range(200, 204)]),
+    }
+    return freeze(write(root / "lake", issues))
+
+
+@pytest.fixture
+def here(tmp_path: Path, write_lake: WriteLake) -> Installation:
+    """Twenty train panels, on which nobody was trained."""
+    grow(tmp_path / "home", write_lake, train_panels=20)
+    return Installation(tmp_path / "home")
+
+
+def planned(here: Installation, rule: RetrainingRule = RULE) -> Retraining:
+    return plan_retraining(here.lake, rule, cache=here.cache, tracking=here.tracking)
+
+
+def crown(here: Installation, name: str, tint: float) -> None:
+    here.train(name, tint)
+    here.judge(name)
+    here.compare()
+    here.crown(PromotionRule(resamples=100, guards={}))
+
+
+def test_from_nothing_to_a_champion_and_on(here, write_lake):
+    empty = Installation(here.root / "empty")
+    assert planned(empty) == Retraining([], "there is no training set yet: materialize it first")
+    assert planned(here) == Retraining([B], "nothing was trained yet")
+    two_stages = RetrainingRule(recipes=["two_stage"])
+    assert planned(here, two_stages).recipes == ["line_detector", "two_stage_draft", "two_stage"]
+
+    crown(here, A, 0.2)
+    assert planned(here) == Retraining([], "the same 20 train pictures as last time")
+
+    grow(here.root, write_lake, train_panels=21)
+    change = "1 new and 0 gone train pictures of 20, a change of 5.0%, at least 5.0%"
+    assert planned(here) == Retraining([A, B], change)  # the champion's recipe first
+    lazier = RetrainingRule(recipes=[B], least_change=0.1)
+    assert planned(here, lazier) == Retraining(
+        [], "1 new and 0 gone train pictures of 20, a change of 5.0%, less than 10.0%"
+    )
+    here.lake.write_json(here.lake.drift, {"is_sure": False, "drifted": {"moon-cat__1": ["hue"]}})
+    assert planned(here, lazier).recipes == []
+    here.lake.write_json(here.lake.drift, {"is_sure": True, "drifted": {"moon-cat__1": ["hue"]}})
+    unlike = planned(here, lazier)
+    assert unlike.recipes == [A, B]
+    assert unlike.reason.endswith("and issues that look unlike the others: moon-cat__1 (hue)")
+
+    # Both were trained again, and the champion stayed: not every week anew.
+    here.train(A, 0.6)
+    here.train(B, 0.6)
+    assert planned(here).recipes == [A, B]  # not judged yet
+    here.judge(A)
+    here.judge(B)
+    assert planned(here) == Retraining([], "the same 21 train pictures as last time")
+    here.train(B, 0.7)  # another checkpoint, which nobody judged
+    assert planned(here).recipes == [A, B]
+
+
+def test_any_track_with_a_champion_of_other_pictures_asks_for_training(here, write_lake):
+    crown(here, A, 0.2)
+    grow(here.root, write_lake, train_panels=22)
+    crown(here, "frames_convnet_edge", 0.2)
+    found = planned(here)
+    assert found.recipes == [A, "frames_convnet_edge", B]
+    assert found.reason.startswith("2 new and 0 gone train pictures of 20")
+
+
+def test_what_a_champion_learned_from_may_be_gone(here):
+    crown(here, A, 0.2)
+    champion = Registry(here.tracking, "gray").at("champion")
+    assert champion is not None
+    shutil.rmtree(here.root / "lake" / "training_sets")
+    found = planned(here)
+    assert found.recipes == [A, B]
+    assert found.reason.startswith(f"nobody knows what {A} learned from: ")
+    assert found.reason.endswith("no such training set: it was never made in this lake, or was removed")

@@ -1,0 +1,54 @@
+"""MLflow, for real: a SQLite store below a temporary folder, written, found again and read back."""
+
+import numpy as np
+import pytest
+
+from assets.tracking.client import Tracking
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory) -> Tracking:
+    folder = tmp_path_factory.mktemp("mlflow")
+    return Tracking(
+        uri=f"sqlite:///{folder / 'mlflow.db'}",
+        artifacts=(folder / "artifacts").as_uri(),
+        ui="http://127.0.0.1:5000",
+        dagster_ui="http://127.0.0.1:3000",
+    )
+
+
+def test_a_reopened_run_goes_on_without_writing_a_step_twice(tracking):
+    run = tracking.start("webtoon_l2", parameters={"steps": 4}, tags={"partition": "webtoon_l2"})
+    for step in (1, 2):
+        run.metrics({"train/loss": 1 / step}, step=step)
+    run.end("KILLED")
+    again = tracking.reopen(run.run_id, tags={"dagster_run_id": "second"})
+    for step in (1, 2, 3):  # a resumed training replays what came after its last saved state
+        again.metrics({"train/loss": 1 / step}, step=step)
+    again.end()
+    client = tracking.client()
+    history = client.get_metric_history(run.run_id, "train/loss")
+    assert [(m.step, round(m.value, 3)) for m in history] == [(1, 1.0), (2, 0.5), (3, 0.333)]
+    found = client.get_run(run.run_id)
+    assert found.info.status == "FINISHED"
+    assert found.data.tags["dagster_run_id"] == "second"
+    assert found.data.params == {"steps": "4"}
+
+
+def test_pictures_and_the_training_set_can_be_found(tracking):
+    run = tracking.start("frames_gan_gray", parameters={}, tags={})
+    run.picture("samples", np.zeros((8, 8, 3), np.uint8), step=5)
+    tracking.log_training_set(run.run_id, name="training_set", fingerprint="f" * 64, source="here", profile="{}")
+    run.end()
+    client = tracking.client()
+    assert any("samples" in file.path for file in client.list_artifacts(run.run_id, "images"))
+    (found,) = client.get_run(run.run_id).inputs.dataset_inputs
+    assert (found.dataset.name, found.dataset.digest) == ("training_set", "f" * 36)
+
+
+def test_a_run_that_was_deleted_is_not_there(tracking):
+    run = tracking.start("gone", parameters={}, tags={})
+    assert tracking.has(run.run_id)
+    tracking.client().delete_run(run.run_id)
+    assert not tracking.has(run.run_id)
+    assert not tracking.has("no-such-run")

@@ -1,0 +1,255 @@
+"""Champions on a real MLflow store: who is crowned, who is kept out and why, and the way back."""
+
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from assets.tracking.model_card import card_path
+from assets.tracking.promote import Crowned, champion_checkpoint, crown_best, undo
+from assets.tracking.publish_leaderboard import stored_boards
+from assets.tracking.registry import Registry
+from pipelines.comparison.params import PromotionRule
+from pipelines.evaluation.evaluation import load_evaluation
+from pipelines.lake import Lake
+from pipelines.training.store import read_record
+from tests.assets.tinted import QUICK, Installation, freeze
+from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
+
+__all__ = ["write_lake"]
+
+FAINT, MILD, MIDDLING, STRONG = 0.05, 0.1, 0.25, 0.5
+"""Tints, the better before the worse."""
+
+# Two test issues: each picture counts.
+ON_SCORE_ALONE = PromotionRule(resamples=1000, guards={}, least_issues=1)
+OTHER = QUICK.model_copy(update={"seed": 1})
+"""Another benchmark than QUICK."""
+
+A, B, C = "webtoon_l2", "webtoon_no_skips", "webtoon_adversarial"
+LINES = "frames_convnet_edge"
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Twelve test pictures, an MLflow store, and the floors of gray."""
+    found = Installation(tmp_path_factory.mktemp("judged") / "home")
+    write: WriteLake = write_lake.__wrapped__()
+    issues = {
+        ("moon-cat", "1"): ("train", [drawn_panel(seed) for seed in range(3)]),
+        ("moon-cat", "2"): ("val", [drawn_panel(10)]),
+        ("moon-cat", "3"): ("test", [drawn_panel(seed) for seed in range(20, 26)]),
+        ("moon-cat", "4"): ("test", [drawn_panel(seed) for seed in range(30, 36)]),
+    }
+    freeze(write(found.root / "lake", issues))
+    found.compare()
+    return found
+
+
+@pytest.fixture
+def here(judged: Installation, tmp_path: Path) -> Installation:
+    """One of its own."""
+    return judged.copied_to(tmp_path / "home")
+
+
+def crown(here: Installation) -> Crowned:
+    """Ranks what was judged and crowns the best; the result of the track of gray."""
+    here.compare()
+    return here.crown(ON_SCORE_ALONE)[0]
+
+
+def judge(here: Installation, name: str, tint: float) -> str:
+    """A recipe trained and judged: the SHA-256 of its checkpoint."""
+    record = here.train(name, tint)
+    here.judge(name)
+    return record.checkpoint_sha256
+
+
+def served(here: Installation) -> str:
+    """The SHA-256 of what a user of the champion gets."""
+    return sha256(champion_checkpoint(here.lake, cache=here.cache, tracking=here.tracking).read_bytes()).hexdigest()
+
+
+def test_the_first_champion_is_registered_with_its_card(here):
+    registry = Registry(here.tracking, "gray")
+    with pytest.raises(FileNotFoundError, match="no champion yet of track gray: train and compare first"):
+        served(here)
+    checkpoint = judge(here, A, MIDDLING)
+    crowned = crown(here)
+    assert (crowned.version.recipe, crowned.version.number, crowned.moved) == (A, "1", True)
+    assert served(here) == checkpoint
+    tags = crowned.version.tags
+    assert tags["checkpoint_sha256"] == checkpoint
+    assert tags["decision"] == crowned.reason
+    assert "is the first champion: ciede2000" in crowned.reason
+    assert crowned.reason.endswith(f"; {A} is worse than the picture itself")  # a finding, and said to be one
+    assert tags["benchmark"] == load_evaluation(here.lake, A).benchmark_fingerprint
+    assert tags["training_set"] == read_record(here.lake, A).training_set
+    assert "previous" not in tags
+    assert registry.at("challenger") is None
+
+    card = card_path(here.lake, registry, crowned.version)
+    text = card.read_text()
+    assert crowned.reason in text
+    pictures = {path.name for path in card.parent.glob("*.png")}
+    assert pictures == {"best.png", "median.png", "worst.png"}
+    assert all(f"(<{name}>)" in text for name in pictures)
+    files = here.tracking.client().list_artifacts(crowned.version.run_id, "card")
+    assert {Path(file.path).name for file in files} == {"model_card.md", *pictures}
+    assert str(card) in here.tracking.client().get_model_version("colorizer", "1").description
+
+    again = crown(here)
+    assert (again.moved, again.version) == (False, crowned.version)
+
+
+def test_a_worse_one_is_kept_out_and_a_better_one_promoted(here):
+    registry = Registry(here.tracking, "gray")
+    first = judge(here, A, MIDDLING)
+    crown(here)
+
+    judge(here, B, STRONG)
+    kept = crown(here)
+    assert (kept.version.number, kept.moved, served(here)) == ("1", False, first)
+    challenger = registry.at("challenger")
+    assert challenger is not None
+    assert (challenger.recipe, challenger.number) == (B, "2")
+    assert challenger.tags["decision"] == kept.reason
+    assert kept.reason.startswith(f"{A} stays: {B} is not significantly better: ciede2000")
+    card = card_path(here.lake, registry, challenger)
+    assert kept.reason in card.read_text()
+    card.unlink()  # as if killed before it was written: the next time makes up for it
+    assert crown(here).reason == kept.reason  # the same again: no third version
+    assert registry.at("challenger") == registry.numbered("2")
+    assert kept.reason in card.read_text()
+
+    better = judge(here, C, MILD)
+    promoted = crown(here)
+    assert (promoted.version.recipe, promoted.version.number, promoted.moved) == (C, "3", True)
+    assert promoted.version.tags["previous"] == "1"
+    assert promoted.reason.startswith(f"{C} is better than {A}: ciede2000")
+    assert registry.at("challenger") is None
+    assert served(here) == better
+
+    # The recipe that is served, trained again and worse: what is served does not move with the recipe's name.
+    judge(here, C, STRONG)
+    assert crown(here).moved is False
+    assert served(here) == better
+
+
+def test_what_breaks_a_guard_lets_the_next_one_have_its_turn(here):
+    judge(here, A, STRONG)
+    crown(here)
+    judge(here, B, FAINT)  # the best by far, and nearly gray
+    judge(here, C, MIDDLING)
+    here.compare()
+    assert [row.name for row in stored_boards(here.lake)[0][0].colorizers] == [B, C, A]
+    crowned = here.crown(PromotionRule(resamples=1000, least_issues=1))[0]
+    assert (crowned.version.recipe, crowned.moved) == (C, True)
+    kept = here.crown(PromotionRule(resamples=1000, least_issues=1))[0]
+    assert (kept.version.recipe, kept.moved) == (C, False)
+    assert f"{B} is better (ciede2000" in kept.reason
+    assert "but breaks colorfulness_error" in kept.reason
+    challenger = Registry(here.tracking, "gray").at("challenger")
+    assert challenger is not None
+    assert challenger.recipe == B
+
+
+def test_a_champion_of_an_older_benchmark_is_judged_again(here):
+    old = judge(here, A, MIDDLING)
+    crown(here)
+    latest = load_evaluation(here.lake, A)
+    here.train(A, STRONG)  # since then, and not judged: it is the old one that serves
+    for name, tint, moved in ((B, STRONG, False), (C, MILD, True)):
+        here.train(name, tint)
+        here.judge(name, OTHER)
+        board = here.compare(OTHER).boards[0]
+        assert A not in {row.name for row in board.rows}
+        crowned = here.crown(ON_SCORE_ALONE)[0]
+        assert crowned.moved is moved
+        assert f"against {latest.metrics['ciede2000']:.4g}" in crowned.reason  # of what serves
+        assert served(here) == (crowned.version.sha256 if moved else old)
+    challenged = Registry(here.tracking, "gray").numbered("2")
+    assert challenged.tags["benchmark"] == board.benchmark_fingerprint
+    assert load_evaluation(here.lake, A).key == latest.key  # its own latest result stays what it was
+
+
+def test_undo_goes_back_and_who_was_taken_back_never_serves_again(here):
+    registry, before = Registry(here.tracking, "gray"), {}
+    with pytest.raises(ValueError, match="no champion of track gray to take back: there is none"):
+        undo(tracking=here.tracking, track="gray")
+    for name, tint in ((A, STRONG), (B, MIDDLING), (C, MILD)):
+        before[name] = judge(here, name, tint)
+        assert crown(here).moved
+    back = undo(tracking=here.tracking, track="gray")
+    assert (back.version.recipe, back.moved, back.reason) == (B, True, f"version 3, {C}, was taken back")
+    assert served(here) == before[B]
+    assert "undone" in registry.numbered("3").tags
+
+    stays = crown(here)  # C is still the best of the table
+    assert (stays.version.recipe, stays.moved) == (B, False)
+    assert served(here) == before[B]
+    challenger = registry.at("challenger")
+    assert challenger is not None
+    assert challenger.recipe == A
+
+    judge(here, C, FAINT)  # another checkpoint of that recipe may
+    assert (crown(here).version.number, served(here) != before[C]) == ("4", True)
+    assert [undo(tracking=here.tracking, track="gray").version.recipe for _ in range(2)] == [B, A]
+    with pytest.raises(ValueError, match=f"nobody was before {A}"):
+        undo(tracking=here.tracking, track="gray")
+    assert served(here) == before[A]
+
+
+def test_undo_passes_over_those_who_were_taken_back(here):
+    """A, then B, then A again, which is taken back: so is B after it, and nobody is left."""
+    registry = Registry(here.tracking, "gray")
+    judge(here, A, STRONG)
+    crown(here)
+    judge(here, B, MIDDLING)
+    second = crown(here).version
+    # By hand, as if a later benchmark had found the first to be the better one after all.
+    registry.tag(registry.numbered("1"), {"previous": second.number})
+    registry.point("champion", registry.numbered("1"))
+    assert undo(tracking=here.tracking, track="gray").version.number == second.number
+    with pytest.raises(ValueError, match=f"nobody was before {B}"):
+        undo(tracking=here.tracking, track="gray")
+
+
+def test_a_recipe_that_was_trained_again_after_it_was_judged_is_refused(here):
+    judge(here, A, MIDDLING)
+    here.compare()
+    here.train(A, MILD)
+    with pytest.raises(ValueError, match=rf"^{A} was trained again after it was judged: .*tintoon run evaluation"):
+        here.crown(ON_SCORE_ALONE)
+    assert Registry(here.tracking, "gray").at("champion") is None
+    here.judge(A)
+    assert crown(here).version.sha256 == read_record(here.lake, A).checkpoint_sha256
+
+
+def test_each_track_has_a_champion_of_its_own(here):
+    judge(here, A, MIDDLING)
+    judge(here, LINES, 0.1)
+    here.compare()
+    crowned = {one.track: one.version for one in here.crown(ON_SCORE_ALONE)}
+    assert {track: (version.recipe, version.number) for track, version in crowned.items()} == {
+        "gray": (A, "1"),
+        "line": (LINES, "1"),
+    }
+    path = champion_checkpoint(here.lake, cache=here.cache, tracking=here.tracking, track="line")
+    assert sha256(path.read_bytes()).hexdigest() == crowned["line"].sha256 != served(here)
+    assert card_path(here.lake, Registry(here.tracking, "line"), crowned["line"]).exists()
+
+
+def test_what_is_missing_is_named(here, tmp_path):
+    with pytest.raises(ValueError, match="no champion: no colorizer has a result on this benchmark"):
+        here.crown()
+    judge(here, A, MIDDLING)
+    here.compare()
+    shutil.rmtree(here.root / "lake" / "evaluations" / A)
+    with pytest.raises(FileNotFoundError, match=f"{A}: the evaluation that the leaderboard ranks is gone: materialize"):
+        here.crown()
+    with pytest.raises(FileNotFoundError, match="no leaderboard yet: train and compare first"):
+        crown_best(
+            Lake.at(tmp_path / "empty"), ON_SCORE_ALONE, cache=here.cache, weights=here.cache, tracking=here.tracking
+        )

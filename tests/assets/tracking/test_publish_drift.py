@@ -1,0 +1,106 @@
+"""New issues against what the champion learned from, and where it is weak, on a real lake and a real MLflow store."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from assets.tracking.publish_drift import Drifted, compare_new_issues
+from pipelines.comparison.params import DriftRule, PromotionRule
+from pipelines.panels.panel import PANEL_SCHEMA
+from tests.assets.tinted import Installation, freeze
+from tests.pipelines.conftest import WriteLake, drawn_panel, panel_row, write_lake
+
+__all__ = ["write_lake"]
+
+RULE = DriftRule(side_px=32)
+A = "webtoon_l2"
+
+
+def issue(number: int) -> list[np.ndarray]:
+    return [drawn_panel(10 * number + place, 32, 32) for place in range(5)]
+
+
+def grow(here: Installation, write: WriteLake, *, train_issues: int) -> str:
+    """So many issues to learn from, one to validate and one to test with; the training set's fingerprint."""
+    issues = {("moon-cat", str(number)): ("train", issue(number)) for number in range(train_issues)}
+    others = {("moon-cat", "v"): ("val", issue(90)), ("moon-cat", "t"): ("test", issue(91))}
+    return freeze(write(here.root / "lake", issues | others))
+
+
+def collect(here: Installation, name: str, pictures: list[np.ndarray]) -> None:
+    """A new issue's panels."""
+    rows = [panel_row("moon-cat", name, number, rgb) for number, rgb in enumerate(pictures, 1)]
+    table = pa.Table.from_pylist(rows, PANEL_SCHEMA)
+    here.lake.write_table(here.lake.panels(f"moon-cat__{name}"), table, made_from="test")
+
+
+def reddened(pictures: list[np.ndarray]) -> list[np.ndarray]:
+    return [rgb // np.array([1, 4, 4], np.uint8) for rgb in pictures]
+
+
+def compared(here: Installation) -> Drifted:
+    return compare_new_issues(here.lake, RULE, cache=here.cache, tracking=here.tracking)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Installation:
+    return Installation(tmp_path / "home")
+
+
+def test_before_there_is_anything_to_compare_with(here, write_lake):
+    found = compared(here)
+    assert (found.report, found.weak, found.unchanged) == (None, {}, False)
+    assert found.why_not.endswith("no such training set: materialize training_set")
+    assert here.lake.read_json(here.lake.drift) == {"is_sure": False, "training_set": None, "drifted": {}}
+    grow(here, write_lake, train_issues=2)
+    found = compared(here)
+    assert "learns from 2 issues; what is usual needs at least 3" in found.why_not
+    assert found.unchanged
+
+
+def test_new_issues_are_held_against_what_the_champion_learned_from(here, write_lake):
+    learned = grow(here, write_lake, train_issues=4)
+    collect(here, "red", reddened(issue(4)))
+    found = compared(here)
+    assert found.report is not None
+    assert (found.why_not, found.weak, found.unchanged) == ("", {}, False)
+    assert [one.key for one in found.report.issues] == ["moon-cat__red"]
+    assert {"chroma", "hue"} <= set(found.report.drifted["moon-cat__red"])
+    kept = here.lake.read_json(here.lake.drift)
+    assert kept == {
+        "is_sure": False,
+        "training_set": learned,
+        "drifted": {"moon-cat__red": list(found.report.drifted["moon-cat__red"])},
+    }
+    again = compared(here)
+    assert (again.unchanged, again.digest) == (True, found.digest)
+
+    here.train(A, 0.2)
+    here.judge(A)
+    here.compare()
+    here.crown(PromotionRule(resamples=100, guards={}))
+    found = compared(here)
+    assert found.unchanged  # it learned from that very set
+    weak = found.weak["gray"]
+    assert list(weak.index) == ["moon-cat"]
+
+    # The red issue became a training issue: the champion, who never saw it, is still what counts.
+    issues = {("moon-cat", str(number)): ("train", issue(number)) for number in range(4)}
+    issues[("moon-cat", "red")] = ("train", reddened(issue(4)))
+    others = {("moon-cat", "v"): ("val", issue(90)), ("moon-cat", "t"): ("test", issue(91))}
+    assert freeze(write_lake(here.root / "lake", issues | others)) != learned
+    assert compared(here).unchanged
+
+    # An issue that it learned from is cut otherwise: nothing says what is usual, and that is said.
+    collect(here, "2", [cv2.resize(rgb, (24, 24)) for rgb in issue(2)[:3]])
+    found = compared(here)
+    assert found.report is None
+    assert found.why_not.startswith("moon-cat__2: 2 panels that the training set holds are no longer there")
+    assert here.lake.read_json(here.lake.drift) == {"is_sure": False, "training_set": None, "drifted": {}}
+
+    shutil.rmtree(here.root / "lake" / "training_sets")
+    assert compared(here).why_not.endswith("it was never made in this lake, or was removed")

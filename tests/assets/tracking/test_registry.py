@@ -1,0 +1,55 @@
+"""MLflow's registry, for real: versions, aliases and tags in a SQLite store."""
+
+from pathlib import Path
+
+import pytest
+
+from assets.tracking.client import Tracking
+from assets.tracking.registry import Registry
+
+
+@pytest.fixture
+def registered(tracking: Tracking, tmp_path: Path):
+    """Registers a checkpoint of a run of its own."""
+    checkpoint = tmp_path / "checkpoint.safetensors"
+
+    def register(registry: Registry, name: str):
+        checkpoint.write_bytes(name.encode())
+        run = tracking.start(name, parameters={}, tags={})
+        run.file(checkpoint, "checkpoint")
+        run.end()
+        return registry.register(run.run_id, tags={"recipe": name, "checkpoint_sha256": name.encode().hex()})
+
+    return register
+
+
+def test_aliases_move_and_versions_are_found_by_their_checkpoint(tracking, registered):
+    registry = Registry(tracking, "gray")
+    assert registry.at("champion") is None
+    registry.clear("challenger")  # nobody has it: nothing happens
+    first, second = registered(registry, "first"), registered(registry, "second")
+    assert (first.number, second.number) == ("1", "2")
+    for version in (first, second):
+        registry.point("champion", version)
+        found = registry.at("champion")
+        assert found is not None
+        assert (found.recipe, found.number, found.run_id) == (version.recipe, version.number, version.run_id)
+    registry.point("challenger", first)
+    registry.clear("challenger")
+    assert registry.at("challenger") is None
+    registry.tag(first, {"undone": "now"})
+    again = registry.of_checkpoint(first.sha256)
+    assert again is not None
+    assert (again.number, again.tags["undone"]) == ("1", "now")
+    assert registry.of_checkpoint("00") is None
+    assert registry.numbered("2").recipe == "second"
+
+
+def test_each_track_has_its_own_versions(tracking, registered):
+    gray, line = Registry(tracking, "gray"), Registry(tracking, "line")
+    registry_version = registered(gray, "first")
+    gray.point("champion", registry_version)
+    assert line.at("champion") is None
+    assert line.of_checkpoint(registry_version.sha256) is None
+    assert registered(line, "drawn").number == "1"
+    assert gray.at("champion") == registry_version
