@@ -11,8 +11,8 @@ from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
 from assets.tracking.client import Tracking
 from assets.tracking.retraining import plan_retraining
-from pipelines.comparison.params import RetrainingRule
-from pipelines.issue_pages.params import Politeness
+from pipelines.comparison.params import RetrainingParams
+from pipelines.issue_pages.params import FetchParams
 from pipelines.training.registry import TRAININGS
 
 # One issue in one run: the unit of scraping, retry and backfill.
@@ -111,8 +111,8 @@ def _weekly(asset: str, name: str, what: str) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext, lake: LakeResource, settings: StandingSettings, tracking: Tracking
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         """One run a recipe, one recipe after the other: they share the pool `gpu`."""
-        rule = RetrainingRule(**settings.of("retraining"))
-        planned = plan_retraining(lake.open(), rule, cache=lake.cache, tracking=tracking)
+        params = RetrainingParams(**settings.of("retraining"))
+        planned = plan_retraining(lake.open(), params, cache=lake.cache, tracking=tracking)
         context.log.info(planned.reason)
         week = context.scheduled_execution_time.strftime("%G-W%V")
         wanted = {key: recipe.name for key, recipe in TRAININGS[asset].items() if recipe.name in planned.recipes}
@@ -146,8 +146,8 @@ def new_issues(
     """New issues become partitions, and each that is not there yet is collected in a run of its own."""
     from pipelines.issue_pages.collect import sync_titles
 
-    politeness = Politeness(**settings.of("issue_pages"))
-    report = sync_titles(catalogue.titles(), catalogue.sources(politeness), lake.open())
+    params = FetchParams(**settings.of("issue_pages"))
+    report = sync_titles(catalogue.titles(), catalogue.sources(params), lake.open())
     for title, problem in report.errors.items():
         context.log.error(f"{title}: {problem}")
     if report.errors and not report.counts:

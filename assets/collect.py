@@ -6,13 +6,13 @@ from assets.display import counts, pictures
 from assets.partitions import issues
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
-from pipelines.issue_pages.params import Politeness
+from pipelines.issue_pages.params import FetchParams
 from pipelines.lake import split_issue_key
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 from pipelines.progress import progress_of
 
 
-class PagesConfig(dg.Config, Politeness):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class PagesConfig(dg.Config, FetchParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """How politely pages are fetched."""
 
 
@@ -39,14 +39,14 @@ def issue_pages(
     from pipelines.issue_pages.collect import collect_issue
     from pipelines.issue_pages.entry import Unavailable
 
-    politeness = settings.rule("issue_pages", config, Politeness)
+    params = settings.params("issue_pages", config, FetchParams)
     try:
         report = collect_issue(
             context.partition_key,
             catalogue.titles(),
-            catalogue.sources(politeness),
+            catalogue.sources(params),
             lake.open(),
-            licences=politeness.licences,
+            licences=params.licences,
             on_page=progress_of(context.log),
         )
     except Unavailable as error:
@@ -65,7 +65,7 @@ def issue_pages(
     )
 
 
-class PanelConfig(dg.Config, PanelRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class PanelConfig(dg.Config, PanelParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """How pages are cut; a title's own settings in titles.yaml come on top."""
 
 
@@ -90,9 +90,9 @@ def panels(
 
     key = context.partition_key
     title = catalogue.titles().get(split_issue_key(key)[0])
-    rule = settings.rule("panels", config, PanelRule)
+    params = settings.params("panels", config, PanelParams)
     opened = lake.open()
-    report = build_panels(key, opened, title.panel_rule(rule) if title else rule)
+    report = build_panels(key, opened, title.panel_params(params) if title else params)
     seen = {"cut": preview_cut(opened, key), **preview_panels(opened, key)}
     return dg.MaterializeResult(
         metadata={

@@ -10,21 +10,21 @@ from assets.resources import Extractors, LakeResource, Studies
 from assets.select import unique_panels
 from assets.settings import StandingSettings
 from assets.tracking.client import Tracking
-from assets.tracking.log_cross_validation import cross_validate_tracked
-from assets.tracking.log_evaluation import evaluate_tracked
-from assets.tracking.promote import crown_best
+from assets.tracking.log_cross_validation import log_cross_validation
+from assets.tracking.log_evaluation import log_evaluation
+from assets.tracking.promote import promote_best
 from assets.tracking.publish_drift import compare_new_issues
 from assets.tracking.publish_leaderboard import compare
 from assets.tracking.publish_report import publish
 from assets.train import colorizer
-from pipelines.comparison.params import CrossValidationRule, DriftRule
-from pipelines.comparison.promotion import PromotionRule
-from pipelines.evaluation.params import BenchmarkRule
+from pipelines.comparison.params import CrossValidationParams, DriftParams
+from pipelines.comparison.promotion import PromotionParams
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import digest_of
 from pipelines.progress import progress_of
 
 
-class BenchmarkConfig(dg.Config, BenchmarkRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class BenchmarkConfig(dg.Config, BenchmarkParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """The size of the benchmark."""
 
 
@@ -49,9 +49,9 @@ def evaluation(
     """The benchmark: pixels, colour, bleeding, hints, FID and KID, consistency, cost; with pictures that show it."""
     from pipelines.evaluation.gallery import gallery_grid
 
-    result, unchanged = evaluate_tracked(
+    result, unchanged = log_evaluation(
         context.partition_key,
-        settings.rule("evaluation", config, BenchmarkRule),
+        settings.params("evaluation", config, BenchmarkParams),
         lake=lake.open(),
         cache=lake.cache,
         weights=extractors.folder,
@@ -74,7 +74,7 @@ def evaluation(
     )
 
 
-class CrossValidationConfig(dg.Config, CrossValidationRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class CrossValidationConfig(dg.Config, CrossValidationParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """The folds, and the budget of each training."""
 
 
@@ -96,9 +96,9 @@ def cross_validation(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     """Each picture judged by a colorizer that never saw its issue (or its title): how small titles are compared."""
-    found = cross_validate_tracked(
+    found = log_cross_validation(
         context.partition_key,
-        settings.rule("cross_validation", config, CrossValidationRule),
+        settings.params("cross_validation", config, CrossValidationParams),
         lake=lake.open(),
         cache=lake.cache,
         extractors=extractors.folder,
@@ -117,7 +117,7 @@ def cross_validation(
     )
 
 
-class PromotionConfig(dg.Config, PromotionRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class PromotionConfig(dg.Config, PromotionParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """When a challenger takes the champion's place."""
 
 
@@ -139,11 +139,11 @@ def leaderboard(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     """Every colorizer that was judged on the current benchmark, the best first, with floors, and an HTML report."""
-    rule = settings.rule("leaderboard", config, BenchmarkRule)
+    params = settings.params("leaderboard", config, BenchmarkParams)
     opened = lake.open()
     found = compare(
         opened,
-        rule,
+        params,
         cache=lake.cache,
         weights=extractors.folder,
         tracking=tracking,
@@ -181,9 +181,9 @@ def champion(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     """The colorizer of each track that is served: MLflow's alias `champion`, moved only to a better one."""
-    crowned = crown_best(
+    promotions = promote_best(
         lake.open(),
-        settings.rule("champion", config, PromotionRule),
+        settings.params("champion", config, PromotionParams),
         cache=lake.cache,
         weights=extractors.folder,
         tracking=tracking,
@@ -191,7 +191,7 @@ def champion(
     return dg.MaterializeResult(
         metadata={
             name: value
-            for one in crowned
+            for one in promotions
             for name, value in {
                 f"{one.track}: champion": one.version.recipe,
                 f"{one.track}: version": one.version.number,
@@ -199,12 +199,12 @@ def champion(
                 f"{one.track}: mlflow": dg.MetadataValue.url(tracking.url_of(one.version.run_id)),
             }.items()
         }
-        | {"unchanged": not any(one.moved for one in crowned)},
-        data_version=dg.DataVersion(digest_of([one.version.sha256 for one in crowned])),
+        | {"unchanged": not any(one.moved for one in promotions)},
+        data_version=dg.DataVersion(digest_of([one.version.sha256 for one in promotions])),
     )
 
 
-class DriftConfig(dg.Config, DriftRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class DriftConfig(dg.Config, DriftParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """What counts as unlike."""
 
 
@@ -220,7 +220,7 @@ def drift(
 ) -> dg.MaterializeResult:
     """New issues against what the champion learned from, in colour, style and lines; titles on which it is weak."""
     found = compare_new_issues(
-        lake.open(), settings.rule("drift", config, DriftRule), cache=lake.cache, tracking=tracking
+        lake.open(), settings.params("drift", config, DriftParams), cache=lake.cache, tracking=tracking
     )
     weak = {f"{track}: weak spots": table_of(table) for track, table in found.weak.items()}
     if found.report is None:

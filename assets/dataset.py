@@ -6,9 +6,9 @@ from assets.automation import when_inputs_change
 from assets.display import counts, pictures
 from assets.partitions import splits
 from assets.resources import Catalogue, LakeResource
-from assets.select import LEAST_CORRELATION, issue_splits
+from assets.select import MIN_CORRELATION, issue_splits
 from assets.settings import StandingSettings
-from pipelines.params import TrainingSetRule, VariantRule
+from pipelines.params import TrainingSetParams, VariantParams
 
 DESCRIPTIONS = {
     "gray": "Gray pictures of a split, as arrays at the training resolutions.",
@@ -17,7 +17,7 @@ DESCRIPTIONS = {
 }
 
 
-class VariantConfig(dg.Config, VariantRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class VariantConfig(dg.Config, VariantParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """Resolutions, and the parameters of edges and lines."""
 
 
@@ -43,7 +43,7 @@ def variant_asset(kind: str) -> dg.AssetsDefinition:
 
         split, opened = context.partition_key, lake.open()
         report = build_variant(
-            kind, split, opened, settings.rule(f"{kind}_panels", config, VariantRule), cache=lake.cache
+            kind, split, opened, settings.params(f"{kind}_panels", config, VariantParams), cache=lake.cache
         )
         seen = preview_variant(kind, split, opened, cache=lake.cache)
         return dg.MaterializeResult(
@@ -65,7 +65,7 @@ edge_panels = variant_asset("edge")
 line_panels = variant_asset("line")
 
 
-class TrainingSetConfig(dg.Config, TrainingSetRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class TrainingSetConfig(dg.Config, TrainingSetParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """What a training set must have."""
 
 
@@ -85,11 +85,11 @@ def training_set(
     from pipelines.training_set import build_training_set
 
     # The check blocks its own run only. A leak must not be frozen by another one either.
-    if leaks := lookalikes_across_splits(lake.open(), least_correlation=LEAST_CORRELATION):
+    if leaks := lookalikes_across_splits(lake.open(), min_correlation=MIN_CORRELATION):
         raise dg.Failure(f"{len(leaks)} panels look like one of another split: see the check of issue_splits")
     report = build_training_set(
         lake.open(),
-        settings.rule("training_set", config, TrainingSetRule),
+        settings.params("training_set", config, TrainingSetParams),
         sources={key: title.source for key, title in catalogue.titles().items()},
     )
     return dg.MaterializeResult(

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.lake import written_aside
+from pipelines.lake import atomic_write
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -64,8 +64,8 @@ class Home:
             folder.mkdir(parents=True, exist_ok=True)
         settings, ours = self.dagster / "dagster.yaml", (PROJECT / "dagster.yaml").read_bytes()
         if not settings.exists() or settings.read_bytes() != ours:
-            with written_aside(settings) as aside:
-                aside.write_bytes(ours)
+            with atomic_write(settings) as temporary:
+                temporary.write_bytes(ours)
         os.environ["DAGSTER_HOME"] = str(self.dagster)
 
 

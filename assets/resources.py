@@ -65,19 +65,19 @@ class Catalogue(dg.ConfigurableResource):
 
         return load_titles(Path(self.titles_path), sources=SOURCES, variables=os.environ)
 
-    def sources(self, politeness: Any = None) -> dict[str, Any]:
+    def sources(self, params: Any = None) -> dict[str, Any]:
         """Every source by name, asking through the shared client, or else through one of their own."""
         from pipelines.issue_pages.client.client import Client
         from pipelines.issue_pages.sources.source import sources
 
-        return sources(_shared_client.get() or Client(politeness))
+        return sources(_shared_client.get() or Client(params))
 
 
 _shared_client: ContextVar[Any] = ContextVar("shared_client", default=None)
 
 
 @contextmanager
-def one_client(politeness: Any = None) -> Iterator[None]:
+def one_client(params: Any = None) -> Iterator[None]:
     """One HTTP client for everything that this thread collects inside the block.
 
     So that robots.txt and the sites' lists are not read anew for each issue. Spacing, refusals and budgets hold across
@@ -85,7 +85,7 @@ def one_client(politeness: Any = None) -> Iterator[None]:
     """
     from pipelines.issue_pages.client.client import Client
 
-    token = _shared_client.set(Client(politeness))
+    token = _shared_client.set(Client(params))
     try:
         yield
     finally:

@@ -6,10 +6,10 @@ from assets.collect import panels
 from assets.display import counts, pictures, table_of
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
-from pipelines.params import SplitRule, UniqueRule
+from pipelines.params import SplitParams, UniqueParams
 
 
-class UniqueConfig(dg.Config, UniqueRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class UniqueConfig(dg.Config, UniqueParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """How alike two panels must be to count as the same."""
 
 
@@ -29,7 +29,7 @@ def unique_panels(
 
     opened = lake.open()
     report = build_unique_panels(
-        opened, settings.rule("unique_panels", config, UniqueRule), title_order=list(catalogue.titles())
+        opened, settings.params("unique_panels", config, UniqueParams), title_order=list(catalogue.titles())
     )
     return dg.MaterializeResult(
         metadata={
@@ -42,10 +42,10 @@ def unique_panels(
     )
 
 
-LEAST_CORRELATION = 0.99
+MIN_CORRELATION = 0.99
 
 
-class SplitConfig(dg.Config, SplitRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class SplitConfig(dg.Config, SplitParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """The goals of the split."""
 
 
@@ -70,8 +70,8 @@ def issue_splits(config: SplitConfig, lake: LakeResource, settings: StandingSett
     from pipelines.previews import preview_leaks, preview_titles
 
     opened = lake.open()
-    report = build_issue_splits(opened, settings.rule("issue_splits", config, SplitRule))
-    leaks = lookalikes_across_splits(opened, least_correlation=LEAST_CORRELATION)
+    report = build_issue_splits(opened, settings.params("issue_splits", config, SplitParams))
+    leaks = lookalikes_across_splits(opened, min_correlation=MIN_CORRELATION)
     check = dg.AssetCheckResult(
         passed=not leaks,
         check_name="no_lookalikes_across_splits",

@@ -11,31 +11,31 @@ import dagster as dg
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from pipelines.comparison.params import CrossValidationRule, DriftRule, PromotionRule, RetrainingRule
-from pipelines.evaluation.params import BenchmarkRule
-from pipelines.issue_pages.params import Politeness
-from pipelines.panels.params import PanelRule
-from pipelines.params import SplitRule, TrainingSetRule, UniqueRule, VariantRule
-from pipelines.training.params import TrainingRule
+from pipelines.comparison.params import CrossValidationParams, DriftParams, PromotionParams, RetrainingParams
+from pipelines.evaluation.params import BenchmarkParams
+from pipelines.issue_pages.params import FetchParams
+from pipelines.panels.params import PanelParams
+from pipelines.params import SplitParams, TrainingSetParams, UniqueParams, VariantParams
+from pipelines.training.params import TrainingParams
 from pipelines.training.registry import TRAININGS
 from pipelines.yaml import read_yaml
 
-RULES: dict[str, type[BaseModel]] = {
-    "issue_pages": Politeness,
-    "panels": PanelRule,
-    "unique_panels": UniqueRule,
-    "issue_splits": SplitRule,
-    "gray_panels": VariantRule,
-    "edge_panels": VariantRule,
-    "line_panels": VariantRule,
-    "training_set": TrainingSetRule,
-    **dict.fromkeys(TRAININGS, TrainingRule),
-    "evaluation": BenchmarkRule,
-    "leaderboard": BenchmarkRule,
-    "champion": PromotionRule,
-    "drift": DriftRule,
-    "cross_validation": CrossValidationRule,
-    "retraining": RetrainingRule,
+PARAMS_OF: dict[str, type[BaseModel]] = {
+    "issue_pages": FetchParams,
+    "panels": PanelParams,
+    "unique_panels": UniqueParams,
+    "issue_splits": SplitParams,
+    "gray_panels": VariantParams,
+    "edge_panels": VariantParams,
+    "line_panels": VariantParams,
+    "training_set": TrainingSetParams,
+    **dict.fromkeys(TRAININGS, TrainingParams),
+    "evaluation": BenchmarkParams,
+    "leaderboard": BenchmarkParams,
+    "champion": PromotionParams,
+    "drift": DriftParams,
+    "cross_validation": CrossValidationParams,
+    "retraining": RetrainingParams,
 }
 """What each stage that has settings can be told; `retraining` is no stage, but what the weekly schedule goes by."""
 
@@ -44,7 +44,7 @@ BUDGETS = {"steps", "pictures", "minutes"}
 
 Settings = dict[str, dict[str, Any]]
 
-_Rule = TypeVar("_Rule", bound=BaseModel)
+_Params = TypeVar("_Params", bound=BaseModel)
 
 
 class StandingSettings(dg.ConfigurableResource):
@@ -52,7 +52,7 @@ class StandingSettings(dg.ConfigurableResource):
 
     path: str
 
-    def rule(self, stage: str, config: dg.Config, kind: type[_Rule]) -> _Rule:
+    def params(self, stage: str, config: dg.Config, kind: type[_Params]) -> _Params:
         """The rule of a stage: defaults, then the standing settings, then what this run was told.
 
         Raises SettingsError for a wrong setting.
@@ -82,24 +82,24 @@ def load_settings(path: Path) -> Settings:
     if not isinstance(settings, dict):
         raise SettingsError(f"{path}: expected settings by stage, e.g. 'colorizer: {{steps: 300}}'")
     for stage, values in settings.items():
-        if stage not in RULES:
-            raise SettingsError(f"{path}: no stage {stage!r} with settings; there are: {', '.join(RULES)}")
+        if stage not in PARAMS_OF:
+            raise SettingsError(f"{path}: no stage {stage!r} with settings; there are: {', '.join(PARAMS_OF)}")
         if not isinstance(values, dict):
-            example = next(iter(RULES[stage].model_fields))
+            example = next(iter(PARAMS_OF[stage].model_fields))
             raise SettingsError(f"{path}: {stage}: expected settings, e.g. '{stage}: {{{example}: ...}}'")
         _check(path, stage, values)
     return settings
 
 
 def _check(path: Path, stage: str, values: dict[str, Any]) -> None:
-    rule = RULES[stage]
+    params = PARAMS_OF[stage]
     try:
-        rule.model_validate(values)
+        params.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join([stage, *(str(part) for part in first["loc"])])
         if first["type"] == "extra_forbidden":
-            problem = f"unknown key; expected one of: {', '.join(rule.model_fields)}"
+            problem = f"unknown key; expected one of: {', '.join(params.model_fields)}"
         else:
             problem = f"{first['msg']}, found {first['input']!r}"
         raise SettingsError(f"{path}: {place}: {problem}") from None

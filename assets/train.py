@@ -11,15 +11,15 @@ from assets.partitions import classifiers, recipes, recipes_with_draft
 from assets.resources import Extractors, LakeResource
 from assets.settings import StandingSettings
 from assets.tracking.client import Tracking
-from assets.tracking.log_classifier_report import report_tracked
-from assets.tracking.log_training import train_tracked
+from assets.tracking.log_classifier_report import log_classifier_report
+from assets.tracking.log_training import log_training
 from pipelines.progress import progress_of
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 from pipelines.training.registry import TRAININGS
 from pipelines.training.store import TrainedRecord
 
 
-def needed_deps(asset: str) -> Sequence[dg.AssetDep]:
+def dependency_links(asset: str) -> Sequence[dg.AssetDep]:
     """What the trainings of an asset need: each partition of another asset leads to the partitions that need it."""
     links = {other: _links(other, asset) for other in TRAININGS}
     return [
@@ -44,7 +44,7 @@ Report = Callable[[TrainedRecord, LakeResource, Tracking], Mapping[str, Any]]
 """What else a training asset has to say about what it has trained, as metadata."""
 
 
-class TrainingConfig(dg.Config, TrainingRule):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
+class TrainingConfig(dg.Config, TrainingParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
     """Size, pace and machine of a training; what is left empty is the recipe's own."""
 
 
@@ -61,7 +61,7 @@ def training_asset(
         name=name,
         description=description,
         partitions_def=partitions_def,
-        deps=[training_set, *needed_deps(name)],
+        deps=[training_set, *dependency_links(name)],
         pool="gpu",
         group_name="4_train",
         kinds={"torch", "mlflow"},
@@ -77,9 +77,9 @@ def training_asset(
         tracking: Tracking,
     ) -> dg.MaterializeResult:
         partition = context.partition_key if context.has_partition_key else None
-        record, unchanged = train_tracked(
+        record, unchanged = log_training(
             TRAININGS[name][partition],
-            settings.rule(name, config, TrainingRule),
+            settings.params(name, config, TrainingParams),
             lake=lake.open(),
             cache=lake.cache,
             extractors=extractors.folder,
@@ -114,7 +114,7 @@ def training_asset(
 
 
 def _report(record: TrainedRecord, lake: LakeResource, tracking: Tracking) -> dict[str, Any]:
-    metrics, shown = report_tracked(record, lake=lake.open(), cache=lake.cache, tracking=tracking)
+    metrics, shown = log_classifier_report(record, lake=lake.open(), cache=lake.cache, tracking=tracking)
     return {**metrics, **pictures(shown)}
 
 

@@ -1,8 +1,8 @@
 """Colour conversion on tensors, differentiable, in the ranges in which networks see and give colour.
 
-CIE Lab of sRGB under D65, as OpenCV computes it for floats (a test holds the two together); `pipelines.images.color` does
-the same for pictures as arrays. Everywhere lightness is L / 50 - 1, chroma is (a, b) / AB_SCALE, and RGB goes from
--1 to 1.
+CIE Lab of sRGB under D65, as OpenCV computes it for floats (a test holds the two together);
+`pipelines.images.color` does the same for pictures as arrays. Everywhere lightness is L / 50 - 1,
+chroma is (a, b) / AB_SCALE, and RGB goes from -1 to 1.
 """
 
 import torch

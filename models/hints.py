@@ -86,11 +86,11 @@ def _around_patches(sampling: RemovedPatches, colors: Tensor) -> Tensor:
 def _points(sampling: Points, colors: Tensor) -> Tensor:
     pictures, _, height, width = colors.shape
     device = colors.device
-    counts = torch.randint(sampling.least, sampling.most + 1, (pictures,), device=device)
-    few = torch.randint(1, sampling.few_most + 1, (pictures,), device=device)
+    counts = torch.randint(sampling.min_count, sampling.max_count + 1, (pictures,), device=device)
+    few = torch.randint(1, sampling.few_max + 1, (pictures,), device=device)
     few *= torch.rand(pictures, device=device) < 0.5
     counts = torch.where(torch.rand(pictures, device=device) < sampling.few, few, counts)
-    room = min(max(sampling.most, sampling.few_most), height * width)
+    room = min(max(sampling.max_count, sampling.few_max), height * width)
     places = torch.rand(pictures, height * width, device=device).topk(room).indices  # distinct, uniform
     is_shown = torch.arange(room, device=device) < counts[:, None]  # (B, room)
     mask = colors.new_zeros(pictures, height * width).scatter_(1, places, is_shown.to(colors.dtype))
@@ -110,10 +110,10 @@ def _truncated_normal(sampling: TruncatedNormalMask, colors: Tensor) -> Tensor:
 def _strokes(sampling: Strokes, colors: Tensor) -> tuple[Tensor, Tensor]:
     """Every stroke is drawn in a window about its start; where strokes cross, the last one is on top."""
     pictures, channels, height, width = colors.shape
-    device, strokes = colors.device, sampling.most
+    device, strokes = colors.device, sampling.max_count
 
-    def integers(least: int, most: int, *shape: int) -> Tensor:
-        return torch.randint(least, most + 1, shape, device=device)
+    def integers(low: int, high: int, *shape: int) -> Tensor:
+        return torch.randint(low, high + 1, shape, device=device)
 
     counts = integers(0, strokes, pictures, 1)
     start_x, start_y = integers(0, width - 1, pictures, strokes), integers(0, height - 1, pictures, strokes)

@@ -3,23 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-import models.ajou.spec  # noqa: F401
-import models.alacgan.spec  # noqa: F401
-import models.classifiers.spec  # noqa: F401
-import models.diverse_gan.spec  # noqa: F401
-import models.frames.spec  # noqa: F401
-import models.hinted_pix2pix.spec  # noqa: F401
-import models.pix2pix.spec  # noqa: F401
+import models.ajou.spec
+import models.alacgan.spec
+import models.classifiers.spec
+import models.diverse_gan.spec
+import models.frames.spec
+import models.hinted_pix2pix.spec
+import models.pix2pix.spec
 
 # Importing a kind's module is what makes it known.
-import models.recipe  # noqa: F401
-import models.sketch.spec  # noqa: F401
-import models.specs.artifacts  # noqa: F401
-import models.specs.discriminators  # noqa: F401
-import models.specs.features  # noqa: F401
-import models.specs.hints  # noqa: F401
-import models.specs.hypercolumns  # noqa: F401
-import models.two_stage.spec  # noqa: F401
+import models.recipe
+import models.sketch.spec
+import models.specs.artifacts
+import models.specs.discriminators
+import models.specs.features
+import models.specs.hints
+import models.specs.hypercolumns
+import models.two_stage.spec
 import models.webtoon.spec  # noqa: F401
 from models.specs.base import KINDS
 

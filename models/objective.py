@@ -39,7 +39,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Turn:
+class OptimizerStep:
     """One optimizer's step: the loss to minimize, and what to report about it."""
 
     optimizer: str
@@ -51,7 +51,7 @@ class Turn:
 class Objective(ABC):
     """One way to learn. Built from (specification, needs): trained networks by role, in evaluation mode."""
 
-    product: ClassVar[str] = "generator"
+    model: ClassVar[str] = "generator"
     """The network that the training is for."""
 
     output_sees_hints: ClassVar[bool] = True
@@ -60,7 +60,7 @@ class Objective(ABC):
     networks: dict[str, nn.Module]
     """What is trained and stored. Parts that never learn have `requires_grad` off."""
 
-    fixed: dict[str, nn.Module]
+    frozen: dict[str, nn.Module]
     """What losses look through and nothing changes: feature extractors, classifiers, line detectors."""
 
     @abstractmethod
@@ -68,7 +68,7 @@ class Objective(ABC):
         """New optimizers, by the names that turns use."""
 
     @abstractmethod
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The turns on one batch, in order. The loop takes each step before it asks for the next turn.
 
         done: share of the budget that is behind, in [0, 1).
@@ -76,7 +76,7 @@ class Objective(ABC):
 
     def output(self, batch: Batch) -> Tensor:
         """What the product gives for a batch."""
-        return self.networks[self.product](*batch.given)
+        return self.networks[self.model](*batch.given)
 
     @abstractmethod
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:

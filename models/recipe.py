@@ -40,7 +40,7 @@ class Augmentation(Spec):
     """Probability of a mirror image, left to right."""
     flip_vertical: float = 0.0
     """Probability of a picture upside down."""
-    least_crop: float = 1.0
+    min_crop: float = 1.0
     """A square window whose side is this share of the picture's or more, anywhere in it, scaled up again."""
     contrast: float = 0.0
     """Colour jitter: contrast times U(1 - c, 1 + c)."""

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.lake import Lake, digest_of, issue_key
-from pipelines.params import SPLITS, SplitRule
+from pipelines.params import SPLITS, SplitParams
 
 CODE_VERSION = "1"
 
@@ -43,7 +43,7 @@ class SplitReport:
     unchanged: bool
 
 
-def assign(panels: dict[str, int], before: dict[str, str], rule: SplitRule) -> dict[str, str]:
+def assign(panels: dict[str, int], before: dict[str, str], params: SplitParams) -> dict[str, str]:
     """Splits for the issues of one title.
 
     panels: kept panels by issue key, in the order of arrival, all above 0. before: splits already given.
@@ -59,14 +59,14 @@ def assign(panels: dict[str, int], before: dict[str, str], rule: SplitRule) -> d
         splits[key] = max(
             candidates,
             key=lambda name: (
-                rule.goals[name] - held[name] / total,
-                sha256(f"{rule.salt}:{key}:{name}".encode()).digest(),
+                params.goals[name] - held[name] / total,
+                sha256(f"{params.salt}:{key}:{name}".encode()).digest(),
             ),
         )
     return splits
 
 
-def build_issue_splits(lake: Lake, rule: SplitRule) -> SplitReport:
+def build_issue_splits(lake: Lake, params: SplitParams) -> SplitReport:
     """Assigns every issue that has none yet. Raises FileNotFoundError before `unique_panels` was made."""
     if not lake.unique_panels.exists():
         raise FileNotFoundError("no decisions yet: materialize `unique_panels` first (tintoon run unique_panels)")
@@ -80,7 +80,7 @@ def build_issue_splits(lake: Lake, rule: SplitRule) -> SplitReport:
         before = dict(zip(known["key"], known["split"], strict=True))
     splits: dict[str, str] = {}
     for _, title in issues[issues["kept"] > 0].groupby("title", sort=False):
-        splits |= assign(dict(zip(title["key"], title["kept"], strict=True)), before, rule)
+        splits |= assign(dict(zip(title["key"], title["kept"], strict=True)), before, params)
     # An issue that keeps nothing at present keeps its split all the same.
     splits = {**{key: before[key] for key in issues["key"] if key in before}, **splits}
 
@@ -124,7 +124,7 @@ class Lookalikes:
     distance_bits: int  # of their perceptual hashes: the radius that would have dropped the later one
 
 
-def lookalikes_across_splits(lake: Lake, *, least_correlation: float) -> list[Lookalikes]:
+def lookalikes_across_splits(lake: Lake, *, min_correlation: float) -> list[Lookalikes]:
     """Pairs of kept panels, in different splits, whose 16 x 16 colour thumbnails correlate at least so much.
 
     It measures likeness otherwise than the perceptual hash that removed the duplicates, so that it can fail.
@@ -149,7 +149,7 @@ def lookalikes_across_splits(lake: Lake, *, least_correlation: float) -> list[Lo
         for start in range(0, len(every), BLOCK_PANELS):
             rows = every[start : start + BLOCK_PANELS]
             correlation = pixels[rows] @ other_pixels
-            for i, j in zip(*np.nonzero(correlation >= least_correlation), strict=True):
+            for i, j in zip(*np.nonzero(correlation >= min_correlation), strict=True):
                 one, two = rows[i], others[j]
                 bits = (hashes[one] ^ hashes[two]).bit_count()
                 found.append(Lookalikes(ids[one], split, ids[two], other, float(correlation[i, j]), bits))

@@ -81,19 +81,19 @@ def digest_of(value: Any) -> str:
 
 
 @contextmanager
-def written_aside(path: UPath | Path) -> Iterator[Any]:
+def atomic_write(path: UPath | Path) -> Iterator[Any]:
     """A neighbour of `path` to write to; it takes `path`'s place, at once, when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside: Any = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    temporary: Any = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     try:
-        yield aside
+        yield temporary
         if isinstance(path, Path):
-            aside.replace(path)
+            temporary.replace(path)
         else:
-            aside.fs.mv(aside.path, path.path)
+            temporary.fs.mv(temporary.path, path.path)
     finally:
-        if aside.exists():
-            aside.unlink()
+        if temporary.exists():
+            temporary.unlink()
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,8 @@ class Lake:
 
     def write_bytes(self, path: UPath, data: bytes) -> None:
         """Writes a file whole or not at all."""
-        with written_aside(path) as aside:
-            aside.write_bytes(data)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(data)
 
     def write_json(self, path: UPath, value: Any) -> None:
         """Writes a JSON file, readable by people, whole or not at all."""

@@ -1,5 +1,5 @@
-"""The parameters of the stages from `unique_panels` to `training_set`: what the Launchpad, the command line and the tests
-set. Values only: importing them costs nothing.
+"""The parameters of the stages from `unique_panels` to `training_set`: what the Launchpad, the command line and the
+tests set. Values only: importing them costs nothing.
 """
 
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 SPLITS = ("train", "val", "test")
 
 
-class UniqueRule(BaseModel, frozen=True, extra="forbid"):
+class UniqueParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `unique_panels`."""
 
     radius_bits: int = Field(
@@ -18,7 +18,7 @@ class UniqueRule(BaseModel, frozen=True, extra="forbid"):
     )
 
 
-class SplitRule(BaseModel, frozen=True, extra="forbid"):
+class SplitParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `issue_splits`."""
 
     train_share: float = Field(
@@ -29,7 +29,7 @@ class SplitRule(BaseModel, frozen=True, extra="forbid"):
     salt: str = Field(default="tintoon", description="Breaks ties between equally empty splits.")
 
     @model_validator(mode="after")
-    def _shares_add_up(self) -> "SplitRule":
+    def _shares_add_up(self) -> "SplitParams":
         if abs(self.train_share + self.val_share + self.test_share - 1) > 1e-6:
             raise ValueError("train_share, val_share and test_share must add up to 1")
         return self
@@ -40,7 +40,7 @@ class SplitRule(BaseModel, frozen=True, extra="forbid"):
         return dict(zip(SPLITS, (self.train_share, self.val_share, self.test_share), strict=True))
 
 
-class VariantRule(BaseModel, frozen=True, extra="forbid"):
+class VariantParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stages `gray_panels`, `edge_panels` and `line_panels`."""
 
     resolutions: list[int] = Field(
@@ -60,7 +60,7 @@ class VariantRule(BaseModel, frozen=True, extra="forbid"):
         return sorted(set(resolutions))
 
     @model_validator(mode="after")
-    def _canny_is_possible(self) -> "VariantRule":
+    def _canny_is_possible(self) -> "VariantParams":
         if self.canny_low > self.canny_high:
             raise ValueError(f"canny_low {self.canny_low} is above canny_high {self.canny_high}")
         if self.canny_aperture not in (3, 5, 7):
@@ -68,7 +68,7 @@ class VariantRule(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
-class TrainingSetRule(BaseModel, frozen=True, extra="forbid"):
+class TrainingSetParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `training_set`."""
 
     min_train_panels: int = Field(default=1, ge=1, description="Fewer panels than this in train are an error.")

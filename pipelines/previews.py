@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from pipelines.images.decode import decode_picture
-from pipelines.images.sampling import evenly
+from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import contact_sheet, labelled_grid
 from pipelines.issue_splits import Lookalikes
 from pipelines.lake import Lake
@@ -20,10 +20,10 @@ from pipelines.panels.strip import stitch
 from pipelines.params import SPLITS
 from pipelines.variants import STYLES, open_array, read_manifest
 
-MOST_PICTURES = 24
+MAX_PICTURES = 24
 SHEET_COLUMNS = 6  # wider sheets run out of the window in which Dagster shows them
 COLUMN_PX = (230, 1100)  # width and height of one column of a strip's overview
-MOST_COLUMNS = 8
+MAX_COLUMNS = 8
 DECISION_COLUMNS = ["title", "issue", "panel", "panel_id", "kept", "reason", "duplicate_of", "distance_bits"]
 
 
@@ -61,7 +61,7 @@ def preview_decisions(lake: Lake) -> dict[str, np.ndarray]:
     sheets = {}
     kept = decisions[decisions["kept"]]
     if len(kept):
-        chosen = _spread(kept["panel_id"].tolist(), MOST_PICTURES)
+        chosen = _spread(kept["panel_id"].tolist(), MAX_PICTURES)
         sheets["kept panels"] = contact_sheet(
             list(read_panels(lake, chosen).values()), chosen, columns=SHEET_COLUMNS, cell_px=160
         )
@@ -140,11 +140,11 @@ def read_panels(lake: Lake, panel_ids: list[str]) -> dict[str, np.ndarray]:
 
 def _spread(items: list[Any], at_most: int) -> list[Any]:
     """At most so many items, evenly spread, in their order."""
-    return [items[index] for index in evenly(len(items), at_most)]
+    return [items[index] for index in evenly_spaced(len(items), at_most)]
 
 
 def _sheet(found: list[tuple[dict[str, Any], str]]) -> np.ndarray:
-    chosen = _spread(found, MOST_PICTURES)
+    chosen = _spread(found, MAX_PICTURES)
     shown = [decode_picture(row["image"]["bytes"], name=caption) for row, caption in chosen]
     return contact_sheet(shown, [caption for _, caption in chosen], columns=SHEET_COLUMNS, cell_px=160)
 
@@ -167,7 +167,7 @@ def _strip_overview(pages: list[dict[str, Any]], panels: list[dict[str, Any]]) -
     width, height = COLUMN_PX
     small = cv2.resize(strip, (width, round(len(strip) * width / strip.shape[1])), interpolation=cv2.INTER_AREA)
     columns = []
-    for top in range(0, min(len(small), height * MOST_COLUMNS), height):
+    for top in range(0, min(len(small), height * MAX_COLUMNS), height):
         column = np.full((height, width + 8, 3), 128, np.uint8)
         part = small[top : top + height]
         column[: len(part), :width] = part

@@ -12,7 +12,7 @@ _listener: ContextVar[Progress | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def heard_by(listener: Progress) -> Iterator[None]:
+def report_progress_to(listener: Progress) -> Iterator[None]:
     """Sends the progress of everything that this thread runs inside the block to a listener."""
     token = _listener.set(listener)
     try:

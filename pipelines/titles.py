@@ -21,7 +21,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from pipelines.lake import TITLE_PATTERN
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 from pipelines.yaml import read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -56,9 +56,9 @@ class Title(BaseModel, frozen=True, extra="forbid"):
         description="Settings of the stage `panels` for this title, instead of the run's own.",
     )
 
-    def panel_rule(self, rule: PanelRule) -> PanelRule:
+    def panel_params(self, params: PanelParams) -> PanelParams:
         """The run's rule with this title's own settings on top."""
-        return PanelRule(**{**rule.model_dump(), **self.panels})
+        return PanelParams(**{**params.model_dump(), **self.panels})
 
 
 def load_titles(path: Path, *, sources: Mapping[str, SourceKind], variables: Mapping[str, str]) -> dict[str, Title]:
@@ -126,7 +126,7 @@ def _title(
             f"{_at(path, lines['source'])}: {key}.source: {title.source!r} is no source; expected one of: {expected}"
         )
     kind = sources[title.source]
-    for name, model in (("settings", kind.settings), ("panels", PanelRule)):
+    for name, model in (("settings", kind.settings), ("panels", PanelParams)):
         if values := getattr(title, name):
             place, own = next((k, v) for k, v in node.value if k.value == name)
             _validated(model, values, path=path, location=[key, name], place=place, node=own)

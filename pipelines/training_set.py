@@ -25,7 +25,7 @@ from upath import UPath
 from pipelines.evaluation.metrics.definitions import METRICS_VERSION
 from pipelines.lake import Lake, digest_of
 from pipelines.pairs import Pairs
-from pipelines.params import SPLITS, TrainingSetRule, VariantRule
+from pipelines.params import SPLITS, TrainingSetParams, VariantParams
 from pipelines.variants import KINDS, derive, open_array, read_manifest, resize_square
 
 CODE_VERSION = "1"
@@ -47,7 +47,7 @@ class TrainingSetReport:
 
 
 def build_training_set(
-    lake: Lake, rule: TrainingSetRule, *, sources: Mapping[str, str] | None = None
+    lake: Lake, params: TrainingSetParams, *, sources: Mapping[str, str] | None = None
 ) -> TrainingSetReport:
     """Freezes the current arrays of all kinds and splits as the current training set.
 
@@ -59,8 +59,8 @@ def build_training_set(
     rows = {split: _rows(lake, manifests["color", split]) for split in SPLITS}
     _require_one_origin(manifests)
     _require_separate_splits(rows)
-    if len(rows["train"]) < rule.min_train_panels:
-        raise ValueError(_too_few(lake, len(rows["train"]), rule.min_train_panels))
+    if len(rows["train"]) < params.min_train_panels:
+        raise ValueError(_too_few(lake, len(rows["train"]), params.min_train_panels))
     arrays = {
         f"{kind}/{split}": {"digest": manifest["digest"], "arrays": manifest["arrays"]}
         for (kind, split), manifest in manifests.items()
@@ -153,7 +153,9 @@ class TrainingSet:
             for index, rgb in enumerate(color):
                 reduced[index] = resize_square(rgb, resolution)
             color = reduced
-            pictures = derive(variant, color, VariantRule(resolutions=[resolution], **self._manifest["edge_settings"]))
+            pictures = derive(
+                variant, color, VariantParams(resolutions=[resolution], **self._manifest["edge_settings"])
+            )
         rows = self._rows[split]
         return Pairs(
             color=color,

@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from pipelines.lake import Lake, digest_of, natural_key, split_issue_key
 from pipelines.panels.panel import PANEL_SCHEMA
-from pipelines.params import UniqueRule
+from pipelines.params import UniqueParams
 
 CODE_VERSION = "1"
 
@@ -85,9 +85,9 @@ def nearby_pairs(hashes: np.ndarray, radius_bits: int) -> tuple[np.ndarray, np.n
     return i, j, np.bitwise_count(hashes[i] ^ hashes[j])
 
 
-def _masks(width: int, most_bits: int) -> list[int]:
+def _masks(width: int, max_bits: int) -> list[int]:
     return [
-        sum(1 << bit for bit in bits) for count in range(most_bits + 1) for bits in combinations(range(width), count)
+        sum(1 << bit for bit in bits) for count in range(max_bits + 1) for bits in combinations(range(width), count)
     ]
 
 
@@ -112,7 +112,7 @@ def earlier_lookalikes(hashes: np.ndarray, radius_bits: int) -> np.ndarray:
     return np.where(answer == np.arange(len(hashes)), -1, answer)
 
 
-def decide(panels: pd.DataFrame, rule: UniqueRule) -> pd.DataFrame:
+def decide(panels: pd.DataFrame, params: UniqueParams) -> pd.DataFrame:
     """Decisions for panels that are already in their order: sorted by sequence, then panel.
 
     panels: PANEL_COLUMNS and `sequence`. Returns it with kept, reason, stage, duplicate_of, distance_bits.
@@ -136,7 +136,7 @@ def decide(panels: pd.DataFrame, rule: UniqueRule) -> pd.DataFrame:
         verdict = left["drop_reason"].isna().rename("passes_size")
         for _, group in left.groupby([*(left[name] for name in within), verdict, "is_gray"], sort=False):
             rows = group.index.to_numpy()
-            twins = earlier_lookalikes(_comparable_hashes(group), rule.radius_bits)
+            twins = earlier_lookalikes(_comparable_hashes(group), params.radius_bits)
             found = twins >= 0
             drop(rows[found], stage, "near_duplicate", rows[twins[found]])
 
@@ -191,7 +191,7 @@ def _earlier_pages(panels: pd.DataFrame) -> np.ndarray:
     return answer
 
 
-def build_unique_panels(lake: Lake, rule: UniqueRule, *, title_order: list[str]) -> UniqueReport:
+def build_unique_panels(lake: Lake, params: UniqueParams, *, title_order: list[str]) -> UniqueReport:
     """Decides for every panel in the lake. New issues come after known ones, by title and natural order.
 
     Raises FileNotFoundError when no issue has been cut yet.
@@ -201,7 +201,7 @@ def build_unique_panels(lake: Lake, rule: UniqueRule, *, title_order: list[str])
         raise FileNotFoundError("no panels yet: materialize `panels` first (tintoon run panels)")
     sequence = _sequence(lake, keys, title_order)
     made_from = digest_of(
-        [CODE_VERSION, rule.model_dump(), [[key, lake.made_from(lake.panels(key))] for key in sequence]]
+        [CODE_VERSION, params.model_dump(), [[key, lake.made_from(lake.panels(key))] for key in sequence]]
     )
     unchanged = lake.made_from(lake.unique_panels) == made_from
     if not unchanged:
@@ -211,7 +211,7 @@ def build_unique_panels(lake: Lake, rule: UniqueRule, *, title_order: list[str])
         panels["sequence"] = [
             places[title, issue] for title, issue in zip(panels["title"], panels["issue"], strict=True)
         ]
-        decided = decide(panels.sort_values(["sequence", "panel"], kind="stable"), rule)
+        decided = decide(panels.sort_values(["sequence", "panel"], kind="stable"), params)
         table = pa.Table.from_pandas(decided, schema=DECISION_SCHEMA, preserve_index=False)
         lake.write_table(lake.unique_panels, table, made_from=made_from)
     decisions = lake.read_table(lake.unique_panels, ["reason", "panel_id"]).to_pandas()

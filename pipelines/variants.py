@@ -39,9 +39,9 @@ from upath import UPath
 
 from pipelines.images.color import rgb_to_gray
 from pipelines.images.decode import decode_picture
-from pipelines.lake import Lake, digest_of, issue_key, natural_key, written_aside
+from pipelines.lake import Lake, atomic_write, digest_of, issue_key, natural_key
 from pipelines.panels.panel import PANEL_SCHEMA
-from pipelines.params import SPLITS, VariantRule
+from pipelines.params import SPLITS, VariantParams
 
 CODE_VERSION = "2"
 
@@ -124,7 +124,7 @@ def resize_square(rgb: np.ndarray, side_px: int) -> np.ndarray:
     return rgb
 
 
-def derive(kind: str, pictures: np.ndarray, rule: VariantRule) -> np.ndarray:
+def derive(kind: str, pictures: np.ndarray, params: VariantParams) -> np.ndarray:
     """All styles of one kind (`gray`, `edge` or `line`): (N, R, R, 3) uint8 RGB -> (N, S, R, R) uint8."""
     if kind not in KINDS[1:]:
         raise ValueError(f"variant {kind!r}: expected one of {', '.join(KINDS[1:])}")
@@ -134,7 +134,7 @@ def derive(kind: str, pictures: np.ndarray, rule: VariantRule) -> np.ndarray:
             styles[0] = to_gray(rgb)
     elif kind == "edge":
         for rgb, styles in zip(pictures, derived, strict=True):
-            styles[0] = to_edges(rgb, rule.canny_low, rule.canny_high, rule.canny_aperture)
+            styles[0] = to_edges(rgb, params.canny_low, params.canny_high, params.canny_aperture)
     else:
         # One set of buffers for all pictures: fresh memory for every blur costs as much as the blur.
         floats, small, large = (np.empty(pictures.shape[1:], np.float32) for _ in range(3))
@@ -162,7 +162,9 @@ class VariantReport:
     """Nothing was computed: the folder was there."""
 
 
-def build_variant(kind: str, split: str, lake: Lake, rule: VariantRule, *, cache: Path | None = None) -> VariantReport:
+def build_variant(
+    kind: str, split: str, lake: Lake, params: VariantParams, *, cache: Path | None = None
+) -> VariantReport:
     """The arrays of one kind (`color`, `gray`, `edge` or `line`) for the kept panels of a split's issues.
 
     Order: title, issue (natural), panel. Builds the colour first where it is not there yet. A split without pictures
@@ -175,14 +177,14 @@ def build_variant(kind: str, split: str, lake: Lake, rule: VariantRule, *, cache
         raise ValueError(f"split {split!r}: expected one of {', '.join(SPLITS)}")
     panels = _kept_panels(split, lake)
     rows = pa.concat_tables([ROW_SCHEMA.empty_table(), *(table.select(ROW_COLUMNS) for table in panels.values())])
-    made_from: dict[str, Any] = {"rows": digest_of(rows.to_pylist()), "resolutions": rule.resolutions}
-    color = _store("color", split, lake, rows, made_from, _color_batches(panels, lake, rule.resolutions))
+    made_from: dict[str, Any] = {"rows": digest_of(rows.to_pylist()), "resolutions": params.resolutions}
+    color = _store("color", split, lake, rows, made_from, _color_batches(panels, lake, params.resolutions))
     if kind == "color":
         return color
-    made_from = {"color": color.digest, "resolutions": rule.resolutions}
+    made_from = {"color": color.digest, "resolutions": params.resolutions}
     if kind == "edge":
-        made_from |= rule.model_dump(include={"canny_low", "canny_high", "canny_aperture"})
-    return _store(kind, split, lake, rows, made_from, _derived_batches(kind, split, color.digest, lake, rule, cache))
+        made_from |= params.model_dump(include={"canny_low", "canny_high", "canny_aperture"})
+    return _store(kind, split, lake, rows, made_from, _derived_batches(kind, split, color.digest, lake, params, cache))
 
 
 def read_manifest(lake: Lake, kind: str, split: str, digest: str | None = None) -> dict[str, Any]:
@@ -223,8 +225,8 @@ def _local_copy(path: UPath, cache: Path | None) -> Path:
     # Folders are named by content, so a copy is never out of date.
     copy = cache.joinpath(*path.parts[-3:])
     if not copy.exists():
-        with written_aside(copy) as aside:
-            path.fs.get_file(path.path, str(aside))
+        with atomic_write(copy) as temporary:
+            path.fs.get_file(path.path, str(temporary))
     return copy
 
 
@@ -271,20 +273,20 @@ def _color_batches(panels: dict[str, pa.Table], lake: Lake, resolutions: list[in
 
 
 def _derived_batches(
-    kind: str, split: str, color_digest: str, lake: Lake, rule: VariantRule, cache: Path | None
+    kind: str, split: str, color_digest: str, lake: Lake, params: VariantParams, cache: Path | None
 ) -> Iterator[list[np.ndarray]]:
     """Batches of a kind, (n, S, R, R) at each resolution, from the colour arrays of a digest.
 
     Not from the current ones: another run, with other settings, may have changed which those are.
     """
     manifest = read_manifest(lake, "color", split, color_digest)
-    colors = [open_array(lake, manifest, side, cache) for side in rule.resolutions]
+    colors = [open_array(lake, manifest, side, cache) for side in params.resolutions]
     starts = range(0, manifest["pictures"], BATCH_PICTURES)
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         for first in range(0, len(starts), workers):  # so that no more than one batch a worker waits in memory
             yield from pool.map(
-                lambda start: [derive(kind, color[start : start + BATCH_PICTURES], rule) for color in colors],
+                lambda start: [derive(kind, color[start : start + BATCH_PICTURES], params) for color in colors],
                 starts[first : first + workers],
             )
 
@@ -297,9 +299,9 @@ def _store(
     folder = lake.variants(kind) / digest
     unchanged = (folder / "manifest.json").exists()
     if not unchanged:
-        with _folder_aside(folder) as aside:
-            arrays = _write_arrays(aside, kind, split, len(rows), made_from["resolutions"], batches)
-            pq.write_table(rows, aside / "rows.parquet", compression="zstd")
+        with _atomic_folder(folder) as temporary:
+            arrays = _write_arrays(temporary, kind, split, len(rows), made_from["resolutions"], batches)
+            pq.write_table(rows, temporary / "rows.parquet", compression="zstd")
             manifest = {
                 "kind": kind,
                 "split": split,
@@ -312,7 +314,7 @@ def _store(
                 "code_version": CODE_VERSION,
                 "opencv_version": cv2.__version__,
             }
-            (aside / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            (temporary / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
     lake.write_json(lake.variants(kind) / f"{split}.json", {"digest": digest})
     manifest = read_manifest(lake, kind, split, digest)
     return VariantReport(
@@ -358,31 +360,31 @@ def _write_arrays(
 
 
 @contextmanager
-def _folder_aside(folder: UPath) -> Iterator[Path]:
+def _atomic_folder(folder: UPath) -> Iterator[Path]:
     """A local folder to write to, which becomes `folder` as a whole when the block ends without an error."""
     if isinstance(folder, Path):
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder.parent)
-        aside = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
-        aside.mkdir()
+        temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
+        temporary.mkdir()
         try:
-            yield aside
-            _put(aside, folder)
+            yield temporary
+            _put(temporary, folder)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
         return
     with tempfile.TemporaryDirectory() as name:
-        aside = Path(name)
-        yield aside
+        temporary = Path(name)
+        yield temporary
         # The manifest comes last: without it, the folder counts as not there.
-        for file in sorted(aside.iterdir(), key=lambda file: file.name == "manifest.json"):
+        for file in sorted(temporary.iterdir(), key=lambda file: file.name == "manifest.json"):
             folder.fs.put_file(str(file), (folder / file.name).path)
 
 
-def _put(aside: Path, folder: Path) -> None:
+def _put(temporary: Path, folder: Path) -> None:
     """Renames a whole folder. Where another run was faster, its folder stays: what has one digest is the same."""
     try:
-        aside.replace(folder)
+        temporary.replace(folder)
     except OSError as error:
         if (folder / "manifest.json").exists():
             return
@@ -396,10 +398,10 @@ def _put(aside: Path, folder: Path) -> None:
 def _sweep(parent: Path) -> None:
     """Removes folders that killed runs left half-written: a living one writes every few seconds."""
     now = time.time()
-    for aside in parent.glob(".*.part"):
+    for temporary in parent.glob(".*.part"):
         try:
-            written = max(path.stat().st_mtime for path in (aside, *aside.iterdir()))
+            written = max(path.stat().st_mtime for path in (temporary, *temporary.iterdir()))
         except OSError:  # its writer has just put it in its place
             continue
         if now - written > ABANDONED_S:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -16,8 +16,8 @@ out = Console()
 
 def undo_champion(track: str) -> str:
     """Takes the last promotion of a track back, and says so. Raises ValueError where there is none."""
-    crowned = undo(tracking=default_resources()["tracking"], track=_known(track))
-    return f"{crowned.reason}; {crowned.version.recipe}, version {crowned.version.number}, serves again"
+    promotions = undo(tracking=default_resources()["tracking"], track=_known(track))
+    return f"{promotions.reason}; {promotions.version.recipe}, version {promotions.version.number}, serves again"
 
 
 def print_champion(track: str, *, as_json: bool) -> None:

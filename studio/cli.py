@@ -70,14 +70,14 @@ def sync(
     from studio.report import print_plan
 
     if dry_run:
-        planned = plan_issues(titles=title or (), politeness={})
+        planned = plan_issues(titles=title or (), config={})
         problems = print_plan(planned, as_json=as_json)
         if problems:
             raise UsageError("; ".join(problems))
         return
     if as_json:
         raise UsageError("--json goes with --dry-run")
-    report, new = sync_issues(open_instance(), titles=title or (), politeness={})
+    report, new = sync_issues(open_instance(), titles=title or (), config={})
     table = Table("title", "issues by state")
     for name, states in report.counts.items():
         table.add_row(name, ", ".join(f"{count} {state}" for state, count in states.items()))
@@ -140,15 +140,15 @@ def cut(
     """
     from pipelines.images.decode import decode_picture
     from pipelines.panels.cut import cut_page, cut_strip
-    from pipelines.panels.params import PanelRule
+    from pipelines.panels.params import PanelParams
     from pipelines.panels.strip import stitch
 
-    rule = PanelRule()
+    params = PanelParams()
     pages = [decode_picture(_bytes(file), name=str(file)) for file in files]
     if strip:
-        cuts = {"strip": cut_strip(stitch(pages).image, rule)}
+        cuts = {"strip": cut_strip(stitch(pages).image, params)}
     else:
-        cuts = {str(file): cut_page(page, rule) for file, page in zip(files, pages, strict=True)}
+        cuts = {str(file): cut_page(page, params) for file, page in zip(files, pages, strict=True)}
     boxes = {name: [list(map(int, one.box)) for one in found] for name, found in cuts.items()}
     if as_json:
         typer.echo(json.dumps(boxes))
@@ -238,10 +238,10 @@ def report(
     """Write the report of the current leaderboards, to pass on."""
     from assets.home import Home
     from assets.resources import default_resources
-    from assets.tracking.publish_report import pass_on
+    from assets.tracking.publish_report import export_report
 
     lake = default_resources()["lake"].open()
-    page = pass_on(folder, lake, studies=Home.of().studies, titles=pictures_of)
+    page = export_report(folder, lake, studies=Home.of().studies, titles=pictures_of)
     out.print(str(page), markup=False, highlight=False, soft_wrap=True)
 
 

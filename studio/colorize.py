@@ -13,10 +13,10 @@ from assets.tracking.registry import CHAMPIONS
 from models.recipes import RECIPES
 from pipelines.colorize.hints import Hint, HintError
 from pipelines.colorize.picture import TrainedColorizer
-from pipelines.colorize.single_reference import REFERENCE_RULE, colorizer_like
+from pipelines.colorize.single_reference import REFERENCE_PARAMS, colorizer_like
 from pipelines.colorize.whole_picture import colorize_whole
 from pipelines.images.decode import decode_picture
-from pipelines.lake import natural_key, written_aside
+from pipelines.lake import atomic_write, natural_key
 from pipelines.training.loop import CHECKPOINT_NAME
 from pipelines.training.store import local_checkpoint
 
@@ -53,8 +53,8 @@ def colorize_files(
         picture = decode_picture(file.read_bytes(), name=str(file))
         colored = colorize_whole(colorizer, picture, hint=hint, title=title, snap=snap)
         _, encoded = cv2.imencode(written.suffix, cv2.cvtColor(colored, cv2.COLOR_RGB2BGR))
-        with written_aside(written) as aside:
-            aside.write_bytes(encoded.tobytes())
+        with atomic_write(written) as temporary:
+            temporary.write_bytes(encoded.tobytes())
     on_progress(len(pairs), len(pairs))
     return [written for _, written in pairs]
 
@@ -77,14 +77,14 @@ def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[i
         raise FileNotFoundError(f"{reference}: no such file")
     data = reference.read_bytes()
     picture = decode_picture(data, name=str(reference))
-    rule = REFERENCE_RULE.model_copy(update={"minutes": minutes})
-    key = sha256(data + rule.model_dump_json().encode()).hexdigest()[:16]
+    params = REFERENCE_PARAMS.model_copy(update={"minutes": minutes})
+    key = sha256(data + params.model_dump_json().encode()).hexdigest()[:16]
     checkpoint = default_resources()["lake"].cache / "references" / key / CHECKPOINT_NAME
     if not checkpoint.exists():
         colorizer_like(
             picture,
             checkpoint.parent,
-            rule=rule,
+            params=params,
             on_step=lambda step: on_progress(round(_PERCENT * step.done), _PERCENT),
         )
     return TrainedColorizer.load(checkpoint)

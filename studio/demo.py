@@ -13,7 +13,7 @@ from assets.resources import default_resources
 from assets.settings import load_settings
 from demo.draw import draw_webtoon
 from demo.naver import DEFAULT_TITLE_ID, NaverSite
-from pipelines.lake import written_aside
+from pipelines.lake import atomic_write
 from studio.materialize import USUAL_STAGES, Selection, chosen_recipes, open_instance, sync_issues
 from studio.report import print_leaderboards, run_stages
 
@@ -39,9 +39,9 @@ def run_demo(*, issues: int, port: int, config: Path = SETTINGS, beside: Sequenc
         instance = open_instance()
         standing = Home.of().root / "settings.yaml"
         if not standing.exists():  # what the UI and the schedules run here is as small as the demo
-            with written_aside(standing) as aside:
-                aside.write_bytes(config.read_bytes())
-        sync_issues(instance, titles=titles, politeness=settings.get("issue_pages", {}))
+            with atomic_write(standing) as temporary:
+                temporary.write_bytes(config.read_bytes())
+        sync_issues(instance, titles=titles, config=settings.get("issue_pages", {}))
         run_stages(USUAL_STAGES, Selection(chosen_recipes((), settings), titles=titles), settings)
     lake = default_resources()["lake"].open()
     print_leaderboards(lake)

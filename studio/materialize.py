@@ -17,14 +17,14 @@ from assets.partitions import issues, splits
 from assets.resources import Catalogue, default_resources, one_client
 from assets.settings import StandingSettings
 from models.recipes import Recipe
-from pipelines.comparison.params import RetrainingRule
+from pipelines.comparison.params import RetrainingParams
 from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.collect import is_complete, sync_titles
 from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
-from pipelines.issue_pages.params import Politeness
+from pipelines.issue_pages.params import FetchParams
 from pipelines.issue_pages.plan import PlannedIssue, plan_title
-from pipelines.progress import heard_by
-from pipelines.training.registry import TRAININGS, with_needs
+from pipelines.progress import report_progress_to
+from pipelines.training.registry import TRAININGS, with_dependencies
 
 STAGES: dict[str, str | None] = {
     "issue_pages": "issue",
@@ -121,7 +121,7 @@ class Selection:
 
     def trainings(self, stage: str) -> list[str | None]:
         """Partition keys of a stage that works on recipes: those chosen, and what they need."""
-        wanted = with_needs(self.recipes)
+        wanted = with_dependencies(self.recipes)
         return [key for key, recipe in _recipes_of(stage).items() if recipe.name in wanted]
 
 
@@ -136,7 +136,7 @@ def chosen_recipes(told: Sequence[str], config: dict[str, dict[str, Any]]) -> li
     if told:
         return [str(name) for name in _chosen(told, every, "recipe", "tintoon recipes lists them")]
     standing: StandingSettings = default_resources()["settings"]
-    return RetrainingRule(**{**standing.of("retraining"), **config.get("retraining", {})}).recipes
+    return RetrainingParams(**{**standing.of("retraining"), **config.get("retraining", {})}).recipes
 
 
 def _recipes_of(stage: str) -> Mapping[str | None, Recipe]:
@@ -146,7 +146,7 @@ def _recipes_of(stage: str) -> Mapping[str | None, Recipe]:
 def _hangs_on(stage: str, key: str | None) -> list[str]:
     """What must not have failed before: the issue, or the recipe and what it needs. The last one is its own name."""
     if STAGES[stage] == "recipe":
-        return with_needs([_recipes_of(stage)[key].name])
+        return with_dependencies([_recipes_of(stage)[key].name])
     return [key] if key else []
 
 
@@ -201,12 +201,12 @@ def materialize(
     on_start is called with (stage, partition, place, number of partitions).
     """
     failed: set[str] = set()
-    with one_client(_politeness(config.get("issue_pages", {}))):
+    with one_client(_fetch_params(config.get("issue_pages", {}))):
         for stage in sorted(stages, key=list(STAGES).index):
             keys = [key for key in selection.keys(stage, instance) if failed.isdisjoint(_hangs_on(stage, key))]
             for place, key in enumerate(keys):
                 on_start(stage, key, place, len(keys))
-                with heard_by(on_progress):
+                with report_progress_to(on_progress):
                     outcome = _materialize_one(stage, key, instance, config.get(stage, {}))
                 yield outcome
                 if outcome.problem:
@@ -215,10 +215,10 @@ def materialize(
                     failed.update(_hangs_on(stage, key)[-1:])
 
 
-def _politeness(told: dict[str, Any]) -> Politeness:
+def _fetch_params(told: dict[str, Any]) -> FetchParams:
     """What this call was told, on top of the installation's standing settings."""
     standing: StandingSettings = default_resources()["settings"]
-    return Politeness(**{**standing.of("issue_pages"), **told})
+    return FetchParams(**{**standing.of("issue_pages"), **told})
 
 
 def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, config: dict[str, Any]) -> Materialized:
@@ -270,7 +270,7 @@ def register_issues(keys: Sequence[str], instance: dg.DagsterInstance) -> list[s
     return new
 
 
-def plan_issues(*, titles: Sequence[str], politeness: dict[str, Any]) -> Iterator[tuple[str, PlannedIssue | Exception]]:
+def plan_issues(*, titles: Sequence[str], config: dict[str, Any]) -> Iterator[tuple[str, PlannedIssue | Exception]]:
     """What collecting titles (all, where none is named) would fetch and refuse, issue by issue, with the title's key.
 
     A title that cannot be listed is yielded with its error. Writes nothing. Raises ValueError for a title that is not
@@ -280,14 +280,14 @@ def plan_issues(*, titles: Sequence[str], politeness: dict[str, Any]) -> Iterato
     catalogue: Catalogue = resources["catalogue"]
     declared = catalogue.titles()
     _chosen(titles, list(declared), "title", "see titles.yaml")
-    lake, manners = resources["lake"].open(), _politeness(politeness)
-    with one_client(manners):
+    lake, params = resources["lake"].open(), _fetch_params(config)
+    with one_client(params):
         sources = catalogue.sources()
         for key, title in declared.items():
             if titles and key not in titles:
                 continue
             try:
-                for issue in plan_title(title, sources[title.source], lake, licences=manners.licences):
+                for issue in plan_title(title, sources[title.source], lake, licences=params.licences):
                     yield key, issue
             except (TitleUnavailable, ListingFailed, FetchError) as error:
                 yield key, error
@@ -297,7 +297,7 @@ def plan_issues(*, titles: Sequence[str], politeness: dict[str, Any]) -> Iterato
 
 
 def sync_issues(
-    instance: dg.DagsterInstance, *, titles: Sequence[str], politeness: dict[str, Any]
+    instance: dg.DagsterInstance, *, titles: Sequence[str], config: dict[str, Any]
 ) -> tuple[Any, list[str]]:
     """Asks the sources of titles (all, where none is named) for their issues and registers the free ones.
 
@@ -308,6 +308,6 @@ def sync_issues(
     declared = catalogue.titles()
     _chosen(titles, list(declared), "title", "see titles.yaml")
     wanted = {key: title for key, title in declared.items() if not titles or key in titles}
-    with one_client(_politeness(politeness)):
+    with one_client(_fetch_params(config)):
         report = sync_titles(wanted, catalogue.sources(), resources["lake"].open())
     return report, register_issues(report.keys, instance)

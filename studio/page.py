@@ -24,13 +24,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.colorize.hints import Hint
-from pipelines.studies.questions import ABOUT_HINTS, MOST_POINTS, QUESTIONS
+from pipelines.studies.questions import ABOUT_HINTS, MAX_POINTS, QUESTIONS
 from pipelines.studies.ratings import Points
-from studio.desk import FORMATS, MOST_BYTES, MOST_PIXELS, Desk, ForgottenError
+from studio.session import FORMATS, MAX_BYTES, MAX_PIXELS, ForgottenError, Session
 
 LOOPBACK = "127.0.0.1"
 NAMES = {LOOPBACK, "localhost"}
-MOST_JSON_BYTES = 2_000_000
+MAX_JSON_BYTES = 2_000_000
 
 STATIC = Path(__file__).parent / "static"
 FILES = {
@@ -86,45 +86,45 @@ def serve_page(port: int, *, say: Callable[[str], None]) -> None:
             raise RuntimeError(
                 f"port {port} is taken, the page cannot start there; name another with --port"
             ) from error
-        server = uvicorn.Server(uvicorn.Config(page_app(Desk()), log_level="warning", server_header=False))
+        server = uvicorn.Server(uvicorn.Config(page_app(Session()), log_level="warning", server_header=False))
         listening.listen()
         say(f"http://{LOOPBACK}:{listening.getsockname()[1]}")
         with suppress(KeyboardInterrupt):  # how it ends
             server.run(sockets=[listening])
 
 
-def page_app(desk: Desk) -> Starlette:
+def page_app(session: Session) -> Starlette:
     """The page over a desk."""
     turn = asyncio.Lock()  # one colorization at a time: two would only slow each other down
 
-    async def at_the_desk(call: Callable[[], Any]) -> Any:
+    async def in_session(call: Callable[[], Any]) -> Any:
         async with turn:
             return await run_in_threadpool(call)
 
     async def start(_: Request) -> Response:
         return JSONResponse(
             {
-                "colorizers": [asdict(offer) for offer in await at_the_desk(desk.offers)],
+                "colorizers": [asdict(model_info) for model_info in await in_session(session.models)],
                 "questions": [
                     {"key": key, "text": text, "about_hints": key in ABOUT_HINTS} for key, text in QUESTIONS.items()
                 ],
-                "most_points": MOST_POINTS,
+                "most_points": MAX_POINTS,
                 "formats": FORMATS,
-                "most_bytes": MOST_BYTES,
-                "most_pixels": MOST_PIXELS,
+                "most_bytes": MAX_BYTES,
+                "most_pixels": MAX_PIXELS,
             }
         )
 
     async def open_picture(request: Request) -> Response:
-        data = await _body(request, MOST_BYTES)
-        return JSONResponse({"picture": await at_the_desk(lambda: desk.open_picture(data))})
+        data = await _body(request, MAX_BYTES)
+        return JSONResponse({"picture": await in_session(lambda: session.open_picture(data))})
 
     async def picture(request: Request) -> Response:
-        png = await at_the_desk(lambda: desk.gray_picture(request.path_params["digest"]))
+        png = await in_session(lambda: session.gray_picture(request.path_params["digest"]))
         return Response(png, media_type="image/png")
 
     async def read_hints(request: Request) -> Response:
-        hint = Hint.from_json(await _body(request, MOST_JSON_BYTES))
+        hint = Hint.from_json(await _body(request, MAX_JSON_BYTES))
         return Response(hint.to_json(), media_type="application/json")
 
     async def colorize(request: Request) -> Response:
@@ -133,7 +133,7 @@ def page_app(desk: Desk) -> Starlette:
             if await request.is_disconnected():  # the person has drawn on meanwhile
                 return Response(status_code=204)
             result, png = await run_in_threadpool(
-                lambda: desk.colorize(
+                lambda: session.colorize(
                     wanted.picture, wanted.colorizer, hint=wanted.hints, snap=wanted.snap, title=wanted.title
                 )
             )
@@ -141,7 +141,7 @@ def page_app(desk: Desk) -> Starlette:
 
     async def rate(request: Request) -> Response:
         given = await _json(request, RatingRequest)
-        await at_the_desk(lambda: desk.rate(given.result, given.answers, given.rater))
+        await in_session(lambda: session.rate(given.result, given.answers, given.rater))
         return JSONResponse({}, status_code=201)
 
     return Starlette(
@@ -209,7 +209,7 @@ def _complaint(status: int) -> Callable[[Request, Exception], Awaitable[Response
 
 
 async def _json(request: Request, model: type[Model]) -> Model:
-    return model.model_validate_json(await _body(request, MOST_JSON_BYTES))
+    return model.model_validate_json(await _body(request, MAX_JSON_BYTES))
 
 
 async def _body(request: Request, most: int) -> bytes:

@@ -120,7 +120,7 @@ def print_leaderboards(lake: Lake) -> None:
         for name in SHOWN:
             table.add_column(name, no_wrap=True, justify="right")
         for row in board.rows:
-            place = "floor" if row.is_floor and row.rank else str(row.rank or "best")
+            place = "floor" if row.is_baseline and row.rank else str(row.rank or "best")
             table.add_row(place, row.name, *(shown(row.metrics[name]) for name in SHOWN))
         out.print(table)
     out.print(f"Report: {lake.root / 'report' / 'index.html'}", highlight=False, soft_wrap=True)

@@ -65,17 +65,17 @@ def plan(
     database: Database = None,
 ) -> None:
     """Plan a study: choose pictures, balanced over genres and titles, and store them under blind codes."""
-    from pipelines.studies.plan import PlanRule
+    from pipelines.studies.plan import PlanParams
     from pipelines.studies.prepare import FolderPictures, plan_study
 
     if (pictures is None) == (not recipe):
         raise ValueError("where are the pictures? name a folder (--pictures) or trained recipes (--recipe)")
-    rule = PlanRule(
+    params = PlanParams(
         kind=kind.value, pictures=count, golds=golds, repeats=repeats, trials=trials, with_hints=with_hints, seed=seed
     )
     source = FolderPictures(pictures, method or ()) if pictures else _of_recipes(recipe or [])
     with _open(database) as store:
-        planned = plan_study(store, name, rule, source)
+        planned = plan_study(store, name, params, source)
     _say(f"{name}: {count} pictures by {', '.join(planned.methods)}; fingerprint {planned.fingerprint[:12]}")
     _say(f"Rate them: tintoon study next {name} --rater CODE")
 
@@ -87,7 +87,7 @@ def list_studies(as_json: AsJson = False, database: Database = None) -> None:
         rows = [
             {
                 "study": planned.name,
-                "kind": planned.rule.kind,
+                "kind": planned.params.kind,
                 "methods": list(planned.methods),
                 "fingerprint": planned.fingerprint,
                 "raters": store.progress(planned).to_dict("records"),
@@ -183,17 +183,17 @@ def export(
     database: Database = None,
 ) -> None:
     """Write every answer, one a row, no longer blind: rater, trial, picture, method, question, value, seconds."""
-    from pipelines.lake import written_aside
+    from pipelines.lake import atomic_write
 
     if file.suffix not in (".parquet", ".csv"):
         raise ValueError(f"{file}: expected a name that ends in .parquet or .csv")
     with _open(database) as store:
         answers = store.answers(store.study(name))
-    with written_aside(file) as aside:
+    with atomic_write(file) as temporary:
         if file.suffix == ".csv":
-            answers.to_csv(aside, index=False)
+            answers.to_csv(temporary, index=False)
         else:
-            answers.to_parquet(aside, index=False)
+            answers.to_parquet(temporary, index=False)
     _say(f"{file}: {len(answers)} answers")
 
 
@@ -255,8 +255,8 @@ def _records(found: "Analysis") -> dict[str, Any]:
 
 def _write(found: "Analysis", planned: "Study", folder: Path) -> None:
     from pipelines.images.sheets import to_png
-    from pipelines.lake import written_aside
-    from pipelines.studies.exclusions import ExclusionRule
+    from pipelines.lake import atomic_write
+    from pipelines.studies.exclusions import ExclusionParams
     from pipelines.studies.heat_map import draw_heat_map
     from pipelines.studies.questions import MAIN_QUESTION
 
@@ -265,9 +265,9 @@ def _write(found: "Analysis", planned: "Study", folder: Path) -> None:
     about = {
         "study": planned.name,
         "fingerprint": planned.fingerprint,
-        "plan": planned.rule.model_dump(),
+        "plan": planned.params.model_dump(),
         "methods": planned.methods,
-        "exclusion_rule": ExclusionRule().model_dump(),
+        "exclusion_rule": ExclusionParams().model_dump(),
         **_records(found),
     }
     files = {
@@ -276,8 +276,8 @@ def _write(found: "Analysis", planned: "Study", folder: Path) -> None:
         **{f"{name}.csv": table.to_csv(index=False).encode() for name, table in _tables(found).items() if len(table)},
     }
     for name, data in files.items():
-        with written_aside(folder / name) as aside:
-            aside.write_bytes(data)
+        with atomic_write(folder / name) as temporary:
+            temporary.write_bytes(data)
 
 
 def _print(found: "Analysis", name: str) -> None:

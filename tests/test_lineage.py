@@ -28,8 +28,8 @@ def lake_of(demo):
 
 def test_the_leaderboard_compares_two_colorizers_and_the_floor(demo):
     rows = demo[0].json("leaderboard")
-    floors = {"gray_copy", "mean_chroma", "nearest_panel", "truth"}
-    assert {row["name"] for row in rows} == {"webtoon_l2", "frames_gan_gray", *floors}
+    baselines = {"gray_copy", "mean_chroma", "nearest_panel", "truth"}
+    assert {row["name"] for row in rows} == {"webtoon_l2", "frames_gan_gray", *baselines}
     assert [row["rank"] for row in rows] == [None, 1, 2, 3, 4, 5]
     assert (lake_of(demo) / "report" / "index.html").stat().st_size > 10_000
     assert "webtoon_l2" in demo[1][0]

@@ -13,7 +13,7 @@ from pipelines.training.store import TrainedRecord, checkpoint_path
 PICTURES = ("confusion", "activations")
 
 
-def report_tracked(
+def log_classifier_report(
     record: TrainedRecord, *, lake: Lake, cache: Path, tracking: Tracking
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Numbers and pictures (uint8 RGB) on the validation split, by name; made once for each checkpoint.

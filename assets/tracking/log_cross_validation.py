@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from assets.tracking.client import Tracking
 from models.recipes import RECIPES
-from pipelines.comparison.params import CrossValidationRule
+from pipelines.comparison.params import CrossValidationParams
 from pipelines.lake import Lake
 from pipelines.progress import Progress
 
@@ -30,9 +30,9 @@ class CrossValidated:
     unchanged: bool
 
 
-def cross_validate_tracked(
+def log_cross_validation(
     name: str,
-    rule: CrossValidationRule,
+    params: CrossValidationParams,
     *,
     lake: Lake,
     cache: Path,
@@ -53,21 +53,21 @@ def cross_validate_tracked(
 
     recipe = RECIPES[name]
     training_set = TrainingSet.open(lake, cache=cache)
-    digest = cross_validation_key(recipe, rule, training_set.fingerprint)
+    digest = cross_validation_key(recipe, params, training_set.fingerprint)
     folder = lake.root / "cross_validations" / name
     path, record = folder / f"{digest}.parquet", folder / f"{digest}.json"
     if record.exists() and tracking.has(lake.read_json(record)["mlflow_run_id"]):
         rows = lake.read_table(path).to_pandas()
         return _summary(rows, tracking, lake.read_json(record)["mlflow_run_id"], digest, unchanged=True)
     tables = []
-    for result in cross_validate(recipe, training_set, rule, weights=extractors, work=cache / "cross_validation"):
+    for result in cross_validate(recipe, training_set, params, weights=extractors, work=cache / "cross_validation"):
         tables.append(result.rows)
         on_fold(result.fold + 1, result.folds)
     rows = pd.concat(tables, ignore_index=True)
     run = tracking.start(
-        f"{name} ({rule.by})",
+        f"{name} ({params.by})",
         experiment=EXPERIMENT,
-        parameters={"recipe": name, **rule.model_dump(mode="json", exclude_none=True)},
+        parameters={"recipe": name, **params.model_dump(mode="json", exclude_none=True)},
         tags={"training_set": training_set.fingerprint, "recipe": name, "digest": digest},
     )
     for (fold, one), part in rows.groupby(["fold", "name"], sort=False):
@@ -78,7 +78,7 @@ def cross_validate_tracked(
     run.table(found.table.reset_index(), "summary.parquet")
     run.end()
     lake.write_table(path, pa.Table.from_pandas(rows, preserve_index=False), made_from=digest)
-    lake.write_json(record, {"mlflow_run_id": run.run_id, "rule": rule.model_dump(mode="json")})
+    lake.write_json(record, {"mlflow_run_id": run.run_id, "rule": params.model_dump(mode="json")})
     return found
 
 

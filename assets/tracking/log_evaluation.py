@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from assets.tracking.client import TrackedRun, Tracking
 from models.recipes import recipe_of
-from pipelines.evaluation.context import Judges
-from pipelines.evaluation.params import BenchmarkRule
+from pipelines.evaluation.context import EvaluationContext
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
 from pipelines.progress import Progress
 from pipelines.training.store import local_checkpoint, read_record
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pipelines.evaluation.evaluation import Evaluation
 
 
-def evaluate_tracked(
+def log_evaluation(
     recipe: str,
-    rule: BenchmarkRule,
+    params: BenchmarkParams,
     *,
     lake: Lake,
     cache: Path,
@@ -25,7 +25,7 @@ def evaluate_tracked(
     tracking: Tracking,
     on_picture: Progress,
 ) -> "tuple[Evaluation, bool]":
-    """Judges the current checkpoint of a recipe. Returns the result, and whether it was there already.
+    """EvaluationContext the current checkpoint of a recipe. Returns the result, and whether it was there already.
 
     weights: the folder of feature extractors' files.
     """
@@ -34,8 +34,8 @@ def evaluate_tracked(
     from pipelines.evaluation.tracks import track_of
 
     record = read_record(lake, recipe)
-    judges = Judges(lake, rule, cache, weights)
-    benchmark = judges.benchmark(track_of(recipe_of(recipe).variant))
+    context = EvaluationContext(lake, params, cache, weights)
+    benchmark = context.benchmark(track_of(recipe_of(recipe).variant))
     run = tracking.finished(record.mlflow_run_id)
     found = find_evaluation(lake, recipe, checkpoint=record.checkpoint_sha256, benchmark=benchmark)
     if found is not None:
@@ -45,13 +45,13 @@ def evaluate_tracked(
             show_evaluation(run, found, step=record.best_step)
         return found, is_shown
     checkpoint = local_checkpoint(lake, recipe, cache)
-    result = judges.judge(
+    result = context.judge(
         TrainedColorizer.load(checkpoint),
-        unpaired=judges.unpaired(),
+        unpaired=context.unpaired(),
         costs={
             "training_seconds": record.seconds,
             "pictures_seen": record.pictures_seen,
-            **judges.peak_memory(checkpoint),
+            **context.peak_memory(checkpoint),
         },
         checkpoint_digest=record.checkpoint_sha256,
         mlflow_run_id=record.mlflow_run_id,

@@ -18,15 +18,15 @@ from assets.tracking.client import TrackedRun, Tracking
 from models.recipes import PAPERS, Recipe
 from pipelines.images.sheets import side_by_side
 from pipelines.lake import Lake, digest_of
-from pipelines.training.dependencies import Needs, find_needs
+from pipelines.training.dependencies import Dependencies, find_dependencies
 from pipelines.training.lock import die_with_parent, only_trainer
-from pipelines.training.params import CODE_VERSION, HELD_OTHERWISE, TrainingRule
+from pipelines.training.params import CODE_VERSION, EXCLUDED_FROM_KEY, TrainingParams
 from pipelines.training.store import TrainedRecord, read_record, record_path, write_record
 
 
-def train_tracked(
+def log_training(
     recipe: Recipe,
-    rule: TrainingRule,
+    params: TrainingParams,
     *,
     lake: Lake,
     cache: Path,
@@ -45,12 +45,12 @@ def train_tracked(
     from pipelines.training_set import TrainingSet
 
     training_set = TrainingSet.open(lake, cache=cache)
-    needs = find_needs(recipe, rule, lake=lake, cache=cache, extractors=extractors)
+    needs = find_dependencies(recipe, params, lake=lake, cache=cache, extractors=extractors)
     key = digest_of(
         [
             CODE_VERSION,
             recipe.to_json(),
-            rule.model_dump(mode="json", exclude=HELD_OTHERWISE),
+            params.model_dump(mode="json", exclude=EXCLUDED_FROM_KEY),
             training_set.fingerprint,
             needs.extractor,
             needs.digests,
@@ -65,13 +65,13 @@ def train_tracked(
     work = cache / "training" / f"{recipe.name}-{key}"
     with only_trainer(work):
         die_with_parent()
-        resolution = rule.resolution or recipe.resolution
+        resolution = params.resolution or recipe.resolution
         pairs = {
             split: training_set.pairs(split, variant=recipe.arrays, resolution=resolution) for split in ("train", "val")
         }
         run = _open_run(
             recipe,
-            rule,
+            params,
             needs,
             work=work,
             tracking=tracking,
@@ -91,7 +91,7 @@ def train_tracked(
                 recipe,
                 pairs["train"],
                 pairs["val"],
-                rule=rule,
+                params=params,
                 fingerprint=training_set.fingerprint,
                 needs=needs.files,
                 work=work,
@@ -132,7 +132,7 @@ def train_tracked(
             best_validation=trained.best_validation,
             seconds=trained.seconds,
             pictures_seen=trained.pictures_seen,
-            seed=rule.seed,
+            seed=params.seed,
             needs={role: needed.mlflow_run_id for role, needed in needs.records.items()},
             extractor=needs.extractor,
         )
@@ -144,8 +144,8 @@ def train_tracked(
 
 def _open_run(
     recipe: Recipe,
-    rule: TrainingRule,
-    needs: Needs,
+    params: TrainingParams,
+    needs: Dependencies,
     *,
     work: Path,
     tracking: Tracking,
@@ -158,11 +158,11 @@ def _open_run(
     run_id = folder.read_json(remembered)["run_id"] if remembered.exists() else ""
     if run_id and tracking.has(run_id):
         return tracking.reopen(run_id, tags=tags)
-    sized = recipe.resized(resolution=rule.resolution, width=rule.width)
+    sized = recipe.resized(resolution=params.resolution, width=params.width)
     run = tracking.start(
         recipe.name,
         parameters={
-            **rule.parameters(recipe),
+            **params.parameters(recipe),
             **{f"pictures_{split}": count for split, count in pictures.items()},
         },
         tags={

@@ -34,16 +34,16 @@ def write_card(
 ) -> UPath:
     """Writes the card of a version that was just decided on. Returns its path."""
     from pipelines.comparison.model_card import CardFacts, model_card
-    from pipelines.evaluation.baselines import CEILINGS, FLOORS
+    from pipelines.evaluation.baselines import BASELINES, ORACLES
     from pipelines.evaluation.evaluation import load_evaluations
     from pipelines.evaluation.gallery import gallery_grid
     from pipelines.images.sheets import to_png
 
-    floors = {
+    baselines = {
         one.name: one.rows
         for one in load_evaluations(lake)
-        if one.name in FLOORS[evaluation.track]
-        and one.name not in CEILINGS
+        if one.name in BASELINES[evaluation.track]
+        and one.name not in ORACLES
         and one.benchmark_fingerprint == evaluation.benchmark_fingerprint
     }
     run = tracking.client().get_run(record.mlflow_run_id)
@@ -62,7 +62,7 @@ def write_card(
         },
         datasheet=datasheet_of(record, lake, tracking),
         learned_from=record.training_set,
-        floors=floors,
+        baselines=baselines,
         reason=reason,
         pictures={f"{kind}: input, output, truth": f"{kind}.png" for kind in shown},
     )

@@ -15,8 +15,8 @@ from assets.tracking.client import Tracking
 from assets.tracking.model_card import card_path, write_card
 from assets.tracking.publish_leaderboard import stored_boards
 from assets.tracking.registry import Registry, Version
-from pipelines.comparison.params import PromotionRule
-from pipelines.evaluation.context import Judges
+from pipelines.comparison.params import PromotionParams
+from pipelines.evaluation.context import EvaluationContext
 from pipelines.lake import Lake
 from pipelines.training.store import checkpoint_path, read_record
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Crowned:
+class Promotion:
     """The champion of a track after a comparison."""
 
     track: "Track"
@@ -36,23 +36,27 @@ class Crowned:
     reason: str
 
 
-def crown_best(lake: Lake, rule: PromotionRule, *, cache: Path, weights: Path, tracking: Tracking) -> list[Crowned]:
+def promote_best(
+    lake: Lake, params: PromotionParams, *, cache: Path, weights: Path, tracking: Tracking
+) -> list[Promotion]:
     """On each track, compares the leaderboard's best with the champion, and moves the alias where one is better.
 
     Raises ValueError where no colorizer was judged on any track, and where one was trained again after it was judged.
     """
     boards, benchmark = stored_boards(lake)
-    judges = Judges(lake, benchmark, cache, weights)
-    crowned = [_crown(board, rule, judges, tracking) for board in boards if board.colorizers]
-    if not crowned:
+    context = EvaluationContext(lake, benchmark, cache, weights)
+    promotions = [_promote(board, params, context, tracking) for board in boards if board.colorizers]
+    if not promotions:
         raise ValueError(
             "no champion: no colorizer has a result on this benchmark; train and judge a recipe first "
             "(tintoon run colorizer)"
         )
-    return crowned
+    return promotions
 
 
-def _crown(board: "Leaderboard", rule: PromotionRule, judges: Judges, tracking: Tracking) -> Crowned:
+def _promote(
+    board: "Leaderboard", params: PromotionParams, context: EvaluationContext, tracking: Tracking
+) -> Promotion:
     from pipelines.comparison.promotion import decide
 
     registry = Registry(tracking, board.track)
@@ -61,28 +65,28 @@ def _crown(board: "Leaderboard", rule: PromotionRule, judges: Judges, tracking: 
     if not candidates:
         if champion is None:
             raise ValueError(f"no champion of track {board.track}: each of its colorizers was undone; train another")
-        return Crowned(board.track, champion, moved=False, reason=f"{champion.recipe} stays: nobody else was judged")
-    current = _judged_again(champion, board, judges) if champion else None
-    evaluations = [_evaluation_of(row, board, judges.lake) for row in candidates]
-    decisions = [decide(one, current, rule, challengers=len(candidates)) for one in evaluations]
+        return Promotion(board.track, champion, moved=False, reason=f"{champion.recipe} stays: nobody else was judged")
+    current = _evaluate_again(champion, board, context) if champion else None
+    evaluations = [_evaluation_of(row, board, context.lake) for row in candidates]
+    decisions = [decide(one, current, params, challengers=len(candidates)) for one in evaluations]
     place = next((place for place, decision in enumerate(decisions) if decision.promoted), 0)
     challenger, decision = evaluations[place], decisions[place]
     reason = decision.reason
-    if candidates[place].below_floor:
+    if candidates[place].below_baseline:
         reason += f"; {challenger.name} is worse than the picture itself"
-    version = _registered(registry, challenger, judges, reason=reason, tracking=tracking)
+    version = _registered(registry, challenger, context, reason=reason, tracking=tracking)
     facts = {"decision": reason, "benchmark": board.benchmark_fingerprint, "decided": _now()}
     if decision.promoted:
         # What it takes the place of is written down first: whatever comes in between can be undone.
         registry.tag(version, {**facts, **({"previous": champion.number} if champion else {})})
         registry.point("champion", version)
         registry.clear("challenger")
-        return Crowned(board.track, registry.numbered(version.number), moved=True, reason=reason)
+        return Promotion(board.track, registry.numbered(version.number), moved=True, reason=reason)
     registry.tag(version, facts)
     registry.point("challenger", version)
     if champion is None:
         raise ValueError(f"no champion of track {board.track}: {reason}")
-    return Crowned(board.track, champion, moved=False, reason=reason)
+    return Promotion(board.track, champion, moved=False, reason=reason)
 
 
 def _may_serve(sha256: str, registry: Registry, champion: Version | None) -> bool:
@@ -105,17 +109,17 @@ def _evaluation_of(row: "LeaderboardRow", board: "Leaderboard", lake: Lake) -> "
     return found
 
 
-def _judged_again(champion: Version, board: "Leaderboard", judges: Judges) -> "Evaluation":
+def _evaluate_again(champion: Version, board: "Leaderboard", context: EvaluationContext) -> "Evaluation":
     """The champion's result on the leaderboard's benchmark: what the lake has, or else measured now."""
     from pipelines.colorize.picture import TrainedColorizer
     from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
 
-    lake = judges.lake
+    lake = context.lake
     found = find_evaluation(lake, champion.recipe, checkpoint=champion.sha256, benchmark=board.benchmark_fingerprint)
     if found is not None:
         return found
-    measured = judges.judge(
-        TrainedColorizer.load(checkpoint_path(lake, champion.recipe, champion.tags["checkpoint"], judges.cache)),
+    measured = context.judge(
+        TrainedColorizer.load(checkpoint_path(lake, champion.recipe, champion.tags["checkpoint"], context.cache)),
         checkpoint_digest=champion.sha256,
         mlflow_run_id=champion.run_id,
     )
@@ -124,17 +128,17 @@ def _judged_again(champion: Version, board: "Leaderboard", judges: Judges) -> "E
 
 
 def _registered(
-    registry: Registry, evaluation: "Evaluation", judges: Judges, *, reason: str, tracking: Tracking
+    registry: Registry, evaluation: "Evaluation", context: EvaluationContext, *, reason: str, tracking: Tracking
 ) -> Version:
     """The version of an evaluated checkpoint, registered if it was not, with a model card that says the reason.
 
     Raises ValueError where the recipe was trained again after it was judged.
     """
-    version = registry.of_checkpoint(str(evaluation.checkpoint_digest)) or _register(registry, evaluation, judges.lake)
-    has_card = card_path(judges.lake, registry, version).exists()
+    version = registry.of_checkpoint(str(evaluation.checkpoint_digest)) or _register(registry, evaluation, context.lake)
+    has_card = card_path(context.lake, registry, version).exists()
     if not has_card or version.tags.get("decision") != reason:
-        record = read_record(judges.lake, version.recipe, PurePath(version.tags["checkpoint"]).stem)
-        card = write_card(judges.lake, registry, version, record, evaluation, reason=reason, tracking=tracking)
+        record = read_record(context.lake, version.recipe, PurePath(version.tags["checkpoint"]).stem)
+        card = write_card(context.lake, registry, version, record, evaluation, reason=reason, tracking=tracking)
         registry.describe(version, f"Recipe {record.recipe}. Model card: {card}")
     return version
 
@@ -156,7 +160,7 @@ def _register(registry: Registry, evaluation: "Evaluation", lake: Lake) -> Versi
     return registry.register(record.mlflow_run_id, tags=tags)
 
 
-def undo(*, tracking: Tracking, track: "Track") -> Crowned:
+def undo(*, tracking: Tracking, track: "Track") -> Promotion:
     """Gives the alias `champion` back to the version that had it before. Whoever is taken back never serves again.
 
     Raises ValueError where there is no champion, or nobody before it.
@@ -171,7 +175,7 @@ def undo(*, tracking: Tracking, track: "Track") -> Crowned:
     registry.tag(champion, {"undone": _now()})
     registry.point("champion", previous)
     reason = f"version {champion.number}, {champion.recipe}, was taken back"
-    return Crowned(track, previous, moved=True, reason=reason)
+    return Promotion(track, previous, moved=True, reason=reason)
 
 
 def _before(champion: Version, registry: Registry) -> Version | None:

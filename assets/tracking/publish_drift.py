@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from assets.tracking.client import Tracking
 from assets.tracking.registry import CHAMPIONS, Registry
-from pipelines.comparison.params import DriftRule
+from pipelines.comparison.params import DriftParams
 from pipelines.lake import Lake, digest_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Drifted:
+class DriftResult:
     """What the comparison found, and the titles on which champions are weak."""
 
     report: "DriftReport | None"
@@ -28,32 +28,32 @@ class Drifted:
     unchanged: bool
 
 
-def compare_new_issues(lake: Lake, rule: DriftRule, *, cache: Path, tracking: Tracking) -> Drifted:
+def compare_new_issues(lake: Lake, params: DriftParams, *, cache: Path, tracking: Tracking) -> DriftResult:
     """Compares issues that the champion's training set has nothing of with that set; before a champion, the current
     one. Writes `drift.json`.
 
     That set may not say what is usual: there is none yet, an issue of it was cut anew, or it was never in this lake.
     """
-    from pipelines.comparison.drift import NothingUsual, check_drift
+    from pipelines.comparison.drift import InsufficientReference, check_drift
     from pipelines.training_set import TrainingSet
 
     champion = next(filter(None, (Registry(tracking, track).at("champion") for track in CHAMPIONS.values())), None)
     report, why_not = None, ""
     try:
         training_set = TrainingSet.open(lake, champion.tags["training_set"] if champion else None, cache=cache)
-        report = check_drift(lake, training_set, rule)
-    except (FileNotFoundError, NothingUsual) as error:
+        report = check_drift(lake, training_set, params)
+    except (FileNotFoundError, InsufficientReference) as error:
         why_not = str(error)
     found = {
         # Few issues do not say what is usual: what drifted is shown, and starts no training.
-        "is_sure": report is not None and report.false_alarms <= rule.false_alarms,
+        "is_sure": report is not None and report.false_alarms <= params.false_alarms,
         "training_set": report.training_set if report else None,
         "drifted": {key: list(features) for key, features in report.drifted.items()} if report else {},
     }
     unchanged = lake.drift.exists() and lake.read_json(lake.drift) == found
     if not unchanged:
         lake.write_json(lake.drift, found)
-    return Drifted(report, why_not, _weak_spots(lake, tracking), digest_of(found), unchanged)
+    return DriftResult(report, why_not, _weak_spots(lake, tracking), digest_of(found), unchanged)
 
 
 def _weak_spots(lake: Lake, tracking: Tracking) -> "dict[str, pd.DataFrame]":

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from assets.tracking.client import Tracking
 from assets.tracking.registry import Registry
-from pipelines.evaluation.context import Judges
-from pipelines.evaluation.params import BenchmarkRule
+from pipelines.evaluation.context import EvaluationContext
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake, digest_of
 from pipelines.progress import Progress
 
@@ -29,31 +29,31 @@ class Comparison:
 
 
 def compare(
-    lake: Lake, rule: BenchmarkRule, *, cache: Path, weights: Path, tracking: Tracking, on_picture: Progress
+    lake: Lake, params: BenchmarkParams, *, cache: Path, weights: Path, tracking: Tracking, on_picture: Progress
 ) -> Comparison:
     """Ranks what was judged on the current benchmark, the floors with it, and writes `leaderboard.json`.
 
     Raises FileNotFoundError before the training set was made, ValueError when its test split is empty.
     """
     from pipelines.comparison.leaderboard import build_leaderboard
-    from pipelines.evaluation.baselines import FLOOR_NAMES, FLOORS, floor
+    from pipelines.evaluation.baselines import BASELINE_NAMES, BASELINES, floor
     from pipelines.evaluation.evaluation import load_evaluations, save_evaluation
     from pipelines.evaluation.tracks import TRACKS
 
-    judges = Judges(lake, rule, cache, weights)
+    context = EvaluationContext(lake, params, cache, weights)
     found = {evaluation.name: evaluation for evaluation in load_evaluations(lake)}
-    judged = {"gray", *(one.track for one in found.values() if one.name not in FLOOR_NAMES)}
+    judged = {"gray", *(one.track for one in found.values() if one.name not in BASELINE_NAMES)}
     boards = []
     for track in TRACKS:
         if track not in judged:
             continue
-        fingerprint = judges.benchmark(track)
-        for name in FLOORS[track]:
+        fingerprint = context.benchmark(track)
+        for name in BASELINES[track]:
             # Some floors hang on train, which the benchmark's fingerprint does not cover.
             of = (found[name].benchmark_fingerprint, found[name].training_set_fingerprint) if name in found else None
-            if of != (fingerprint, judges.training_set.fingerprint):
-                trivial = floor(name, judges.training_set, rule.resolution)
-                found[name] = judges.judge(trivial, on_progress=on_picture)
+            if of != (fingerprint, context.training_set.fingerprint):
+                trivial = floor(name, context.training_set, params.resolution)
+                found[name] = context.judge(trivial, on_progress=on_picture)
                 save_evaluation(lake, found[name])
         champion = Registry(tracking, track).at("champion")
         boards.append(
@@ -64,7 +64,7 @@ def compare(
                 champion=champion.sha256 if champion else None,
             )
         )
-    stored = {"rule": rule.model_dump(mode="json"), "boards": [board.to_json() for board in boards]}
+    stored = {"rule": params.model_dump(mode="json"), "boards": [board.to_json() for board in boards]}
     digest = digest_of(stored)
     unchanged = lake.leaderboard.exists() and lake.read_json(lake.leaderboard).get("digest") == digest
     if not unchanged:
@@ -74,7 +74,7 @@ def compare(
     return Comparison(boards, ranked, digest, unchanged)
 
 
-def stored_boards(lake: Lake) -> "tuple[list[Leaderboard], BenchmarkRule]":
+def stored_boards(lake: Lake) -> "tuple[list[Leaderboard], BenchmarkParams]":
     """The leaderboards as `compare` wrote them. Raises FileNotFoundError that says what to run."""
     from pipelines.comparison.leaderboard import Leaderboard
 
@@ -83,4 +83,4 @@ def stored_boards(lake: Lake) -> "tuple[list[Leaderboard], BenchmarkRule]":
     stored = lake.read_json(lake.leaderboard)
     if "boards" not in stored:
         raise ValueError(f"{lake.leaderboard}: written by another version: materialize leaderboard again")
-    return [Leaderboard.from_json(board) for board in stored["boards"]], BenchmarkRule(**stored["rule"])
+    return [Leaderboard.from_json(board) for board in stored["boards"]], BenchmarkParams(**stored["rule"])

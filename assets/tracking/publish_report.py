@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.tracking.client import Tracking
-from pipelines.lake import Lake, digest_of, written_aside
+from pipelines.lake import Lake, atomic_write, digest_of
 
 if TYPE_CHECKING:
     from assets.tracking.publish_leaderboard import Comparison
@@ -63,7 +63,7 @@ def publish(found: "Comparison", lake: Lake, *, studies: str, tracking: Tracking
     return PublishedReport(str(folder / "index.html"), tracking.url_of(known["mlflow_run_id"], experiment=EXPERIMENT))
 
 
-def pass_on(folder: Path, lake: Lake, *, studies: str, titles: Sequence[str] | None) -> Path:
+def export_report(folder: Path, lake: Lake, *, studies: str, titles: Sequence[str] | None) -> Path:
     """Writes the report of the current leaderboards into a folder, for others: with pictures of some titles alone.
 
     titles: Whose pictures may be passed on; None: all. Beside `index.html` are `leaderboard_<track>.md` and
@@ -89,6 +89,6 @@ def pass_on(folder: Path, lake: Lake, *, studies: str, titles: Sequence[str] | N
     texts = {f"leaderboard_{board.track}.md": board.to_markdown() for board in boards}
     texts["reproduction.md"] = reproduction_markdown(tables)
     for name, text in texts.items():
-        with written_aside(folder / name) as aside:
-            aside.write_text(text, encoding="utf-8")
+        with atomic_write(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return folder / page.name

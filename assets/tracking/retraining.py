@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from assets.tracking.client import Tracking
 from assets.tracking.registry import CHAMPIONS, Registry
 from models.recipes import RECIPES
-from pipelines.comparison.params import RetrainingRule
+from pipelines.comparison.params import RetrainingParams
 from pipelines.comparison.retraining import RetrainingDecision, decide_retraining
 from pipelines.lake import Lake
-from pipelines.training.registry import with_needs
+from pipelines.training.registry import with_dependencies
 from pipelines.training.store import read_record, record_path
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Retraining:
     reason: str
 
 
-def plan_retraining(lake: Lake, rule: RetrainingRule, *, cache: Path, tracking: Tracking) -> Retraining:
+def plan_retraining(lake: Lake, params: RetrainingParams, *, cache: Path, tracking: Tracking) -> Retraining:
     """The champions' recipes and the candidates of the rule, when the training set changed enough since all of these
     last learned from one and were judged; before that, since a champion of any track was trained, or when nobody was
     crowned yet.
@@ -40,13 +40,13 @@ def plan_retraining(lake: Lake, rule: RetrainingRule, *, cache: Path, tracking: 
         champion for track in CHAMPIONS.values() if (champion := Registry(tracking, track).at("champion")) is not None
     ]
     candidates = [champion.recipe for champion in champions if champion.recipe in RECIPES]
-    wanted = with_needs(dict.fromkeys([*candidates, *rule.recipes]))
+    wanted = with_dependencies(dict.fromkeys([*candidates, *params.recipes]))
     # Whoever was tried on newer pictures and kept out need not be tried again for the same ones.
     tried = _learned_from(wanted, lake)
     origins = {tried: "these recipes"} if tried else {one.tags["training_set"]: one.recipe for one in champions}
-    decisions = [_decide(origin, who, current, rule, lake, cache) for origin, who in origins.items()]
+    decisions = [_decide(origin, who, current, params, lake, cache) for origin, who in origins.items()]
     if not origins:
-        decisions = [decide_retraining(None, current.digests("train"), rule)]
+        decisions = [decide_retraining(None, current.digests("train"), params)]
     again = [decision for decision in decisions if decision.retrain]
     if not again:
         return Retraining([], "; ".join(decision.reason for decision in decisions))
@@ -54,7 +54,7 @@ def plan_retraining(lake: Lake, rule: RetrainingRule, *, cache: Path, tracking: 
 
 
 def _decide(
-    origin: str, who: str, current: "TrainingSet", rule: RetrainingRule, lake: Lake, cache: Path
+    origin: str, who: str, current: "TrainingSet", params: RetrainingParams, lake: Lake, cache: Path
 ) -> RetrainingDecision:
     from pipelines.training_set import TrainingSet
 
@@ -65,7 +65,7 @@ def _decide(
     drifted: dict[str, list[str]] = {}
     if lake.drift.exists() and lake.read_json(lake.drift)["is_sure"]:
         drifted = lake.read_json(lake.drift)["drifted"]
-    return decide_retraining(learned, current.digests("train"), rule, drifted=drifted)
+    return decide_retraining(learned, current.digests("train"), params, drifted=drifted)
 
 
 def _learned_from(names: list[str], lake: Lake) -> str | None:
@@ -78,8 +78,8 @@ def _learned_from(names: list[str], lake: Lake) -> str | None:
             return None
         record = read_record(lake, name)
         latest = lake.evaluations(name) / "latest.json"
-        is_judged = latest.exists() and lake.read_json(latest)["checkpoint_digest"] == record.checkpoint_sha256
-        if not is_judged and name in RECIPES:
+        is_evaluated = latest.exists() and lake.read_json(latest)["checkpoint_digest"] == record.checkpoint_sha256
+        if not is_evaluated and name in RECIPES:
             return None
         found.add(record.training_set)
     return found.pop() if len(found) == 1 else None

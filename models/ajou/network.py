@@ -30,7 +30,7 @@ from torch.nn.functional import (
 from models.ajou.spec import AjouDiscriminator, AjouGan, AjouGenerator, SoftLabels
 from models.blocks import Double, initialize_kaiming
 from models.losses import judged, says_real
-from models.objective import Batch, Objective, Turn, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 
 
 class Generator(nn.Module):
@@ -124,7 +124,7 @@ class AjouObjective(Objective):
 
     def __init__(self, spec: AjouGan, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {
             "generator": Generator(spec.generator),
             "discriminator": Discriminator(spec.discriminator),
@@ -137,7 +137,7 @@ class AjouObjective(Objective):
             "discriminator": adam(self.networks["discriminator"], self._spec.discriminator_optimizer),
         }
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's turn, then the generator's."""
         discriminator = self.networks["discriminator"]
         fake = self.networks["generator"](*batch.given)
@@ -149,12 +149,12 @@ class AjouObjective(Objective):
             "real": binary_cross_entropy_with_logits(real_logits, real_labels),
             "fake": binary_cross_entropy_with_logits(fake_logits, fake_labels),
         }
-        yield Turn("discriminator", parts["real"] + parts["fake"], parts, health)
+        yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
 
         with frozen(discriminator):
             fake_logits = discriminator(self._shown(fake, batch), done)
         parts = {"adversarial": says_real(fake_logits), "l1": l1_loss(fake, batch.target)}
-        yield Turn("generator", parts["adversarial"] + self._spec.l1_weight * parts["l1"], parts)
+        yield OptimizerStep("generator", parts["adversarial"] + self._spec.l1_weight * parts["l1"], parts)
 
     @torch.no_grad()
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:

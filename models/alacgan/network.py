@@ -23,7 +23,7 @@ from models.alacgan.spec import Alacgan, AlacganDiscriminator, AlacganGenerator
 from models.blocks import Halve, ResNeXt
 from models.features import Extractor
 from models.losses import gradient_penalty
-from models.objective import Batch, Objective, Turn, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 
 _SLOPE = 0.2
 _FEATURES_SCALE = 16
@@ -161,7 +161,7 @@ class AlacganObjective(Objective):
         self._generator.extractor.load_state_dict(features.state_dict())
         self._critic = Critic(self._spec.discriminator)
         self.networks: dict[str, nn.Module] = {"generator": self._generator, "discriminator": self._critic}
-        self.fixed: dict[str, nn.Module] = {"features": features}
+        self.frozen: dict[str, nn.Module] = {"features": features}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for each network."""
@@ -170,7 +170,7 @@ class AlacganObjective(Objective):
             "discriminator": adam(self._critic, self._spec.discriminator_optimizer),
         }
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The critic's turn, then the generator's."""
         lines, hint = batch.given
         features = self._generator.local_features(lines)
@@ -194,12 +194,12 @@ class AlacganObjective(Objective):
             + self._spec.penalty_weight * parts["gradient_penalty"]
             + self._spec.drift_weight * parts["drift"]
         )
-        yield Turn("discriminator", loss, parts)
+        yield OptimizerStep("discriminator", loss, parts)
 
         with frozen(self._critic):
             adversarial = -self._critic(fake, features).float().mean()
         content = self._content(fake, batch.target)
-        yield Turn(
+        yield OptimizerStep(
             "generator",
             self._spec.adversarial_weight * adversarial + content,
             {"adversarial": adversarial, self._content_name: content},

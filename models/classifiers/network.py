@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy, relu
 from models.build import build_network
 from models.classifiers.spec import TellTitle, TitleClassifier
 from models.losses import share
-from models.objective import Batch, Objective, Turn, adam
+from models.objective import Batch, Objective, OptimizerStep, adam
 from models.vgg import VggStack
 
 _POOLED_SIDE = 7
@@ -145,22 +145,22 @@ class TitleResNet(TitleNetwork):
 class TellTitleObjective(Objective):
     """A classifier under cross entropy. The label is what it is to give, so it is called with the picture alone."""
 
-    product = "classifier"
+    model = "classifier"
 
     def __init__(self, spec: TellTitle, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {"classifier": build_network(spec.classifier)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the classifier."""
         return {"classifier": adam(self.networks["classifier"], self._spec.optimizer)}
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The classifier's turn."""
         logits = self.output(batch)
         loss = cross_entropy(logits.float(), _label(batch))
-        yield Turn("classifier", loss, {"cross_entropy": loss}, {"accuracy": _accuracy(logits, batch)})
+        yield OptimizerStep("classifier", loss, {"cross_entropy": loss}, {"accuracy": _accuracy(logits, batch)})
 
     def output(self, batch: Batch) -> Tensor:
         """(B, len(titles)) logits."""
@@ -175,16 +175,16 @@ class TellTitleObjective(Objective):
 
 
 @torch.inference_mode()
-def dead_channels(network: TitleNetwork, pictures: Iterable[Tensor], *, least_share: float = 1e-3) -> dict[str, Tensor]:
+def dead_channels(network: TitleNetwork, pictures: Iterable[Tensor], *, min_share: float = 1e-3) -> dict[str, Tensor]:
     """Which channels tell nothing about the pictures, by stage: (C,) bool.
 
     A channel is dead when it never fires, or when its standard deviation over all pictures and places is less than
-    `least_share` of that of the stage's liveliest channel: then it is a constant, if not 0.
+    `min_share` of that of the stage's liveliest channel: then it is a constant, if not 0.
 
     Args:
         network: In evaluation mode; its mode is not changed.
         pictures: Batches (B, in_channels, H, W) in [-1, 1] on the network's device.
-        least_share: In [0, 1).
+        min_share: In [0, 1).
 
     Raises ValueError without pictures.
     """
@@ -195,7 +195,7 @@ def dead_channels(network: TitleNetwork, pictures: Iterable[Tensor], *, least_sh
             moments[stage] = _joined(moments[stage], own) if stage in moments else own
     if not moments:
         raise ValueError("dead_channels: no pictures; it needs one batch or more")
-    return {stage: _is_dead(mean, variance.sqrt(), least_share) for stage, (_, variance, mean) in moments.items()}
+    return {stage: _is_dead(mean, variance.sqrt(), min_share) for stage, (_, variance, mean) in moments.items()}
 
 
 def _joined(one: tuple[int, Tensor, Tensor], other: tuple[int, Tensor, Tensor]) -> tuple[int, Tensor, Tensor]:
@@ -207,9 +207,9 @@ def _joined(one: tuple[int, Tensor, Tensor], other: tuple[int, Tensor, Tensor]) 
     return count, variance, one[2] + apart * weight
 
 
-def _is_dead(mean: Tensor, deviation: Tensor, least_share: float) -> Tensor:
+def _is_dead(mean: Tensor, deviation: Tensor, min_share: float) -> Tensor:
     # Behind a ReLU nothing is below 0, so a mean of 0 says that the channel never fired.
-    return (mean == 0) | (deviation < least_share * deviation.max()) | (deviation == 0)
+    return (mean == 0) | (deviation < min_share * deviation.max()) | (deviation == 0)
 
 
 def _number_of_titles(spec: TitleClassifier) -> int:

@@ -37,7 +37,7 @@ class TellTitle(ObjectiveSpec):
     """Cross entropy between the classifier's titles and the true one."""
 
     builds: ClassVar[str] = "models.classifiers.network:TellTitleObjective"
-    product: ClassVar[str] = "classifier"
+    model: ClassVar[str] = "classifier"
 
     classifier: TitleClassifier
     optimizer: Adam = Adam(learning_rate=1e-4, beta1=0.9)

@@ -20,7 +20,7 @@ from torch.nn.functional import interpolate, mse_loss
 from models.blocks import Halve, initialize_dcgan
 from models.diverse_gan import spec as specs
 from models.losses import judged, says_real
-from models.objective import Batch, Objective, Turn, frozen
+from models.objective import Batch, Objective, OptimizerStep, frozen
 
 _POOLED_SIDE = 4
 """Four halvings of 64 pixels."""
@@ -114,7 +114,7 @@ class DiverseGanObjective(Objective):
 
     def __init__(self, spec: specs.DiverseGan, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {
             "generator": Generator(spec.generator),
             "discriminator": Discriminator(spec.discriminator),
@@ -127,7 +127,7 @@ class DiverseGanObjective(Objective):
             "discriminator": rms_prop(self.networks["discriminator"], self._spec.discriminator_optimizer),
         }
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's turns, then the generator's."""
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         is_wasserstein = self._spec.loss == "wasserstein"
@@ -141,7 +141,7 @@ class DiverseGanObjective(Objective):
                 health = {"wasserstein_distance": -parts["real"] - parts["fake"]}
             else:
                 parts, health = judged(real_logits, fake_logits)
-            yield Turn("discriminator", parts["real"] + parts["fake"], parts, health)
+            yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
             if is_wasserstein:
                 with torch.no_grad():
                     for parameter in discriminator.parameters():
@@ -151,7 +151,7 @@ class DiverseGanObjective(Objective):
         with frozen(discriminator):
             fake_logits = discriminator(torch.cat([batch.condition, fake], dim=1))
         loss = -fake_logits.mean() if is_wasserstein else says_real(fake_logits)
-        yield Turn("generator", loss, {"adversarial": loss})
+        yield OptimizerStep("generator", loss, {"adversarial": loss})
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """`l2`: mean squared difference, ab in [-1, 1]. The game does not minimize it, but nothing else is measured

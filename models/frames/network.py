@@ -22,7 +22,7 @@ from torch.nn.functional import adaptive_avg_pool2d, l1_loss, leaky_relu, mse_lo
 from models.blocks import Double, Halve, initialize_dcgan
 from models.frames.spec import FramesDiscriminator, FramesEncoder, FramesGan, FramesGenerator, FramesL2
 from models.losses import judged, says_real
-from models.objective import Batch, Objective, Turn, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 
 
 class Encoder(nn.Module):
@@ -111,17 +111,17 @@ class L2Objective(Objective):
 
     def __init__(self, spec: FramesL2, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {"generator": ConvNet(spec.generator)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the generator."""
         return {"generator": adam(self.networks["generator"], self._spec.generator_optimizer)}
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The generator's turn."""
         loss = mse_loss(self.networks["generator"](*batch.given), batch.target)
-        yield Turn("generator", loss, parts={"l2": loss})
+        yield OptimizerStep("generator", loss, parts={"l2": loss})
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """`l2`: mean squared difference, RGB in [-1, 1]; `l2_half_sum`: half the sum over a picture, as the paper's."""
@@ -134,7 +134,7 @@ class GanObjective(Objective):
 
     def __init__(self, spec: FramesGan, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {
             "generator": ConvNet(spec.generator),
             "discriminator": Discriminator(spec.discriminator),
@@ -147,19 +147,19 @@ class GanObjective(Objective):
             "discriminator": adam(self.networks["discriminator"], self._spec.discriminator_optimizer),
         }
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's turn, then the generator's."""
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         fake = generator(*batch.given)
         real_logits = discriminator(torch.cat([batch.condition, batch.target], dim=1))
         fake_logits = discriminator(torch.cat([batch.condition, fake.detach()], dim=1))
         parts, health = judged(real_logits, fake_logits)
-        yield Turn("discriminator", parts["real"] + parts["fake"], parts, health)
+        yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
 
         with frozen(discriminator):
             fake_logits = discriminator(torch.cat([batch.condition, fake], dim=1))
         parts = {"adversarial": says_real(fake_logits), "l1": l1_loss(fake, batch.target)}
-        yield Turn("generator", parts["adversarial"] + self._spec.l1_weight * parts["l1"], parts)
+        yield OptimizerStep("generator", parts["adversarial"] + self._spec.l1_weight * parts["l1"], parts)
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """`l1`: mean absolute difference, RGB in [-1, 1]."""

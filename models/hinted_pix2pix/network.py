@@ -16,7 +16,7 @@ from models.discriminators import PatchGan
 from models.hinted_pix2pix.spec import HintedPix2pix
 from models.hinted_pix2pix.spec import HintedUNet as HintedUNetSpec
 from models.losses import judged, says_real
-from models.objective import Batch, Objective, Turn, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 from models.pix2pix.network import UNet
 
 
@@ -38,7 +38,7 @@ class HintedPix2pixObjective(Objective):
 
     def __init__(self, spec: HintedPix2pix, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {
             "generator": HintedUNet(spec.generator),
             "discriminator": PatchGan(spec.discriminator),
@@ -51,7 +51,7 @@ class HintedPix2pixObjective(Objective):
             "discriminator": adam(self.networks["discriminator"], self._spec.discriminator_optimizer),
         }
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's turn, then the generator's."""
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         fake = generator(*batch.given)
@@ -59,12 +59,12 @@ class HintedPix2pixObjective(Objective):
         real_logits = discriminator(torch.cat([given, batch.target], dim=1))
         fake_logits = discriminator(torch.cat([given, fake.detach()], dim=1))
         parts, health = judged(real_logits, fake_logits)
-        yield Turn("discriminator", parts["real"] + parts["fake"], parts, health)
+        yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
 
         with frozen(discriminator):
             fake_logits = discriminator(torch.cat([given, fake], dim=1))
         parts = {"adversarial": says_real(fake_logits), "l1": l1_loss(fake, batch.target)}
-        yield Turn("generator", parts["adversarial"] + self._spec.l1_weight * parts["l1"], parts)
+        yield OptimizerStep("generator", parts["adversarial"] + self._spec.l1_weight * parts["l1"], parts)
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """`l1`: mean absolute difference, RGB in [-1, 1]."""

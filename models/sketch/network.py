@@ -26,7 +26,7 @@ from torch.nn.functional import huber_loss, interpolate, leaky_relu, max_pool2d
 from models.blocks import Double, Halve, initialize_dcgan
 from models.features import Extractor
 from models.losses import judged, says_real
-from models.objective import Batch, Objective, Turn, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 from models.sketch.spec import Perceptual, Sgru, SgruDiverse, SketchDiscriminator, SketchGan, SketchSupervised
 
 _LEAKY_SLOPE = 0.2
@@ -256,17 +256,17 @@ class SupervisedObjective(Objective):
     def __init__(self, spec: SketchSupervised, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
         self.extractor = cast(Extractor, needs["features"])
-        self.fixed: dict[str, nn.Module] = {"features": self.extractor}
+        self.frozen: dict[str, nn.Module] = {"features": self.extractor}
         self.networks: dict[str, nn.Module] = {"generator": SgruNetwork(spec.generator)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the generator."""
         return {"generator": adam(self.networks["generator"], self._spec.generator_optimizer)}
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The generator's turn."""
         parts = self.distances(self.output(batch), batch)
-        yield Turn("generator", self.weighted(parts), parts)
+        yield OptimizerStep("generator", self.weighted(parts), parts)
 
     def weighted(self, parts: Mapping[str, Tensor]) -> Tensor:
         """w_p * L_p + w_h * L_h."""
@@ -296,17 +296,19 @@ class GanObjective(SupervisedObjective):
         discriminator = adam(self.networks["discriminator"], self._gan.discriminator_optimizer)
         return {**super().optimizers(), "discriminator": discriminator}
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's turn, then the generator's."""
         discriminator = self.networks["discriminator"]
         fake = self.output(batch)
         real_logits, fake_logits = discriminator(batch.target), discriminator(fake.detach())
         parts, health = judged(real_logits, fake_logits)
-        yield Turn("discriminator", parts["real"] + parts["fake"], parts, health)
+        yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
 
         with frozen(discriminator):
             parts = {**self.distances(fake, batch), "adversarial": says_real(discriminator(fake))}
-        yield Turn("generator", self.weighted(parts) + self._gan.adversarial_weight * parts["adversarial"], parts)
+        yield OptimizerStep(
+            "generator", self.weighted(parts) + self._gan.adversarial_weight * parts["adversarial"], parts
+        )
 
 
 class DiverseObjective(Objective):
@@ -315,7 +317,7 @@ class DiverseObjective(Objective):
     def __init__(self, spec: SgruDiverse, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
         self.extractor = cast(Extractor, needs["features"])
-        self.fixed: dict[str, nn.Module] = {"features": self.extractor}
+        self.frozen: dict[str, nn.Module] = {"features": self.extractor}
         self.generator = SgruNetwork(spec.generator)
         self.networks: dict[str, nn.Module] = {"generator": self.generator}
 
@@ -323,14 +325,14 @@ class DiverseObjective(Objective):
         """Adam for the generator."""
         return {"generator": adam(self.generator, self._spec.generator_optimizer)}
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The generator's turn. `content_<extractor>/best` and `/mean` are of the N pictures, means over the batch."""
         losses = self._losses(self.generator.all_pictures(*batch.given), batch)  # (B, N)
         self.generator.note_best(losses.argmin(dim=1))
         name = _content(self.extractor)
         parts = {f"{name}/best": losses.amin(dim=1).mean(), f"{name}/mean": losses.mean()}
         loss = self._spec.best_weight * parts[f"{name}/best"] + self._spec.mean_weight * parts[f"{name}/mean"]
-        yield Turn("generator", loss, parts)
+        yield OptimizerStep("generator", loss, parts)
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """`content_<extractor>`: L_p of the one picture that the network shows, comparable with paper 004's."""

@@ -10,7 +10,8 @@ from models.specs.base import Adam, NetworkSpec, ObjectiveSpec, Spec
 class Sgru(NetworkSpec):
     """Liu, Chen and Hu's SGRU: one picture of each sketch, or nine.
 
-    Channels are those of SGRU's code (see `models.sketch.network`); how many paper 004 keeps cannot be read from its figure 4.
+    Channels are those of SGRU's code (see `models.sketch.network`); how many paper 004 keeps cannot be read from its
+    figure 4.
     """
 
     builds: ClassVar[str] = "models.sketch.network:SgruNetwork"

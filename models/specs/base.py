@@ -59,13 +59,13 @@ class NetworkSpec(Spec):
 class ObjectiveSpec(Spec):
     """What a training minimizes: its networks, the weights of its losses, its optimizers."""
 
-    product: ClassVar[str] = "generator"
+    model: ClassVar[str] = "generator"
     """The field (and the key of `Objective.networks`) of the network that the training is for."""
 
     @property
     def network(self) -> NetworkSpec:
         """The network that the training is for, which its checkpoint keeps."""
-        return getattr(self, self.product)
+        return getattr(self, self.model)
 
     def joined(self, needs: Mapping[str, NetworkSpec]) -> Self:
         """With the specifications of the trained networks that it builds on, by their roles."""

@@ -54,26 +54,27 @@ class RemovedPatches(HintSampling):
 
 @dataclass(frozen=True)
 class Points(HintSampling):
-    """Single pixels (paper 003, section 3.2): a uniform number from `least` to `most`, at distinct random places.
+    """Single pixels (paper 003, section 3.2): from `min_count` to `max_count`, a uniform number, at random places.
 
-    The released code of paper 003 draws otherwise: `Points(least=5, most=65, few=0.4)` for the draft stage, and
-    `Points(least=28, most=128)` for the colorization stage. The numbers are for hints of 128 x 128 pixels.
+    The released code of paper 003 draws otherwise: `Points(min_count=5, max_count=65, few=0.4)` for the draft
+    stage, and `Points(min_count=28, max_count=128)` for the colorization stage. The numbers are for hints of
+    128 x 128 pixels.
     """
 
     scale: int = 4
-    least: int = 0
-    most: int = 128
+    min_count: int = 0
+    max_count: int = 128
     few: float = 0.0
-    """Probability of none or few points instead; [I] then none and 1 to `few_most` are equally likely."""
-    few_most: int = 5
+    """Probability of none or few points instead; [I] then none and 1 to `few_max` are equally likely."""
+    few_max: int = 5
 
     def on_area(self, share: float) -> Self:
         """As many points for each pixel; where that is less than one, still one at times."""
         return replace(
             self,
-            least=round(self.least * share),
-            most=max(1, round(self.most * share)),
-            few_most=max(1, round(self.few_most * share)),
+            min_count=round(self.min_count * share),
+            max_count=max(1, round(self.max_count * share)),
+            few_max=max(1, round(self.few_max * share)),
         )
 
 
@@ -92,13 +93,13 @@ class TruncatedNormalMask(HintSampling):
 class Strokes(HintSampling):
     """Strokes as a person paints them: Hati et al., "PaintsTorch" (2019), as in its released code.
 
-    From 0 to `most` strokes. Each starts at a random pixel, whose colour it has, and runs through 1 to `points`
+    From 0 to `max_count` strokes. Each starts at a random pixel, whose colour it has, and runs through 1 to `points`
     points in a box about its start; the box's half sides are from 1 to `reach` pixels. Pixels are the hint's.
     Not as in the released code: the lines are not smoothed by a spline, and their borders are sharp.
     """
 
     scale: int = 4
-    most: int = 120
+    max_count: int = 120
     thickness: int = 4
     """Widths are from 1 to this, in pixels."""
     points: int = 5

@@ -32,7 +32,7 @@ from torch.nn.functional import (
 from models.artifacts import with_artifacts
 from models.blocks import Double, Halve, ResNeXt
 from models.losses import judged, says_real
-from models.objective import Batch, Objective, Turn, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 from models.two_stage.spec import (
     Colorization,
     DraftGenerator,
@@ -214,22 +214,22 @@ class TwoStage(nn.Module):
 class LineDetectionObjective(Objective):
     """The line detector learns to draw the lines that an algorithm has drawn."""
 
-    product = "detector"
+    model = "detector"
 
     def __init__(self, spec: LineDetection, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {"detector": LineDetectionModel(spec.detector)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the detector."""
         return {"detector": adam(self.networks["detector"], self._spec.detector_optimizer)}
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The detector's turn."""
         drawn = self.networks["detector"](reduced(batch.condition, self._spec.scale))
         loss = l1_loss(drawn, reduced(batch.target, self._spec.scale))
-        yield Turn("detector", loss, parts={"l1": loss})
+        yield OptimizerStep("detector", loss, parts={"l1": loss})
 
     def output(self, batch: Batch) -> Tensor:
         """The lines of the reduced picture, enlarged to the batch's size."""
@@ -248,7 +248,7 @@ class DraftObjective(Objective):
     def __init__(self, spec: Drafting, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
         weights = {"features": spec.content_weight, "line_detector": spec.line_weight}
-        self.fixed: dict[str, nn.Module] = {role: needs[role] for role, weight in weights.items() if weight}
+        self.frozen: dict[str, nn.Module] = {role: needs[role] for role, weight in weights.items() if weight}
         self._draft = Draft(spec.generator)
         self.networks: dict[str, nn.Module] = {
             "generator": self._draft,
@@ -262,30 +262,30 @@ class DraftObjective(Objective):
             "discriminator": adam(self.networks["discriminator"], self._spec.discriminator_optimizer),
         }
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's turn, then the generator's."""
         spec, discriminator = self._spec, self.networks["discriminator"]
         lines, hint = batch.given
         fake = self._draft.small(lines, hint)
         truth = reduced(batch.target, spec.generator.scale)
         parts, health = judged(discriminator(truth), discriminator(fake.detach()))
-        yield Turn("discriminator", parts["real"] + parts["fake"], parts, health)
+        yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
 
         with frozen(discriminator):
             parts = {"adversarial": says_real(discriminator(fake)), "l1": l1_loss(fake, truth)}
         with torch.set_grad_enabled(spec.line_and_content_teach and torch.is_grad_enabled()):
-            content = self._content(fake, truth) if "features" in self.fixed else {}
-            line = {"line": self._line(fake, truth)} if "line_detector" in self.fixed else {}
+            content = self._content(fake, truth) if "features" in self.frozen else {}
+            line = {"line": self._line(fake, truth)} if "line_detector" in self.frozen else {}
         loss = spec.adversarial_weight * parts["adversarial"] + spec.l1_weight * parts["l1"]
         for weight, terms in ((spec.content_weight, content), (spec.line_weight, line)):
             for name, value in terms.items():
                 parts[name] = value
                 loss = loss + weight * value
-        yield Turn("generator", loss, parts)
+        yield OptimizerStep("generator", loss, parts)
 
     def _content(self, fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
         """Equation 5, under the name of the extractor."""
-        features = self.fixed["features"]
+        features = self.frozen["features"]
         (fake_map,) = features(fake, (self._spec.content_layer,))
         with torch.no_grad():
             (true_map,) = features(truth, (self._spec.content_layer,))
@@ -293,7 +293,7 @@ class DraftObjective(Objective):
 
     def _line(self, fake: Tensor, truth: Tensor) -> Tensor:
         """Equation 6."""
-        detector = self.fixed["line_detector"]
+        detector = self.frozen["line_detector"]
         with torch.no_grad():
             true_lines = detector(truth)
         with frozen(detector):
@@ -312,14 +312,14 @@ class ColorizationObjective(Objective):
         self._spec = spec
         self._generator = TwoStage(spec.generator)
         self._generator.draft.load_state_dict(needs["draft"].state_dict())
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {"generator": self._generator}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the second stage."""
         return {"generator": adam(self._generator, self._spec.generator_optimizer)}
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The second stage's turn."""
         lines, hint = batch.given
         with torch.no_grad():
@@ -329,7 +329,7 @@ class ColorizationObjective(Objective):
                 draft = reduced(batch.target, self._generator.draft.spec.scale)
             draft = with_artifacts(draft, self._spec.artifacts)
         loss = l1_loss(self._generator.colored(lines, draft), batch.target)
-        yield Turn("generator", loss, parts={"l1": loss})
+        yield OptimizerStep("generator", loss, parts={"l1": loss})
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """`l1`: mean absolute difference, RGB in [-1, 1]."""

@@ -97,7 +97,7 @@ DRAFTS: tuple[Recipe, ...] = (
             discriminator_optimizer=_released(drop=10 / 18),
         ),
         steps=round(18 * _CODE_PICTURES / 64),
-        hint=Points(least=5, most=65, few=0.4),
+        hint=Points(min_count=5, max_count=65, few=0.4),
         augmentation=replace(_DRAFT_AUGMENTATION, gray_instead=0.0001),
     ),
 )
@@ -171,7 +171,7 @@ RECIPES: tuple[Recipe, ...] = (
         ),
         batch=8,
         steps=round(8 * _CODE_PICTURES / 8),
-        hint=Points(least=28, most=128),
+        hint=Points(min_count=28, max_count=128),
         needs=(Need("draft", "two_stage_as_released_draft"),),
     ),
     _BASE,

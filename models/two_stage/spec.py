@@ -23,7 +23,7 @@ class LineDetection(ObjectiveSpec):
     """Paper 003, equation 1: the L1 distance to drawn lines."""
 
     builds: ClassVar[str] = "models.two_stage.network:LineDetectionObjective"
-    product: ClassVar[str] = "detector"
+    model: ClassVar[str] = "detector"
 
     detector: LineDetector = LineDetector()
     scale: int = 4

@@ -27,7 +27,7 @@ from models.classifiers.network import TitleNetwork
 from models.color import lab_to_rgb
 from models.discriminators import PatchGan
 from models.losses import judged, says_real, share
-from models.objective import Batch, Objective, Turn, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 from models.pix2pix.network import UNet
 from models.vgg import VggStack
 from models.webtoon import spec as specs
@@ -175,17 +175,17 @@ class L2Objective(Objective):
 
     def __init__(self, spec: specs.WebtoonL2, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {"generator": build_network(spec.generator)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the generator."""
         return {"generator": adam(self.networks["generator"], self._spec.generator_optimizer)}
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The generator's turn."""
         loss = mse_loss(self.networks["generator"](*batch.given), batch.target)
-        yield Turn("generator", loss, parts={"l2": loss})
+        yield OptimizerStep("generator", loss, parts={"l2": loss})
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """`l2`: mean squared difference, ab in [-1, 1]."""
@@ -225,16 +225,16 @@ class ClassificationObjective(L2Objective):
                 f"the classifier tells the titles {classifier.spec.titles}, the training set has {spec.titles}; "
                 "train the classifier on this training set"
             )
-        self.fixed = {"classifier": classifier.requires_grad_(False)}
+        self.frozen = {"classifier": classifier.requires_grad_(False)}
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The generator's turn."""
         assert batch.label is not None, "a recipe with this loss has with_label"
         ab = self.networks["generator"](*batch.given)
-        logits = self.fixed["classifier"](lab_to_rgb(batch.condition, ab)).float()
+        logits = self.frozen["classifier"](lab_to_rgb(batch.condition, ab)).float()
         parts = {"l2": mse_loss(ab, batch.target), "classification": cross_entropy(logits, batch.label)}
         health = {"accuracy_classifier/generated": share(logits.argmax(dim=1) == batch.label)}
-        yield Turn("generator", parts["l2"] + self._weight * parts["classification"], parts, health)
+        yield OptimizerStep("generator", parts["l2"] + self._weight * parts["classification"], parts, health)
 
 
 class AdversarialObjective(Objective):
@@ -242,7 +242,7 @@ class AdversarialObjective(Objective):
 
     def __init__(self, spec: specs.WebtoonAdversarial, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {
             "generator": build_network(spec.generator),
             "discriminator": build_network(spec.discriminator),
@@ -255,16 +255,16 @@ class AdversarialObjective(Objective):
             "discriminator": adam(self.networks["discriminator"], self._spec.discriminator_optimizer),
         }
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's turn, its loss halved as in pix2pix (section 3.3), then the generator's."""
         fake = self.networks["generator"](*batch.given)
         parts, health = judged(self._logits(batch, batch.target), self._logits(batch, fake.detach()))
-        yield Turn("discriminator", (parts["real"] + parts["fake"]) / 2, parts, health)
+        yield OptimizerStep("discriminator", (parts["real"] + parts["fake"]) / 2, parts, health)
 
         with frozen(self.networks["discriminator"]):
             fake_logits = self._logits(batch, fake)
         parts = {"adversarial": says_real(fake_logits), "l2": mse_loss(fake, batch.target)}
-        yield Turn("generator", parts["adversarial"] + self._spec.l2_weight * parts["l2"], parts)
+        yield OptimizerStep("generator", parts["adversarial"] + self._spec.l2_weight * parts["l2"], parts)
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """`l2`: mean squared difference, ab in [-1, 1]."""
@@ -287,7 +287,7 @@ class ColorAndApplyObjective(Objective):
 
     def __init__(self, spec: specs.WebtoonColorAndApply, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.fixed: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.generator = ColorAndApply(spec.generator)
         self.networks: dict[str, nn.Module] = {"generator": self.generator}
 
@@ -295,7 +295,7 @@ class ColorAndApplyObjective(Objective):
         """One Adam for both networks."""
         return {"generator": adam(self.generator, self._spec.generator_optimizer)}
 
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The one turn."""
         assert batch.hint is not None, "a recipe with this loss has hints"
         lightness, spec = batch.condition, self._spec
@@ -313,7 +313,7 @@ class ColorAndApplyObjective(Objective):
             + spec.color_generator_weight * parts["color_generator"]
             + spec.color_weight * parts["color"]
         )
-        yield Turn("generator", loss, parts)
+        yield OptimizerStep("generator", loss, parts)
 
     def output(self, batch: Batch) -> Tensor:
         """From the lightness alone: validated as it is used without a person."""

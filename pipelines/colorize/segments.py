@@ -38,7 +38,7 @@ _TONE_SCALE = np.array([0.25, 1, 1], np.float32)  # of L, a, b: neither shadows 
 _PALETTE_COLORS = 48
 _PALETTE_SAMPLES = 4096
 _GRAY_CHROMA = 6  # in Lab; what is nearer to gray is gray
-_MOST_CHROMA = 1.5  # times the palette's
+_MAX_CHROMA = 1.5  # times the palette's
 
 
 def snap_to_segments(colored: np.ndarray, picture: np.ndarray) -> np.ndarray:
@@ -241,7 +241,7 @@ def _corrected(colors: np.ndarray, areas: np.ndarray, chroma: np.ndarray) -> np.
     lab = centers[_nearest(lab, centers)]
     colorful = areas * (_chroma(lab) > _GRAY_CHROMA)
     lost = (colorful @ chroma) / max(colorful @ _chroma(lab), 1)
-    lab[:, 1:] *= np.clip(lost, 1, _MOST_CHROMA)
+    lab[:, 1:] *= np.clip(lost, 1, _MAX_CHROMA)
     return lab_to_rgb(lab[np.newaxis])[0]
 
 

@@ -18,16 +18,16 @@ from models.recipes import RECIPES, Recipe
 from pipelines.colorize.picture import TrainedColorizer
 from pipelines.colorize.segments import SnappedColorizer
 from pipelines.pairs import Pairs
-from pipelines.params import VariantRule
+from pipelines.params import VariantParams
 from pipelines.training.loop import Step, Trained, train
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 from pipelines.variants import derive, resize_square
 
-REFERENCE_RULE = TrainingRule(minutes=10, resolution=256, validate_every=200, validation_pictures=8)
+REFERENCE_PARAMS = TrainingParams(minutes=10, resolution=256, validate_every=200, validation_pictures=8)
 """A colorizer while you wait. More minutes and 512 pixels are better."""
 
 WINDOWS = 64
-LEAST_SHARE = 0.4
+MIN_SHARE = 0.4
 
 _VALIDATION_WINDOWS = 8
 
@@ -37,7 +37,7 @@ def colorizer_like(
     work: Path,
     *,
     recipe: Recipe = RECIPES["ajou_cgan"],
-    rule: TrainingRule = REFERENCE_RULE,
+    params: TrainingParams = REFERENCE_PARAMS,
     needs: Mapping[str, Path] | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> SnappedColorizer:
@@ -56,12 +56,12 @@ def colorizer_like(
     """
     if reference.dtype != np.uint8 or reference.ndim != 3 or reference.shape[2] != 3:
         raise ValueError(f"reference: expected (H, W, 3) uint8 RGB, got {reference.shape} {reference.dtype}")
-    side = rule.resolution or recipe.resolution
+    side = params.resolution or recipe.resolution
     training = train(
         recipe,
-        reference_pairs(reference, recipe, side=side, windows=WINDOWS, seed=rule.seed),
-        reference_pairs(reference, recipe, side=side, windows=_VALIDATION_WINDOWS, seed=rule.seed + 1),
-        rule=rule,
+        reference_pairs(reference, recipe, side=side, windows=WINDOWS, seed=params.seed),
+        reference_pairs(reference, recipe, side=side, windows=_VALIDATION_WINDOWS, seed=params.seed + 1),
+        params=params,
         fingerprint=sha256(repr(reference.shape).encode() + reference.tobytes()).hexdigest(),
         work=work,
         needs=needs,
@@ -73,25 +73,25 @@ def colorizer_like(
         elif on_step:
             on_step(fact)
     assert checkpoint is not None, "a training ends with Trained"
-    return SnappedColorizer(TrainedColorizer.load(checkpoint, device=rule.device))
+    return SnappedColorizer(TrainedColorizer.load(checkpoint, device=params.device))
 
 
 def reference_pairs(reference: np.ndarray, recipe: Recipe, *, side: int, windows: int, seed: int) -> Pairs:
     """The whole picture and random windows of it, squashed to squares, with what the recipe sees of them.
 
-    Each side of a window is U(LEAST_SHARE, 1) of the picture's, drawn apart, and it lies anywhere.
+    Each side of a window is U(MIN_SHARE, 1) of the picture's, drawn apart, and it lies anywhere.
     """
     random = np.random.default_rng(seed)
     height, width = reference.shape[:2]
     pictures = [resize_square(reference, side)]
     for _ in range(windows - 1):
-        rows, columns = (max(1, round(length * random.uniform(LEAST_SHARE, 1))) for length in (height, width))
+        rows, columns = (max(1, round(length * random.uniform(MIN_SHARE, 1))) for length in (height, width))
         top, left = random.integers(height - rows + 1), random.integers(width - columns + 1)
         pictures.append(resize_square(reference[top : top + rows, left : left + columns], side))
     color = np.stack(pictures)
     return Pairs(
         color=color,
-        variant=derive(recipe.arrays, color, VariantRule()),
+        variant=derive(recipe.arrays, color, VariantParams()),
         panel_ids=tuple(f"reference__{number:04d}" for number in range(windows)),
         titles=("reference",) * windows,
     )

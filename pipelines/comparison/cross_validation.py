@@ -15,21 +15,21 @@ import pandas as pd
 from models.recipes import Recipe, recipe_of
 from pipelines.colorize.picture import TrainedColorizer
 from pipelines.comparison.folds import Fold, Folds
-from pipelines.comparison.params import CrossValidationRule, FoldRule
+from pipelines.comparison.params import CrossValidationParams, FoldParams
 from pipelines.comparison.significance import mean_with_interval, paired_difference
-from pipelines.evaluation.baselines import FLOORS, floor
+from pipelines.evaluation.baselines import BASELINES, floor
 from pipelines.evaluation.benchmark import evaluate
 from pipelines.evaluation.evaluation import RANKING_METRIC
 from pipelines.evaluation.metrics.definitions import METRICS_VERSION
-from pipelines.evaluation.params import BenchmarkRule
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.evaluation.tracks import track_of
-from pipelines.lake import digest_of, written_aside
+from pipelines.lake import atomic_write, digest_of
 from pipelines.training.extractors import find_weights
 from pipelines.training.loop import CHECKPOINT_NAME, FEATURES, Trained, train
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 from pipelines.training_set import TrainingSet
 
-JUDGED_FLOORS = 2
+EVALUATED_BASELINES = 2
 """The picture itself, and the mean of train; the nearest panel and the truth say nothing new here."""
 
 
@@ -44,7 +44,7 @@ class FoldResult:
 
 
 def cross_validate(
-    recipe: Recipe, training_set: TrainingSet, rule: CrossValidationRule, *, weights: Path, work: Path
+    recipe: Recipe, training_set: TrainingSet, params: CrossValidationParams, *, weights: Path, work: Path
 ) -> Iterator[FoldResult]:
     """Trains and judges a recipe and its floors on each fold; yields each fold as it ends.
 
@@ -57,35 +57,39 @@ def cross_validate(
 
     Raises ValueError where there are fewer issues, titles or pictures than folds, and WeightsUnavailable.
     """
-    folds = Folds(training_set, FoldRule(by=rule.by, folds=rule.folds, seed=rule.seed))
-    own = {name: value for name, value in rule.model_dump().items() if name in TrainingRule.model_fields}
-    training = TrainingRule(**own)
-    benchmark = BenchmarkRule(
-        resolution=rule.test_resolution, max_pictures=rule.max_pictures, latency_sides=[], page=False, extractor="none"
+    folds = Folds(training_set, FoldParams(by=params.by, folds=params.folds, seed=params.seed))
+    own = {name: value for name, value in params.model_dump().items() if name in TrainingParams.model_fields}
+    training = TrainingParams(**own)
+    benchmark = BenchmarkParams(
+        resolution=params.test_resolution,
+        max_pictures=params.max_pictures,
+        latency_sides=[],
+        page=False,
+        extractor="none",
     )
-    key = cross_validation_key(recipe, rule, training_set.fingerprint)
+    key = cross_validation_key(recipe, params, training_set.fingerprint)
     for index, fold in enumerate(folds[number] for number in range(len(folds))):
         kept = work / f"{recipe.name}-{key}" / f"fold_{index}.parquet"
         if not kept.exists():
             rows = _judged(recipe, fold, training, benchmark, weights, kept.with_suffix(""))
             rows.insert(0, "fold", index)
-            with written_aside(kept) as aside:
-                rows.to_parquet(aside, index=False)
+            with atomic_write(kept) as temporary:
+                rows.to_parquet(temporary, index=False)
         yield FoldResult(index, len(folds), pd.read_parquet(kept))
 
 
-def cross_validation_key(recipe: Recipe, rule: CrossValidationRule, training_set: str) -> str:
+def cross_validation_key(recipe: Recipe, params: CrossValidationParams, training_set: str) -> str:
     """A digest of all that a cross-validation hangs on; `training_set` is a fingerprint."""
-    return digest_of([METRICS_VERSION, recipe.to_json(), rule.model_dump(mode="json"), training_set])[:16]
+    return digest_of([METRICS_VERSION, recipe.to_json(), params.model_dump(mode="json"), training_set])[:16]
 
 
 def _judged(
-    recipe: Recipe, fold: Fold, training: TrainingRule, benchmark: BenchmarkRule, weights: Path, work: Path
+    recipe: Recipe, fold: Fold, training: TrainingParams, benchmark: BenchmarkParams, weights: Path, work: Path
 ) -> pd.DataFrame:
     checkpoint = _trained(recipe, fold, training, weights, work)
     colorizer = TrainedColorizer.load(checkpoint)
-    floors = FLOORS[track_of(colorizer.variant)][:JUDGED_FLOORS]
-    judged = [colorizer, *(floor(name, fold, benchmark.resolution) for name in floors)]
+    baselines = BASELINES[track_of(colorizer.variant)][:EVALUATED_BASELINES]
+    judged = [colorizer, *(floor(name, fold, benchmark.resolution) for name in baselines)]
     tables = []
     for one in judged:
         rows = evaluate(one, fold, benchmark, with_hints=False, work=work / "evaluation").rows
@@ -94,20 +98,20 @@ def _judged(
     return pd.concat(tables, ignore_index=True)
 
 
-def _trained(recipe: Recipe, fold: Fold, rule: TrainingRule, weights: Path, work: Path) -> Path:
+def _trained(recipe: Recipe, fold: Fold, params: TrainingParams, weights: Path, work: Path) -> Path:
     """The checkpoint of a recipe, after all that it needs, on a fold."""
-    needs = {need.role: _trained(recipe_of(need.recipe), fold, rule, weights, work) for need in recipe.needs}
-    if name := rule.extractor_of(recipe):
-        needs[FEATURES] = find_weights(name, rule.weights_in(weights))
+    needs = {need.role: _trained(recipe_of(need.recipe), fold, params, weights, work) for need in recipe.needs}
+    if name := params.extractor_of(recipe):
+        needs[FEATURES] = find_weights(name, params.weights_in(weights))
     folder = work / recipe.name
     if (folder / CHECKPOINT_NAME).exists():  # it appears when a training has ended
         return folder / CHECKPOINT_NAME
-    resolution = rule.resolution or recipe.resolution
+    resolution = params.resolution or recipe.resolution
     facts = train(
         recipe,
         fold.pairs("train", recipe.arrays, resolution),
         fold.pairs("val", recipe.arrays, resolution),
-        rule=rule,
+        params=params,
         fingerprint=fold.fingerprint,
         needs=needs,
         work=folder,
@@ -122,7 +126,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     interval, and the paired difference to the first floor, the picture itself, with interval and p-value.
     """
     by_name = {str(name): part for name, part in rows.groupby("name", sort=False)}
-    itself = next(names[0] for names in FLOORS.values() if names[0] in by_name)
+    itself = next(names[0] for names in BASELINES.values() if names[0] in by_name)
     table = []
     for name, part in by_name.items():
         mean = mean_with_interval(part, RANKING_METRIC)

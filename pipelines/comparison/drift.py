@@ -19,20 +19,20 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
-from pipelines.comparison.params import DriftRule
+from pipelines.comparison.params import DriftParams
 from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
 from pipelines.images.decode import decode_picture
-from pipelines.images.sampling import evenly
+from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import INK, MARGIN_PX, PAPER, draw_text
 from pipelines.lake import Lake
 from pipelines.training_set import TrainingSet
 from pipelines.variants import to_edges
 
-LEAST_TRAINING_ISSUES = 3
+MIN_TRAINING_ISSUES = 3
 
 BINS = 32
 CONTRAST_WINDOW_PX = 9
-LEAST_CHROMA = 5.0
+MIN_CHROMA = 5.0
 """Below it a hue means nothing."""
 
 CIRCULAR = frozenset({"hue", "direction"})
@@ -48,7 +48,7 @@ FEATURES: dict[str, str] = {
 """What is compared, and on which scale. The first three are colour, the next two style, the last is lines."""
 
 
-class NothingUsual(ValueError):
+class InsufficientReference(ValueError):
     """The training set does not say what is usual; the message says why."""
 
 
@@ -105,13 +105,13 @@ class DriftReport:
 
 
 def check_drift(
-    lake: Lake, training_set: TrainingSet, rule: DriftRule, *, keys: Sequence[str] | None = None
+    lake: Lake, training_set: TrainingSet, params: DriftParams, *, keys: Sequence[str] | None = None
 ) -> DriftReport:
     """Compares issues with those that the training set learns from.
 
     keys: The issues to judge; None: every issue with panels of which the training set has none.
-    Raises NothingUsual for a training set of fewer than LEAST_TRAINING_ISSUES issues, or whose panels are no longer
-    there, FileNotFoundError for an issue without a panel table.
+    Raises InsufficientReference for a training set of fewer than MIN_TRAINING_ISSUES issues, or whose panels are gone;
+    FileNotFoundError for an issue without a panel table.
     """
     smallest = min(training_set.resolutions)
     held = {split: training_set.pairs(split, "gray", smallest).panel_ids for split in ("train", "val", "test")}
@@ -122,20 +122,21 @@ def check_drift(
         known = {_key(panel_id) for panel_ids in held.values() for panel_id in panel_ids}
         keys = [key for key in lake.keys_with("panels") if key not in known]
     described = [
-        describe(read_panels_of(lake, key, rule, only=panel_ids), rule) for key, panel_ids in sorted(learned.items())
+        describe(read_panels_of(lake, key, params, only=panel_ids), params)
+        for key, panel_ids in sorted(learned.items())
     ]
-    norm = Norm.of(described, rule)
+    norm = Reference.of(described, params)
     issues = []
     for key in keys:
-        panels = list(read_panels_of(lake, key, rule))
-        distances = norm.distances(describe(panels, rule)) if len(panels) >= rule.least_panels else {}
+        panels = list(read_panels_of(lake, key, params))
+        distances = norm.distances(describe(panels, params)) if len(panels) >= params.min_panels else {}
         drifted = tuple(name for name, distance in distances.items() if distance > norm.thresholds[name])
         issues.append(IssueDrift(key, len(panels), distances, drifted))
     return DriftReport(training_set.fingerprint, len(described), norm.false_alarms, norm.thresholds, tuple(issues))
 
 
 @dataclass(frozen=True)
-class Norm:
+class Reference:
     """What is usual: the mean of the training issues, and how far from it one of them may be."""
 
     means: Mapping[str, np.ndarray]
@@ -143,12 +144,12 @@ class Norm:
     false_alarms: float
 
     @classmethod
-    def of(cls, issues: Sequence[Mapping[str, np.ndarray]], rule: DriftRule) -> "Norm":
-        """From the descriptions of training issues. Raises NothingUsual for too few."""
-        if len(issues) < LEAST_TRAINING_ISSUES:
-            raise NothingUsual(
+    def of(cls, issues: Sequence[Mapping[str, np.ndarray]], params: DriftParams) -> "Reference":
+        """From the descriptions of training issues. Raises InsufficientReference for too few."""
+        if len(issues) < MIN_TRAINING_ISSUES:
+            raise InsufficientReference(
                 f"the training set learns from {len(issues)} issues; what is usual needs at least "
-                f"{LEAST_TRAINING_ISSUES}: collect more issues"
+                f"{MIN_TRAINING_ISSUES}: collect more issues"
             )
         means, distances = {}, []
         for name in FEATURES:
@@ -160,21 +161,21 @@ class Norm:
         # each have its own false alarms.
         usual = np.maximum(np.median(distances, axis=1), 1e-6)
         largest = np.sort((np.array(distances) / usual[:, np.newaxis]).max(axis=0))
-        place = min(ceil((len(issues) + 1) * (1 - rule.false_alarms)), len(issues))
+        place = min(ceil((len(issues) + 1) * (1 - params.false_alarms)), len(issues))
         thresholds = dict(zip(FEATURES, (usual * largest[place - 1]).tolist(), strict=True))
-        return cls(means, thresholds, max(rule.false_alarms, 1 / (len(issues) + 1)))
+        return cls(means, thresholds, max(params.false_alarms, 1 / (len(issues) + 1)))
 
     def distances(self, issue: Mapping[str, np.ndarray]) -> dict[str, float]:
         """How far an issue is from the mean, by feature."""
         return {name: distance(name, issue[name], self.means[name]) for name in FEATURES}
 
 
-def describe(panels: Iterable[np.ndarray], rule: DriftRule) -> dict[str, np.ndarray]:
+def describe(panels: Iterable[np.ndarray], params: DriftParams) -> dict[str, np.ndarray]:
     """The mean histograms of an issue's panels, uint8 RGB (H, W, 3) of any size: by feature (BINS,), each of sum 1.
 
     Raises ValueError without panels.
     """
-    every = [_histograms(panel, rule.side_px) for panel in panels]
+    every = [_histograms(panel, params.side_px) for panel in panels]
     if not every:
         raise ValueError("no panels to describe")
     return {name: np.mean([histograms[name] for histograms in every], axis=0) for name in FEATURES}
@@ -192,15 +193,15 @@ def distance(feature: str, one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(carried[:-1]).sum() / (len(carried) - 1))
 
 
-def read_panels_of(lake: Lake, key: str, rule: DriftRule, *, only: set[str] | None = None) -> Iterator[np.ndarray]:
+def read_panels_of(lake: Lake, key: str, params: DriftParams, *, only: set[str] | None = None) -> Iterator[np.ndarray]:
     """Panels of an issue, evenly spread: those of `only`, or all in colour that no filter drops. uint8 RGB.
 
-    Raises NothingUsual where one of `only` is not there any more.
+    Raises InsufficientReference where one of `only` is not there any more.
     """
     rows = lake.read_table(lake.panels(key), ["panel_id", "drop_reason", "is_gray"]).to_pylist()
     gone = (only or set()) - {row["panel_id"] for row in rows}
     if gone:
-        raise NothingUsual(
+        raise InsufficientReference(
             f"{key}: {len(gone)} panels that the training set holds are no longer there: materialize the training set "
             "again, and train on it"
         )
@@ -209,7 +210,7 @@ def read_panels_of(lake: Lake, key: str, rule: DriftRule, *, only: set[str] | No
         for place, row in enumerate(rows)
         if (row["panel_id"] in only if only is not None else not row["drop_reason"] and not row["is_gray"])
     ]
-    chosen = {usable[place] for place in evenly(len(usable), rule.panels_per_issue)}
+    chosen = {usable[place] for place in evenly_spaced(len(usable), params.panels_per_issue)}
     with lake.panels(key).open("rb") as source:
         place = 0
         for batch in pq.ParquetFile(source).iter_batches(16, columns=["panel_id", "image"]):
@@ -237,7 +238,7 @@ def _histograms(panel: np.ndarray, side_px: int) -> dict[str, np.ndarray]:
     return {
         "lightness": _shares(lab[..., 0], 100),
         "chroma": _shares(chroma, 100),
-        "hue": _shares(hue, 2 * np.pi, np.where(chroma >= LEAST_CHROMA, chroma, 0)),
+        "hue": _shares(hue, 2 * np.pi, np.where(chroma >= MIN_CHROMA, chroma, 0)),
         "direction": _shares(np.arctan2(down, across) % np.pi, np.pi, np.hypot(across, down)),
         "contrast": _shares(np.sqrt(np.maximum(variance, 0)), 100),
         "line_density": _shares(np.array([edge_share]), 0.4),
@@ -259,7 +260,7 @@ def _cell(issue: IssueDrift, feature: str) -> str:
     return f"**{shown}**" if feature in issue.drifted else shown
 
 
-NAME_PX, CELL_PX, ROW_PX, MOST_THRESHOLDS = 240, 130, 26, 3.0
+NAME_PX, CELL_PX, ROW_PX, MAX_THRESHOLDS = 240, 130, 26, 3.0
 USUAL, UNUSUAL = (66, 110, 180), (200, 60, 50)
 
 
@@ -276,8 +277,8 @@ def _draw(report: DriftReport) -> np.ndarray:
         draw_text(draw, MARGIN_PX, y, issue.key, width_px=NAME_PX - MARGIN_PX)
         for column, (name, found) in enumerate(issue.distances.items()):
             x = MARGIN_PX + NAME_PX + column * CELL_PX
-            thresholds = min(found / max(report.thresholds[name], 1e-9), MOST_THRESHOLDS)
+            thresholds = min(found / max(report.thresholds[name], 1e-9), MAX_THRESHOLDS)
             color = UNUSUAL if name in issue.drifted else USUAL
-            draw.rectangle((x, y, x + longest * thresholds / MOST_THRESHOLDS, y + ROW_PX - 8), fill=color)
-            draw.line((x + longest / MOST_THRESHOLDS, y - 2, x + longest / MOST_THRESHOLDS, y + ROW_PX - 6), fill=INK)
+            draw.rectangle((x, y, x + longest * thresholds / MAX_THRESHOLDS, y + ROW_PX - 8), fill=color)
+            draw.line((x + longest / MAX_THRESHOLDS, y - 2, x + longest / MAX_THRESHOLDS, y + ROW_PX - 6), fill=INK)
     return np.asarray(image)

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from pipelines.comparison.params import USUAL_FOLDS, FoldRule
+from pipelines.comparison.params import USUAL_FOLDS, FoldParams
 from pipelines.lake import digest_of, natural_key, split_issue_key
 from pipelines.pairs import Pairs
 from pipelines.params import SPLITS
@@ -35,14 +35,14 @@ class Folds:
     in training only on titles that it learns.
     """
 
-    def __init__(self, training_set: TrainingSet, rule: FoldRule) -> None:
+    def __init__(self, training_set: TrainingSet, params: FoldParams) -> None:
         """Raises ValueError where there are fewer issues, titles or pictures than folds, or too few folds."""
         self.training_set = training_set
-        self.rule = rule
+        self.params = params
         smallest = min(training_set.resolutions)
         self.panel_ids = {split: training_set.pairs(split, "gray", smallest).panel_ids for split in SPLITS}
         """Of the stored splits."""
-        self.groups = _groups([panel_id for split in SPLITS for panel_id in self.panel_ids[split]], rule)
+        self.groups = _groups([panel_id for split in SPLITS for panel_id in self.panel_ids[split]], params)
         """The group of each picture, by panel_id."""
         self._count = max(self.groups.values()) + 1
         self._cached_pairs = cache(training_set.pairs)
@@ -71,7 +71,7 @@ class Folds:
         group = self.groups[panel_id]
         if group == index:
             return "test"
-        is_val = stored == "val" if self.rule.by == "title" else group == (index + 1) % len(self)
+        is_val = stored == "val" if self.params.by == "title" else group == (index + 1) % len(self)
         return "val" if is_val else "train"
 
 
@@ -147,7 +147,7 @@ class Fold(TrainingSet):
 
     @property
     def _described(self) -> dict[str, Any]:
-        return {**self.folds.rule.model_dump(), "folds": len(self.folds), "index": self.index}
+        return {**self.folds.params.model_dump(), "folds": len(self.folds), "index": self.index}
 
     def _panel_ids(self, split: str) -> list[str]:
         return [self.folds.panel_ids[stored][row] for stored, row in self._places[split]]
@@ -202,17 +202,17 @@ class ChosenRows:
         return found
 
 
-def _groups(panel_ids: Sequence[str], rule: FoldRule) -> dict[str, int]:
+def _groups(panel_ids: Sequence[str], params: FoldParams) -> dict[str, int]:
     """The group of each picture, from 0 on: a function of the pictures' names and the rule, never of their order."""
     panel_ids = sorted(panel_ids, key=lambda panel_id: (natural_key(panel_id), panel_id))
-    if rule.by == "picture":
-        count = _count(rule, "pictures", len(panel_ids))
-        order = np.random.default_rng(rule.seed).permutation(len(panel_ids))
+    if params.by == "picture":
+        count = _count(params, "pictures", len(panel_ids))
+        order = np.random.default_rng(params.seed).permutation(len(panel_ids))
         shares = np.array_split(order, count)
         return {panel_ids[place]: group for group, places in enumerate(shares) for place in places}
-    unit = _title if rule.by == "title" else _issue_key
+    unit = _title if params.by == "title" else _issue_key
     sizes = Counter(unit(panel_id) for panel_id in panel_ids)
-    group_of = _dealt(sizes, _count(rule, f"{rule.by}s", len(sizes)), rule.seed)
+    group_of = _dealt(sizes, _count(params, f"{params.by}s", len(sizes)), params.seed)
     return {panel_id: group_of[unit(panel_id)] for panel_id in panel_ids}
 
 
@@ -230,11 +230,11 @@ def _dealt(sizes: Mapping[str, int], count: int, seed: int) -> dict[str, int]:
     return group_of
 
 
-def _count(rule: FoldRule, what: str, there_are: int) -> int:
-    count = rule.folds or USUAL_FOLDS.get(rule.by, max(there_are, 2))
+def _count(params: FoldParams, what: str, there_are: int) -> int:
+    count = params.folds or USUAL_FOLDS.get(params.by, max(there_are, 2))
     if there_are < count:
         raise ValueError(
-            f"{count} folds by {rule.by} of {there_are} {what}: collect more {what}, or ask for fewer folds"
+            f"{count} folds by {params.by} of {there_are} {what}: collect more {what}, or ask for fewer folds"
         )
     return count
 

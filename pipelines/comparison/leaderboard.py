@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pipelines.comparison.significance import Estimate, holm, mean_with_interval, paired_difference
-from pipelines.evaluation.baselines import CEILINGS, FLOOR_NAMES, FLOORS
+from pipelines.evaluation.baselines import BASELINE_NAMES, BASELINES, ORACLES
 from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
 from pipelines.evaluation.metrics.definitions import METRICS
 from pipelines.evaluation.tracks import Track
@@ -29,7 +29,7 @@ class LeaderboardRow:
     rank: int | None
     """1 is best. None where the result is not comparable, and for the truth."""
     variant: str
-    is_floor: bool
+    is_baseline: bool
     """It learned nothing, and never serves. The truth is one of them."""
     pictures: int
     metrics: dict[str, float]
@@ -42,7 +42,7 @@ class LeaderboardRow:
     """Of the ranking metric to the reference: an `Estimate`, and its `p_value` after Holm over the table."""
     worst_style: str | None = None
     """On the track of lines."""
-    below_floor: bool = False
+    below_baseline: bool = False
     """Worse than the picture itself: a finding, not a result."""
     sets: dict[str, dict[str, float]] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class LeaderboardRow:
             name=evaluation.name,
             rank=None,
             variant=evaluation.variant,
-            is_floor=evaluation.name in FLOOR_NAMES,
+            is_baseline=evaluation.name in BASELINE_NAMES,
             pictures=evaluation.pictures,
             metrics=evaluation.metrics,
             benchmark_fingerprint=evaluation.benchmark_fingerprint,
@@ -96,7 +96,7 @@ class Leaderboard:
     @property
     def colorizers(self) -> list[LeaderboardRow]:
         """Those that learned something, best first."""
-        return [row for row in self.rows if not row.is_floor]
+        return [row for row in self.rows if not row.is_baseline]
 
     def to_json(self) -> dict[str, Any]:
         """As `from_json` reads it."""
@@ -156,22 +156,22 @@ def build_leaderboard(
         raise ValueError(f"two results of one name among {', '.join(sorted(names))}: give only the latest of each")
     comparable.sort(key=lambda one: (one.metrics[RANKING_METRIC], one.name))
     others = sorted((one for one in of_track if one not in comparable), key=lambda one: one.name)
-    learned = [one for one in comparable if one.name not in FLOOR_NAMES]
+    learned = [one for one in comparable if one.name not in BASELINE_NAMES]
     reference = next((one for one in learned if champion and one.checkpoint_digest == champion), None)
     reference = reference or next(iter(learned), None)
     differences = _differences(learned, reference)
-    floor = next((one.metrics[RANKING_METRIC] for one in comparable if one.name == FLOORS[track][0]), float("inf"))
+    floor = next((one.metrics[RANKING_METRIC] for one in comparable if one.name == BASELINES[track][0]), float("inf"))
     rows, rank = [], 0
     for evaluation in comparable:
-        rank += evaluation.name not in CEILINGS
+        rank += evaluation.name not in ORACLES
         estimate = mean_with_interval(evaluation.unhinted, RANKING_METRIC, seed=evaluation.seed)
         rows.append(
             replace(
                 LeaderboardRow.of(evaluation),
-                rank=None if evaluation.name in CEILINGS else rank,
+                rank=None if evaluation.name in ORACLES else rank,
                 interval=(estimate.low, estimate.high),
                 difference=differences.get(evaluation.name),
-                below_floor=evaluation.metrics[RANKING_METRIC] > floor,
+                below_baseline=evaluation.metrics[RANKING_METRIC] > floor,
             )
         )
     return Leaderboard(
@@ -197,9 +197,9 @@ def _differences(learned: Sequence[Evaluation], reference: Evaluation | None) ->
 
 
 def _label(row: LeaderboardRow) -> str:
-    if row.is_floor:
-        return f"{row.name} ({'ceiling' if row.name in CEILINGS else 'floor'})"
-    return f"{row.name} (below the floor)" if row.below_floor else row.name
+    if row.is_baseline:
+        return f"{row.name} ({'ceiling' if row.name in ORACLES else 'floor'})"
+    return f"{row.name} (below the floor)" if row.below_baseline else row.name
 
 
 def shown(value: float) -> str:
@@ -272,7 +272,7 @@ def _draw(leaderboard: Leaderboard) -> np.ndarray:
         draw_text(draw, MARGIN_PX + 30, y + 6, str(row.rank or ""), width_px=30, anchor="ra")
         draw_text(draw, name_x, y + 6, f"{_label(row)}, {row.variant}", width_px=NAME_PX - MARGIN_PX)
         scale = (BAR_PX - MARGIN_PX) / worst
-        color = (160, 160, 160) if row.is_floor else (66, 110, 180)
+        color = (160, 160, 160) if row.is_baseline else (66, 110, 180)
         draw.rectangle((bar_x, y + 6, bar_x + round(row.score * scale), y + ROW_PX - 7), fill=color)
         if row.interval and np.isfinite(row.interval).all():
             low, high = (bar_x + min(BAR_PX - MARGIN_PX, max(0, round(end * scale))) for end in row.interval)

@@ -38,7 +38,7 @@ class CardFacts:
     """Of the training set that it learned from."""
     learned_from: str
     """The fingerprint of that training set."""
-    floors: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Rows of what learns nothing, by name, on the same benchmark. The truth is no floor."""
     reason: str = ""
     """Why it was promoted, or not."""
@@ -49,7 +49,7 @@ class CardFacts:
 def model_card(facts: CardFacts) -> str:
     """The card. Raises ValueError where there is nothing to report on: no rows without hints, or no score in them."""
     rows = _unhinted(facts.evaluation.rows)
-    floors = {name: _unhinted(table) for name, table in facts.floors.items()}
+    baselines = {name: _unhinted(table) for name, table in facts.baselines.items()}
     sections = [
         [f"# {facts.evaluation.name}, version {facts.version}"],
         _details(facts),
@@ -58,9 +58,9 @@ def model_card(facts: CardFacts) -> str:
         _metrics(rows),
         _evaluation_data(facts, rows),
         _training_data(facts),
-        _analyses(facts, rows, floors),
+        _analyses(facts, rows, baselines),
         _ethics(facts),
-        _caveats(facts, rows, floors),
+        _caveats(facts, rows, baselines),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
@@ -154,10 +154,10 @@ def _training_data(facts: CardFacts) -> list[str]:
     ]
 
 
-def _analyses(facts: CardFacts, rows: pd.DataFrame, floors: Mapping[str, pd.DataFrame]) -> list[str]:
+def _analyses(facts: CardFacts, rows: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]) -> list[str]:
     by_title, by_style = weak_spots(rows, RANKING_METRIC), weak_spots(rows, RANKING_METRIC, by=["style"])
     lines = ["## Quantitative analyses", "", "Mean over pictures, without hints; floors learn nothing."]
-    lines += ["", *_table(["metric", facts.evaluation.name, *floors], _metric_rows(rows, floors))]
+    lines += ["", *_table(["metric", facts.evaluation.name, *baselines], _metric_rows(rows, baselines))]
     if facts.evaluation.sets:
         lines += ["", "Of the whole set:", ""]
         columns = ["mean", "std", "floor", "ceiling", "pictures"]
@@ -175,11 +175,11 @@ def _analyses(facts: CardFacts, rows: pd.DataFrame, floors: Mapping[str, pd.Data
     return lines
 
 
-def _metric_rows(rows: pd.DataFrame, floors: Mapping[str, pd.DataFrame]) -> Iterable[list[str]]:
+def _metric_rows(rows: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]) -> Iterable[list[str]]:
     for name in _known(rows):
         beside = (
             _value(mean_with_interval(table, name).value) if name in table and table[name].notna().any() else ""
-            for table in floors.values()
+            for table in baselines.values()
         )
         yield [f"`{name}`", _interval(mean_with_interval(rows, name)), *beside]
 
@@ -210,9 +210,9 @@ def _ethics(facts: CardFacts) -> list[str]:
     ]
 
 
-def _caveats(facts: CardFacts, rows: pd.DataFrame, floors: Mapping[str, pd.DataFrame]) -> list[str]:
+def _caveats(facts: CardFacts, rows: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]) -> list[str]:
     lines = ["## Caveats and recommendations", ""]
-    for name, table in floors.items():
+    for name, table in baselines.items():
         against = paired_difference(rows, table, RANKING_METRIC)
         if against.is_significant and against.value < 0:
             verdict = "better than"

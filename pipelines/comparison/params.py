@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from models.recipes import RECIPES
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 
 Margin = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -20,14 +20,14 @@ MARGINS: Mapping[str, float] = {
 """By how much a guard may get worse, in its unit."""
 
 
-class PromotionRule(BaseModel, frozen=True, extra="forbid"):
+class PromotionParams(BaseModel, frozen=True, extra="forbid"):
     """When a challenger becomes the champion."""
 
     score: str = Field(default="ciede2000", description="The metric that the challenger must be better in.")
     confidence: float = Field(
         default=0.95, gt=0, lt=1, description="How sure it must be that the score is better, all challengers together."
     )
-    least_issues: int = Field(
+    min_issues: int = Field(
         default=3,
         ge=1,
         description="Nobody is promoted on fewer test issues: they say nothing about others. 1: pictures count as if "
@@ -47,24 +47,24 @@ class PromotionRule(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(default=0, ge=0, description="Of the bootstrap.")
 
     @model_validator(mode="after")
-    def _score_is_no_guard(self) -> "PromotionRule":
+    def _score_is_no_guard(self) -> "PromotionParams":
         if self.score in self.guards:
             raise ValueError(f"guards: {self.score} is the score; it must be better, which no margin loosens")
         return self
 
 
-class DriftRule(BaseModel, frozen=True, extra="forbid"):
+class DriftParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the drift check."""
 
     side_px: int = Field(default=256, ge=32, description="Panels are reduced to this longer side before they compare.")
     panels_per_issue: int = Field(default=32, ge=1, description="At most so many panels an issue, evenly spread.")
-    least_panels: int = Field(default=4, ge=1, description="New issues with fewer panels are not judged.")
+    min_panels: int = Field(default=4, ge=1, description="New issues with fewer panels are not judged.")
     false_alarms: float = Field(
         default=0.05, gt=0, lt=1, description="Share of ordinary issues that may be flagged by chance."
     )
 
 
-class RetrainingRule(BaseModel, frozen=True, extra="forbid"):
+class RetrainingParams(BaseModel, frozen=True, extra="forbid"):
     """The recipes of an installation, and when they are trained again. What they need is trained before them."""
 
     recipes: list[str] = Field(
@@ -72,12 +72,12 @@ class RetrainingRule(BaseModel, frozen=True, extra="forbid"):
         min_length=1,
         description="Names, as `tintoon recipes` lists them.",
     )
-    least_change: float = Field(
+    min_change: float = Field(
         default=0.05,
         ge=0,
         description="Train again from so many new or gone train pictures on, as a share of those learned from.",
     )
-    least_change_on_drift: float = Field(
+    min_change_on_drift: float = Field(
         default=0.01,
         ge=0,
         description="The same where new ones are of an issue that looks unlike the others, and enough issues say "
@@ -96,7 +96,7 @@ class RetrainingRule(BaseModel, frozen=True, extra="forbid"):
 USUAL_FOLDS = {"issue": 5, "picture": 10}
 
 
-class FoldRule(BaseModel, frozen=True, extra="forbid"):
+class FoldParams(BaseModel, frozen=True, extra="forbid"):
     """How pictures are dealt."""
 
     by: Literal["issue", "title", "picture"] = Field(
@@ -108,13 +108,13 @@ class FoldRule(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(default=0, ge=0, description="Of the deal.")
 
     @model_validator(mode="after")
-    def _leaves_something_to_learn(self) -> "FoldRule":
+    def _leaves_something_to_learn(self) -> "FoldParams":
         if self.folds == 2 and self.by != "title":
             raise ValueError(f"2 folds by {self.by}: one is tested and one validates; ask for 3 or more")
         return self
 
 
-class CrossValidationRule(TrainingRule, FoldRule, frozen=True, extra="forbid"):
+class CrossValidationParams(TrainingParams, FoldParams, frozen=True, extra="forbid"):
     """How to deal the pictures, and how each fold is trained. `seed` is that of the deal and of each training."""
 
     test_resolution: int = Field(default=256, ge=16, le=4096, description="Side of the test pictures in pixels.")

@@ -13,7 +13,7 @@ from math import inf
 
 import pandas as pd
 
-from pipelines.comparison.params import PromotionRule
+from pipelines.comparison.params import PromotionParams
 from pipelines.comparison.significance import Estimate, paired_difference, picture_means
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.metrics.definitions import METRICS
@@ -45,7 +45,7 @@ class Decision:
 
 
 def decide(
-    challenger: Evaluation, champion: Evaluation | None, rule: PromotionRule, *, challengers: int = 1
+    challenger: Evaluation, champion: Evaluation | None, params: PromotionParams, *, challengers: int = 1
 ) -> Decision:
     """Whether the challenger becomes the champion.
 
@@ -58,13 +58,13 @@ def decide(
         raise ValueError(f"challengers {challengers}: expected at least 1, this one")
     if champion is not None and challenger.track != champion.track:
         return _kept(champion, f"{challenger.name} is of the track {challenger.track}, which has its own champion")
-    rows = _headline(challenger, rule)
-    missing = _pictures_without(rows, rule.score)
+    rows = _headline(challenger, params)
+    missing = _pictures_without(rows, params.score)
     if missing:
-        return _kept(champion, f"{challenger.name} has no {rule.score} on {missing} pictures: evaluate it again")
+        return _kept(champion, f"{challenger.name} has no {params.score} on {missing} pictures: evaluate it again")
     if champion is None:
-        score = picture_means(rows, rule.score)[rule.score].mean()
-        return Decision(True, f"{challenger.name} is the first champion: {rule.score} {score:.4g}")
+        score = picture_means(rows, params.score)[params.score].mean()
+        return Decision(True, f"{challenger.name} is the first champion: {params.score} {score:.4g}")
     if challenger.checkpoint_digest is not None and challenger.checkpoint_digest == champion.checkpoint_digest:
         return _kept(champion, f"{challenger.name} is the same checkpoint")
     if challenger.benchmark_fingerprint != champion.benchmark_fingerprint:
@@ -73,30 +73,30 @@ def decide(
             f"{challenger.name} was measured on benchmark {challenger.benchmark_fingerprint[:12]}, the champion on "
             f"{champion.benchmark_fingerprint[:12]}, and these do not compare: evaluate the champion again",
         )
-    current = _headline(champion, rule)
-    if _pictures_without(current, rule.score):
-        return _kept(champion, f"its own {rule.score} is incomplete: evaluate it again")
+    current = _headline(champion, params)
+    if _pictures_without(current, params.score):
+        return _kept(champion, f"its own {params.score} is incomplete: evaluate it again")
 
-    comparisons = {rule.score: _compare_score(rows, current, rule, challengers)}
-    comparisons |= {name: _compare_guard(rows, current, name, margin, rule) for name, margin in rule.guards.items()}
-    score = f"{rule.score} {_against(comparisons[rule.score])}"
+    comparisons = {params.score: _compare_score(rows, current, params, challengers)}
+    comparisons |= {name: _compare_guard(rows, current, name, margin, params) for name, margin in params.guards.items()}
+    score = f"{params.score} {_against(comparisons[params.score])}"
     who = f"{challenger.name}, trained again," if challenger.name == champion.name else challenger.name
-    if not comparisons[rule.score].passed:
+    if not comparisons[params.score].passed:
         return _kept(champion, f"{who} is not significantly better: {score}", comparisons)
     issues = rows["issue"].nunique()
-    if issues < rule.least_issues:
+    if issues < params.min_issues:
         return _kept(
             champion,
             f"{challenger.name} is better ({score}), but {issues} test issues say nothing about others: collect more "
-            "issues, or see champion.least_issues in settings.yaml",
+            "issues, or see champion.min_issues in settings.yaml",
             comparisons,
         )
     broken = [
         f"{name} {_against(comparisons[name])}, margin {margin:g}"
-        for name, margin in rule.guards.items()
+        for name, margin in params.guards.items()
         if not comparisons[name].passed
     ]
-    broken += _slower(challenger, champion, rule)
+    broken += _slower(challenger, champion, params)
     if broken:
         return _kept(champion, f"{who} is better ({score}) but breaks {'; '.join(broken)}", comparisons)
     return Decision(True, f"{who} is better than {champion.name}: {score}", comparisons)
@@ -107,9 +107,9 @@ def _kept(champion: Evaluation | None, why: str, comparisons: dict[str, Comparis
     return Decision(False, f"{stays}: {why}", comparisons or {})
 
 
-def _headline(contender: Evaluation, rule: PromotionRule) -> pd.DataFrame:
+def _headline(contender: Evaluation, params: PromotionParams) -> pd.DataFrame:
     rows = contender.rows
-    for metric in (rule.score, *rule.guards):
+    for metric in (params.score, *params.guards):
         if metric not in rows:
             raise ValueError(
                 f"{contender.name}: {metric} was not measured; evaluate it again, or take it out of the rule"
@@ -122,17 +122,17 @@ def _pictures_without(rows: pd.DataFrame, metric: str) -> int:
     return rows.loc[rows[metric].isna(), "panel_id"].nunique()
 
 
-def _compare_score(rows: pd.DataFrame, current: pd.DataFrame, rule: PromotionRule, challengers: int) -> Comparison:
-    confidence = 1 - (1 - rule.confidence) / challengers
+def _compare_score(rows: pd.DataFrame, current: pd.DataFrame, params: PromotionParams, challengers: int) -> Comparison:
+    confidence = 1 - (1 - params.confidence) / challengers
     difference = paired_difference(
-        rows, current, rule.score, confidence=confidence, resamples=rule.resamples, seed=rule.seed
+        rows, current, params.score, confidence=confidence, resamples=params.resamples, seed=params.seed
     )
-    better = difference.is_significant and _worsening(rule.score, difference.value) < 0
-    return Comparison(_mean(rows, rule.score), _mean(current, rule.score), difference, None, better)
+    better = difference.is_significant and _worsening(params.score, difference.value) < 0
+    return Comparison(_mean(rows, params.score), _mean(current, params.score), difference, None, better)
 
 
 def _compare_guard(
-    rows: pd.DataFrame, current: pd.DataFrame, metric: str, margin: float, rule: PromotionRule
+    rows: pd.DataFrame, current: pd.DataFrame, metric: str, margin: float, params: PromotionParams
 ) -> Comparison:
     """Over the pictures where both have a number. Bleeding, for one, has none on a picture without chroma, so holes
     are no fault; but where the champion has numbers the challenger needs some.
@@ -141,20 +141,20 @@ def _compare_guard(
     difference = None
     if known & known_before:
         difference = paired_difference(
-            rows, current, metric, confidence=rule.confidence, resamples=rule.resamples, seed=rule.seed
+            rows, current, metric, confidence=params.confidence, resamples=params.resamples, seed=params.seed
         )
     keeps = _worsening(metric, difference.value) <= margin if difference else not known_before
     return Comparison(_mean(rows, metric), _mean(current, metric), difference, margin, keeps)
 
 
-def _slower(challenger: Evaluation, champion: Evaluation, rule: PromotionRule) -> list[str]:
+def _slower(challenger: Evaluation, champion: Evaluation, params: PromotionParams) -> list[str]:
     """Latencies that are too long; those of two machines do not compare."""
     if challenger.machine != champion.machine:
         return []
     return [
-        f"{name} {milliseconds:.4g} against {champion.cost[name]:.4g}, at most {rule.latency_factor:g} times as much"
+        f"{name} {milliseconds:.4g} against {champion.cost[name]:.4g}, at most {params.latency_factor:g} times as much"
         for name, milliseconds in challenger.cost.items()
-        if name.startswith("latency_") and milliseconds > rule.latency_factor * champion.cost.get(name, inf)
+        if name.startswith("latency_") and milliseconds > params.latency_factor * champion.cost.get(name, inf)
     ]
 
 

@@ -31,11 +31,11 @@ from pipelines.comparison.reproduction import (
     p_text,
     pair_text,
 )
-from pipelines.evaluation.baselines import CEILINGS, FLOORS
+from pipelines.evaluation.baselines import BASELINES, ORACLES
 from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
 from pipelines.evaluation.gallery import KINDS, UNPAIRED
 from pipelines.evaluation.metrics.definitions import METRICS
-from pipelines.lake import written_aside
+from pipelines.lake import atomic_write
 
 TITLE = "Which colorizer"
 PICTURED = 8
@@ -89,8 +89,8 @@ def write_report(
     files = {folder / "pictures" / name: jpeg for name, jpeg in pictures.items()}
     files[folder / "index.html"] = page.encode()
     for path, data in files.items():
-        with written_aside(path) as aside:
-            aside.write_bytes(data)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(data)
     for path in (folder / "pictures").iterdir():
         if path.name not in pictures:
             path.unlink()
@@ -191,7 +191,7 @@ class _Track:
         self._learned = [by_name[row.name] for row in board.colorizers if row.name in by_name]
         self._picture_url = picture_url
         self.columns = [METRICS[name] for name in SHOWN_METRICS]
-        floor = next((row for row in board.rows if row.name == FLOORS[board.track][0]), None)
+        floor = next((row for row in board.rows if row.name == BASELINES[board.track][0]), None)
         self.floor = floor
         most = max((row.score for row in board.rows), default=1.0) * 1.05 or 1.0
         self.whiskers = {
@@ -222,11 +222,11 @@ class _Track:
 
     def kind_of(self, row: LeaderboardRow) -> str:
         """What a row is, in one word; empty for a result."""
-        if row.name in CEILINGS:
+        if row.name in ORACLES:
             return "ceiling"
-        if row.is_floor:
+        if row.is_baseline:
             return "floor"
-        return "below the floor" if row.below_floor else ""
+        return "below the floor" if row.below_baseline else ""
 
     def difference_of(self, row: LeaderboardRow) -> str:
         """To the reference, in words."""
@@ -260,7 +260,7 @@ class _Track:
             return "No colorizer has been evaluated on this track yet."
         text = f"{best.name} is the first of {len(self.board.colorizers)}: {shown(best.score)} delta E"
         text += f" ({self.interval_of(best)})." if best.interval else "."
-        below = [row.name for row in self.board.colorizers if row.below_floor]
+        below = [row.name for row in self.board.colorizers if row.below_baseline]
         if below:
             text += (
                 f" {len(below)} of {len(self.board.colorizers)} {'is' if len(below) == 1 else 'are'} worse than the "
@@ -319,7 +319,7 @@ class _Track:
         rows = [
             (one.name, [Cell(_count(one.cost.get(name, np.nan))) for name in names])
             for one in self.evaluations
-            if one.name not in CEILINGS
+            if one.name not in ORACLES
         ]
         return Table("Cost", names, rows)
 
@@ -334,9 +334,11 @@ class _Track:
         _, device, size, _ = name.split("_")
         ranks = {row.name: row for row in self.board.rows}
         points = [
-            Point(one.name, str(ranks[one.name].rank), one.cost[name], ranks[one.name].score, ranks[one.name].is_floor)
+            Point(
+                one.name, str(ranks[one.name].rank), one.cost[name], ranks[one.name].score, ranks[one.name].is_baseline
+            )
             for one in self.evaluations
-            if one.cost.get(name, 0) > 0 and one.name not in CEILINGS
+            if one.cost.get(name, 0) > 0 and one.name not in ORACLES
         ]
         x_label = f"ms for {size.replace('x', ' x ')} pixels, {device.upper()}"
         return scatter_chart(
@@ -437,7 +439,7 @@ def _heat_table(
     The truth has no heat: it would be the best of each.
     """
     directions_of = directions or ["lower"] * len(columns)
-    compared = np.array([values for name, values in numbers.items() if name not in CEILINGS], float)
+    compared = np.array([values for name, values in numbers.items() if name not in ORACLES], float)
     compared = compared.reshape(-1, len(columns))
     rows = []
     for name, values in numbers.items():
@@ -446,7 +448,7 @@ def _heat_table(
             own = compared[:, column]
             pool = own if directions else compared.ravel()
             heat, is_best = None, False
-            if direction != "neither" and np.isfinite(value) and name not in CEILINGS and len(compared) > 1:
+            if direction != "neither" and np.isfinite(value) and name not in ORACLES and len(compared) > 1:
                 low, high = np.nanmin(pool), np.nanmax(pool)
                 heat = 0.0 if high == low else (value - low) / (high - low)
                 heat = 1 - heat if direction == "higher" else heat

@@ -7,7 +7,7 @@ when new issues look unlike them (see `drift`). Otherwise a training would give 
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from pipelines.comparison.params import RetrainingRule
+from pipelines.comparison.params import RetrainingParams
 
 
 class RetrainingDecision(NamedTuple):
@@ -21,7 +21,7 @@ class RetrainingDecision(NamedTuple):
 def decide_retraining(
     learned: Mapping[str, str] | None,
     current: Mapping[str, str],
-    rule: RetrainingRule,
+    params: RetrainingParams,
     *,
     drifted: Mapping[str, Collection[str]] | None = None,
 ) -> RetrainingDecision:
@@ -42,11 +42,11 @@ def decide_retraining(
     numbers = f"{len(came)} new and {len(went)} gone train pictures of {len(learned)}, a change of {share:.1%}"
     if not came and not went:
         return RetrainingDecision(False, f"the same {len(learned)} train pictures as last time")
-    if share >= rule.least_change:
-        return RetrainingDecision(True, f"{numbers}, at least {rule.least_change:.1%}")
+    if share >= params.min_change:
+        return RetrainingDecision(True, f"{numbers}, at least {params.min_change:.1%}")
     new_issues = {panel_id.rpartition("__")[0] for panel_id in came}
     unlike = {key: features for key, features in (drifted or {}).items() if key in new_issues}
-    if unlike and share >= rule.least_change_on_drift:
+    if unlike and share >= params.min_change_on_drift:
         named = "; ".join(f"{key} ({', '.join(features)})" for key, features in unlike.items())
         return RetrainingDecision(True, f"{numbers}, and issues that look unlike the others: {named}")
-    return RetrainingDecision(False, f"{numbers}, less than {rule.least_change:.1%}")
+    return RetrainingDecision(False, f"{numbers}, less than {params.min_change:.1%}")

@@ -4,8 +4,8 @@ Works on per-picture rows (one row a picture, style and hint draw; see `benchmar
 value is its mean over the rows that have a number, so a colorizer of lines counts each picture once.
 
 Pictures of an issue are not independent: they share light, palette and characters, so the spread over pictures
-promises more than a new issue keeps. Issues are therefore resampled whole wherever there are LEAST_ISSUES of them.
-Below that a bootstrap over issues means little (three issues have ten resamples): from LEAST_FOR_T on, Student's t with
+promises more than a new issue keeps. Issues are therefore resampled whole wherever there are MIN_ISSUES of them.
+Below that a bootstrap over issues means little (three issues have ten resamples): from MIN_FOR_T on, Student's t with
 issues - 1 degrees of freedom takes its place, on the linearized variance of a mean over clusters [Cochran, "Sampling
 Techniques" (1977), section 11.7]. Of two issues or one nothing is known: pictures are resampled, the result says so in
 `unit`, and it holds for pictures of these very issues, not for others.
@@ -27,13 +27,13 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 Unit = Literal["issue", "picture"]
 
-LEAST_ISSUES = 8
+MIN_ISSUES = 8
 """From so many issues on, issues are resampled."""
 
-LEAST_FOR_T = 3
+MIN_FOR_T = 3
 """From so many issues on, an interval is about issues."""
 
-LEAST_BEYOND = 10
+MIN_BEYOND = 10
 """With fewer resamples beyond 0, their share is no longer known, and the normal tail takes its place."""
 
 _BLOCK_DRAWS = 2_000_000  # drawn at a time: bounds memory, not results
@@ -85,7 +85,7 @@ def estimate(
     units = len(sums)
     if units == 1:
         low, high, p_value = -inf, inf, 1.0
-    elif issues is not None and units < LEAST_ISSUES:
+    elif issues is not None and units < MIN_ISSUES:
         low, high, p_value = _by_t(sums, sizes, confidence)
     else:
         means = _resampled_means(sums, sizes, resamples, seed)
@@ -107,7 +107,7 @@ def mean_with_interval(
     """The mean of a metric over pictures.
 
     rows: columns `panel_id`, `title`, `issue` and the metric; rows without a number are left out.
-    unit: What the interval is about; None: issues where there are LEAST_FOR_T, else pictures.
+    unit: What the interval is about; None: issues where there are MIN_FOR_T, else pictures.
     Raises ValueError where no row has a number.
     """
     pictures = picture_means(rows, metric)
@@ -177,7 +177,7 @@ def _issues(pictures: pd.DataFrame, unit: Unit | None) -> np.ndarray | None:
     # Two titles may each have an issue "1".
     issues = (pictures["title"] + "__" + pictures["issue"]).to_numpy()
     if unit is None:
-        unit = "issue" if len(set(issues)) >= LEAST_FOR_T else "picture"
+        unit = "issue" if len(set(issues)) >= MIN_FOR_T else "picture"
     return issues if unit == "issue" else None
 
 
@@ -208,7 +208,7 @@ def _p_value(means: np.ndarray, value: float, units: int) -> float:
     """Twice the smaller tail beyond 0, as the expanded percentiles count tails."""
     beyond = min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0))
     tail = (beyond + 1) / (len(means) + 1)
-    if beyond < LEAST_BEYOND:
+    if beyond < MIN_BEYOND:
         spread = means.std()
         tail = min(tail, float(ndtr(-abs(value) / spread))) if spread else 0.0
     if tail >= 0.5:

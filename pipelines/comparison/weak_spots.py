@@ -14,7 +14,7 @@ from pipelines.comparison.significance import estimate, holm, picture_means
 from pipelines.evaluation.evaluation import RANKING_METRIC
 from pipelines.evaluation.metrics.definitions import METRICS
 
-LEAST_PICTURES = 4
+MIN_PICTURES = 4
 """Of fewer pictures nothing is claimed."""
 
 
@@ -58,7 +58,7 @@ def weak_spots(
             }
         )
     table = pd.DataFrame(found)
-    judged = table["pictures"] >= LEAST_PICTURES
+    judged = table["pictures"] >= MIN_PICTURES
     adjusted = holm({str(place): float(p) for place, p in table.loc[judged, "p_value"].items()})
     table["p_value"] = [adjusted.get(str(place), float("nan")) for place in table.index]
     worse = table["difference"] < 0 if is_higher_better else table["difference"] > 0

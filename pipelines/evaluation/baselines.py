@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from pipelines.training_set import TrainingSet
 
 THUMBNAIL_PX = 16
-FLOORS: dict[Track, tuple[str, ...]] = {
+BASELINES: dict[Track, tuple[str, ...]] = {
     "gray": ("gray_copy", "mean_chroma", "nearest_panel", "truth"),
     "line": ("line_copy", "mean_color", "nearest_drawing", "true_drawing"),
 }
 """By track: the picture itself, the mean of train, the most similar training panel, and the truth as ceiling."""
 
-CEILINGS = frozenset({"truth", "true_drawing"})
-FLOOR_NAMES = frozenset(name for names in FLOORS.values() for name in names)
+ORACLES = frozenset({"truth", "true_drawing"})
+BASELINE_NAMES = frozenset(name for names in BASELINES.values() for name in names)
 
 
-class _Floor(ABC):
+class _Baseline(ABC):
     """What the trivial colorizers share: they take any title, and no hints."""
 
     takes_hints = False
@@ -60,14 +60,14 @@ class _Floor(ABC):
         """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB."""
 
 
-class Copy(_Floor):
+class Copy(_Baseline):
     """The picture itself, as RGB."""
 
     def _colored(self, pictures: np.ndarray) -> np.ndarray:
         return gray_to_rgb(pictures)
 
 
-class MeanColor(_Floor):
+class MeanColor(_Baseline):
     """The mean of train: its chroma under the lightness of a gray picture; for lines, its one mean colour."""
 
     def __init__(self, name: str, track: Track, train: Pairs) -> None:
@@ -83,7 +83,7 @@ class MeanColor(_Floor):
         return np.broadcast_to(flat, (*pictures.shape, 3)).copy()
 
 
-class NearestPanel(_Floor):
+class NearestPanel(_Baseline):
     """The training panel that looks most alike: its chroma under the own lightness; for lines, the panel itself.
 
     Alike is the least squared distance between thumbnails of 16 x 16 of what a colorizer sees.
@@ -102,17 +102,17 @@ class NearestPanel(_Floor):
         return with_luma(found, pictures) if self.variant == "gray" else found
 
 
-class Truth(_Floor):
+class Truth(_Baseline):
     """The ceiling. It is shown nothing, so `evaluate` gives it the truths: its copy of them is the result."""
 
     def _colored(self, pictures: np.ndarray) -> np.ndarray:
         raise ValueError(f"{self.name} has no picture of its own: only `evaluate` can judge it")
 
 
-def floor(name: str, training_set: "TrainingSet", resolution: int) -> _Floor:
+def floor(name: str, training_set: "TrainingSet", resolution: int) -> _Baseline:
     """A trivial colorizer by its name in FLOORS. Raises KeyError for another name."""
-    track: Track = next(track for track, names in FLOORS.items() if name in names)
-    kind = FLOORS[track].index(name)
+    track: Track = next(track for track, names in BASELINES.items() if name in names)
+    kind = BASELINES[track].index(name)
     if kind in (0, 3):
         return (Copy if kind == 0 else Truth)(name, track)
     return (MeanColor if kind == 1 else NearestPanel)(name, track, training_set.pairs("train", track, resolution))

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.colorize.hints import Hint
-from pipelines.evaluation.baselines import CEILINGS, FLOOR_NAMES
+from pipelines.evaluation.baselines import BASELINE_NAMES, ORACLES
 from pipelines.evaluation.cost import machine_name, measure_cost
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.gallery import difficulties, gallery, pick, without_truth
@@ -24,12 +24,12 @@ from pipelines.evaluation.metrics.consistency import consistency
 from pipelines.evaluation.metrics.definitions import METRICS, measure_pictures
 from pipelines.evaluation.metrics.distribution import FeatureExtractor, distribution
 from pipelines.evaluation.metrics.hint_auc import RATIOS, area_under
-from pipelines.evaluation.params import BenchmarkRule
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.evaluation.tracks import MAIN_STYLE, LineDrawer, Placement, TestPictures, track_of
 from pipelines.evaluation.unpaired import seen_by
-from pipelines.images.sampling import evenly
+from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import labelled_grid
-from pipelines.lake import digest_of, written_aside
+from pipelines.lake import atomic_write, digest_of
 
 # For annotations only: evaluating on a bare GPU machine needs neither a lake nor its libraries.
 if TYPE_CHECKING:
@@ -77,12 +77,12 @@ class PassResult:
     """(M, R, R, 3) uint8 RGB: the outputs of the grid's pictures."""
 
 
-def passes_of(test: TestPictures, rule: BenchmarkRule, *, takes_hints: bool) -> list[Pass]:
+def passes_of(test: TestPictures, params: BenchmarkParams, *, takes_hints: bool) -> list[Pass]:
     """The passes over the test pictures, in their order."""
     main = MAIN_STYLE[test.track]
     passes = [Pass(style) for style in test.styles]
     if takes_hints:
-        for draw in range(rule.draws):
+        for draw in range(params.draws):
             passes += [Pass(main, "random", count, draw) for count in test.hint_counts()]
             passes.append(Pass(main, "regions", REGION_POINTS, draw))
         passes += [Pass(main, "scribbles", round(ratio * 100)) for ratio in RATIOS if ratio]
@@ -92,7 +92,7 @@ def passes_of(test: TestPictures, rule: BenchmarkRule, *, takes_hints: bool) -> 
 def evaluate(
     colorizer: "Colorizer",
     training_set: "TrainingSet",
-    rule: BenchmarkRule | None = None,
+    params: BenchmarkParams | None = None,
     *,
     extractor: FeatureExtractor | None = None,
     drawer: LineDrawer | None = None,
@@ -122,27 +122,27 @@ def evaluate(
 
     Raises ValueError for an empty test split and for outputs of another shape.
     """
-    rule = rule or BenchmarkRule()
+    params = params or BenchmarkParams()
     test = TestPictures(
-        training_set, rule, track_of(colorizer.variant), drawer, extractor=extractor.name if extractor else "none"
+        training_set, params, track_of(colorizer.variant), drawer, extractor=extractor.name if extractor else "none"
     )
-    passes = passes_of(test, rule, takes_hints=colorizer.takes_hints and with_hints)
+    passes = passes_of(test, params, takes_hints=colorizer.takes_hints and with_hints)
     grid = _grid_places(test)
     # Floors have no checkpoint, but some of them hang on train.
     made_by = [colorizer.name, checkpoint_digest or training_set.fingerprint, test.fingerprint]
     folder = work / digest_of(made_by)[:16] if work else None
     results: dict[Pass, PassResult] = {}
     for number, one in enumerate(passes):
-        heard = None if on_progress is None else _part_of(on_progress, number, len(passes), len(test))
+        callback = None if on_progress is None else _part_of(on_progress, number, len(passes), len(test))
         kept = folder / f"{digest_of(asdict(one))[:16]}.npz" if folder else None
         if kept is None or not kept.exists():
-            results[one] = _run(one, colorizer, test, extractor, grid, heard)
+            results[one] = _run(one, colorizer, test, extractor, grid, callback)
             if kept:
                 _keep(results[one], kept)
         else:
             results[one] = _kept(kept)
-        if heard:
-            heard(len(test))
+        if callback:
+            callback(len(test))
     rows = pd.concat([_rows(one, result, test) for one, result in results.items()], ignore_index=True)
     truth_features, gray_features = _reference_features(test, extractor)
     evaluation = Evaluation(
@@ -150,21 +150,21 @@ def evaluate(
         variant=colorizer.variant,
         benchmark_fingerprint=test.fingerprint,
         training_set_fingerprint=training_set.fingerprint,
-        resolution=rule.resolution,
-        seed=rule.seed,
+        resolution=params.resolution,
+        seed=params.seed,
         rows=rows,
         sets={
             name: _known(spread)
             for name, spread in {
-                **_distributions(results, extractor, truth_features, gray_features, rule, test),
+                **_distributions(results, extractor, truth_features, gray_features, params, test),
                 **_consistency(colorizer, test),
                 **_hint_auc(rows),
             }.items()
             if not np.isnan(spread["mean"])
         },
-        cost=_known({**_cost(colorizer, rule), **(costs or {})}),
+        cost=_known({**_cost(colorizer, params), **(costs or {})}),
         machine=machine_name(),
-        gallery=_gallery(rows, colorizer, test, {} if colorizer.name in FLOOR_NAMES else unpaired or {}),
+        gallery=_gallery(rows, colorizer, test, {} if colorizer.name in BASELINE_NAMES else unpaired or {}),
         grid=_grid(colorizer.name, grid, results, test, colorizer.variant),
         checkpoint_digest=checkpoint_digest,
         mlflow_run_id=mlflow_run_id,
@@ -193,7 +193,7 @@ def _colored(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Outputs and truths of some places. Raises ValueError for outputs of another shape."""
     truths = test.truths(places)
-    if colorizer.name in CEILINGS:
+    if colorizer.name in ORACLES:
         return truths, truths
     outputs = colorizer.colorize_batch(
         test.seen(style, places, by=colorizer.variant),
@@ -213,7 +213,7 @@ def _run(
     test: TestPictures,
     extractor: FeatureExtractor | None,
     grid: list[tuple[int, str]],
-    heard: Callable[[int], None] | None,
+    callback: Callable[[int], None] | None,
 ) -> PassResult:
     measured, features, shown = [], [], []
     wanted = {place for place, style in grid if style == one.style and one.placement == "none"}
@@ -224,8 +224,8 @@ def _run(
         if extractor is not None and one.has_features:
             features.append(extractor(outputs))
         shown += [outputs[place - places.start] for place in range(places.start, places.stop) if place in wanted]
-        if heard:
-            heard(places.stop)
+        if callback:
+            callback(places.stop)
     empty = np.zeros((0, test.side, test.side, 3), np.uint8)
     return PassResult(
         metrics=pd.concat(measured, ignore_index=True),
@@ -235,7 +235,7 @@ def _run(
 
 
 def _keep(result: PassResult, path: Path) -> None:
-    with written_aside(path) as aside, aside.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez(file, metrics=result.metrics.to_numpy(), features=result.features, shown=result.shown)
 
 
@@ -281,7 +281,7 @@ def _distributions(
     extractor: FeatureExtractor | None,
     truths: np.ndarray | None,
     grays: np.ndarray | None,
-    rule: BenchmarkRule,
+    params: BenchmarkParams,
     test: TestPictures,
 ) -> dict[str, dict[str, float]]:
     """FID and KID without hints (`none`), and C-FID (`regions`)."""
@@ -295,7 +295,7 @@ def _distributions(
         f"{name}/{condition}": spread
         for condition, draws in conditions.items()
         for name, spread in distribution(
-            draws, truths, grays, extractor=extractor.name, draws=rule.draws, seed=rule.seed
+            draws, truths, grays, extractor=extractor.name, draws=params.draws, seed=params.seed
         ).items()
     }
 
@@ -328,16 +328,16 @@ def _consistency(colorizer: "Colorizer", test: TestPictures) -> dict[str, dict[s
     return {"consistency_excess": consistency(colored, truths, test.issues)}
 
 
-def _cost(colorizer: "Colorizer", rule: BenchmarkRule) -> dict[str, float]:
-    if colorizer.name in CEILINGS:
+def _cost(colorizer: "Colorizer", params: BenchmarkParams) -> dict[str, float]:
+    if colorizer.name in ORACLES:
         return {}
-    sizes = [(side, side) for side in rule.latency_sides]
-    return measure_cost(colorizer, [*sizes, PAGE_PX] if rule.page else sizes)
+    sizes = [(side, side) for side in params.latency_sides]
+    return measure_cost(colorizer, [*sizes, PAGE_PX] if params.page else sizes)
 
 
 def _grid_places(test: TestPictures) -> list[tuple[int, str]]:
     """Places of the grid's pictures, evenly spread, each in one style, in turn, so that all styles are seen."""
-    places = evenly(len(test), GRID_ROWS).tolist()
+    places = evenly_spaced(len(test), GRID_ROWS).tolist()
     return [(place, test.styles[index % len(test.styles)]) for index, place in enumerate(places)]
 
 

@@ -5,7 +5,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.evaluation.params import BenchmarkRule
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
 from pipelines.training.store import checkpoint_path, read_record, record_path
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Judges:
+class EvaluationContext:
     """A benchmark on the current training set of a lake, and all that it takes; networks are loaded when they judge."""
 
     lake: Lake
-    rule: BenchmarkRule
+    params: BenchmarkParams
     cache: Path
     weights: Path
     """The folder of feature extractors' files."""
@@ -41,7 +41,7 @@ class Judges:
         from pipelines.evaluation.tracks import TestPictures
 
         return TestPictures(
-            self.training_set, self.rule, track, self._drawer, extractor=self._extractor_name
+            self.training_set, self.params, track, self._drawer, extractor=self._extractor_name
         ).fingerprint
 
     def judge(self, colorizer: "Colorizer", **told: Any) -> "Evaluation":
@@ -54,7 +54,7 @@ class Judges:
         return evaluate(
             colorizer,
             self.training_set,
-            self.rule,
+            self.params,
             extractor=self._extractor,
             drawer=self._drawer,
             work=self.cache / "evaluation",
@@ -65,16 +65,16 @@ class Judges:
         """What is coloured without a truth: a folder, or panels that were dropped as gray. Raises FileNotFoundError."""
         from pipelines.evaluation.unpaired import gray_panels, pictures_of
 
-        return pictures_of(Path(self.rule.unpaired)) if self.rule.unpaired else gray_panels(self.lake)
+        return pictures_of(Path(self.params.unpaired)) if self.params.unpaired else gray_panels(self.lake)
 
     def peak_memory(self, checkpoint: Path) -> dict[str, float]:
         """Peak memory of colorizing a picture of the largest side on the CPU, in MiB, as a cost; none without sides."""
         from pipelines.colorize.picture import TrainedColorizer
         from pipelines.evaluation.cost import cpu_peak_mib
 
-        if not self.rule.latency_sides:
+        if not self.params.latency_sides:
             return {}
-        side = max(self.rule.latency_sides)
+        side = max(self.params.latency_sides)
         peak = cpu_peak_mib(partial(TrainedColorizer.load, checkpoint), (side, side))
         return {f"peak_cpu_{side}x{side}_mib": peak}
 
@@ -93,8 +93,8 @@ class Judges:
     def _extractor_name(self) -> str:
         from pipelines.evaluation.metrics.distribution import TITLE_CLASSIFIER, title_extractor_name
 
-        if self.rule.extractor != "title_vgg16":
-            return self.rule.extractor
+        if self.params.extractor != "title_vgg16":
+            return self.params.extractor
         return title_extractor_name(read_record(self.lake, TITLE_CLASSIFIER).checkpoint_sha256)
 
     @cached_property
@@ -105,10 +105,10 @@ class Judges:
             load_title_extractor,
         )
 
-        if self.rule.extractor == "none":
+        if self.params.extractor == "none":
             return None
-        if self.rule.extractor != "title_vgg16":
-            return load_feature_extractor(self.rule.extractor, self.weights)
+        if self.params.extractor != "title_vgg16":
+            return load_feature_extractor(self.params.extractor, self.weights)
         record = read_record(self.lake, TITLE_CLASSIFIER)
         path = checkpoint_path(self.lake, TITLE_CLASSIFIER, record.checkpoint, self.cache)
         return load_title_extractor(path, record.checkpoint_sha256)

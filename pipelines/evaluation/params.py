@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 Side = Annotated[int, Field(ge=16, le=4096)]
 
 
-class BenchmarkRule(BaseModel, frozen=True, extra="forbid"):
+class BenchmarkParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `evaluation`. All but the last three are part of the benchmark's fingerprint."""
 
     resolution: int = Field(default=256, ge=16, le=4096, description="Side of the test pictures in pixels.")

@@ -14,11 +14,11 @@ import numpy as np
 
 from pipelines.colorize.hints import Hint, hint_of_truth, segment_hint_of_truth
 from pipelines.evaluation.metrics.hint_auc import Region, hint_at, regions_of
-from pipelines.images.sampling import evenly
+from pipelines.images.sampling import evenly_spaced
 from pipelines.lake import digest_of
 
 if TYPE_CHECKING:
-    from pipelines.evaluation.params import BenchmarkRule
+    from pipelines.evaluation.params import BenchmarkParams
     from pipelines.training_set import TrainingSet
 
 Track = Literal["gray", "line"]
@@ -60,7 +60,7 @@ class TestPictures:
     def __init__(
         self,
         training_set: "TrainingSet",
-        rule: "BenchmarkRule",
+        params: "BenchmarkParams",
         track: Track,
         drawer: LineDrawer | None = None,
         *,
@@ -71,16 +71,16 @@ class TestPictures:
         Raises ValueError where the test split is empty; it says which titles need more issues.
         """
         variants = ("gray",) if track == "gray" else ("edge", "line")
-        self._pairs = {name: training_set.pairs("test", name, rule.resolution) for name in variants}
+        self._pairs = {name: training_set.pairs("test", name, params.resolution) for name in variants}
         pairs = self._pairs[variants[0]]
         if not len(pairs):
             raise ValueError(_empty_test(training_set))
         self.track: Track = track
-        self.side = rule.resolution
-        self._rule = rule
+        self.side = params.resolution
+        self._params = params
         self._drawer = drawer if track == "line" else None
         self._regions: dict[str, list[Region]] = {}
-        self._chosen = evenly(len(pairs), rule.max_pictures or len(pairs))
+        self._chosen = evenly_spaced(len(pairs), params.max_pictures or len(pairs))
         self.panel_ids = tuple(pairs.panel_ids[row] for row in self._chosen)
         self.titles = tuple(pairs.titles[row] for row in self._chosen)
         self.issues = tuple(panel_id.rpartition("__")[0] for panel_id in self.panel_ids)
@@ -93,11 +93,11 @@ class TestPictures:
         )
         self.fingerprint = digest_of(
             {
-                "pictures": training_set.test_fingerprint(rule.resolution, rule.max_pictures),
+                "pictures": training_set.test_fingerprint(params.resolution, params.max_pictures),
                 "track": track,
-                "hints": rule.hint_counts,
-                "draws": rule.draws,
-                "seed": rule.seed,
+                "hints": params.hint_counts,
+                "draws": params.draws,
+                "seed": params.seed,
                 "extractor": extractor,
                 "line_drawer": self._drawer.digest if self._drawer else None,
             }
@@ -135,7 +135,7 @@ class TestPictures:
         hint_side = max(8, self.side // HINT_PX)
         hints = []
         for panel_id, truth in zip(self.panel_ids[places], self.truths(places), strict=True):
-            seed = int(digest_of([self._rule.seed, draw, panel_id])[:8], 16)
+            seed = int(digest_of([self._params.seed, draw, panel_id])[:8], 16)
             if placement == "scribbles":
                 if panel_id not in self._regions:
                     self._regions[panel_id] = regions_of(truth)
@@ -148,7 +148,7 @@ class TestPictures:
 
     def hint_counts(self) -> list[int]:
         """The numbers of random points that fit on these pictures."""
-        return [count for count in self._rule.hint_counts if count <= max(8, self.side // HINT_PX) ** 2]
+        return [count for count in self._params.hint_counts if count <= max(8, self.side // HINT_PX) ** 2]
 
 
 def _empty_test(training_set: "TrainingSet") -> str:

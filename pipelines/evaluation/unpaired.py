@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.images.color import resized, rgb_to_gray
 from pipelines.images.decode import decode_picture
-from pipelines.images.sampling import evenly
+from pipelines.images.sampling import evenly_spaced
 from pipelines.lake import Lake
 from pipelines.previews import read_panels
 
@@ -23,7 +23,7 @@ def gray_panels(lake: Lake, count: int = PICTURES) -> dict[str, np.ndarray]:
     """Panels that were dropped as gray, evenly spread over all of them: panel_id -> (H, W) uint8."""
     rows = lake.read_table(lake.unique_panels, ["panel_id", "reason"]).to_pylist()
     dropped = [row["panel_id"] for row in rows if row["reason"] == "gray"]
-    chosen = [dropped[place] for place in evenly(len(dropped), count)]
+    chosen = [dropped[place] for place in evenly_spaced(len(dropped), count)]
     return {panel_id: _shown(rgb) for panel_id, rgb in read_panels(lake, chosen).items()}
 
 

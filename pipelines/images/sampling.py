@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def evenly(count: int, at_most: int) -> np.ndarray:
+def evenly_spaced(count: int, at_most: int) -> np.ndarray:
     """So many of the indices 0..count-1, or all where there are no more: rising, first and last among them.
 
     A single one is the first. (min(count, at_most),) int64.

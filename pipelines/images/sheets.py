@@ -81,7 +81,7 @@ def labelled_grid(
     return np.asarray(grid)
 
 
-def side_by_side(samples: np.ndarray, *, side: int, least_cell_px: int = 192) -> np.ndarray:
+def side_by_side(samples: np.ndarray, *, side: int, min_cell_px: int = 192) -> np.ndarray:
     """Rows of cells (input | output | truth), turned into columns and enlarged: pages show wide pictures larger.
 
     (N * R, C * R, 3) uint8 RGB in square cells of `side` R pixels -> (C * R * f, N * R * f, 3), where f is the least
@@ -90,7 +90,7 @@ def side_by_side(samples: np.ndarray, *, side: int, least_cell_px: int = 192) ->
     rows, columns = samples.shape[0] // side, samples.shape[1] // side
     turned = samples.reshape(rows, side, columns, side, 3).transpose(2, 1, 0, 3, 4)
     turned = turned.reshape(columns * side, rows * side, 3)
-    factor = -(-least_cell_px // side)
+    factor = -(-min_cell_px // side)
     return turned.repeat(factor, axis=0).repeat(factor, axis=1)
 
 

@@ -196,7 +196,7 @@ def collect_issue(
 
     path = lake.issue_pages(key)
     old_rows, stored = stored_pages(lake, key)
-    settled = kept_aside(lake, key) if source.is_local else settled_pages(lake, key, old_rows, stored)
+    settled = kept_partial(lake, key) if source.is_local else settled_pages(lake, key, old_rows, stored)
     known_pages = {**stored, **settled}
     rows: list[PageRow] = []
     pictures: list[bytes | None] = []
@@ -233,7 +233,7 @@ def collect_issue(
                     if known_row is not None and known_row.sha256 == row.sha256:
                         row = replace(row, fetched_at=known_row.fetched_at)
                         done["equal"] += 1
-                    _keep_aside(lake, key, row, picture)
+                    _keep_partial(lake, key, row, picture)
                     settled[entry.url] = known_pages[entry.url] = (row, picture)
                 else:
                     assert known_row is not None
@@ -247,7 +247,7 @@ def collect_issue(
     digest = _content_digest(rows)
     if [_without_times(row) for row in rows] != [_without_times(row) for row in old_rows]:
         lake.write_table(path, _table(rows, pictures), made_from=digest)
-    _clear_aside(lake, key)
+    _clear_partial(lake, key)
     report = PagesReport(
         key=key,
         counts=dict(Counter(row.status for row in rows)),
@@ -471,32 +471,32 @@ def settled_pages(lake: Lake, key: str, rows: Collection[PageRow], stored: Known
     """
     was_incomplete = any(map(has_failed, rows))
     whole = {url: page for url, page in stored.items() if was_incomplete and not has_failed(page[0])}
-    return {**whole, **kept_aside(lake, key)}
+    return {**whole, **kept_partial(lake, key)}
 
 
-def _aside_folder(lake: Lake, key: str) -> UPath:
+def _partial_folder(lake: Lake, key: str) -> UPath:
     path = lake.issue_pages(key)
     return path.with_name(f".{path.name.removesuffix('.parquet')}.partial")
 
 
-def _keep_aside(lake: Lake, key: str, row: PageRow, picture: bytes) -> None:
+def _keep_partial(lake: Lake, key: str, row: PageRow, picture: bytes) -> None:
     # Named by its address: a list that changes between two tries mixes no pages up.
     name = f"{sha256(row.url.encode()).hexdigest()[:24]}.parquet"
-    lake.write_table(_aside_folder(lake, key) / name, _table([row], [picture]), made_from=row.sha256 or "")
+    lake.write_table(_partial_folder(lake, key) / name, _table([row], [picture]), made_from=row.sha256 or "")
 
 
-def kept_aside(lake: Lake, key: str) -> KnownPages:
+def kept_partial(lake: Lake, key: str) -> KnownPages:
     """Whole pages of an interrupted collection."""
-    folder = _aside_folder(lake, key)
+    folder = _partial_folder(lake, key)
     if not folder.exists():
         return {}
     pages = (page for path in sorted(folder.glob("*.parquet")) for page in _rows(lake.read_table(path)))
     return {row.url: (row, data) for row, data in pages if data}
 
 
-def _clear_aside(lake: Lake, key: str) -> None:
+def _clear_partial(lake: Lake, key: str) -> None:
     """Removes what the table now has, and what a killed process left half-written."""
-    folder, path = _aside_folder(lake, key), lake.issue_pages(key)
+    folder, path = _partial_folder(lake, key), lake.issue_pages(key)
     if folder.exists():
         folder.fs.rm(folder.path, recursive=True)
     for part in path.parent.glob(f".{path.name}.*.part"):

@@ -11,8 +11,8 @@ from bs4 import BeautifulSoup, Tag
 from bs4.builder._htmlparser import BeautifulSoupHTMLParser, HTMLParserTreeBuilder
 from bs4.exceptions import ParserRejectedMarkup
 
-_MOST_SIGNS = 4 * 1024 * 1024
-_MOST_TAGS = 20_000  # a viewer of the sites that are known has some thousands
+_MAX_SIGNS = 4 * 1024 * 1024
+_MAX_TAGS = 20_000  # a viewer of the sites that are known has some thousands
 _DEEPEST = 200
 # Python's parser takes all that follows for text, from the second one on that is no reference.
 _NO_REFERENCE = re.compile(r"&#(?!(?:[0-9]{1,9}|[xX][0-9a-fA-F]{1,9})[^0-9a-fA-F])")
@@ -54,10 +54,10 @@ class _Tree(BeautifulSoup):
 
 def read_html(text: str) -> BeautifulSoup:
     """The tree of a page. Raises NoHtml."""
-    if len(text) > _MOST_SIGNS:
-        raise NoHtml(f"{len(text)} signs, at most {_MOST_SIGNS} are read")
-    if (count := text.count("<")) > _MOST_TAGS:
-        raise NoHtml(f"{count} tags, at most {_MOST_TAGS} are read")
+    if len(text) > _MAX_SIGNS:
+        raise NoHtml(f"{len(text)} signs, at most {_MAX_SIGNS} are read")
+    if (count := text.count("<")) > _MAX_TAGS:
+        raise NoHtml(f"{count} tags, at most {_MAX_TAGS} are read")
     # A marked section is a comment up to the next ">", by the standard; the parser knows some, and gives up on others.
     text = _NO_REFERENCE.sub("&amp;#", text).replace("<![", "<!-[") + "\n"
     try:

@@ -8,7 +8,7 @@ ROBOT = "tintoon"
 """What robots.txt may call us."""
 
 
-class Politeness(BaseModel, frozen=True, extra="forbid"):
+class FetchParams(BaseModel, frozen=True, extra="forbid"):
     """How gently hosts are asked, when to give up, and what is left alone."""
 
     spacing_s: float = Field(

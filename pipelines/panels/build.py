@@ -17,7 +17,7 @@ from pipelines.panels.cut import Cut, cut_page, cut_strip
 from pipelines.panels.filters import colored_share, drop_reason, is_gray
 from pipelines.panels.hashing import HASH_VERSION, is_flat, phash, pixels_sha256, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 from pipelines.panels.strip import are_slices, stitch
 
 CODE_VERSION = "3"
@@ -52,7 +52,7 @@ class PanelReport:
         return self.kept + by_shape + self.high_key + self.low_key + self.skewed_color + self.gray
 
 
-def build_panels(key: str, lake: Lake, rule: PanelRule) -> PanelReport:
+def build_panels(key: str, lake: Lake, params: PanelParams) -> PanelReport:
     """Cuts the panels of one issue and writes their table.
 
     Raises FileNotFoundError when the issue's pages were not collected, ValueError naming the page when one cannot be
@@ -67,10 +67,10 @@ def build_panels(key: str, lake: Lake, rule: PanelRule) -> PanelReport:
     if not pages:
         raise ValueError(f"{key}: none of {known.num_rows} pages has a picture; see `status` in {source}")
     # Without filters that are off: a filter that is new here changes nothing where it is not used.
-    made_from = digest_of([pages, rule.model_dump(exclude_none=True), CODE_VERSION, HASH_VERSION])
+    made_from = digest_of([pages, params.model_dump(exclude_none=True), CODE_VERSION, HASH_VERSION])
     target = lake.panels(key)
     if lake.made_from(target) == made_from:
-        return _report(lake.read_table(target, columns=_REPORTED), rule, pages=len(pages), unchanged=True)
+        return _report(lake.read_table(target, columns=_REPORTED), params, pages=len(pages), unchanged=True)
 
     table = lake.read_table(source, columns=["page", "status", "image"])
     encoded = {row["page"]: row["image"]["bytes"] for row in table.to_pylist() if row["status"] == "ok"}
@@ -78,8 +78,8 @@ def build_panels(key: str, lake: Lake, rule: PanelRule) -> PanelReport:
         decode_picture(encoded[row["page"]], name=f"{title}, issue {issue}, page {row['page']} ({row['name']})")
         for row in pages
     ]
-    is_strip = are_slices(images) if rule.layout == "auto" else rule.layout == "strip"
-    cut = _strip_panels(images, rule) if is_strip else _page_panels(images, rule)
+    is_strip = are_slices(images) if params.layout == "auto" else params.layout == "strip"
+    cut = _strip_panels(images, params) if is_strip else _page_panels(images, params)
     rows = [
         {
             "title": title,
@@ -90,13 +90,13 @@ def build_panels(key: str, lake: Lake, rule: PanelRule) -> PanelReport:
             "pages_sha256": [pages[index]["sha256"] for index in panel.pages],
             "licence": pages[panel.pages[0]]["licence"],
             "attribution": pages[panel.pages[0]]["attribution"],
-            **_described(panel, rule),
+            **_described(panel, params),
         }
         for number, panel in enumerate(cut, start=1)
     ]
     panels = pa.Table.from_pylist(rows, schema=PANEL_SCHEMA)
     lake.write_table(target, panels, made_from=made_from)
-    return _report(panels, rule, pages=len(pages), unchanged=False)
+    return _report(panels, params, pages=len(pages), unchanged=False)
 
 
 @dataclass(frozen=True)
@@ -111,21 +111,21 @@ class _Panel:
     strip_box: tuple[int, int, int, int] | None
 
 
-def _strip_panels(images: list[np.ndarray], rule: PanelRule) -> list[_Panel]:
+def _strip_panels(images: list[np.ndarray], params: PanelParams) -> list[_Panel]:
     strip = stitch(images)
     panels = []
-    for cut in cut_strip(strip.image, rule):
+    for cut in cut_strip(strip.image, params):
         _, page_box = strip.page_box(cut.box)
         touched = list(strip.pages_touched(cut.box))
         panels.append(_Panel(cut, _cropped(strip.image, cut), touched, page_box, cut.box))
     return panels
 
 
-def _page_panels(images: list[np.ndarray], rule: PanelRule) -> list[_Panel]:
+def _page_panels(images: list[np.ndarray], params: PanelParams) -> list[_Panel]:
     return [
         _Panel(cut, _cropped(image, cut), [index], cut.box, None)
         for index, image in enumerate(images)
-        for cut in ([_whole(image)] if rule.layout == "whole" else cut_page(image, rule))
+        for cut in ([_whole(image)] if params.layout == "whole" else cut_page(image, params))
     ]
 
 
@@ -139,18 +139,18 @@ def _cropped(image: np.ndarray, cut: Cut) -> np.ndarray:
     return np.ascontiguousarray(image[y : y + height, x : x + width])
 
 
-def _described(panel: _Panel, rule: PanelRule) -> dict[str, object]:
+def _described(panel: _Panel, params: PanelParams) -> dict[str, object]:
     """The columns of a panel that its pixels, outline and place decide."""
     height, width = panel.pixels.shape[:2]
-    share = colored_share(panel.pixels, rule)
+    share = colored_share(panel.pixels, params)
     mask = panel.cut.mask
     return {
         "page_box": list(panel.page_box),
         "strip_box": None if panel.strip_box is None else list(panel.strip_box),
         "width_px": width,
         "height_px": height,
-        "drop_reason": drop_reason(panel.pixels, rule),
-        "is_gray": is_gray(share, rule),
+        "drop_reason": drop_reason(panel.pixels, params),
+        "is_gray": is_gray(share, params),
         "colored_share": share,
         "phash": phash(panel.pixels),
         "hash_version": HASH_VERSION,
@@ -170,13 +170,13 @@ _CONTENT = ["panel_id", "page", "page_box", "drop_reason", "is_gray", "phash", "
 _REPORTED = [*_CONTENT, "strip_box"]
 
 
-def _report(panels: pa.Table, rule: PanelRule, *, pages: int, unchanged: bool) -> PanelReport:
+def _report(panels: pa.Table, params: PanelParams, *, pages: int, unchanged: bool) -> PanelReport:
     rows = panels.select(_REPORTED).to_pylist()
     reasons = Counter(row["drop_reason"] or ("gray" if row["is_gray"] else "kept") for row in rows)
     content = [[row["mask"].hex() if name == "mask" and row[name] else row[name] for name in _CONTENT] for row in rows]
     return PanelReport(
         pages=pages,
-        layout="whole" if rule.layout == "whole" else "strip" if any(row["strip_box"] for row in rows) else "pages",
+        layout="whole" if params.layout == "whole" else "strip" if any(row["strip_box"] for row in rows) else "pages",
         kept=reasons["kept"],
         too_small=reasons["too_small"],
         too_large=reasons["too_large"],

@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.panels.boxes import Box, reading_order, share_in_box, union
 from pipelines.panels.edges import refined_box
 from pipelines.panels.ground import distance, is_paper, page_ground, strip_ground
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 from pipelines.panels.pieces import SOLID, Piece, filled, panels_and_drawings
 
 _WORKING_SIDE_PX = 480  # the shorter side of a page is scaled down to about this
@@ -30,7 +30,7 @@ class Cut:
     """True inside the outline; None where the outline is the box."""
 
 
-def cut_page(page: np.ndarray, rule: PanelRule) -> list[Cut]:
+def cut_page(page: np.ndarray, params: PanelParams) -> list[Cut]:
     """The panels of one page, uint8 RGB (H, W, 3), in reading order, before any size filter.
 
     A page of one colour has none. A page that is one picture has one: without its margin where that is paper, else
@@ -41,11 +41,11 @@ def cut_page(page: np.ndarray, rule: PanelRule) -> list[Cut]:
     margin = page_ground(page)
     if margin is None:
         for colour in (255, 0):  # white or black gutters may still cross it
-            found = _find(page, np.full((height, 3), colour, np.uint8), rule)
+            found = _find(page, np.full((height, 3), colour, np.uint8), params)
             if found.share_of_page >= 0.8 and found.is_side_by_side:
                 return found.cuts(page)
         return whole
-    found = _find(page, np.tile(margin, (height, 1)), rule)
+    found = _find(page, np.tile(margin, (height, 1)), params)
     if not found.panels and not found.drawings:
         return []
     if is_paper(margin):
@@ -53,7 +53,7 @@ def cut_page(page: np.ndarray, rule: PanelRule) -> list[Cut]:
     return found.cuts(page) if found.share_of_page >= 0.5 else whole
 
 
-def cut_strip(strip: np.ndarray, rule: PanelRule) -> list[Cut]:
+def cut_strip(strip: np.ndarray, params: PanelParams) -> list[Cut]:
     """The panels of a vertical strip, uint8 RGB (H, W, 3), in reading order, before any size filter.
 
     Lettering between the panels is cut as well, as boxes of its own.
@@ -62,7 +62,7 @@ def cut_strip(strip: np.ndarray, rule: PanelRule) -> list[Cut]:
     rows = strip_ground(_scaled(strip, scale))
     ground = np.repeat(rows, scale, axis=0)
     ground = np.concatenate([ground, np.tile(ground[-1:], (len(strip), 1))])[: len(strip)]
-    return _find(strip, ground, rule).cuts(strip)
+    return _find(strip, ground, params).cuts(strip)
 
 
 def _scale(image: np.ndarray) -> int:
@@ -124,20 +124,22 @@ class _Found:
         return Cut(refined_box(full, image, self.ground, self.scale, is_straight=False), None)
 
 
-def _find(image: np.ndarray, ground: np.ndarray, rule: PanelRule) -> _Found:
+def _find(image: np.ndarray, ground: np.ndarray, params: PanelParams) -> _Found:
     """What differs from the ground, uint8 (H, 3), of an image."""
     scale = _scale(image)
     small = _scaled(image, scale)
     difference = distance(small, ground[::scale][: len(small), None])
-    panels, drawings = panels_and_drawings(difference > _tolerance(difference, rule), rule)
+    panels, drawings = panels_and_drawings(difference > _tolerance(difference, params), params)
     return _Found(panels, drawings, ground, scale, difference.size)
 
 
-def _tolerance(difference: np.ndarray, rule: PanelRule) -> int:
+def _tolerance(difference: np.ndarray, params: PanelParams) -> int:
     """What differs more is foreground: above the noise of the ground itself, which is small after scaling."""
     ground = difference[difference <= 24]
     noise = float(np.percentile(ground[::7], 90)) if ground.size > 7 else 0.0
-    return int(np.clip(rule.ground_tolerance - 2 + 2 * noise, rule.ground_tolerance, max(24, rule.ground_tolerance)))
+    return int(
+        np.clip(params.ground_tolerance - 2 + 2 * noise, params.ground_tolerance, max(24, params.ground_tolerance))
+    )
 
 
 def _full_size(box: Box, scale: int, shape: tuple[int, ...]) -> Box:

@@ -9,7 +9,7 @@ without collecting anything again.
 import cv2
 import numpy as np
 
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 
 _WORKING_SIDE_PX = 64  # averaging down removes the chroma noise of JPEG,
 _WINDOW_PX = 7  # and averaging over at least so much that of small pictures with a dithered palette
@@ -20,34 +20,34 @@ _SEPIA_HUES = (40, 115)  # degrees from red (a) to yellow (b)
 
 
 _KEY_SHARE = 0.1  # of the pixels may be darker in a high key, or lighter in a low key
-_LEAST_CAST_CHROMA = 6  # a mean colour nearer to gray than this is no cast, however even
+_MIN_CAST_CHROMA = 6  # a mean colour nearer to gray than this is no cast, however even
 
 
-def drop_reason(rgb: np.ndarray, rule: PanelRule) -> str | None:
+def drop_reason(rgb: np.ndarray, params: PanelParams) -> str | None:
     """Why a panel, uint8 RGB (H, W, 3), is dropped, whatever its colour: the first that holds; None for none.
 
     "too_small", "too_large", "extreme_aspect", then "high_key", "low_key", "skewed_color". Whether it is gray at all
     is told apart (`is_gray`): such a panel is gray, not skewed.
     """
     height, width = rgb.shape[:2]
-    return size_reason(width, height, rule) or look_reason(rgb, rule)
+    return size_reason(width, height, params) or look_reason(rgb, params)
 
 
-def size_reason(width_px: int, height_px: int, rule: PanelRule) -> str | None:
+def size_reason(width_px: int, height_px: int, params: PanelParams) -> str | None:
     """Why a panel of this size is dropped: "too_small", "too_large" (it may be both), "extreme_aspect", or None.
 
     Paper 000 drops panels with a width or height below 200 or above 800 px, paper 003 below 512.
     """
-    if min(width_px, height_px) < rule.min_side_px:
+    if min(width_px, height_px) < params.min_side_px:
         return "too_small"
-    if max(width_px, height_px) > rule.max_side_px:
+    if max(width_px, height_px) > params.max_side_px:
         return "too_large"
-    if rule.max_aspect is not None and max(width_px, height_px) > rule.max_aspect * min(width_px, height_px):
+    if params.max_aspect is not None and max(width_px, height_px) > params.max_aspect * min(width_px, height_px):
         return "extreme_aspect"
     return None
 
 
-def look_reason(rgb: np.ndarray, rule: PanelRule) -> str | None:
+def look_reason(rgb: np.ndarray, params: PanelParams) -> str | None:
     """Why a panel is dropped for its light or its colours: "high_key", "low_key", "skewed_color", or None.
 
     The authors of paper 003 chose by eye. Here, a high key is a picture of which no more than a tenth is darker than
@@ -55,24 +55,24 @@ def look_reason(rgb: np.ndarray, rule: PanelRule) -> str | None:
     and b of CIELAB) lies away from gray by more than `max_cast` times the mean distance of its colours from that mean
     (Gasparini and Schettini 2004: an equivalent circle that does not reach gray).
     """
-    if rule.high_key_lightness is None and rule.low_key_lightness is None and rule.max_cast is None:
+    if params.high_key_lightness is None and params.low_key_lightness is None and params.max_cast is None:
         return None
     lab = _small_lab(rgb)
     darker, lighter = np.quantile(lab[:, 0], [_KEY_SHARE, 1 - _KEY_SHARE])
-    if rule.high_key_lightness is not None and darker > rule.high_key_lightness:
+    if params.high_key_lightness is not None and darker > params.high_key_lightness:
         return "high_key"
-    if rule.low_key_lightness is not None and lighter < rule.low_key_lightness:
+    if params.low_key_lightness is not None and lighter < params.low_key_lightness:
         return "low_key"
-    if rule.max_cast is not None:
+    if params.max_cast is not None:
         mean = lab[:, 1:].mean(axis=0)
         cast = float(np.hypot(*mean))
         spread = float(np.hypot(*(lab[:, 1:] - mean).T).mean())
-        if cast > max(_LEAST_CAST_CHROMA, rule.max_cast * spread):
+        if cast > max(_MIN_CAST_CHROMA, params.max_cast * spread):
             return "skewed_color"
     return None
 
 
-def colored_share(rgb: np.ndarray, rule: PanelRule) -> float:
+def colored_share(rgb: np.ndarray, params: PanelParams) -> float:
     """Share of the pixels of a picture, uint8 RGB (H, W, 3), that are clearly coloured, in [0, 1].
 
     A pixel is where its a and b (CIELAB) are farther than `gray_chroma` from the picture's tint at its lightness.
@@ -87,12 +87,12 @@ def colored_share(rgb: np.ndarray, rule: PanelRule) -> float:
         if not _is_tint(*tint):
             tint = np.zeros(2, np.float32)
         away[chosen] = np.hypot(*(lab[chosen, 1:] - tint).T)
-    return float((away > rule.gray_chroma).mean())
+    return float((away > params.gray_chroma).mean())
 
 
-def is_gray(colored_share: float, rule: PanelRule) -> bool:
+def is_gray(colored_share: float, params: PanelParams) -> bool:
     """Whether a picture with this `colored_share` is naturally gray: drawn without colour, on whatever paper."""
-    return colored_share < rule.gray_share
+    return colored_share < params.gray_share
 
 
 def _small_lab(rgb: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 
-class PanelRule(BaseModel, frozen=True, extra="forbid"):
+class PanelParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `panels`. A title may set its own under `panels:` in titles.yaml."""
 
     layout: Literal["auto", "strip", "pages", "whole"] = Field(

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from pipelines.panels.boxes import Box, share_in_box, union
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 
 _SPECK = 0.015  # of the width: smaller pieces on their own are dirt
 _PANEL_SIDE = 0.04  # of the width: smaller pieces are no panels of their own
@@ -50,7 +50,7 @@ class Piece:
         return float(self.shape.sum() / self.hull.sum())
 
 
-def panels_and_drawings(foreground: np.ndarray, rule: PanelRule) -> tuple[list[Piece], list[Box]]:
+def panels_and_drawings(foreground: np.ndarray, params: PanelParams) -> tuple[list[Piece], list[Box]]:
     """Panels of a foreground, bool (H, W), and the boxes of what is no part of one."""
     height, width = foreground.shape
     unit = min(height, width)
@@ -63,7 +63,7 @@ def panels_and_drawings(foreground: np.ndarray, rule: PanelRule) -> tuple[list[P
         if label == 0 or min(w, h) < _PANEL_SIDE * unit:
             continue
         own = labels[y : y + h, x : x + w] == label
-        parts = list(_panels_of(own, (x, y), unit, rule))
+        parts = list(_panels_of(own, (x, y), unit, params))
         if parts:
             panels += parts
             is_taken[label] = True
@@ -75,7 +75,7 @@ def panels_and_drawings(foreground: np.ndarray, rule: PanelRule) -> tuple[list[P
     is_loose = ~is_taken & (inside < 0.5)
     is_loose[0] = False
     drawings: list[Box] = []
-    for box in _drawings(is_loose[labels], unit, rule):
+    for box in _drawings(is_loose[labels], unit, params):
         host = next((i for i, piece in enumerate(panels) if _belongs(box, piece.box)), None)
         if host is None:
             drawings.append(box)
@@ -86,10 +86,10 @@ def panels_and_drawings(foreground: np.ndarray, rule: PanelRule) -> tuple[list[P
     return outer, _merged([*drawings, *(piece.box for piece in panels if piece not in outer)])
 
 
-def _panels_of(own: np.ndarray, corner: tuple[int, int], unit: int, rule: PanelRule) -> Iterator[Piece]:
+def _panels_of(own: np.ndarray, corner: tuple[int, int], unit: int, params: PanelParams) -> Iterator[Piece]:
     """The panel, or the bridged panels, that one connected piece is; nothing where it is a drawing."""
     piece = Piece((*corner, own.shape[1], own.shape[0]), filled(own))
-    parts = _split(piece, unit, rule)
+    parts = _split(piece, unit, params)
     if len(parts) > 1:
         yield from parts
     elif piece.solidity >= SOLID or piece.hull_share >= 0.96:
@@ -102,11 +102,11 @@ def filled(own: np.ndarray) -> np.ndarray:
     return cv2.drawContours(np.zeros(own.shape, np.uint8), contours, -1, 1, cv2.FILLED).astype(bool)
 
 
-def _split(piece: Piece, unit: int, rule: PanelRule) -> list[Piece]:
+def _split(piece: Piece, unit: int, params: PanelParams) -> list[Piece]:
     """XY-cut: the piece cut where gutters cross nearly all of it, if all that they leave is panels."""
     for axis in (1, 0):
         share = piece.shape.mean(axis=axis)
-        gutters = _runs(share <= rule.bridge_share, at_least=3)
+        gutters = _runs(share <= params.bridge_share, at_least=3)
         gutters = [run for run in gutters if run[0] > 0 and run[1] < len(share)]
         if not gutters:
             continue
@@ -118,7 +118,7 @@ def _split(piece: Piece, unit: int, rule: PanelRule) -> list[Piece]:
             trimmed = _trimmed(part, (piece.box[0] + offset[0], piece.box[1] + offset[1]))
             if trimmed is None or min(trimmed.box[2:]) < _PANEL_SIDE * unit:
                 return [piece]
-            parts += _split(trimmed, unit, rule)
+            parts += _split(trimmed, unit, params)
         if all(part.hull_share * part.solidity >= 0.9 for part in parts):
             return parts
     return [piece]
@@ -222,9 +222,9 @@ def _cut_out(host: Piece, inset: Piece) -> None:
     host.shape = host.shape & ~hole
 
 
-def _drawings(loose: np.ndarray, unit: int, rule: PanelRule) -> list[Box]:
+def _drawings(loose: np.ndarray, unit: int, params: PanelParams) -> list[Box]:
     """Boxes of loose pieces, each joined with its near neighbours, without dirt."""
-    reach = max(1, round(rule.join_share * unit / 2))
+    reach = max(1, round(params.join_share * unit / 2))
     # Room on all sides, so that every group grows by `reach` on every side and can be shrunk back.
     padded = cv2.copyMakeBorder(loose.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_CONSTANT)
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)

@@ -22,7 +22,7 @@ from scipy.stats import wilcoxon
 from pipelines.comparison.significance import holm
 from pipelines.studies.agreement import alpha_interval, ordinal_alpha
 from pipelines.studies.bradley_terry import bradley_terry
-from pipelines.studies.exclusions import ExclusionRule, check_raters, counted
+from pipelines.studies.exclusions import ExclusionParams, check_raters, counted
 from pipelines.studies.judgements import Judgements, points_of, preferences_of
 from pipelines.studies.questions import LEFT, MAIN_QUESTION
 
@@ -71,12 +71,14 @@ class _Draws:
         return of_pictures.sum(axis=1), np.einsum("dp,dp...->d...", self.pictures, of_pictures)
 
 
-def analyse(answers: pd.DataFrame, *, rule: ExclusionRule | None = None, draws: int = DRAWS, seed: int = 0) -> Analysis:
+def analyse(
+    answers: pd.DataFrame, *, params: ExclusionParams | None = None, draws: int = DRAWS, seed: int = 0
+) -> Analysis:
     """Everything that a study's answers say. The same answers and seed give the same tables.
 
     Raises ValueError where the answers of fewer than two raters count.
     """
-    raters = check_raters(answers, rule or ExclusionRule())
+    raters = check_raters(answers, params or ExclusionParams())
     rated = counted(answers, raters)
     if rated["rater"].nunique() < 2:
         reasons = "".join(f"; {row['rater']} {row['reason']}" for row in raters.to_dict("records") if row["reason"])

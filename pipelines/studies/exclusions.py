@@ -14,7 +14,7 @@ from pipelines.studies.plan import GRAY, TRUTH
 from pipelines.studies.questions import MAIN_QUESTION, RIGHT
 
 
-class ExclusionRule(BaseModel, frozen=True, extra="forbid"):
+class ExclusionParams(BaseModel, frozen=True, extra="forbid"):
     """When a rater is left out. Each line that holds is a reason."""
 
     failed_golds: int = Field(
@@ -29,7 +29,7 @@ class ExclusionRule(BaseModel, frozen=True, extra="forbid"):
         le=1,
         description="At least this share of answers are one value (or one side), of at least ten.",
     )
-    least_seconds: float = Field(
+    min_seconds: float = Field(
         default=1.0, ge=0, description="Half of the trials, of at least ten, took less than this."
     )
     repeat_tolerance: int = Field(
@@ -37,7 +37,7 @@ class ExclusionRule(BaseModel, frozen=True, extra="forbid"):
     )
 
 
-LEAST_CHECKS, LEAST_ANSWERS = 4, 10
+MIN_CHECKS, MIN_ANSWERS = 4, 10
 """With fewer, a share says nothing: a rater who left after three pictures may have liked all three."""
 
 CHECK_COLUMNS = (
@@ -46,14 +46,14 @@ CHECK_COLUMNS = (
 )  # fmt: skip
 
 
-def check_raters(answers: pd.DataFrame, rule: ExclusionRule) -> pd.DataFrame:
+def check_raters(answers: pd.DataFrame, params: ExclusionParams) -> pd.DataFrame:
     """One row a rater, with CHECK_COLUMNS, in order of appearance; `reason` is empty where the rater counts.
 
     `answers` counts trials, checks among them; checks that were not answered are neither passed nor failed.
     """
     main = answers[answers["question"] == MAIN_QUESTION]
     of_raters = main.groupby("rater", sort=False)
-    golds, repeats = (found.groupby("rater")["is_passed"] for found in (_golds(main), _repeats(main, rule)))
+    golds, repeats = (found.groupby("rater")["is_passed"] for found in (_golds(main), _repeats(main, params)))
     values = answers.groupby(["rater", "value"]).size().groupby("rater")
     table = pd.DataFrame(
         {
@@ -69,7 +69,7 @@ def check_raters(answers: pd.DataFrame, rule: ExclusionRule) -> pd.DataFrame:
     counts = ["golds", "failed_golds", "repeats", "failed_repeats"]
     table[counts] = table[counts].fillna(0).astype(int)
     table = table.reset_index()
-    table["reason"] = [_reason(row, rule) for row in table.to_dict("records")]
+    table["reason"] = [_reason(row, params) for row in table.to_dict("records")]
     return table[list(CHECK_COLUMNS)]
 
 
@@ -79,17 +79,17 @@ def counted(answers: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
     return answers[(answers["purpose"] == "rated") & answers["rater"].isin(counting)]
 
 
-def _reason(row: dict[Hashable, Any], rule: ExclusionRule) -> str:
+def _reason(row: dict[Hashable, Any], params: ExclusionParams) -> str:
     """Every line of the rule that holds, in words."""
     checks, failed = row["golds"] + row["repeats"], row["failed_golds"] + row["failed_repeats"]
     reasons = []
-    if row["failed_golds"] >= rule.failed_golds:
+    if row["failed_golds"] >= params.failed_golds:
         reasons.append(f"found the truth no better than gray in {row['failed_golds']} of {row['golds']}")
-    if checks >= LEAST_CHECKS and failed > rule.failed_share * checks:
+    if checks >= MIN_CHECKS and failed > params.failed_share * checks:
         reasons.append(f"failed {failed} of {checks} checks")
-    if row["answers"] >= LEAST_ANSWERS and row["constant_share"] >= rule.constant_share:
+    if row["answers"] >= MIN_ANSWERS and row["constant_share"] >= params.constant_share:
         reasons.append(f"gave one answer {row['constant_share']:.0%} of the time")
-    if row["answers"] >= LEAST_ANSWERS and row["median_seconds"] < rule.least_seconds:
+    if row["answers"] >= MIN_ANSWERS and row["median_seconds"] < params.min_seconds:
         reasons.append(f"took less than {row['median_seconds']:.1f} s for half of the trials")
     return "; ".join(reasons)
 
@@ -105,7 +105,7 @@ def _golds(main: pd.DataFrame) -> pd.DataFrame:
     return both.assign(is_passed=both["value"] > both["value_gray"])[["rater", "is_passed"]]
 
 
-def _repeats(main: pd.DataFrame, rule: ExclusionRule) -> pd.DataFrame:
+def _repeats(main: pd.DataFrame, params: ExclusionParams) -> pd.DataFrame:
     """For each repeat that was answered, the rater, and whether the answer was that of the first time."""
     repeats, keys = main[main["purpose"] == "repeat"], ["rater", "picture", "method"]
     is_paired = main["right_method"].notna().any()
@@ -115,4 +115,4 @@ def _repeats(main: pd.DataFrame, rule: ExclusionRule) -> pd.DataFrame:
     both = repeats.merge(main[main["purpose"] == "rated"], on=keys, suffixes=("", "_first"), validate="one_to_one")
     difference = (both["value"] - both["value_first"]).abs()
     # Of exchanged sides, the other answer is the same choice.
-    return both.assign(is_passed=difference == 1 if is_paired else difference <= rule.repeat_tolerance)
+    return both.assign(is_passed=difference == 1 if is_paired else difference <= params.repeat_tolerance)

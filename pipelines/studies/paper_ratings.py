@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines.comparison.reproduction import RATING_COLUMNS
 from pipelines.lake import Lake
-from pipelines.studies.exclusions import ExclusionRule, check_raters, counted
+from pipelines.studies.exclusions import ExclusionParams, check_raters, counted
 from pipelines.studies.ratings import read_ratings
 from pipelines.studies.store import Study, open_studies, was_made
 
@@ -37,17 +37,17 @@ def _of_studies(url: str) -> Iterator[Row]:
     with open_studies(url) as store:
         for study in store.studies():
             answers = store.answers(study)
-            if study.rule.kind == "preference" or answers.empty:
+            if study.params.kind == "preference" or answers.empty:
                 continue
-            for row in counted(answers, check_raters(answers, ExclusionRule())).to_dict("records"):
+            for row in counted(answers, check_raters(answers, ExclusionParams())).to_dict("records"):
                 rater = f"study {study.name}: {row['rater']}"
                 yield _asked(study), row["question"], row["method"], rater, row["picture"], row["value"]
 
 
 def _asked(study: Study) -> str:
-    if study.rule.kind == "mos":
+    if study.params.kind == "mos":
         return "mos"
-    return "hinted" if study.rule.with_hints else "unhinted"
+    return "hinted" if study.params.with_hints else "unhinted"
 
 
 def _of_page(lake: Lake) -> Iterator[Row]:

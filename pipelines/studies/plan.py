@@ -24,7 +24,7 @@ TRUTH, GRAY = "truth", "gray"
 """The two methods of a gold item."""
 
 
-class PlanRule(BaseModel, frozen=True, extra="forbid"):
+class PlanParams(BaseModel, frozen=True, extra="forbid"):
     """How a study is planned."""
 
     kind: Kind
@@ -106,17 +106,17 @@ def blind_items(rated: Iterable[tuple[str, str]], golds: Iterable[tuple[str, str
     return sorted(items, key=lambda item: item.code)
 
 
-def rater_order(items: Sequence[Item], rule: PlanRule, number: int) -> list[Trial]:
+def rater_order(items: Sequence[Item], params: PlanParams, number: int) -> list[Trial]:
     """The trials of the rater with a number (0, 1, ...), in order.
 
     Golds are spread over the whole order: where one picture is rated at a time, a gold is two trials, the truth and
     its gray copy. Repeats are trials of the first third that come again in the last half, with left and right
     exchanged. Raises ValueError where there are too few trials to repeat so many.
     """
-    random = np.random.default_rng([rule.seed, 2, number])
+    random = np.random.default_rng([params.seed, 2, number])
     by_name = {(item.picture, item.method): item.code for item in items if not item.is_gold}
     pictures = sorted({picture for picture, _ in by_name})
-    shown_at_once = 2 if rule.kind == "preference" else 1
+    shown_at_once = 2 if params.kind == "preference" else 1
     conditions = list(combinations(sorted({method for _, method in by_name}), shown_at_once))
     main: list[tuple[str, tuple[str, ...]]] = []
     for turn in range(len(conditions)):
@@ -126,9 +126,9 @@ def rater_order(items: Sequence[Item], rule: PlanRule, number: int) -> list[Tria
         for place in places:
             condition = conditions[(place + turn + number) % len(conditions)]
             main.append((pictures[place], tuple(by_name[pictures[place], method] for method in condition)))
-    main = main[: rule.trials]
-    if rule.repeats > len(main) // 3:
-        raise ValueError(f"{rule.repeats} repeats of {len(main)} trials: at most a third can come again")
+    main = main[: params.trials]
+    if params.repeats > len(main) // 3:
+        raise ValueError(f"{params.repeats} repeats of {len(main)} trials: at most a third can come again")
     if shown_at_once == 2:
         # As many exchanged as not, so that who always takes one side stands out.
         is_exchanged = random.permutation(np.arange(len(main)) % 2 == 1)
@@ -137,7 +137,7 @@ def rater_order(items: Sequence[Item], rule: PlanRule, number: int) -> list[Tria
             for (picture, codes), exchanged in zip(main, is_exchanged, strict=True)
         ]
     keyed = [(float(index), Trial(codes, "rated")) for index, (_, codes) in enumerate(main)]
-    for index in random.choice(max(1, len(main) // 3), rule.repeats, replace=False):
+    for index in random.choice(max(1, len(main) // 3), params.repeats, replace=False):
         keyed.append((random.uniform(len(main) / 2, len(main)), Trial(main[index][1][::-1], "repeat")))
     golds = _gold_trials(items, shown_at_once, random)
     for index, trial in enumerate(golds):

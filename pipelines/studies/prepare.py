@@ -23,7 +23,7 @@ import numpy as np
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
 from pipelines.images.decode import decode_picture, may_be_picture
 from pipelines.images.sheets import to_png
-from pipelines.studies.plan import TRUTH, Candidate, PlanRule, choose_pictures
+from pipelines.studies.plan import TRUTH, Candidate, PlanParams, choose_pictures
 from pipelines.studies.store import Gold, Shown, Study, StudyStore
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Pictures(Protocol):
         ...
 
 
-def plan_study(store: StudyStore, name: str, rule: PlanRule, pictures: Pictures) -> Study:
+def plan_study(store: StudyStore, name: str, params: PlanParams, pictures: Pictures) -> Study:
     """Chooses pictures and stores the study.
 
     All are stored as PNG without metadata, and those of one picture have one size, so that no form tells a method.
@@ -67,19 +67,19 @@ def plan_study(store: StudyStore, name: str, rule: PlanRule, pictures: Pictures)
     missing and what to do.
     """
     known = pictures.candidates()
-    ordered = choose_pictures(known, len(known), seed=rule.seed)
-    chosen = choose_pictures(known, rule.pictures, seed=rule.seed)
+    ordered = choose_pictures(known, len(known), seed=params.seed)
+    chosen = choose_pictures(known, params.pictures, seed=params.seed)
     golds = []
-    for candidate in ordered[rule.pictures :] + chosen:
-        if len(golds) == rule.golds:
+    for candidate in ordered[params.pictures :] + chosen:
+        if len(golds) == params.golds:
             break
         truth = pictures.truth(candidate.picture)
         if truth is not None:
             gray = gray_to_rgb(rgb_to_gray(truth))
             golds.append(Gold(candidate, to_png(truth), to_png(gray), _png(pictures.given(candidate.picture))))
-    if len(golds) < rule.golds:
+    if len(golds) < params.golds:
         raise ValueError(
-            f"{name}: {len(golds)} pictures have a truth to be told from gray, {rule.golds} wanted: "
+            f"{name}: {len(golds)} pictures have a truth to be told from gray, {params.golds} wanted: "
             f"add a folder {TRUTH!r}, or plan without golds"
         )
     shown = []
@@ -91,7 +91,7 @@ def plan_study(store: StudyStore, name: str, rule: PlanRule, pictures: Pictures)
             raise ValueError(f"{name}: {candidate.picture} is {said}: a size would tell the method; make them equal")
         encoded = {method: to_png(output) for method, output in outputs.items()}
         shown.append(Shown(candidate, encoded, _png(pictures.given(candidate.picture))))
-    return store.plan(name, rule, shown, golds, pictures.methods)
+    return store.plan(name, params, shown, golds, pictures.methods)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ QUESTIONS = {
 """In paper 004's order; 5 points are excellent and 0 are bad, so a colour that never overflows has 5."""
 
 ABOUT_HINTS = {"same_color", "unhinted_places"}
-MOST_POINTS = 5
+MAX_POINTS = 5
 
 LEFT, RIGHT = 0, 1
 """The answers to "which is better"."""
@@ -43,10 +43,10 @@ def questions_for(*, with_hints: bool) -> dict[str, str]:
 def study_questions(kind: Kind, *, with_hints: bool) -> tuple[Question, ...]:
     """What a study of one kind asks at each trial. `with_hints` matters to the kind "questions" alone."""
     if kind == "mos":
-        return (Question("overall", "How good is this picture? 1 is bad, 5 is excellent.", 1, MOST_POINTS),)
+        return (Question("overall", "How good is this picture? 1 is bad, 5 is excellent.", 1, MAX_POINTS),)
     if kind == "preference":
         return (Question("overall", "Which picture is better? 0 is the left one, 1 the right one.", LEFT, RIGHT),)
-    return tuple(Question(key, text, 0, MOST_POINTS) for key, text in questions_for(with_hints=with_hints).items())
+    return tuple(Question(key, text, 0, MAX_POINTS) for key, text in questions_for(with_hints=with_hints).items())
 
 
 MAIN_QUESTION = "overall"

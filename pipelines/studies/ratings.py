@@ -13,9 +13,9 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from pipelines.colorize.hints import Hint
 from pipelines.lake import Lake, digest_of
-from pipelines.studies.questions import MOST_POINTS, questions_for
+from pipelines.studies.questions import MAX_POINTS, questions_for
 
-Points = Annotated[int, Field(strict=True, ge=0, le=MOST_POINTS)]
+Points = Annotated[int, Field(strict=True, ge=0, le=MAX_POINTS)]
 
 
 class Rating(BaseModel, frozen=True, extra="forbid"):

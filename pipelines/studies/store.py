@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, aliased
 
 from pipelines.lake import digest_of
-from pipelines.studies.plan import GRAY, TRUTH, Candidate, Item, PlanRule, Trial, blind_items, rater_order
+from pipelines.studies.plan import GRAY, TRUTH, Candidate, Item, PlanParams, Trial, blind_items, rater_order
 from pipelines.studies.questions import Question, study_questions
 from pipelines.studies.tables import AnswerRow, AssignmentRow, ItemRow, PictureRow, RaterRow, StudyRow, Table
 
@@ -62,7 +62,7 @@ class Study:
     """A planned study."""
 
     name: str
-    rule: PlanRule
+    params: PlanParams
     questions: tuple[Question, ...]
     methods: dict[str, str]
     """Where each method's pictures are from."""
@@ -97,15 +97,15 @@ class StudyStore:
         self._engine.dispose()
 
     def plan(
-        self, name: str, rule: PlanRule, shown: Sequence[Shown], golds: Sequence[Gold], methods: dict[str, str]
+        self, name: str, params: PlanParams, shown: Sequence[Shown], golds: Sequence[Gold], methods: dict[str, str]
     ) -> Study:
         """Stores a study of these pictures.
 
         Raises ValueError where the rule does not fit the pictures, and where there is a study of this name that shows
         anything else; the same again changes nothing.
         """
-        _require_whole(name, rule, shown, golds, methods)
-        questions = study_questions(rule.kind, with_hints=rule.with_hints)
+        _require_whole(name, params, shown, golds, methods)
+        questions = study_questions(params.kind, with_hints=params.with_hints)
         files = {(one.candidate.picture, method, False): png for one in shown for method, png in one.outputs.items()}
         files |= {(gold.candidate.picture, TRUTH, True): gold.truth for gold in golds}
         files |= {(gold.candidate.picture, GRAY, True): gold.gray for gold in golds}
@@ -113,11 +113,11 @@ class StudyStore:
         items = blind_items(
             ((picture, method) for picture, method, is_gold in files if not is_gold),
             ((picture, method) for picture, method, is_gold in files if is_gold),
-            seed=rule.seed,
+            seed=params.seed,
         )
-        rater_order(items, rule, 0)  # raises where the rule asks for too many repeats
+        rater_order(items, params, 0)  # raises where the rule asks for too many repeats
         candidates = {one.candidate.picture: one.candidate for one in (*golds, *shown)}
-        study = Study(name, rule, questions, methods, _fingerprint(rule, questions, files, given))
+        study = Study(name, params, questions, methods, _fingerprint(params, questions, files, given))
         with self._transaction() as session:
             _make_tables(session.connection())
             known = session.scalar(select(StudyRow).where(StudyRow.name == name))
@@ -127,7 +127,7 @@ class StudyStore:
                 return _study(known)
             row = StudyRow(
                 name=name,
-                rule=rule.model_dump(mode="json"),
+                params=params.model_dump(mode="json"),
                 questions=[asdict(question) for question in questions],
                 methods=methods,
                 fingerprint=study.fingerprint,
@@ -310,7 +310,7 @@ class StudyStore:
         session.flush()
         items = session.scalars(select(ItemRow).where(ItemRow.study_id == row.id).order_by(ItemRow.code)).all()
         ids = {item.code: item.id for item in items}
-        order = rater_order([Item(i.code, i.picture, i.method, i.is_gold) for i in items], study.rule, number)
+        order = rater_order([Item(i.code, i.picture, i.method, i.is_gold) for i in items], study.params, number)
         session.add_all(_assignment(rater, position, trial, ids) for position, trial in enumerate(order, 1))
         session.flush()
         return rater
@@ -394,15 +394,18 @@ def _assignment(rater: RaterRow, position: int, trial: Trial, ids: dict[str, int
 
 def _study(row: StudyRow) -> Study:
     questions = tuple(Question(**question) for question in row.questions)
-    return Study(row.name, PlanRule.model_validate(row.rule), questions, row.methods, row.fingerprint)
+    return Study(row.name, PlanParams.model_validate(row.params), questions, row.methods, row.fingerprint)
 
 
 def _fingerprint(
-    rule: PlanRule, questions: Sequence[Question], files: dict[tuple[str, str, bool], bytes], given: dict[str, bytes]
+    params: PlanParams,
+    questions: Sequence[Question],
+    files: dict[tuple[str, str, bool], bytes],
+    given: dict[str, bytes],
 ) -> str:
     return digest_of(
         {
-            "rule": rule.model_dump(mode="json"),
+            "rule": params.model_dump(mode="json"),
             "questions": [asdict(question) for question in questions],
             "items": [[*key, sha256(png).hexdigest()] for key, png in sorted(files.items())],
             "given": {picture: sha256(png).hexdigest() for picture, png in given.items()},
@@ -411,15 +414,15 @@ def _fingerprint(
 
 
 def _require_whole(
-    name: str, rule: PlanRule, shown: Sequence[Shown], golds: Sequence[Gold], methods: dict[str, str]
+    name: str, params: PlanParams, shown: Sequence[Shown], golds: Sequence[Gold], methods: dict[str, str]
 ) -> None:
     if not name.strip() or len(name) > 100:
         raise ValueError(f"study {name[:100]!r}: expected a name of 1 to 100 characters")
-    if len(methods) < (2 if rule.kind == "preference" else 1):
+    if len(methods) < (2 if params.kind == "preference" else 1):
         raise ValueError(f"{name}: {len(methods)} methods; a study needs one, and to compare two at least")
-    if len(shown) != rule.pictures or len(golds) != rule.golds:
+    if len(shown) != params.pictures or len(golds) != params.golds:
         raise ValueError(
-            f"{name}: {len(shown)} pictures and {len(golds)} golds; the rule says {rule.pictures} and {rule.golds}"
+            f"{name}: {len(shown)} pictures and {len(golds)} golds; the rule says {params.pictures} and {params.golds}"
         )
     if len({one.given is None for one in (*golds, *shown)}) > 1:
         raise ValueError(f"{name}: some pictures have one given beside them and some have not; a check would show")

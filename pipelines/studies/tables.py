@@ -49,7 +49,7 @@ class StudyRow(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
-    rule: Mapped[dict[str, Any]]
+    params: Mapped[dict[str, Any]]
     questions: Mapped[list[dict[str, Any]]]
     """As they were worded."""
     methods: Mapped[dict[str, Any]]

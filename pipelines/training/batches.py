@@ -37,7 +37,7 @@ class Batches:
         places = {title: place for place, title in enumerate(titles)}
         self._labels = torch.tensor([places.get(title, -1) for title in pairs.titles], device=device)
 
-    def varied(self, rows: np.ndarray) -> Batch:
+    def train_batch(self, rows: np.ndarray) -> Batch:
         """Training pictures of some rows, in a random style each, augmented."""
         styles = torch.randint(self._styles, (len(rows),))
         color, variant = self._pictures.at(rows, styles)
@@ -55,17 +55,17 @@ class Batches:
         is_kept = torch.rand_like(batch.condition[:, :1]) >= how.lightness_dropout
         return Batch(batch.condition * is_kept, batch.target, batch.hint, batch.label)
 
-    def fixed(self, rows: np.ndarray) -> Batch:
+    def eval_batch(self, rows: np.ndarray) -> Batch:
         """Pictures as they are, each in the style of its row number, always with the same hints.
 
         Seeds torch's global generators, so that whatever is random when these pictures are judged is fixed too.
         """
-        color, variant = self._pictures.at(rows, torch.from_numpy(self.fixed_styles(rows)))
+        color, variant = self._pictures.at(rows, torch.from_numpy(self.eval_styles(rows)))
         torch.manual_seed(int(rows[0]))
         return self._batch(rows, color, variant, color if self._recipe.variant == "color" else variant)
 
-    def fixed_styles(self, rows: np.ndarray) -> np.ndarray:
-        """The style in which `fixed` gives each picture."""
+    def eval_styles(self, rows: np.ndarray) -> np.ndarray:
+        """The style in which `eval_batch` gives each picture."""
         return rows % self._styles
 
     def _batch(self, rows: np.ndarray, color: Tensor, variant: Tensor, seen: Tensor) -> Batch:
@@ -159,9 +159,9 @@ def _fits(pairs: Pairs, device: torch.device) -> bool:
 # Augmentation. Pictures are (B, C, H, W) in [0, 1]; each draws its own numbers.
 
 
-def _uniform(pictures: Tensor, least: float, most: float) -> Tensor:
+def _uniform(pictures: Tensor, low: float, high: float) -> Tensor:
     """(B, 1, 1, 1)."""
-    return torch.rand(len(pictures), 1, 1, 1, device=pictures.device) * (most - least) + least
+    return torch.rand(len(pictures), 1, 1, 1, device=pictures.device) * (high - low) + low
 
 
 def _happens(pictures: Tensor, probability: float) -> Tensor:
@@ -175,8 +175,8 @@ def _moved(color: Tensor, variant: Tensor, how: Augmentation) -> tuple[Tensor, T
     for probability, dimension in ((how.flip, 3), (how.flip_vertical, 2)):
         if probability:
             both = torch.where(_happens(both, probability), both.flip(dimension), both)
-    if how.least_crop < 1:
-        side = _uniform(both, how.least_crop, 1.0).reshape(-1)
+    if how.min_crop < 1:
+        side = _uniform(both, how.min_crop, 1.0).reshape(-1)
         centers = (torch.rand(len(both), 2, device=both.device) * 2 - 1) * (1 - side[:, None])
         window = torch.zeros(len(both), 2, 3, device=both.device)
         window[:, 0, 0] = window[:, 1, 1] = side
@@ -193,14 +193,14 @@ def _jittered(color: Tensor, how: Augmentation) -> Tensor:
         color = _blended(color, mean, _uniform(color, max(0.0, 1 - how.contrast), 1 + how.contrast))
     if how.saturation:
         color = _blended(color, gray_of(color), _uniform(color, max(0.0, 1 - how.saturation), 1 + how.saturation))
-    return _turned(color, _uniform(color, -how.hue, how.hue)) if how.hue else color
+    return rotate_hue(color, _uniform(color, -how.hue, how.hue)) if how.hue else color
 
 
 def _blended(color: Tensor, other: Tensor, share: Tensor) -> Tensor:
     return (other + share * (color - other)).clamp(0, 1)
 
 
-def _turned(color: Tensor, turns: Tensor) -> Tensor:
+def rotate_hue(color: Tensor, optimizer_steps: Tensor) -> Tensor:
     """The hue of HSV turned: (B, 3, H, W), (B, 1, 1, 1) in whole turns -> (B, 3, H, W)."""
     red, green, blue = color.unbind(1)
     value = color.amax(dim=1)
@@ -211,7 +211,7 @@ def _turned(color: Tensor, turns: Tensor) -> Tensor:
         (green - blue) / by,
         torch.where(value == green, 2 + (blue - red) / by, 4 + (red - green) / by),
     )
-    sector = sector + 6 * turns[:, 0]
+    sector = sector + 6 * optimizer_steps[:, 0]
     # Each channel falls from the value by the chroma as its distance to the sector grows from 1 to 2.
     places = torch.stack([(offset + sector) % 6 for offset in (5, 3, 1)], dim=1)
     return value[:, None] - chroma[:, None] * torch.minimum(places, 4 - places).clamp(0, 1)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.classifiers.network import TitleNetwork, dead_channels
 from pipelines.images.color import gray_to_rgb, network_input, network_target, resized
-from pipelines.images.sampling import evenly
+from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import INK, PAPER, draw_text, labelled_grid
 from pipelines.pairs import Pairs
 
@@ -33,7 +33,7 @@ class ClassifierReport:
     confusion: np.ndarray
     """(K, K) int64: pictures of the row's title that were taken for the column's."""
     dead: dict[str, np.ndarray]
-    """By stage, first to last: (C,) bool, the channels that tell nothing (`models.classifiers.network.dead_channels`)."""
+    """By stage, first to last: (C,) bool, channels without information: `models.classifiers.network.dead_channels`."""
     activations: np.ndarray
     """uint8 RGB: a row for each of some pictures: the picture, then each stage's mean over its channels."""
 
@@ -97,7 +97,7 @@ def report_on(network: TitleNetwork, pairs: Pairs, *, shown: int = 4) -> Classif
     true = np.array([titles.index(title) for title in pairs.titles])
     confusion = np.bincount(true * len(titles) + told, minlength=len(titles) ** 2).reshape(len(titles), len(titles))
     dead = dead_channels(network, _batches(network, pairs, np.arange(len(pairs))))
-    rows = evenly(len(pairs), shown)
+    rows = evenly_spaced(len(pairs), shown)
     return ClassifierReport(
         titles=titles,
         confusion=confusion,

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from models.recipes import Recipe
 from pipelines.lake import Lake
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 from pipelines.training.store import TrainedRecord, local_checkpoint, read_record
 
 
 @dataclass(frozen=True)
-class Needs:
+class Dependencies:
     """The files that a training reads beside its pictures."""
 
     files: dict[str, Path]
@@ -24,7 +24,9 @@ class Needs:
     """The extractor's name, as losses carry it."""
 
 
-def find_needs(recipe: Recipe, rule: TrainingRule, *, lake: Lake, cache: Path, extractors: Path) -> Needs:
+def find_dependencies(
+    recipe: Recipe, params: TrainingParams, *, lake: Lake, cache: Path, extractors: Path
+) -> Dependencies:
     """What a recipe builds on, with the extractor that the rule names, else its own.
 
     extractors: the folder of feature extractors' files, unless the rule names another one.
@@ -38,11 +40,11 @@ def find_needs(recipe: Recipe, rule: TrainingRule, *, lake: Lake, cache: Path, e
             raise FileNotFoundError(f"{recipe.name} needs a trained {need.role.replace('_', ' ')}: {error}") from None
         files[need.role] = local_checkpoint(lake, need.recipe, cache)
     digests = {role: record.checkpoint_sha256 for role, record in records.items()}
-    extractor = rule.extractor_of(recipe)
+    extractor = params.extractor_of(recipe)
     if extractor:
         from pipelines.training.extractors import find_weights
 
-        files["features"] = find_weights(extractor, rule.weights_in(extractors))
+        files["features"] = find_weights(extractor, params.weights_in(extractors))
         with files["features"].open("rb") as file:
             digests["features"] = file_digest(file, "sha256").hexdigest()
-    return Needs(files, digests, records, extractor)
+    return Dependencies(files, digests, records, extractor)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from pipelines.lake import written_aside
+from pipelines.lake import atomic_write
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0  # without a byte
@@ -77,8 +77,8 @@ def fetched(weights: WeightsFile, folder: Path) -> Path:
         raise _unavailable(weights, path, "it is not there, and no URL serves it")
     digest = sha256()
     try:
-        with written_aside(path) as aside:
-            with requests.get(weights.source, stream=True, timeout=_TIMEOUT_S) as answer, aside.open("wb") as file:
+        with atomic_write(path) as temporary:
+            with requests.get(weights.source, stream=True, timeout=_TIMEOUT_S) as answer, temporary.open("wb") as file:
                 answer.raise_for_status()
                 for chunk in answer.iter_content(_CHUNK_BYTES):
                     digest.update(chunk)

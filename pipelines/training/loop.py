@@ -38,15 +38,15 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from models.build import build_objective
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.features import load_extractor
-from models.objective import Batch, Objective, Turn, set_learning_rates
+from models.objective import Batch, Objective, OptimizerStep, set_learning_rates
 from models.recipes import Recipe
-from pipelines.images.sampling import evenly
-from pipelines.lake import written_aside
+from pipelines.images.sampling import evenly_spaced
+from pipelines.lake import atomic_write
 from pipelines.pairs import Pairs
 from pipelines.training.batches import Batches, blank_batch
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 from pipelines.training.samples import colored_pictures, sample_sheet
-from pipelines.training.state import TrainingError, below, learn_again, learned_tensors, read_state, write_state
+from pipelines.training.state import TrainingError, below, load_state, read_state, state_tensors, write_state
 
 __all__ = ["Step", "Trained", "TrainingDivergedError", "TrainingError", "code_version", "train"]
 
@@ -103,7 +103,7 @@ def train(
     train_pairs: Pairs,
     val_pairs: Pairs,
     *,
-    rule: TrainingRule,
+    params: TrainingParams,
     fingerprint: str,
     work: Path,
     needs: Mapping[str, Path] | None = None,
@@ -137,18 +137,18 @@ def train(
     Raises TrainingError for arrays or needs that do not fit, a batch too small for batch norm, or a state of another
     training; TrainingDivergedError for a loss or a gradient that is not finite.
     """
-    titles = _chosen_titles(recipe, rule, train_pairs)
-    recipe = recipe.resized(resolution=rule.resolution, width=rule.width).fitted(titles)
+    titles = _chosen_titles(recipe, params, train_pairs)
+    recipe = recipe.resized(resolution=params.resolution, width=params.width).fitted(titles)
     _require_pictures(recipe, "training", train_pairs)
     _require_pictures(recipe, "validation", val_pairs)
-    if rule.device == "cuda" and not torch.cuda.is_available():
+    if params.device == "cuda" and not torch.cuda.is_available():
         raise TrainingError(f"{recipe.name}: device is 'cuda', but torch sees no GPU; set device to 'auto' or 'cpu'")
-    if rule.devices > 1 and not torch.distributed.is_torchelastic_launched():
+    if params.devices > 1 and not torch.distributed.is_torchelastic_launched():
         raise TrainingError(
-            f"{recipe.name}: devices is {rule.devices}, which needs as many processes: start them by "
-            f"`torchrun --nproc-per-node={rule.devices} ...`, or set devices to 1"
+            f"{recipe.name}: devices is {params.devices}, which needs as many processes: start them by "
+            f"`torchrun --nproc-per-node={params.devices} ...`, or set devices to 1"
         )
-    return _Training(recipe, titles, train_pairs, val_pairs, rule, fingerprint, work, needs or {}).run(before_saving)
+    return _Training(recipe, titles, train_pairs, val_pairs, params, fingerprint, work, needs or {}).run(before_saving)
 
 
 class _Training:
@@ -160,73 +160,73 @@ class _Training:
         titles: tuple[str, ...],
         train_pairs: Pairs,
         val_pairs: Pairs,
-        rule: TrainingRule,
+        params: TrainingParams,
         fingerprint: str,
         work: Path,
         needs: Mapping[str, Path],
     ) -> None:
-        built_on = _needed_networks(recipe, rule, needs)
+        built_on = _needed_networks(recipe, params, needs)
         specs: dict[str, Any] = {role: network.spec for role, network in built_on.items()}
         self.recipe = recipe = recipe.built_on(specs)
         _require_same_titles(recipe, titles, built_on)
-        self.rule = rule
+        self.params = params
         self.work = work
         self.identity = {
             "recipe": recipe.to_json(),
             "fingerprint": fingerprint,
             # Where the extractor's file lies changes nothing, and its digest is among the needs.
-            "rule": rule.model_dump(exclude={"extractor", "weights"}),
-            "extractor": (rule.extractor or recipe.extractor) if recipe.extractor else None,
+            "rule": params.model_dump(exclude={"extractor", "weights"}),
+            "extractor": (params.extractor or recipe.extractor) if recipe.extractor else None,
             "needs": {role: sha256(Path(path).read_bytes()).hexdigest() for role, path in sorted(needs.items())},
         }
         self.fingerprint = fingerprint
         self.train_pairs = train_pairs
         self.val_pairs = val_pairs
         self.train_rows = np.flatnonzero(np.isin(train_pairs.titles, titles))
-        self.batch_size = min(rule.batch or recipe.batch, len(self.train_rows))
-        if self.batch_size % rule.devices:
+        self.batch_size = min(params.batch or recipe.batch, len(self.train_rows))
+        if self.batch_size % params.devices:
             raise TrainingError(
-                f"{recipe.name}: a batch of {self.batch_size} pictures does not divide among {rule.devices} devices"
+                f"{recipe.name}: a batch of {self.batch_size} pictures does not divide among {params.devices} devices"
             )
-        self.steps = ceil(rule.pictures / self.batch_size) if rule.pictures else rule.steps or recipe.steps
+        self.steps = ceil(params.pictures / self.batch_size) if params.pictures else params.steps or recipe.steps
         self.epoch_steps = len(self.train_rows) // self.batch_size  # a remainder waits for the next epoch's order
-        if self.batch_size == rule.devices:
+        if self.batch_size == params.devices:
             _require_batch_norm_can_work(recipe, built_on, pictures=len(self.train_rows))
-        are_told = recipe.with_label or bool(rule.titles)
+        are_told = recipe.with_label or bool(params.titles)
         known = np.flatnonzero(np.isin(val_pairs.titles, titles)) if are_told else np.arange(len(val_pairs))
         if not len(known):
             raise TrainingError(
                 f"{recipe.name}: no validation picture is of a title that training knows: {', '.join(titles)}"
             )
-        self.val_rows = known[evenly(len(known), rule.validation_pictures)]
-        self.sample_rows = known[evenly(len(known), rule.sample_pictures)]
+        self.val_rows = known[evenly_spaced(len(known), params.validation_pictures)]
+        self.sample_rows = known[evenly_spaced(len(known), params.sample_pictures)]
 
-        several = {"strategy": "ddp"} if rule.devices > 1 else {}
-        self.fabric = Fabric(accelerator=rule.device, devices=rule.devices, precision=rule.precision, **several)  # pyright: ignore[reportArgumentType]
+        several = {"strategy": "ddp"} if params.devices > 1 else {}
+        self.fabric = Fabric(accelerator=params.device, devices=params.devices, precision=params.precision, **several)  # pyright: ignore[reportArgumentType]
         self.fabric.launch()
         device = self.fabric.device
         self.train_batches = Batches(recipe, train_pairs, device, titles)
         self.val_batches = Batches(recipe, val_pairs, device, titles)
-        torch.manual_seed(_seed(rule.seed, "initialization", 0))
+        torch.manual_seed(_seed(params.seed, "initialization", 0))
         self.objective: Objective = build_objective(recipe.objective, built_on)
         self.networks = self.objective.networks
-        for network in (*self.networks.values(), *self.objective.fixed.values()):
+        for network in (*self.networks.values(), *self.objective.frozen.values()):
             # What tensor cores read; on a CPU it makes the U-Net of pix2pix a fifth faster.
             network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        for network in self.objective.fixed.values():
+        for network in self.objective.frozen.values():
             network.requires_grad_(False).eval()
-        if rule.compile:
+        if params.compile:
             for network in self.networks.values():
                 network.compile()
         self.optimizers = self.objective.optimizers()
         self.progress = _Progress()
         self.best_weights: dict[str, Tensor] = {}
-        learning = {name: tensor for name, tensor in self._product.named_parameters() if tensor.requires_grad}
-        self.average = {name: tensor.detach().clone() for name, tensor in learning.items()} if rule.ema else {}
+        learning = {name: tensor for name, tensor in self._model.named_parameters() if tensor.requires_grad}
+        self.average = {name: tensor.detach().clone() for name, tensor in learning.items()} if params.ema else {}
 
     @property
-    def _product(self) -> nn.Module:
-        return self.networks[self.objective.product]
+    def _model(self) -> nn.Module:
+        return self.networks[self.objective.model]
 
     def run(self, before_saving: Callable[[], None]) -> Generator[Step | Trained, None, None]:
         self.work.mkdir(parents=True, exist_ok=True)
@@ -237,9 +237,9 @@ class _Training:
         while not self.progress.is_finished:
             started = time.monotonic()
             number = self.progress.step + 1
-            torch.manual_seed(_seed(self.rule.seed, "step", number) + self.fabric.global_rank)
+            torch.manual_seed(_seed(self.params.seed, "step", number) + self.fabric.global_rank)
             rows = self._rows(number)
-            batch = self.train_batches.varied(rows)
+            batch = self.train_batches.train_batch(rows)
             waited = time.monotonic() - started
             metrics = self._learn(number, rows, batch)
             metrics |= self._epoch_means(number, metrics)
@@ -253,15 +253,15 @@ class _Training:
             window_s, wait_s = window_s + elapsed, wait_s + waited
             window_pictures += self.batch_size
             looked = time.monotonic()
-            if is_last or number % self.rule.validate_every == 0:
+            if is_last or number % self.params.validate_every == 0:
                 metrics |= self._validate(number)
                 metrics["speed/pictures_per_s"] = window_pictures / window_s
                 metrics["speed/data_wait_share"] = wait_s / window_s
                 window_s, wait_s, window_pictures = 0.0, 0.0, 0
-            samples = self._samples() if is_last or number % self.rule.sample_every == 0 else None
+            samples = self._samples() if is_last or number % self.params.sample_every == 0 else None
             self.progress.seconds += time.monotonic() - looked
             yield Step(number, metrics, samples, min(done, 1.0))
-            if is_last or time.monotonic() - saved_at >= self.rule.checkpoint_every_s:
+            if is_last or time.monotonic() - saved_at >= self.params.checkpoint_every_s:
                 before_saving()
                 self._save_state()
                 saved_at = time.monotonic()
@@ -280,39 +280,39 @@ class _Training:
 
     def _done(self) -> float:
         """Share of the budget that is behind."""
-        if self.rule.minutes:
-            return self.progress.seconds / 60 / self.rule.minutes
+        if self.params.minutes:
+            return self.progress.seconds / 60 / self.params.minutes
         return self.progress.step / self.steps
 
     def _agreed(self, seconds: float) -> float:
         """The first process's clock: all must end with the same step."""
-        return self.fabric.broadcast(seconds) if self.rule.devices > 1 and self.rule.minutes else seconds
+        return self.fabric.broadcast(seconds) if self.params.devices > 1 and self.params.minutes else seconds
 
     def _rows(self, number: int) -> np.ndarray:
         """This process's rows at a step (1, 2, ...): a function of seed and number alone."""
         epoch, position = divmod(number - 1, self.epoch_steps)
-        order = _epoch_order(len(self.train_rows), self.rule.seed, epoch)
+        order = _epoch_order(len(self.train_rows), self.params.seed, epoch)
         rows = self.train_rows[order[position * self.batch_size : (position + 1) * self.batch_size]]
-        return rows[self.fabric.global_rank :: self.rule.devices]
+        return rows[self.fabric.global_rank :: self.params.devices]
 
     def _learn(self, number: int, rows: np.ndarray, batch: Batch) -> dict[str, float]:
         """Takes the objective's turns on one batch."""
         measured: dict[str, Tensor] = {}
         done = self._done()
-        for turn in self._turns(batch, done):
-            name = f"train/loss_{turn.optimizer}"
-            measured[f"{name}/total"] = turn.loss.detach()
-            measured |= {f"{name}/{part}": value.detach() for part, value in turn.parts.items()}
-            measured |= {f"train/{sign}": value.detach() for sign, value in turn.health.items()}
-            optimizer = self.optimizers[turn.optimizer]
+        for optimizer_step in self._optimizer_steps(batch, done):
+            name = f"train/loss_{optimizer_step.optimizer}"
+            measured[f"{name}/total"] = optimizer_step.loss.detach()
+            measured |= {f"{name}/{part}": value.detach() for part, value in optimizer_step.parts.items()}
+            measured |= {f"train/{sign}": value.detach() for sign, value in optimizer_step.health.items()}
+            optimizer = self.optimizers[optimizer_step.optimizer]
             optimizer.zero_grad(set_to_none=True)
-            self.fabric.backward(turn.loss)
-            measured[f"train/gradient_norm_{turn.optimizer}"] = self._prepare_gradients(optimizer)
+            self.fabric.backward(optimizer_step.loss)
+            measured[f"train/gradient_norm_{optimizer_step.optimizer}"] = self._prepare_gradients(optimizer)
             set_learning_rates(optimizer, done)
             optimizer.step()
         self._average_weights()
         values = torch.stack([value.float() for value in measured.values()])
-        if self.rule.devices > 1:
+        if self.params.devices > 1:
             values = _mean_over_processes(values)
         metrics = dict(zip(measured, values.tolist(), strict=True))  # the one time that the device is waited for
         for name, value in metrics.items():
@@ -320,47 +320,47 @@ class _Training:
                 raise self._diverged(number, name, value, rows, batch)
         return metrics
 
-    def _turns(self, batch: Batch, done: float) -> Iterator[Turn]:
+    def _optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The objective's turns, each computed in the precision of the rule."""
-        turns = self.objective.turns(batch, done)
+        optimizer_steps = self.objective.optimizer_steps(batch, done)
         while True:
             with self.fabric.autocast():
-                turn = next(turns, None)
-            if turn is None:
+                optimizer_step = next(optimizer_steps, None)
+            if optimizer_step is None:
                 return
-            yield turn
+            yield optimizer_step
 
     def _prepare_gradients(self, optimizer: torch.optim.Optimizer) -> Tensor:
         """Averages gradients over the processes, clips them; their norm before that."""
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        if self.rule.devices > 1:
+        if self.params.devices > 1:
             _average_gradients(parameters)
         norm = nn.utils.get_total_norm(p.grad for p in parameters if p.grad is not None)
-        if self.rule.clip_norm:
-            nn.utils.clip_grads_with_norm_(parameters, self.rule.clip_norm, norm)
+        if self.params.clip_norm:
+            nn.utils.clip_grads_with_norm_(parameters, self.params.clip_norm, norm)
         return norm
 
     def _average_weights(self) -> None:
         """The average follows the weights. Statistics of batch norm stay those of the last step."""
         if self.average:
-            weights = dict(self._product.named_parameters())
-            average = get_ema_multi_avg_fn(self.rule.ema)
+            weights = dict(self._model.named_parameters())
+            average = get_ema_multi_avg_fn(self.params.ema)
             average(list(self.average.values()), [weights[name] for name in self.average], 0)
 
     @contextmanager
-    def _as_kept(self) -> Iterator[None]:
+    def _eval_with_ema(self) -> Iterator[None]:
         """The product as it is judged and kept: in evaluation mode, and with its averaged weights."""
-        product = self._product
+        model = self._model
         self._exchange_average()
-        product.eval()
+        model.eval()
         try:
             yield
         finally:
-            product.train()
+            model.train()
             self._exchange_average()
 
     def _exchange_average(self) -> None:
-        weights = dict(self._product.named_parameters())
+        weights = dict(self._model.named_parameters())
         for name, mean in self.average.items():
             weights[name].data, self.average[name] = mean, weights[name].data
 
@@ -371,10 +371,10 @@ class _Training:
             **{name: part for name, part in vars(batch).items() if part is not None},
         }
         panel_ids = [self.train_pairs.panel_ids[row] for row in rows]
-        with written_aside(path) as aside:
+        with atomic_write(path) as temporary:
             save_file(
                 {name: tensor.detach().cpu().contiguous() for name, tensor in kept.items()},
-                str(aside),
+                str(temporary),
                 {"panel_ids": json.dumps(panel_ids)},
             )
         return TrainingDivergedError(
@@ -396,7 +396,7 @@ class _Training:
     def _validate(self, number: int) -> dict[str, float]:
         """Validation losses of the product as it is used, and the best weights kept."""
         sums: dict[str, float] = {}
-        with self._as_kept():
+        with self._eval_with_ema():
             for start in range(0, len(self.val_rows), _VALIDATION_BATCH):
                 rows = self.val_rows[start : start + _VALIDATION_BATCH]
                 for name, loss in self._distances(rows).items():
@@ -410,7 +410,7 @@ class _Training:
                 )
             if deciding < self.progress.best_validation:
                 self.progress.best_step, self.progress.best_validation = number, deciding
-                weights = self._product.state_dict()
+                weights = self._model.state_dict()
                 self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
         return means
 
@@ -431,18 +431,18 @@ class _Training:
     @torch.no_grad()
     def _given(self, rows: np.ndarray) -> tuple[Batch, Tensor]:
         """Validation pictures, and what the product gives for them."""
-        batch = self.val_batches.fixed(rows)
+        batch = self.val_batches.eval_batch(rows)
         with self.fabric.autocast():
             return batch, self.objective.output(batch).float()
 
     def _val_variant(self, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(self.val_pairs.variant[rows, self.val_batches.fixed_styles(rows)])
+        return np.asarray(self.val_pairs.variant[rows, self.val_batches.eval_styles(rows)])
 
     def _samples(self) -> np.ndarray | None:
         if self.recipe.task == "tell_title":
             return None
         rows = self.sample_rows
-        with self._as_kept():
+        with self._eval_with_ema():
             batch, output = self._given(rows)
         if not self.objective.output_sees_hints:
             batch = replace(batch, hint=None)
@@ -454,7 +454,7 @@ class _Training:
             identity=self.identity,
             progress=vars(self.progress),
             tensors={
-                **learned_tensors(self.networks, self.optimizers),
+                **state_tensors(self.networks, self.optimizers),
                 **{f"average.{name}": tensor for name, tensor in self.average.items()},
                 **{f"best.{name}": tensor for name, tensor in self.best_weights.items()},
             },
@@ -466,7 +466,7 @@ class _Training:
         if not path.exists():
             return
         progress, tensors = read_state(path, self.identity)
-        learn_again(self.networks, self.optimizers, tensors)
+        load_state(self.networks, self.optimizers, tensors)
         for name, mean in below("average.", tensors).items():
             self.average[name].copy_(mean)
         self.best_weights = below("best.", tensors)
@@ -480,12 +480,12 @@ class _Training:
             recipe=self.recipe.to_json(),
             fingerprint=self.fingerprint,
             code_version=code_version(),
-            seed=self.rule.seed,
+            seed=self.params.seed,
             step=self.progress.best_step,
             resolution=self.recipe.resolution,
         )
-        with written_aside(path) as aside:
-            save_checkpoint(Path(str(aside)), checkpoint)
+        with atomic_write(path) as temporary:
+            save_checkpoint(Path(str(temporary)), checkpoint)
         return path
 
 
@@ -501,7 +501,7 @@ def code_version() -> str:
     return sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
-def _needed_networks(recipe: Recipe, rule: TrainingRule, needs: Mapping[str, Path]) -> dict[str, nn.Module]:
+def _needed_networks(recipe: Recipe, params: TrainingParams, needs: Mapping[str, Path]) -> dict[str, nn.Module]:
     """The trained networks and the extractor that a recipe builds on, by role: in evaluation mode, without gradient."""
     roles = [need.role for need in recipe.needs] + ([FEATURES] if recipe.extractor else [])
     missing = {need.role: f"{need.role} (recipe {need.recipe})" for need in recipe.needs}
@@ -518,19 +518,19 @@ def _needed_networks(recipe: Recipe, rule: TrainingRule, needs: Mapping[str, Pat
             )
         networks[need.role] = checkpoint.trained()
     if recipe.extractor:
-        networks[FEATURES] = load_extractor(rule.extractor or recipe.extractor, needs[FEATURES])
+        networks[FEATURES] = load_extractor(params.extractor or recipe.extractor, needs[FEATURES])
     return {role: network.requires_grad_(False).eval() for role, network in networks.items()}
 
 
-def _chosen_titles(recipe: Recipe, rule: TrainingRule, pairs: Pairs) -> tuple[str, ...]:
+def _chosen_titles(recipe: Recipe, params: TrainingParams, pairs: Pairs) -> tuple[str, ...]:
     """The titles to learn from, sorted."""
     known = sorted(set(pairs.titles))
-    for title in rule.titles:
+    for title in params.titles:
         if title not in known:
             raise TrainingError(
                 f"{recipe.name}: no picture to learn from is of {title!r}; there are {', '.join(known)}"
             )
-    return tuple(sorted(set(rule.titles)) or known)
+    return tuple(sorted(set(params.titles)) or known)
 
 
 def _require_pictures(recipe: Recipe, split: str, pairs: Pairs) -> None:
@@ -584,7 +584,7 @@ def _require_batch_norm_can_work(recipe: Recipe, built_on: Mapping[str, nn.Modul
         for layer in norms:
             layer.register_forward_pre_hook(require_several_values)
         if norms:
-            for _ in objective.turns(blank_batch(recipe, 1), 0.0):
+            for _ in objective.optimizer_steps(blank_batch(recipe, 1), 0.0):
                 pass
 
 

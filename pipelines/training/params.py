@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 CODE_VERSION = "5"
 """Part of every training's key: raise it whenever the same recipe, rule and pictures train otherwise than before."""
 
-HELD_OTHERWISE = {"extractor", "weights"}
+EXCLUDED_FROM_KEY = {"extractor", "weights"}
 """Fields of the rule that keys and parameters of a training hold otherwise: as the name of the extractor that is used,
 and its file's digest, wherever the file lay."""
 
 
-class TrainingRule(BaseModel, frozen=True, extra="forbid"):
+class TrainingParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of one training that are not the recipe's: its size, its pace and its machine."""
 
     steps: int | None = Field(
@@ -80,7 +80,7 @@ class TrainingRule(BaseModel, frozen=True, extra="forbid"):
     checkpoint_every_s: float = Field(default=300, gt=0, description="Seconds between saved states.")
 
     @model_validator(mode="after")
-    def _one_budget(self) -> "TrainingRule":
+    def _one_budget(self) -> "TrainingParams":
         given = [name for name in ("steps", "pictures", "minutes") if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)}: a training has one budget; leave all but one of them empty")
@@ -101,6 +101,6 @@ class TrainingRule(BaseModel, frozen=True, extra="forbid"):
         extractor = self.extractor_of(recipe)
         return {
             **{name: value for name, value in sized.parameters() if name != "steps" or not has_own_budget},
-            **self.model_dump(mode="json", exclude_none=True, exclude=HELD_OTHERWISE),
+            **self.model_dump(mode="json", exclude_none=True, exclude=EXCLUDED_FROM_KEY),
             **({"extractor": extractor} if extractor else {}),
         }

@@ -28,10 +28,10 @@ def trained_by(recipe: str) -> tuple[str, str | None]:
     )
 
 
-def with_needs(names: Iterable[str]) -> list[str]:
+def with_dependencies(names: Iterable[str]) -> list[str]:
     """The recipes and all that they need, each once and after what it needs. Raises ValueError for an unknown name."""
     found: list[str] = []
     for name in names:
-        needed = with_needs(need.recipe for need in recipe_of(name).needs)
+        needed = with_dependencies(need.recipe for need in recipe_of(name).needs)
         found += [each for each in (*needed, name) if each not in found]
     return found

@@ -7,8 +7,8 @@
     <folder>/<recipe>/evaluations/<name>/...    as in the lake; see `pipelines.evaluation.evaluation`
     <folder>/<recipe>/result.json               the rest; written last, so a folder without it is not done
 
-`python -m pipelines.training.run_folder --help` trains and judges recipes on a training set that was carried there; `tintoon
-results import` takes the folder into the lake and MLflow, and `tintoon results export` writes one.
+`python -m pipelines.training.run_folder --help` trains and judges recipes on a training set that was carried there;
+`tintoon results import` takes the folder into the lake and MLflow, and `tintoon results export` writes one.
 
 Results compare with those of a lake where the benchmark's fingerprint agrees: the same test split, the same settings of
 the evaluation, and the same judges. A folder's `line_detector` draws lines for the track of lines, and its
@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.recipes import LINE_DETECTOR, RECIPES, Recipe, recipe_of
-from pipelines.evaluation.params import BenchmarkRule
-from pipelines.lake import Lake, written_aside
-from pipelines.training.params import HELD_OTHERWISE, TrainingRule
+from pipelines.evaluation.params import BenchmarkParams
+from pipelines.lake import Lake, atomic_write
+from pipelines.training.params import EXCLUDED_FROM_KEY, TrainingParams
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,8 +68,8 @@ class Result:
 
 def write_result(folder: Path, result: Result) -> None:
     """Says that a folder is done."""
-    with written_aside(folder / "result.json") as aside:
-        aside.write_text(json.dumps(asdict(result), indent=2))
+    with atomic_write(folder / "result.json") as temporary:
+        temporary.write_text(json.dumps(asdict(result), indent=2))
 
 
 def read_results(folder: Path) -> Iterator[tuple[Path, Result]]:
@@ -92,7 +92,7 @@ def _read_result(path: Path) -> Result:
 
 def write_curves(path: Path, curves: Mapping[int, Mapping[str, float]]) -> None:
     """Metrics by step, a line each."""
-    with written_aside(path) as aside, aside.open("w") as file:
+    with atomic_write(path) as temporary, temporary.open("w") as file:
         for step in sorted(curves):
             file.write(json.dumps({"step": step, "metrics": dict(curves[step])}) + "\n")
 
@@ -105,11 +105,11 @@ def read_curves(path: Path) -> Iterator[tuple[int, dict[str, float]]]:
             yield values["step"], values["metrics"]
 
 
-def train_and_judge(
+def train_and_evaluate(
     recipe: Recipe,
     lake: Lake,
-    rule: TrainingRule,
-    benchmark: BenchmarkRule,
+    params: TrainingParams,
+    benchmark: BenchmarkParams,
     *,
     out: Path,
     weights: Path,
@@ -146,14 +146,14 @@ def train_and_judge(
 
     def needed(name: str) -> Path:
         asked = recipe_of(name)
-        return train_and_judge(asked, lake, rule, benchmark, out=out, weights=weights, commit=commit, as_need=True)
+        return train_and_evaluate(asked, lake, params, benchmark, out=out, weights=weights, commit=commit, as_need=True)
 
     folder = out / recipe.name
     training_set = TrainingSet.open(lake)
-    result = _result_of(recipe, rule, training_set.fingerprint, folder, as_need=as_need)
-    is_judged = recipe.name in RECIPES
+    result = _result_of(recipe, params, training_set.fingerprint, folder, as_need=as_need)
+    is_evaluated = recipe.name in RECIPES
     extractor, unpaired = None, {}
-    if is_judged:
+    if is_evaluated:
         TestPictures(training_set, benchmark, track_of(recipe.variant))  # refuses an empty test split
         unpaired = pictures_of(Path(benchmark.unpaired)) if benchmark.unpaired else {}
         if benchmark.extractor == "title_vgg16" and not (out / TITLE_CLASSIFIER / "result.json").exists():
@@ -161,15 +161,15 @@ def train_and_judge(
         extractor = _extractor(benchmark, out, weights)
     needs: dict[str, Path] = {}
     if result is None:
-        if name := rule.extractor_of(recipe):
-            needs["features"] = find_weights(name, rule.weights_in(weights))
+        if name := params.extractor_of(recipe):
+            needs["features"] = find_weights(name, params.weights_in(weights))
         needs |= {need.role: needed(need.recipe) / CHECKPOINT for need in recipe.needs}
-    drawer = _line_drawer(out) if is_judged and track_of(recipe.variant) == "line" else None
+    drawer = _line_drawer(out) if is_evaluated and track_of(recipe.variant) == "line" else None
     is_new = result is None
     if result is None:
-        result = _train(recipe, training_set, rule, needs, folder, commit)
-    if is_judged:
-        _judge(result, training_set, benchmark, folder, extractor, drawer, unpaired)
+        result = _train(recipe, training_set, params, needs, folder, commit)
+    if is_evaluated:
+        _evaluate(result, training_set, benchmark, folder, extractor, drawer, unpaired)
     if is_new:
         write_result(folder, result)
     # Only now: whoever is interrupted before finds the training as it ended.
@@ -177,7 +177,9 @@ def train_and_judge(
     return folder
 
 
-def _result_of(recipe: Recipe, rule: TrainingRule, training_set: str, folder: Path, *, as_need: bool) -> Result | None:
+def _result_of(
+    recipe: Recipe, params: TrainingParams, training_set: str, folder: Path, *, as_need: bool
+) -> Result | None:
     """The result that is there, or None. Raises ValueError for one of another training."""
     path = folder / "result.json"
     if not path.exists():
@@ -185,12 +187,12 @@ def _result_of(recipe: Recipe, rule: TrainingRule, training_set: str, folder: Pa
     result = _read_result(path)
     there, asked = {"training set": result.training_set}, {"training set": training_set}
     if not as_need:
-        parameters = rule.parameters(recipe)
-        names = (parameters.keys() | TrainingRule.model_fields.keys()) - HELD_OTHERWISE
+        parameters = params.parameters(recipe)
+        names = (parameters.keys() | TrainingParams.model_fields.keys()) - EXCLUDED_FROM_KEY
         # As strings: MLflow, from which results are exported, holds no others.
         there |= {name: str(result.parameters.get(name, "")) for name in names}
         asked |= {name: str(parameters.get(name, "")) for name in names}
-        there["extractor"], asked["extractor"] = result.extractor or "", rule.extractor_of(recipe) or ""
+        there["extractor"], asked["extractor"] = result.extractor or "", params.extractor_of(recipe) or ""
     differ = [
         f"{name} is {there[name]!r}, asked {asked[name]!r}" for name in sorted(there) if there[name] != asked[name]
     ]
@@ -205,7 +207,7 @@ def _result_of(recipe: Recipe, rule: TrainingRule, training_set: str, folder: Pa
 def _train(
     recipe: Recipe,
     training_set: "TrainingSet",
-    rule: TrainingRule,
+    params: TrainingParams,
     needs: Mapping[str, Path],
     folder: Path,
     commit: str,
@@ -222,13 +224,13 @@ def _train(
         curves |= dict(read_curves(folder / CURVES))
     elif samples.exists():
         shutil.rmtree(samples)  # of a training that left no state
-    resolution = rule.resolution or recipe.resolution
+    resolution = params.resolution or recipe.resolution
     trained: Trained | None = None
     for fact in train(
         recipe,
         training_set.pairs("train", recipe.arrays, resolution),
         training_set.pairs("val", recipe.arrays, resolution),
-        rule=rule,
+        params=params,
         fingerprint=training_set.fingerprint,
         needs=needs,
         work=folder,
@@ -247,7 +249,7 @@ def _train(
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     return Result(
         recipe=recipe.name,
-        parameters=rule.parameters(recipe),
+        parameters=params.parameters(recipe),
         training_set=training_set.fingerprint,
         datasheet=training_set.datasheet,
         checkpoint_sha256=digest,
@@ -255,17 +257,17 @@ def _train(
         best_validation=trained.best_validation,
         seconds=trained.seconds,
         pictures_seen=trained.pictures_seen,
-        seed=rule.seed,
-        extractor=rule.extractor_of(recipe),
+        seed=params.seed,
+        extractor=params.extractor_of(recipe),
         machine=" ".join(filter(None, (platform.machine(), gpu, platform.python_version()))),
         commit=commit,
     )
 
 
-def _judge(
+def _evaluate(
     result: Result,
     training_set: "TrainingSet",
-    benchmark: BenchmarkRule,
+    benchmark: BenchmarkParams,
     folder: Path,
     extractor: "FeatureExtractor | None",
     drawer: "LineDrawer | None",
@@ -305,7 +307,7 @@ def _judge(
     )
 
 
-def _extractor(benchmark: BenchmarkRule, out: Path, weights: Path) -> "FeatureExtractor | None":
+def _extractor(benchmark: BenchmarkParams, out: Path, weights: Path) -> "FeatureExtractor | None":
     """What a benchmark looks through."""
     from pipelines.evaluation.metrics.distribution import TITLE_CLASSIFIER, load_feature_extractor, load_title_extractor
 
@@ -345,11 +347,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--commit", default="unknown", help="of the code, for the record")
     told = parser.parse_args(arguments)
     for name in sorted(told.recipes, key=lambda name: name != LINE_DETECTOR.name):  # it judges those of lines
-        folder = train_and_judge(
+        folder = train_and_evaluate(
             recipe_of(name),
             Lake.at(told.lake),
-            TrainingRule.model_validate_json(told.training),
-            BenchmarkRule.model_validate_json(told.benchmark),
+            TrainingParams.model_validate_json(told.training),
+            BenchmarkParams.model_validate_json(told.benchmark),
             out=told.out,
             weights=told.weights,
             commit=told.commit,

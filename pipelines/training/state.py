@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pipelines.lake import digest_of, written_aside
+from pipelines.lake import atomic_write, digest_of
 
 _FORMAT = "tintoon-training-state-2"
 
@@ -32,8 +32,10 @@ def write_state(
         "identity": json.dumps(identity, sort_keys=True),
         "progress": json.dumps(progress),
     }
-    with written_aside(path) as aside:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, str(aside), metadata)
+    with atomic_write(path) as temporary:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, str(temporary), metadata
+        )
 
 
 def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -60,7 +62,7 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Any],
     return json.loads(metadata["progress"]), tensors
 
 
-def learned_tensors(networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
+def state_tensors(networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
     """Everything that networks and their optimizers have learned, by name."""
     tensors = {
         f"network.{name}.{key}": tensor
@@ -75,10 +77,10 @@ def learned_tensors(networks: Mapping[str, nn.Module], optimizers: Mapping[str, 
     return tensors
 
 
-def learn_again(
+def load_state(
     networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Puts back what `learned_tensors` gave."""
+    """Puts back what `state_tensors` gave."""
     for name, network in networks.items():
         network.load_state_dict(below(f"network.{name}.", tensors))
     names = _parameter_names(networks)

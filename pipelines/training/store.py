@@ -9,7 +9,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from pipelines.lake import Lake, written_aside
+from pipelines.lake import Lake, atomic_write
 from pipelines.training.registry import trained_by
 
 
@@ -66,6 +66,6 @@ def checkpoint_path(lake: Lake, recipe: str, name: str, cache: Path) -> Path:
         return Path(path)
     copy = cache / "checkpoints" / name
     if not copy.exists():
-        with written_aside(copy) as aside:
-            aside.write_bytes(path.read_bytes())
+        with atomic_write(copy) as temporary:
+            temporary.write_bytes(path.read_bytes())
     return copy

@@ -6,7 +6,7 @@ import pytest
 
 from assets.tracking.client import Tracking
 from pipelines.lake import Lake
-from pipelines.params import TrainingSetRule, VariantRule
+from pipelines.params import TrainingSetParams, VariantParams
 from pipelines.training_set import build_training_set
 from pipelines.variants import KINDS, build_variant
 from tests.pipelines.conftest import small_lake, write_lake
@@ -19,8 +19,8 @@ def trained_on(small_lake: Lake) -> Lake:
     """A small lake with a training set of 32 pixels: train 5 pictures of two titles, val 2 of one of them, test 3."""
     for split in ("train", "val", "test"):
         for kind in KINDS:
-            build_variant(kind, split, small_lake, VariantRule(resolutions=[32]))
-    build_training_set(small_lake, TrainingSetRule())
+            build_variant(kind, split, small_lake, VariantParams(resolutions=[32]))
+    build_training_set(small_lake, TrainingSetParams())
     return small_lake
 
 

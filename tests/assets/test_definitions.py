@@ -14,7 +14,7 @@ from assets.automation import SCHEDULES, SENSORS, TRAINING_JOBS, WEEKLY
 from assets.definitions import defs
 from assets.home import Home
 from assets.resources import default_resources
-from pipelines.training.registry import TRAININGS, trained_by, with_needs
+from pipelines.training.registry import TRAININGS, trained_by, with_dependencies
 from studio.materialize import STAGES
 from tests.assets.tinted import freeze
 
@@ -142,14 +142,18 @@ def test_the_graph_links_each_partition_with_those_that_it_needs():
 
 
 def test_needs_come_before_what_needs_them():
-    assert with_needs(["webtoon_l2"]) == ["webtoon_l2"]
-    assert with_needs(["two_stage"]) == ["line_detector", "two_stage_draft", "two_stage"]
-    assert with_needs(["line_detector", "two_stage", "two_stage"]) == ["line_detector", "two_stage_draft", "two_stage"]
+    assert with_dependencies(["webtoon_l2"]) == ["webtoon_l2"]
+    assert with_dependencies(["two_stage"]) == ["line_detector", "two_stage_draft", "two_stage"]
+    assert with_dependencies(["line_detector", "two_stage", "two_stage"]) == [
+        "line_detector",
+        "two_stage_draft",
+        "two_stage",
+    ]
     assert trained_by("two_stage_draft") == ("draft", "two_stage")
     assert trained_by("line_detector") == ("line_detector", None)
     assert trained_by("vgg16_gray") == ("title_classifier", "vgg16_gray")
     with pytest.raises(ValueError, match="no recipe 'nobody'"):
-        with_needs(["nobody"])
+        with_dependencies(["nobody"])
 
 
 def test_the_gpu_pool_holds_one_training():

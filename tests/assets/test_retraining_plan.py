@@ -7,14 +7,14 @@ import pytest
 
 from assets.tracking.registry import Registry
 from assets.tracking.retraining import Retraining, plan_retraining
-from pipelines.comparison.params import PromotionRule, RetrainingRule
+from pipelines.comparison.params import PromotionParams, RetrainingParams
 from tests.assets.tinted import Installation, freeze
 from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
 
 __all__ = ["write_lake"]
 
 A, B = "webtoon_l2", "webtoon_no_skips"
-RULE = RetrainingRule(recipes=[B])
+PARAMS = RetrainingParams(recipes=[B])
 
 
 def grow(root: Path, write: WriteLake, *, train_panels: int) -> str:
@@ -34,22 +34,22 @@ def here(tmp_path: Path, write_lake: WriteLake) -> Installation:
     return Installation(tmp_path / "home")
 
 
-def planned(here: Installation, rule: RetrainingRule = RULE) -> Retraining:
-    return plan_retraining(here.lake, rule, cache=here.cache, tracking=here.tracking)
+def planned(here: Installation, params: RetrainingParams = PARAMS) -> Retraining:
+    return plan_retraining(here.lake, params, cache=here.cache, tracking=here.tracking)
 
 
 def crown(here: Installation, name: str, tint: float) -> None:
     here.train(name, tint)
     here.judge(name)
     here.compare()
-    here.crown(PromotionRule(resamples=100, guards={}))
+    here.crown(PromotionParams(resamples=100, guards={}))
 
 
 def test_from_nothing_to_a_champion_and_on(here, write_lake):
     empty = Installation(here.root / "empty")
     assert planned(empty) == Retraining([], "there is no training set yet: materialize it first")
     assert planned(here) == Retraining([B], "nothing was trained yet")
-    two_stages = RetrainingRule(recipes=["two_stage"])
+    two_stages = RetrainingParams(recipes=["two_stage"])
     assert planned(here, two_stages).recipes == ["line_detector", "two_stage_draft", "two_stage"]
 
     crown(here, A, 0.2)
@@ -58,7 +58,7 @@ def test_from_nothing_to_a_champion_and_on(here, write_lake):
     grow(here.root, write_lake, train_panels=21)
     change = "1 new and 0 gone train pictures of 20, a change of 5.0%, at least 5.0%"
     assert planned(here) == Retraining([A, B], change)  # the champion's recipe first
-    lazier = RetrainingRule(recipes=[B], least_change=0.1)
+    lazier = RetrainingParams(recipes=[B], min_change=0.1)
     assert planned(here, lazier) == Retraining(
         [], "1 new and 0 gone train pictures of 20, a change of 5.0%, less than 10.0%"
     )

@@ -9,28 +9,28 @@ import torch
 from torch import nn
 
 from assets.tracking.client import Tracking
-from assets.tracking.promote import Crowned, crown_best
+from assets.tracking.promote import Promotion, promote_best
 from assets.tracking.publish_leaderboard import Comparison, compare
 from models.build import build_network
 from models.checkpoint import Checkpoint, save_checkpoint
 from models.recipes import RECIPES
 from pipelines.colorize.picture import TrainedColorizer
-from pipelines.comparison.params import PromotionRule
+from pipelines.comparison.params import PromotionParams
 from pipelines.evaluation.benchmark import evaluate
 from pipelines.evaluation.evaluation import save_evaluation
-from pipelines.evaluation.params import BenchmarkRule
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
-from pipelines.params import TrainingSetRule, VariantRule
+from pipelines.params import TrainingSetParams, VariantParams
 from pipelines.training.store import TrainedRecord, checkpoint_path, local_checkpoint, read_record, write_record
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import KINDS, build_variant
 from tests.pipelines.conftest import WriteLake, drawn_panel
 
 RESOLUTION = 32
-QUICK = BenchmarkRule(resolution=RESOLUTION, extractor="none", latency_sides=[], page=False, draws=1)
+QUICK = BenchmarkParams(resolution=RESOLUTION, extractor="none", latency_sides=[], page=False, draws=1)
 """A benchmark in moments: no networks, no clocks."""
 
-RULE = PromotionRule(resamples=1000, least_issues=1)
+PARAMS = PromotionParams(resamples=1000, min_issues=1)
 
 
 @dataclass(frozen=True)
@@ -111,38 +111,38 @@ class Installation:
         write_record(self.lake, record)
         return record
 
-    def judge(self, name: str, rule: BenchmarkRule = QUICK) -> None:
+    def judge(self, name: str, params: BenchmarkParams = QUICK) -> None:
         """As the asset `evaluation` does, but for what people see of it in MLflow: that takes longer than all else."""
         record = read_record(self.lake, name)
         judged = evaluate(
             TrainedColorizer.load(local_checkpoint(self.lake, name, self.cache)),
             TrainingSet.open(self.lake),
-            rule,
+            params,
             checkpoint_digest=record.checkpoint_sha256,
             mlflow_run_id=record.mlflow_run_id,
         )
         save_evaluation(self.lake, judged)
 
-    def compare(self, rule: BenchmarkRule = QUICK) -> Comparison:
+    def compare(self, params: BenchmarkParams = QUICK) -> Comparison:
         return compare(
             self.lake,
-            rule,
+            params,
             cache=self.cache,
             weights=self.root / "weights",
             tracking=self.tracking,
             on_picture=lambda done, total: None,
         )
 
-    def crown(self, rule: PromotionRule = RULE) -> list[Crowned]:
-        return crown_best(self.lake, rule, cache=self.cache, weights=self.root / "weights", tracking=self.tracking)
+    def crown(self, params: PromotionParams = PARAMS) -> list[Promotion]:
+        return promote_best(self.lake, params, cache=self.cache, weights=self.root / "weights", tracking=self.tracking)
 
 
 def freeze(lake: Lake) -> str:
     """The variants and the training set of what the lake holds; its fingerprint."""
     for split in ("train", "val", "test"):
         for kind in KINDS:
-            build_variant(kind, split, lake, VariantRule(resolutions=[RESOLUTION]))
-    return build_training_set(lake, TrainingSetRule()).fingerprint
+            build_variant(kind, split, lake, VariantParams(resolutions=[RESOLUTION]))
+    return build_training_set(lake, TrainingSetParams()).fingerprint
 
 
 def small_installation(root: Path, write: WriteLake) -> Installation:

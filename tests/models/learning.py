@@ -20,12 +20,14 @@ def minimize(objective: Objective, batch: Batch, *, steps: int) -> list[dict[str
     history = []
     for step in range(steps):
         losses = {}
-        for turn in objective.turns(batch, step / steps):
-            optimizers[turn.optimizer].zero_grad()
-            turn.loss.backward()
-            optimizers[turn.optimizer].step()
-            losses |= {f"{turn.optimizer}/{part}": value.item() for part, value in turn.parts.items()}
-            losses[f"{turn.optimizer}/total"] = turn.loss.item()
+        for optimizer_step in objective.optimizer_steps(batch, step / steps):
+            optimizers[optimizer_step.optimizer].zero_grad()
+            optimizer_step.loss.backward()
+            optimizers[optimizer_step.optimizer].step()
+            losses |= {
+                f"{optimizer_step.optimizer}/{part}": value.item() for part, value in optimizer_step.parts.items()
+            }
+            losses[f"{optimizer_step.optimizer}/total"] = optimizer_step.loss.item()
         history.append(losses)
     return history
 

@@ -122,12 +122,12 @@ def test_without_skips_the_way_up_sees_the_innermost_map_alone():
 def test_every_parameter_gets_a_gradient():
     torch.manual_seed(0)
     objective = build_objective(small())
-    for turn in objective.turns(batch_of(channels=3), 0.0):
+    for optimizer_step in objective.optimizer_steps(batch_of(channels=3), 0.0):
         for network in objective.networks.values():
             network.zero_grad()
-        turn.loss.backward()
-        others = [network for name, network in objective.networks.items() if name != turn.optimizer]
-        assert without_gradient(objective.networks[turn.optimizer]) == []
+        optimizer_step.loss.backward()
+        others = [network for name, network in objective.networks.items() if name != optimizer_step.optimizer]
+        assert without_gradient(objective.networks[optimizer_step.optimizer]) == []
         assert all(p.grad is None for network in others for p in network.parameters())
 
 
@@ -220,17 +220,19 @@ def test_losses_are_cross_entropies_and_l1(conditional: bool):
         fake = generator(batch.condition)
         real_p, fake_p = judged(batch.target), judged(fake)
     torch.manual_seed(7)
-    turns = list(objective.turns(batch, 0.3))  # nobody steps between, so one discriminator judges in both
+    optimizer_steps = list(
+        objective.optimizer_steps(batch, 0.3)
+    )  # nobody steps between, so one discriminator judges in both
     torch.manual_seed(7)
     a, b = (labels.numpy() for labels in soft_labels(spec.labels, torch.zeros(4)))
     real = -(a * np.log(real_p) + (1 - a) * np.log(1 - real_p)).mean()
     generated = -(b * np.log(fake_p) + (1 - b) * np.log(1 - fake_p)).mean()
-    assert [turn.optimizer for turn in turns] == ["discriminator", "generator"]
-    assert turns[0].loss.item() == pytest.approx(real + generated, rel=1e-4)
+    assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator", "generator"]
+    assert optimizer_steps[0].loss.item() == pytest.approx(real + generated, rel=1e-4)
     l1 = np.abs(fake.numpy() - batch.target.numpy()).mean()
-    assert turns[1].loss.item() == pytest.approx(-np.log(fake_p).mean() + 100 * l1, rel=1e-4)
-    assert turns[0].health["accuracy_discriminator/real"].item() == pytest.approx((real_p > 0.5).mean())
-    assert turns[0].health["accuracy_discriminator/fake"].item() == pytest.approx((fake_p < 0.5).mean())
+    assert optimizer_steps[1].loss.item() == pytest.approx(-np.log(fake_p).mean() + 100 * l1, rel=1e-4)
+    assert optimizer_steps[0].health["accuracy_discriminator/real"].item() == pytest.approx((real_p > 0.5).mean())
+    assert optimizer_steps[0].health["accuracy_discriminator/fake"].item() == pytest.approx((fake_p < 0.5).mean())
 
 
 @pytest.mark.parametrize("is_training", [True, False])
@@ -279,9 +281,9 @@ def test_one_picture_is_enough_for_a_step():
     torch.manual_seed(0)
     objective = build_objective(small())
     batch = batch_of(channels=3, pictures=1)
-    for turn in objective.turns(Batch(batch.condition, batch.target), 0.0):
-        assert torch.isfinite(turn.loss)
-        turn.loss.backward()
+    for optimizer_step in objective.optimizer_steps(Batch(batch.condition, batch.target), 0.0):
+        assert torch.isfinite(optimizer_step.loss)
+        optimizer_step.loss.backward()
 
 
 @pytest.mark.parametrize("name", ["ajou_cgan", "ajou_unstabilised", "ajou_no_skips"])

@@ -164,9 +164,9 @@ def test_one_checkpoint_colorizes(tmp_path: Path):
 
 def test_gradients_reach_every_parameter_that_learns():
     objective = build_objective(small_objective(), extractor())
-    for turn in objective.turns(hinted(batch_of(channels=3)), 0.0):
-        turn.loss.backward()
-        if turn.optimizer == "discriminator":
+    for optimizer_step in objective.optimizer_steps(hinted(batch_of(channels=3)), 0.0):
+        optimizer_step.loss.backward()
+        if optimizer_step.optimizer == "discriminator":
             assert without_gradient(objective.networks["discriminator"]) in ([], ["last.bias"])
     unreached = without_gradient(objective.networks["generator"])
     assert all(name.startswith("extractor.") for name in unreached)
@@ -182,10 +182,10 @@ def test_turns_have_the_losses_of_the_released_code():
         fake = generator(lines, hint)
         real_says, fake_says = (critic(picture, features).numpy() for picture in (batch.target, fake))
         true_map, fake_map = (
-            objective.fixed["features"](picture, ("relu2_2",))[0].numpy() for picture in (batch.target, fake)
+            objective.frozen["features"](picture, ("relu2_2",))[0].numpy() for picture in (batch.target, fake)
         )
     torch.manual_seed(5)
-    first, second = objective.turns(batch, 0.0)
+    first, second = objective.optimizer_steps(batch, 0.0)
     torch.manual_seed(5)
     penalty = gradient_penalty(lambda picture: critic(picture, features), batch.target, fake).item()
 
@@ -214,10 +214,10 @@ def test_the_generators_turn_leaves_the_critic_alone_and_the_seed_decides():
         batch = hinted(batch_of(channels=3))
         torch.manual_seed(seed)
         critic = objective.networks["discriminator"]
-        turns = objective.turns(batch, 0.0)
-        next(turns).loss.backward()
+        optimizer_steps = objective.optimizer_steps(batch, 0.0)
+        next(optimizer_steps).loss.backward()
         found = [p.grad.clone() for p in critic.parameters() if p.grad is not None]
-        next(turns).loss.backward()
+        next(optimizer_steps).loss.backward()
         assert all(
             torch.equal(before, p.grad)
             for before, p in zip(found, (p for p in critic.parameters() if p.grad is not None), strict=True)
@@ -297,7 +297,7 @@ def test_penalty_and_content_are_computed_in_float32_under_autocast():
     objective = build_objective(small_objective(), extractor())
     batch = hinted(batch_of(channels=3))
     with torch.autocast("cpu", torch.bfloat16):
-        first, second = objective.turns(batch, 0.0)
+        first, second = objective.optimizer_steps(batch, 0.0)
     assert first.parts["gradient_penalty"].dtype == second.parts["content_vgg16"].dtype == torch.float32
     assert first.loss.dtype == second.loss.dtype == torch.float32
     first.loss.backward()
@@ -314,7 +314,7 @@ def test_penalty_per_pixel_is_a_choice_of_the_specification():
     for name, network in plain.networks.items():
         per_pixel.networks[name].load_state_dict(network.state_dict())
     batch = hinted(batch_of(channels=3))
-    values = [next(o.turns(batch, 0.0)).parts["gradient_penalty"].item() for o in (plain, per_pixel)]
+    values = [next(o.optimizer_steps(batch, 0.0)).parts["gradient_penalty"].item() for o in (plain, per_pixel)]
     assert values[0] != pytest.approx(values[1], rel=1e-3)
 
 

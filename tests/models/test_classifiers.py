@@ -119,9 +119,9 @@ def test_loss_and_accuracy_are_those_of_numpy(spec: TitleClassifier):
     log_share = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     by_hand = -log_share[np.arange(len(label)), label].mean()
     right = (logits.argmax(axis=1) == label).mean()
-    (turn,) = objective.turns(batch, 0.0)
-    assert turn.loss.item() == pytest.approx(by_hand, rel=1e-5)
-    assert turn.health["accuracy"].item() == pytest.approx(right)
+    (optimizer_step,) = objective.optimizer_steps(batch, 0.0)
+    assert optimizer_step.loss.item() == pytest.approx(by_hand, rel=1e-5)
+    assert optimizer_step.health["accuracy"].item() == pytest.approx(right)
     distances = objective.distances(torch.from_numpy(logits), batch)
     assert list(distances) == ["cross_entropy", "accuracy"]  # the first decides which step is the best
     assert distances["cross_entropy"].item() == pytest.approx(by_hand, rel=1e-5)
@@ -133,8 +133,8 @@ def test_every_parameter_gets_a_gradient(spec: TitleClassifier):
     torch.manual_seed(0)
     objective = build_objective(TellTitle(spec))
     network = objective.networks["classifier"].train()
-    for turn in objective.turns(labelled(), 0.0):
-        turn.loss.backward()
+    for optimizer_step in objective.optimizer_steps(labelled(), 0.0):
+        optimizer_step.loss.backward()
     without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
     assert without == []
 
@@ -148,11 +148,11 @@ def test_thirty_steps_learn_one_batch(spec: TitleClassifier):
     batch = labelled()
     losses = []
     for _ in range(30):
-        for turn in objective.turns(batch, 0.0):
+        for optimizer_step in objective.optimizer_steps(batch, 0.0):
             optimizer.zero_grad()
-            turn.loss.backward()
+            optimizer_step.loss.backward()
             optimizer.step()
-            losses.append(turn.loss.item())
+            losses.append(optimizer_step.loss.item())
     assert losses[-1] < 0.5 * losses[0]
 
 
@@ -170,7 +170,7 @@ def test_channels_that_never_fire_or_never_change_are_dead():
     network = built(VGG)
     assert isinstance(network, TitleVgg)
     pictures = [torch.randn(3, 1, 32, 32), torch.randn(1, 1, 32, 32)]
-    before = dead_channels(network, pictures, least_share=0.0)
+    before = dead_channels(network, pictures, min_share=0.0)
     assert not before["relu1_2"][:2].any()
     kill(network, 2, 0, constant=-1.0)
     kill(network, 2, 1, constant=5.0)
@@ -188,7 +188,7 @@ def test_deviations_are_over_all_pictures_however_they_come(spec: TitleClassifie
     generator = torch.Generator().manual_seed(2)
     pictures = torch.randn(7, 1, 32, 32, generator=generator) * torch.arange(1, 8)[:, None, None, None]
     uneven = [pictures[:1], pictures[1:5], pictures[5:]]
-    dead = dead_channels(network, uneven, least_share=0.5)  # so much that channels of real networks fall on both sides
+    dead = dead_channels(network, uneven, min_share=0.5)  # so much that channels of real networks fall on both sides
     with torch.no_grad():
         maps: dict[str, Tensor] = network.stages(pictures)
     found = 0
@@ -209,7 +209,7 @@ def test_errors_say_what_to_do():
         dead_channels(built(VGG), [])
     unlabelled = Batch(condition=torch.zeros(1, 1, 32, 32), target=torch.zeros(1, 1, 32, 32))
     with pytest.raises(ValueError, match="without labels"):
-        next(iter(build_objective(TellTitle(VGG)).turns(unlabelled, 0.0)))
+        next(iter(build_objective(TellTitle(VGG)).optimizer_steps(unlabelled, 0.0)))
 
 
 def test_recipes_are_two_networks_on_gray_and_on_colour():

@@ -103,23 +103,25 @@ def played(objective: Objective) -> tuple[np.ndarray, np.ndarray, list]:
         fake = generator(batch.condition)
         real_said = discriminator(torch.cat([batch.condition, batch.target], 1)).numpy()
         fake_said = discriminator(torch.cat([batch.condition, fake], 1)).numpy()
-    return real_said, fake_said, list(objective.turns(batch, 0.0))
+    return real_said, fake_said, list(objective.optimizer_steps(batch, 0.0))
 
 
 def test_the_wasserstein_losses():
-    real, fake, turns = played(small_game(clip=1e9))
-    assert [turn.optimizer for turn in turns] == ["discriminator"] * 5 + ["generator"]
-    assert turns[0].loss.item() == pytest.approx(fake.mean() - real.mean(), rel=1e-4)
-    assert turns[0].health["wasserstein_distance"].item() == pytest.approx(real.mean() - fake.mean(), rel=1e-4)
-    assert turns[-1].loss.item() == pytest.approx(-fake.mean(), rel=1e-4)
+    real, fake, optimizer_steps = played(small_game(clip=1e9))
+    assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator"] * 5 + ["generator"]
+    assert optimizer_steps[0].loss.item() == pytest.approx(fake.mean() - real.mean(), rel=1e-4)
+    assert optimizer_steps[0].health["wasserstein_distance"].item() == pytest.approx(
+        real.mean() - fake.mean(), rel=1e-4
+    )
+    assert optimizer_steps[-1].loss.item() == pytest.approx(-fake.mean(), rel=1e-4)
 
 
 def test_the_cross_entropy_losses():
-    real, fake, turns = played(small_game(loss="cross_entropy", discriminator_turns=1))
+    real, fake, optimizer_steps = played(small_game(loss="cross_entropy", discriminator_turns=1))
     real_p, fake_p = 1 / (1 + np.exp(-real)), 1 / (1 + np.exp(-fake))
-    assert [turn.optimizer for turn in turns] == ["discriminator", "generator"]
-    assert turns[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
-    assert turns[1].loss.item() == pytest.approx(-np.log(fake_p).mean(), rel=1e-4)
+    assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator", "generator"]
+    assert optimizer_steps[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
+    assert optimizer_steps[1].loss.item() == pytest.approx(-np.log(fake_p).mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize("loss", ["wasserstein", "cross_entropy"])
@@ -128,10 +130,10 @@ def test_a_critics_weights_are_clipped_after_each_of_its_steps(loss: str):
     discriminator = objective.networks["discriminator"]
     optimizers = objective.optimizers()
     largest = []
-    for turn in objective.turns(batch_of(channels=2), 0.0):
+    for optimizer_step in objective.optimizer_steps(batch_of(channels=2), 0.0):
         largest.append(max(p.abs().max().item() for p in discriminator.parameters()))
-        optimizers[turn.optimizer].zero_grad()
-        turn.loss.backward()
+        optimizers[optimizer_step.optimizer].zero_grad()
+        optimizer_step.loss.backward()
         with torch.no_grad():
             discriminator.head[-1].bias.fill_(7.0)
     is_clipped = [value <= 0.01 + 1e-9 for value in largest]
@@ -140,12 +142,12 @@ def test_a_critics_weights_are_clipped_after_each_of_its_steps(loss: str):
 
 def test_each_turn_moves_its_own_network_only():
     objective = small_game()
-    for turn in objective.turns(batch_of(channels=2), 0.0):
+    for optimizer_step in objective.optimizer_steps(batch_of(channels=2), 0.0):
         for network in objective.networks.values():
             network.zero_grad()
-        turn.loss.backward()
+        optimizer_step.loss.backward()
         for name, network in objective.networks.items():
-            if name == turn.optimizer:
+            if name == optimizer_step.optimizer:
                 assert any(p.grad is not None and p.grad.abs().max() > 0 for p in network.parameters())
             else:
                 assert all(p.grad is None for p in network.parameters())
@@ -153,7 +155,7 @@ def test_each_turn_moves_its_own_network_only():
 
 def test_each_turn_has_new_noise():
     objective = small_game(clip=1e9)
-    losses = [turn.loss.item() for turn in objective.turns(batch_of(channels=2), 0.0)]
+    losses = [optimizer_step.loss.item() for optimizer_step in objective.optimizer_steps(batch_of(channels=2), 0.0)]
     assert len({f"{loss:.9f}" for loss in losses[:5]}) == 5
 
 

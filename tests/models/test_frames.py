@@ -118,8 +118,8 @@ def test_the_l2_loss_is_the_papers_up_to_a_factor_and_its_number_is_reported():
     with torch.no_grad():
         output = objective.output(batch)
     squares = np.square(output.numpy() - batch.target.numpy())
-    (turn,) = objective.turns(batch, 0.0)
-    assert turn.loss.item() == pytest.approx(squares.mean(), rel=1e-5)
+    (optimizer_step,) = objective.optimizer_steps(batch, 0.0)
+    assert optimizer_step.loss.item() == pytest.approx(squares.mean(), rel=1e-5)
     distances = objective.distances(output, batch)
     assert list(distances) == ["l2", "l2_half_sum"]
     assert distances["l2"].item() == pytest.approx(squares.mean(), rel=1e-5)
@@ -135,35 +135,37 @@ def test_the_gan_losses_are_those_of_section_3_2_2():
         fake = generator(batch.condition).numpy()
         real_p = torch.sigmoid(discriminator(torch.cat([batch.condition, batch.target], 1))).numpy()
         fake_p = torch.sigmoid(discriminator(torch.cat([batch.condition, torch.from_numpy(fake)], 1))).numpy()
-    turns = list(objective.turns(batch, 0.0))  # nobody steps between, so one discriminator judges in both
-    assert [turn.optimizer for turn in turns] == ["discriminator", "generator"]
-    assert turns[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
+    optimizer_steps = list(
+        objective.optimizer_steps(batch, 0.0)
+    )  # nobody steps between, so one discriminator judges in both
+    assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator", "generator"]
+    assert optimizer_steps[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
     l1 = np.abs(fake - batch.target.numpy()).mean()
-    assert turns[1].loss.item() == pytest.approx(-np.log(fake_p).mean() + 100 * l1, rel=1e-4)
-    assert turns[0].health["accuracy_discriminator/real"].item() == pytest.approx((real_p > 0.5).mean())
-    assert turns[0].health["accuracy_discriminator/fake"].item() == pytest.approx((fake_p < 0.5).mean())
+    assert optimizer_steps[1].loss.item() == pytest.approx(-np.log(fake_p).mean() + 100 * l1, rel=1e-4)
+    assert optimizer_steps[0].health["accuracy_discriminator/real"].item() == pytest.approx((real_p > 0.5).mean())
+    assert optimizer_steps[0].health["accuracy_discriminator/fake"].item() == pytest.approx((fake_p < 0.5).mean())
 
 
 def test_each_turn_moves_its_own_network_only():
     torch.manual_seed(0)
     objective = build_objective(GAN)
-    for turn in objective.turns(batch_of(channels=3), 0.0):
+    for optimizer_step in objective.optimizer_steps(batch_of(channels=3), 0.0):
         for network in objective.networks.values():
             network.zero_grad()
-        turn.loss.backward()
-        others = [network for name, network in objective.networks.items() if name != turn.optimizer]
-        assert without_gradient(objective.networks[turn.optimizer]) == []
+        optimizer_step.loss.backward()
+        others = [network for name, network in objective.networks.items() if name != optimizer_step.optimizer]
+        assert without_gradient(objective.networks[optimizer_step.optimizer]) == []
         assert all(p.grad is None for network in others for p in network.parameters())
 
 
 def test_the_generators_turn_sees_the_discriminator_that_has_just_learned():
     torch.manual_seed(0)
     objective = build_objective(GAN)
-    turns = objective.turns(batch_of(channels=3), 0.0)
-    next(turns)
+    optimizer_steps = objective.optimizer_steps(batch_of(channels=3), 0.0)
+    next(optimizer_steps)
     with torch.no_grad():
         objective.networks["discriminator"].head.bias.fill_(30.0)  # now sure that everything is real
-    assert next(turns).parts["adversarial"].item() < 1e-6
+    assert next(optimizer_steps).parts["adversarial"].item() < 1e-6
 
 
 def test_the_convnet_overfits_one_batch():

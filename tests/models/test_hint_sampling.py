@@ -129,21 +129,21 @@ def test_points_are_uniform_from_0_to_128():
 
 
 def test_points_of_the_released_code():
-    counts = shown(sample_hint(Points(scale=1, least=5, most=65, few=0.4), truth_of(3000, 2, 16, 16)))
+    counts = shown(sample_hint(Points(scale=1, min_count=5, max_count=65, few=0.4), truth_of(3000, 2, 16, 16)))
     assert set(counts.int().tolist()) == set(range(66))
     none = (counts == 0).float().mean().item()
     assert none == pytest.approx(0.2, abs=0.03)
     up_to_four = ((counts > 0) & (counts < 5)).float().mean().item()
     assert up_to_four == pytest.approx(0.2 * 4 / 5, abs=0.03)
-    later = shown(sample_hint(Points(scale=1, least=28, most=128), truth_of(500, 2, 16, 16)))
+    later = shown(sample_hint(Points(scale=1, min_count=28, max_count=128), truth_of(500, 2, 16, 16)))
     assert later.min() >= 28
     assert later.max() <= 128
 
 
 def test_points_lie_anywhere_and_fill_at_most_the_picture():
-    heat = sample_hint(Points(scale=1, least=8, most=8), truth_of(4000, 2, 4, 4))[:, -1].mean(dim=0)
+    heat = sample_hint(Points(scale=1, min_count=8, max_count=8), truth_of(4000, 2, 4, 4))[:, -1].mean(dim=0)
     torch.testing.assert_close(heat, torch.full((4, 4), 0.5), atol=0.05, rtol=0)
-    assert torch.all(shown(sample_hint(Points(scale=1, least=50, most=128), truth_of(5, 2, 4, 4))) == 16)
+    assert torch.all(shown(sample_hint(Points(scale=1, min_count=50, max_count=128), truth_of(5, 2, 4, 4))) == 16)
 
 
 @pytest.mark.parametrize("batch", [4, 8])
@@ -175,7 +175,7 @@ def test_threshold_mask_shows_what_exceeds_it():
 def test_strokes_have_the_colour_of_their_start():
     # Colours that tell the pixel which they are from
     truth = torch.stack(torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij"))[None] / 100
-    hint = sample_hint(Strokes(scale=1, most=3, reach=10), truth.expand(50, -1, -1, -1))
+    hint = sample_hint(Strokes(scale=1, max_count=3, reach=10), truth.expand(50, -1, -1, -1))
     y, x = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
     for picture in hint:
         is_drawn = picture[-1] == 1
@@ -189,7 +189,7 @@ def test_strokes_have_the_colour_of_their_start():
 
 
 def test_single_points_are_discs_of_their_thickness():
-    hint = sample_hint(Strokes(scale=1, most=1, points=1, thickness=4), truth_of(600, 2, 40, 40))
+    hint = sample_hint(Strokes(scale=1, max_count=1, points=1, thickness=4), truth_of(600, 2, 40, 40))
     # No stroke, or all within 1/2, 1, 3/2 and 2 pixels: 1, 5, 9 and 13 of them. Borders cut some.
     areas = shown(hint)
     found = {area: int((areas == area).sum()) for area in (0, 1, 5, 9, 13)}
@@ -198,7 +198,7 @@ def test_single_points_are_discs_of_their_thickness():
 
 
 def test_strokes_are_connected():
-    hint = sample_hint(Strokes(scale=1, most=1, thickness=2), truth_of(200, 2, 48, 48))
+    hint = sample_hint(Strokes(scale=1, max_count=1, thickness=2), truth_of(200, 2, 48, 48))
     border = hint[:, -1].clone()
     border[:, 1:-1, 1:-1] = 0
     inside = hint[border.sum(dim=(1, 2)) == 0, -1].byte().numpy()  # those that no border cuts
@@ -208,7 +208,7 @@ def test_strokes_are_connected():
 
 def test_the_last_stroke_is_on_top():
     pixels = torch.linspace(-1, 1, 2).reshape(1, 1, 1, 2).expand(1, 2, 1, 2)
-    hint = sample_hint(Strokes(scale=1, most=120, points=1, thickness=4), pixels.expand(300, -1, -1, -1))
+    hint = sample_hint(Strokes(scale=1, max_count=120, points=1, thickness=4), pixels.expand(300, -1, -1, -1))
     hint = hint[shown(hint) == 2]
     # The last stroke covers both pixels when it is wider than one, which it is in three of four; otherwise its
     # neighbour has the colour of the last stroke that was, or its own.

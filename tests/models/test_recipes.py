@@ -58,8 +58,10 @@ def test_smaller_pictures_show_no_more_of_their_colours():
             continue
         for resolution in (recipe.resolution, 256, 128, 64):
             hint, side = recipe.resized(resolution=resolution, width=None).hint, resolution // recipe.hint.scale
-            share = hint.most / side**2  # type: ignore[union-attr]
-            assert share == pytest.approx(recipe.hint.most / recipe.hint_side(recipe.resolution) ** 2, rel=0.3), name  # type: ignore[operator]
+            share = hint.max_count / side**2  # type: ignore[union-attr]
+            assert share == pytest.approx(recipe.hint.max_count / recipe.hint_side(recipe.resolution) ** 2, rel=0.3), (
+                name
+            )  # type: ignore[operator]
 
 
 def test_the_papers_numbers():

@@ -275,12 +275,14 @@ def test_losses_are_equations_1_3_and_4(delta: float):
     off = np.abs(fake.double().numpy() - batch.target.double().numpy())
     assert (off > 0.3).any()
     huber = np.where(off < delta, off**2 / 2, delta * (off - delta / 2)).mean()
-    turns = list(objective.turns(batch, 0.0))  # nobody steps between, so one discriminator judges in both
-    assert [turn.optimizer for turn in turns] == ["discriminator", "generator"]
-    assert turns[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
+    optimizer_steps = list(
+        objective.optimizer_steps(batch, 0.0)
+    )  # nobody steps between, so one discriminator judges in both
+    assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator", "generator"]
+    assert optimizer_steps[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
     by_hand = 0.7 * content + 3 * huber - 0.2 * np.log(fake_p).mean()
-    assert turns[1].loss.item() == pytest.approx(by_hand, rel=1e-4)
-    assert turns[0].health["accuracy_discriminator/real"].item() == pytest.approx((real_p > 0.5).mean())
+    assert optimizer_steps[1].loss.item() == pytest.approx(by_hand, rel=1e-4)
+    assert optimizer_steps[0].health["accuracy_discriminator/real"].item() == pytest.approx((real_p > 0.5).mean())
     distances = objective.distances(fake, batch)
     assert list(distances) == ["content_vgg19", "huber"]
     assert distances["content_vgg19"].item() == pytest.approx(content, rel=1e-4)
@@ -288,8 +290,8 @@ def test_losses_are_equations_1_3_and_4(delta: float):
 
     supervised = objective_of(SketchSupervised(HINTED, perceptual_weight=0.7, huber_weight=3.0, huber_delta=delta))
     assert list(supervised.networks) == ["generator"]
-    (turn,) = supervised.turns(batch, 0.0)
-    assert turn.loss.item() == pytest.approx(0.7 * content + 3 * huber, rel=1e-4)
+    (optimizer_step,) = supervised.optimizer_steps(batch, 0.0)
+    assert optimizer_step.loss.item() == pytest.approx(0.7 * content + 3 * huber, rel=1e-4)
 
 
 def test_the_best_of_nine_counts_for_each_picture():
@@ -310,9 +312,9 @@ def test_the_best_of_nine_counts_for_each_picture():
     )
     best = losses.min(axis=1).mean()
     assert best > losses.min()
-    (turn,) = objective.turns(batch, 0.0)
-    assert turn.loss.item() == pytest.approx(0.999 * best + 0.001 * losses.mean(), rel=1e-4)
-    assert turn.parts["content_vgg19/best"].item() == pytest.approx(best, rel=1e-4)
+    (optimizer_step,) = objective.optimizer_steps(batch, 0.0)
+    assert optimizer_step.loss.item() == pytest.approx(0.999 * best + 0.001 * losses.mean(), rel=1e-4)
+    assert optimizer_step.parts["content_vgg19/best"].item() == pytest.approx(best, rel=1e-4)
     shares = np.bincount(losses.argmin(axis=1), minlength=9) / 3
     assert np.allclose(generator.best_share.numpy(), shares * 1e-3)
     output = objective.output(batch)
@@ -340,14 +342,14 @@ def test_the_one_of_nine_that_was_lately_the_best_is_shown():
 @pytest.mark.parametrize("spec", [GAN, DIVERSE], ids=["gan", "diverse"])
 def test_each_turn_moves_its_own_network_and_all_of_it(spec: SketchGan | SgruDiverse):
     objective = objective_of(spec)
-    for turn in objective.turns(batch_of(with_hint=spec is GAN), 0.0):
+    for optimizer_step in objective.optimizer_steps(batch_of(with_hint=spec is GAN), 0.0):
         for network in objective.networks.values():
             network.zero_grad()
-        turn.loss.backward()
+        optimizer_step.loss.backward()
         for name, network in objective.networks.items():
             moved = [p.grad is not None and bool(p.grad.abs().max() > 0) for p in network.parameters()]
-            assert all(moved) if name == turn.optimizer else not any(moved)
-    assert all(p.grad is None for network in objective.fixed.values() for p in network.parameters())
+            assert all(moved) if name == optimizer_step.optimizer else not any(moved)
+    assert all(p.grad is None for network in objective.frozen.values() for p in network.parameters())
 
 
 @pytest.mark.parametrize("spec", [GAN, DIVERSE], ids=["gan", "diverse"])
@@ -357,10 +359,10 @@ def test_thirty_steps_learn_one_batch(spec: SketchGan | SgruDiverse):
     optimizers = objective.optimizers()
     before = objective.distances(objective.output(batch), batch)["content_vgg19"].item()
     for _ in range(30):
-        for turn in objective.turns(batch, 0.0):
-            optimizers[turn.optimizer].zero_grad()
-            turn.loss.backward()
-            optimizers[turn.optimizer].step()
+        for optimizer_step in objective.optimizer_steps(batch, 0.0):
+            optimizers[optimizer_step.optimizer].zero_grad()
+            optimizer_step.loss.backward()
+            optimizers[optimizer_step.optimizer].step()
     after = objective.distances(objective.output(batch), batch)["content_vgg19"].item()
     assert after < 0.7 * before
 

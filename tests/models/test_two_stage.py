@@ -59,10 +59,10 @@ def needs() -> dict[str, nn.Module]:
 
 def gradients_of(objective, batch: Batch, optimizer: str) -> dict[str, Tensor]:
     """What the turn of one optimizer gives its network."""
-    for turn in objective.turns(batch, 0.0):
-        if turn.optimizer == optimizer:
+    for optimizer_step in objective.optimizer_steps(batch, 0.0):
+        if optimizer_step.optimizer == optimizer:
             objective.networks[optimizer].zero_grad()
-            turn.loss.backward()
+            optimizer_step.loss.backward()
     return {name: p.grad.clone() for name, p in objective.networks[optimizer].named_parameters() if p.grad is not None}
 
 
@@ -256,9 +256,9 @@ def test_line_detection_is_the_l1_distance_of_equation_1():
     with torch.no_grad():
         drawn = objective.networks["detector"](reduced(color, 4)).numpy()
     by_hand = np.abs(drawn - lines.numpy().reshape(2, 1, 16, 4, 16, 4).mean((3, 5))).mean()
-    (turn,) = objective.turns(batch, 0.0)
-    assert turn.optimizer == "detector"
-    assert turn.loss.item() == pytest.approx(by_hand, rel=1e-5)
+    (optimizer_step,) = objective.optimizer_steps(batch, 0.0)
+    assert optimizer_step.optimizer == "detector"
+    assert optimizer_step.loss.item() == pytest.approx(by_hand, rel=1e-5)
     output = objective.output(batch)
     assert output.shape == lines.shape
     assert objective.distances(output, batch)["l1"].item() == pytest.approx(by_hand, rel=1e-5)
@@ -277,21 +277,23 @@ def test_draft_losses_are_those_of_equations_2_to_6():
         fake_p = torch.sigmoid(discriminator(fake)).numpy()
         lines = [given["line_detector"](picture).numpy() for picture in (fake, truth)]
         maps = [given["features"](picture, ("relu2_2",))[0].numpy() for picture in (fake, truth)]
-    turns = list(objective.turns(batch, 0.0))  # nobody steps between, so one discriminator judges in both
-    assert [turn.optimizer for turn in turns] == ["discriminator", "generator"]
-    assert turns[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
+    optimizer_steps = list(
+        objective.optimizer_steps(batch, 0.0)
+    )  # nobody steps between, so one discriminator judges in both
+    assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator", "generator"]
+    assert optimizer_steps[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
     parts = {
         "adversarial": -np.log(fake_p).mean(),
         "l1": np.abs(fake.numpy() - truth.numpy()).mean(),
         "content_vgg16": np.square(maps[0] - maps[1]).mean(),
         "line": np.abs(lines[0] - lines[1]).mean(),
     }
-    assert set(turns[1].parts) == set(parts)
+    assert set(optimizer_steps[1].parts) == set(parts)
     for name, value in parts.items():
-        assert turns[1].parts[name].item() == pytest.approx(value, rel=1e-4), name
+        assert optimizer_steps[1].parts[name].item() == pytest.approx(value, rel=1e-4), name
     weights = {"adversarial": 0.05, "l1": 1.0, "content_vgg16": 0.1, "line": 1.0}
     total = sum(weights[name] * value for name, value in parts.items())
-    assert turns[1].loss.item() == pytest.approx(total, rel=1e-4)
+    assert optimizer_steps[1].loss.item() == pytest.approx(total, rel=1e-4)
     output = objective.output(batch)
     assert output.shape == batch.target.shape
     assert objective.distances(output, batch)["l1"].item() == pytest.approx(parts["l1"], rel=1e-4)
@@ -318,7 +320,9 @@ def test_as_released_line_and_content_losses_are_still_reported():
 
     def last_turn(**changes):
         torch.manual_seed(0)
-        return list(build_objective(replace(Drafting(), **changes).sized(**SMALL), given).turns(batch, 0.0))[-1]
+        return list(build_objective(replace(Drafting(), **changes).sized(**SMALL), given).optimizer_steps(batch, 0.0))[
+            -1
+        ]
 
     papers, released = last_turn(), last_turn(line_and_content_teach=False)
     assert released.loss.item() == papers.loss.item()
@@ -334,16 +338,16 @@ def test_each_term_of_the_draft_reaches_the_generator_and_nothing_that_is_fixed(
     for name in ("adversarial", "l1", "content_vgg16", "line"):
         torch.manual_seed(0)
         objective = build_objective(Drafting().sized(**SMALL), given)
-        turn = list(objective.turns(batch, 0.0))[-1]
-        turn.parts[name].backward()
+        optimizer_step = list(objective.optimizer_steps(batch, 0.0))[-1]
+        optimizer_step.parts[name].backward()
         assert all(p.grad is not None and p.grad.abs().max() > 0 for p in objective.networks["generator"].parameters())
         assert all(p.grad is None for p in objective.networks["discriminator"].parameters())
-        assert all(p.grad is None for network in objective.fixed.values() for p in network.parameters())
+        assert all(p.grad is None for network in objective.frozen.values() for p in network.parameters())
 
 
 def test_a_draft_without_line_loss_needs_no_line_detector():
     objective = build_objective(Drafting(line_weight=0.0).sized(**SMALL), {"features": needs()["features"]})
-    assert set(objective.fixed) == {"features"}
+    assert set(objective.frozen) == {"features"}
     with pytest.raises(KeyError, match="line_detector"):
         build_objective(Drafting().sized(**SMALL), {"features": needs()["features"]})
 
@@ -363,8 +367,8 @@ def test_colorization_is_the_l1_distance_of_equation_7(learns_from):
         small = given["draft"].small(*batch.given) if learns_from == "draft" else reduced(batch.target, 4)
         large = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
         output = generator.colorization(torch.cat([batch.condition, large], 1))
-    (turn,) = objective.turns(batch, 0.0)
-    assert turn.loss.item() == pytest.approx(np.abs(output.numpy() - batch.target.numpy()).mean(), rel=1e-5)
+    (optimizer_step,) = objective.optimizer_steps(batch, 0.0)
+    assert optimizer_step.loss.item() == pytest.approx(np.abs(output.numpy() - batch.target.numpy()).mean(), rel=1e-5)
     if learns_from == "draft":
         assert torch.allclose(objective.output(batch), output, atol=1e-6)
 
@@ -373,7 +377,7 @@ def test_artifacts_come_in_training_and_not_in_use():
     torch.manual_seed(0)
     batch = hinted_batch()
     objective = colorization(Colorization(artifacts=Artifacts(spray=1.0)), needs())
-    losses = {next(iter(objective.turns(batch, 0.0))).loss.item() for _ in range(3)}
+    losses = {next(iter(objective.optimizer_steps(batch, 0.0))).loss.item() for _ in range(3)}
     assert len(losses) == 3
     assert torch.equal(objective.output(batch), objective.output(batch))
 
@@ -412,10 +416,10 @@ def test_pix2pix_losses_are_its_own_with_the_hint_as_condition():
         assert torch.equal(fake, generator.unet(given))
         real_p = torch.sigmoid(discriminator(torch.cat([given, batch.target], 1))).numpy()
         fake_p = torch.sigmoid(discriminator(torch.cat([given, fake], 1))).numpy()
-    turns = list(objective.turns(batch, 0.0))
-    assert turns[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
+    optimizer_steps = list(objective.optimizer_steps(batch, 0.0))
+    assert optimizer_steps[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
     l1 = np.abs(fake.numpy() - batch.target.numpy()).mean()
-    assert turns[1].loss.item() == pytest.approx(-np.log(fake_p).mean() + 100 * l1, rel=1e-4)
+    assert optimizer_steps[1].loss.item() == pytest.approx(-np.log(fake_p).mean() + 100 * l1, rel=1e-4)
 
 
 def objectives() -> list:
@@ -436,13 +440,13 @@ def objectives() -> list:
 @pytest.mark.parametrize("case", range(5), ids=["line_detector", "draft", "draft_resnext", "two_stage", "pix2pix"])
 def test_each_turn_moves_all_of_its_own_network_only(case):
     objective, batch = objectives()[case]
-    for turn in objective.turns(batch, 0.0):
+    for optimizer_step in objective.optimizer_steps(batch, 0.0):
         for network in objective.networks.values():
             network.zero_grad()
-        turn.loss.backward()
-        own = [p for p in objective.networks[turn.optimizer].parameters() if p.requires_grad]
+        optimizer_step.loss.backward()
+        own = [p for p in objective.networks[optimizer_step.optimizer].parameters() if p.requires_grad]
         assert all(p.grad is not None and p.grad.abs().max() > 0 and p.grad.isfinite().all() for p in own)
-        others = [network for name, network in objective.networks.items() if name != turn.optimizer]
+        others = [network for name, network in objective.networks.items() if name != optimizer_step.optimizer]
         assert all(p.grad is None for network in others for p in network.parameters())
 
 

@@ -262,9 +262,9 @@ def test_the_l2_loss_is_the_mean_squared_difference():
     with torch.no_grad():
         output = objective.output(batch)
     by_hand = np.square(output.numpy() - batch.target.numpy()).sum() / (4 * 2 * 32 * 32)
-    (turn,) = objective.turns(batch, 0.0)
-    assert turn.optimizer == "generator"
-    assert turn.loss.item() == pytest.approx(by_hand, rel=1e-5)
+    (optimizer_step,) = objective.optimizer_steps(batch, 0.0)
+    assert optimizer_step.optimizer == "generator"
+    assert optimizer_step.loss.item() == pytest.approx(by_hand, rel=1e-5)
     assert objective.distances(output, batch)["l2"].item() == pytest.approx(by_hand, rel=1e-5)
 
 
@@ -280,25 +280,29 @@ def test_the_adversarial_losses_are_pix2pixs_with_l2(spec):
         fake = generator(batch.condition, *told)
         real_p = torch.sigmoid(discriminator(torch.cat([batch.condition, batch.target], 1), *told)).numpy()
         fake_p = torch.sigmoid(discriminator(torch.cat([batch.condition, fake], 1), *told)).numpy()
-    turns = list(objective.turns(batch, 0.0))  # nobody steps between, so one discriminator judges in both
-    assert [turn.optimizer for turn in turns] == ["discriminator", "generator"]
-    assert turns[0].loss.item() == pytest.approx((-np.log(real_p).mean() - np.log(1 - fake_p).mean()) / 2, rel=1e-4)
+    optimizer_steps = list(
+        objective.optimizer_steps(batch, 0.0)
+    )  # nobody steps between, so one discriminator judges in both
+    assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator", "generator"]
+    assert optimizer_steps[0].loss.item() == pytest.approx(
+        (-np.log(real_p).mean() - np.log(1 - fake_p).mean()) / 2, rel=1e-4
+    )
     l2 = np.square(fake.numpy() - batch.target.numpy()).mean()
-    assert turns[1].loss.item() == pytest.approx(-np.log(fake_p).mean() + 100 * l2, rel=1e-4)
-    assert turns[0].health["accuracy_discriminator/real"].item() == pytest.approx((real_p > 0.5).mean())
-    assert turns[0].health["accuracy_discriminator/fake"].item() == pytest.approx((fake_p < 0.5).mean())
+    assert optimizer_steps[1].loss.item() == pytest.approx(-np.log(fake_p).mean() + 100 * l2, rel=1e-4)
+    assert optimizer_steps[0].health["accuracy_discriminator/real"].item() == pytest.approx((real_p > 0.5).mean())
+    assert optimizer_steps[0].health["accuracy_discriminator/fake"].item() == pytest.approx((fake_p < 0.5).mean())
 
 
 @pytest.mark.parametrize("spec", [ADVERSARIAL, LABELLED], ids=["adversarial", "labelled"])
 def test_each_turn_moves_its_own_network_only(spec):
     torch.manual_seed(0)
     objective = build_objective(spec)
-    for turn in objective.turns(whole_batch(labels=spec is LABELLED), 0.0):
+    for optimizer_step in objective.optimizer_steps(whole_batch(labels=spec is LABELLED), 0.0):
         for network in objective.networks.values():
             network.zero_grad()
-        turn.loss.backward()
+        optimizer_step.loss.backward()
         for name, network in objective.networks.items():
-            if name == turn.optimizer:
+            if name == optimizer_step.optimizer:
                 assert without_gradient(network) == []
             else:
                 assert all(p.grad is None for p in network.parameters())
@@ -316,11 +320,11 @@ def test_the_classification_loss_is_the_cross_entropy_of_the_coloured_picture():
     probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     cross_entropy = -np.log(probability[range(4), batch.label]).mean()
     l2 = np.square(ab.numpy() - batch.target.numpy()).mean()
-    (turn,) = objective.turns(batch, 0.0)
-    assert turn.parts["classification"].item() == pytest.approx(cross_entropy, rel=1e-5)
-    assert turn.loss.item() == pytest.approx(l2 + cross_entropy / 300, rel=1e-5)
+    (optimizer_step,) = objective.optimizer_steps(batch, 0.0)
+    assert optimizer_step.parts["classification"].item() == pytest.approx(cross_entropy, rel=1e-5)
+    assert optimizer_step.loss.item() == pytest.approx(l2 + cross_entropy / 300, rel=1e-5)
     right = (logits.argmax(axis=1) == batch.label.numpy()).mean()
-    assert turn.health["accuracy_classifier/generated"].item() == pytest.approx(right)
+    assert optimizer_step.health["accuracy_classifier/generated"].item() == pytest.approx(right)
 
 
 def test_the_classifier_teaches_the_generator_and_does_not_learn():
@@ -328,8 +332,8 @@ def test_the_classifier_teaches_the_generator_and_does_not_learn():
     judge = classifier(COLOR_VGG)
     before = {name: tensor.clone() for name, tensor in judge.state_dict().items()}
     objective = build_objective(replace(CLASSIFICATION, classification_weight=100.0), {"classifier": judge})
-    (turn,) = objective.turns(whole_batch(labels=True), 0.0)
-    taught = gradients(objective.networks["generator"], turn.parts["classification"])
+    (optimizer_step,) = objective.optimizer_steps(whole_batch(labels=True), 0.0)
+    taught = gradients(objective.networks["generator"], optimizer_step.parts["classification"])
     assert taught.keys() == dict(objective.networks["generator"].named_parameters()).keys()
     history = minimize(objective, whole_batch(labels=True), steps=10)
     assert history[-1]["generator/classification"] < history[0]["generator/classification"]
@@ -381,10 +385,10 @@ def test_the_sparse_loss_is_of_one_pass_from_the_sparse_colours():
     batch = whole_batch(hints=True)
     plain = UNet(replace(UNET, in_channels=3, dropout=0.0))
     plain.load_state_dict(objective.networks["generator"].state_dict())
-    (turn,) = objective.turns(batch, 0.0)
+    (optimizer_step,) = objective.optimizer_steps(batch, 0.0)
     with torch.no_grad():
         output = plain(torch.cat([batch.condition, batch.hint[:, :2]], 1))
-    assert turn.loss.item() == pytest.approx(np.square((output - batch.target).numpy()).mean(), rel=1e-5)
+    assert optimizer_step.loss.item() == pytest.approx(np.square((output - batch.target).numpy()).mean(), rel=1e-5)
 
 
 def color_and_apply(**settings) -> Objective:
@@ -407,21 +411,21 @@ def test_the_three_losses_of_color_and_apply(applied_share: float):
             "color_generator": colors,
             "color": network.applier(torch.cat([batch.condition, network.sparse(colors)], 1)),
         }
-    (turn,) = objective.turns(batch, 0.0)
+    (optimizer_step,) = objective.optimizer_steps(batch, 0.0)
     by_hand = {name: np.square((output - batch.target).numpy()).mean() for name, output in outputs.items()}
-    assert {name: part.item() for name, part in turn.parts.items()} == pytest.approx(by_hand, rel=1e-5)
+    assert {name: part.item() for name, part in optimizer_step.parts.items()} == pytest.approx(by_hand, rel=1e-5)
     total = 2 * by_hand["applier"] + 3 * by_hand["color_generator"] + 5 * by_hand["color"]
-    assert turn.loss.item() == pytest.approx(total, rel=1e-5)
+    assert optimizer_step.loss.item() == pytest.approx(total, rel=1e-5)
 
 
 @pytest.mark.parametrize("trains_applier", [False, True])
 def test_whom_each_loss_of_color_and_apply_teaches(trains_applier: bool):
     objective = color_and_apply(color_loss_trains_applier=trains_applier)
     network = objective.networks["generator"]
-    (turn,) = objective.turns(whole_batch(hints=True), 0.0)
+    (optimizer_step,) = objective.optimizer_steps(whole_batch(hints=True), 0.0)
     taught = {
         part: {name.split(".")[0] for name, grad in gradients(network, loss).items() if grad.abs().max() > 0}
-        for part, loss in turn.parts.items()
+        for part, loss in optimizer_step.parts.items()
     }
     assert taught == {
         "applier": {"applier"},
@@ -433,8 +437,11 @@ def test_whom_each_loss_of_color_and_apply_teaches(trains_applier: bool):
 def test_without_color_loss_the_two_networks_are_trained_apart():
     objective = color_and_apply(color_weight=0.0)
     network = objective.networks["generator"]
-    (turn,) = objective.turns(whole_batch(hints=True), 0.0)
-    both, alone = (gradients(network.color_generator, loss) for loss in (turn.loss, turn.parts["color_generator"]))
+    (optimizer_step,) = objective.optimizer_steps(whole_batch(hints=True), 0.0)
+    both, alone = (
+        gradients(network.color_generator, loss)
+        for loss in (optimizer_step.loss, optimizer_step.parts["color_generator"])
+    )
     assert all(torch.equal(both[name], alone[name]) for name in alone)
 
 

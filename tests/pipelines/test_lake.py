@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from upath import UPath
 
-from pipelines.lake import Lake, digest_of, issue_key, natural_key, split_issue_key, written_aside
+from pipelines.lake import Lake, atomic_write, digest_of, issue_key, natural_key, split_issue_key
 
 
 def test_keys_go_both_ways():
@@ -54,8 +54,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path.write_bytes(b"old")
 
     def fail():
-        with written_aside(path) as aside:
-            aside.write_bytes(b"half")
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(b"half")
             raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):

@@ -11,8 +11,8 @@ from pipelines.issue_pages.page import PAGE_SCHEMA
 from pipelines.issue_splits import Lookalikes
 from pipelines.lake import Lake
 from pipelines.panels.build import build_panels
-from pipelines.panels.params import PanelRule
-from pipelines.params import VariantRule
+from pipelines.panels.params import PanelParams
+from pipelines.params import VariantParams
 from pipelines.previews import (
     COLUMN_PX,
     preview_cut,
@@ -79,7 +79,7 @@ def lake(tmp_path: Path) -> Lake:
 
 def test_cut_shows_every_page_of_a_comic_with_its_boxes(lake: Lake) -> None:
     store_pages(lake, [page(300, RED), None, page(260, BLUE)])
-    build_panels(KEY, lake, PanelRule(layout="pages"))
+    build_panels(KEY, lake, PanelParams(layout="pages"))
     seen = assert_is_picture(preview_cut(lake, KEY))
     assert has(seen[:, : seen.shape[1] // 2], RED)
     assert has(seen[:, seen.shape[1] // 2 :], BLUE)
@@ -88,7 +88,7 @@ def test_cut_shows_every_page_of_a_comic_with_its_boxes(lake: Lake) -> None:
 
 def test_cut_shows_a_strip_of_slices_of_unequal_widths(lake: Lake) -> None:
     store_pages(lake, [page(300, RED), page(240, GREEN), page(300, BLUE)])
-    assert build_panels(KEY, lake, PanelRule(layout="strip")).layout == "strip"
+    assert build_panels(KEY, lake, PanelParams(layout="strip")).layout == "strip"
     seen = assert_is_picture(preview_cut(lake, KEY))
     width, height = COLUMN_PX
     assert seen.shape == (height, width + 8, 3)
@@ -98,7 +98,7 @@ def test_cut_shows_a_strip_of_slices_of_unequal_widths(lake: Lake) -> None:
 
 def test_a_long_strip_goes_on_in_the_next_column(lake: Lake) -> None:
     store_pages(lake, [page(300, RED, 1400), page(300, BLUE, 1400)])
-    build_panels(KEY, lake, PanelRule(layout="strip"))
+    build_panels(KEY, lake, PanelParams(layout="strip"))
     width, height = COLUMN_PX
     seen = assert_is_picture(preview_cut(lake, KEY))
     assert seen.shape == (height, 2 * (width + 8), 3)
@@ -108,14 +108,14 @@ def test_a_long_strip_goes_on_in_the_next_column(lake: Lake) -> None:
 
 def test_cut_of_an_issue_without_pages_is_nothing(lake: Lake) -> None:
     store_pages(lake, [page(300, RED)])
-    build_panels(KEY, lake, PanelRule())
+    build_panels(KEY, lake, PanelParams())
     store_pages(lake, [None])
     assert preview_cut(lake, KEY) is None
 
 
 def test_panels_are_shown_apart_by_whether_they_pass(lake: Lake) -> None:
     store_pages(lake, [page(300, RED), page(120, GREEN), page(300, (90, 90, 90))])
-    build_panels(KEY, lake, PanelRule(layout="pages"))
+    build_panels(KEY, lake, PanelParams(layout="pages"))
     seen = preview_panels(lake, KEY)
     assert list(seen) == ["passing panels", "dropped panels"]
     assert has(assert_is_picture(seen["passing panels"]), RED)
@@ -123,7 +123,7 @@ def test_panels_are_shown_apart_by_whether_they_pass(lake: Lake) -> None:
     assert has(seen["dropped panels"], GREEN)  # too small
     assert has(seen["dropped panels"], (90, 90, 90))
     store_pages(lake, [page(300, RED)])
-    build_panels(KEY, lake, PanelRule())
+    build_panels(KEY, lake, PanelParams())
     assert list(preview_panels(lake, KEY)) == ["passing panels"]
 
 
@@ -201,7 +201,7 @@ def test_leaks_show_both_panels(decided: Lake) -> None:
 
 @pytest.mark.parametrize(("kind", "columns"), [("gray", 2), ("edge", 2), ("line", 6)])
 def test_variants_stand_beside_their_colour(small_lake: Lake, kind: str, columns: int) -> None:
-    build_variant(kind, "val", small_lake, VariantRule(resolutions=[64, 96]))
+    build_variant(kind, "val", small_lake, VariantParams(resolutions=[64, 96]))
     seen = assert_is_picture(preview_variant(kind, "val", small_lake)[f"{kind} of val"])
     assert columns * 64 < seen.shape[1] < columns * 96
     chroma = np.ptp(seen.astype(int), axis=-1)
@@ -211,15 +211,15 @@ def test_variants_stand_beside_their_colour(small_lake: Lake, kind: str, columns
 
 
 def test_a_variant_stands_beside_the_colour_that_it_was_made_from(small_lake: Lake) -> None:
-    build_variant("gray", "val", small_lake, VariantRule(resolutions=[64]))
+    build_variant("gray", "val", small_lake, VariantParams(resolutions=[64]))
     expected = preview_variant("gray", "val", small_lake)["gray of val"]
-    build_variant("color", "val", small_lake, VariantRule(resolutions=[32]))
+    build_variant("color", "val", small_lake, VariantParams(resolutions=[32]))
     np.testing.assert_array_equal(preview_variant("gray", "val", small_lake)["gray of val"], expected)
 
 
 def test_a_variant_of_an_empty_split_shows_nothing(tmp_path: Path, write_lake) -> None:
     lake = write_lake(tmp_path / "empty", {("solo", "1"): ("train", [plain(RED)])})
-    build_variant("gray", "test", lake, VariantRule(resolutions=[32]))
+    build_variant("gray", "test", lake, VariantParams(resolutions=[32]))
     assert preview_variant("gray", "test", lake) == {}
 
 

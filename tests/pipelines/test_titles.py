@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.issue_pages.sources.source import SOURCES
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 from pipelines.titles import Title, TitlesError, load_titles
 
 GOOD = """\
@@ -43,8 +43,8 @@ def test_fills_variables(tmp_path):
 
 
 def test_a_title_overrides_only_its_own_settings(tmp_path):
-    rule = read(tmp_path, GOOD)["pepper-carrot"].panel_rule(PanelRule(min_side_px=100))
-    assert (rule.min_side_px, rule.max_side_px) == (100, 1400)
+    params = read(tmp_path, GOOD)["pepper-carrot"].panel_params(PanelParams(min_side_px=100))
+    assert (params.min_side_px, params.max_side_px) == (100, 1400)
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from pipelines.lake import Lake
-from pipelines.params import TrainingSetRule, VariantRule
+from pipelines.params import TrainingSetParams, VariantParams
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import KINDS, LINE_STYLES, build_variant, derive, open_array, read_manifest, resize_square
 
-RULE = VariantRule(resolutions=[32, 64])
+PARAMS = VariantParams(resolutions=[32, 64])
 
 
-def build_all(lake: Lake, rule: VariantRule = RULE, cache: Path | None = None) -> None:
+def build_all(lake: Lake, params: VariantParams = PARAMS, cache: Path | None = None) -> None:
     for split in ("train", "val", "test"):
         for kind in KINDS:
-            build_variant(kind, split, lake, rule, cache=cache)
+            build_variant(kind, split, lake, params, cache=cache)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def lake(small_lake: Lake) -> Lake:
 
 
 def test_pairs_are_the_arrays_of_the_variants(lake: Lake) -> None:
-    report = build_training_set(lake, TrainingSetRule())
+    report = build_training_set(lake, TrainingSetParams())
     assert report.pictures == {"train": 5, "val": 2, "test": 3}
     training_set = TrainingSet.open(lake)
     assert training_set.fingerprint == report.fingerprint
@@ -42,16 +42,16 @@ def test_pairs_are_the_arrays_of_the_variants(lake: Lake) -> None:
 
 @pytest.mark.parametrize("variant", ["gray", "edge", "line"])
 def test_a_resolution_between_is_made_from_the_next_larger(lake: Lake, variant: str) -> None:
-    build_training_set(lake, TrainingSetRule())
+    build_training_set(lake, TrainingSetParams())
     pairs = TrainingSet.open(lake).pairs("val", variant, 48)
     stored = open_array(lake, read_manifest(lake, "color", "val"), 64)
     reduced = np.stack([resize_square(rgb, 48) for rgb in stored])
     np.testing.assert_array_equal(pairs.color, reduced)
-    np.testing.assert_array_equal(pairs.variant, derive(variant, reduced, RULE))
+    np.testing.assert_array_equal(pairs.variant, derive(variant, reduced, PARAMS))
 
 
 def test_impossible_requests_name_what_is_possible(lake: Lake) -> None:
-    build_training_set(lake, TrainingSetRule())
+    build_training_set(lake, TrainingSetParams())
     training_set = TrainingSet.open(lake)
     with pytest.raises(ValueError, match="resolution 128: stored are 32, 64"):
         training_set.pairs("train", "gray", 128)
@@ -62,17 +62,17 @@ def test_impossible_requests_name_what_is_possible(lake: Lake) -> None:
 
 
 def test_the_same_pictures_have_the_same_fingerprint(lake: Lake) -> None:
-    first = build_training_set(lake, TrainingSetRule())
-    again = build_training_set(lake, TrainingSetRule())
+    first = build_training_set(lake, TrainingSetParams())
+    again = build_training_set(lake, TrainingSetParams())
     assert not first.unchanged
     assert again.unchanged
     assert again.fingerprint == first.fingerprint
 
 
 def test_an_older_training_set_stays_readable(lake: Lake) -> None:
-    old = build_training_set(lake, TrainingSetRule())
-    build_all(lake, VariantRule(resolutions=[32, 64], canny_low=700, canny_high=900))
-    new = build_training_set(lake, TrainingSetRule())
+    old = build_training_set(lake, TrainingSetParams())
+    build_all(lake, VariantParams(resolutions=[32, 64], canny_low=700, canny_high=900))
+    new = build_training_set(lake, TrainingSetParams())
     assert new.fingerprint != old.fingerprint
     assert TrainingSet.open(lake).fingerprint == new.fingerprint
     before = TrainingSet.open(lake, old.fingerprint).pairs("train", "edge", 64).variant
@@ -81,7 +81,7 @@ def test_an_older_training_set_stays_readable(lake: Lake) -> None:
 
 
 def test_the_benchmark_fingerprint_hangs_on_the_test_split_only(lake: Lake, write_lake, tmp_path: Path) -> None:
-    build_training_set(lake, TrainingSetRule())
+    build_training_set(lake, TrainingSetParams())
     training_set = TrainingSet.open(lake)
     fingerprint = training_set.test_fingerprint(32)
     assert training_set.test_fingerprint(32, max_pictures=3) == fingerprint  # there are 3
@@ -93,14 +93,14 @@ def test_the_benchmark_fingerprint_hangs_on_the_test_split_only(lake: Lake, writ
     next(row for row in rows if row["key"] == "moon-cat__ep11")["split"] = "train"
     lake.write_table(lake.issue_splits, splits.from_pylist(rows, splits.schema), made_from="test")
     build_all(lake)
-    build_training_set(lake, TrainingSetRule())
+    build_training_set(lake, TrainingSetParams())
     moved = TrainingSet.open(lake)
     assert moved.fingerprint != training_set.fingerprint
     assert moved.test_fingerprint(32) == fingerprint
 
 
 def test_the_datasheet_says_what_is_in_it(lake: Lake) -> None:
-    report = build_training_set(lake, TrainingSetRule(), sources={"moon-cat": "naver"})
+    report = build_training_set(lake, TrainingSetParams(), sources={"moon-cat": "naver"})
     moon_cat = report.datasheet["titles"]["moon-cat"]
     assert moon_cat == {
         "source": "naver",
@@ -125,22 +125,22 @@ def test_an_empty_train_split_is_an_error_with_a_remedy(tmp_path: Path, write_la
     lake = write_lake(tmp_path, {("solo", "1"): ("train", [panel])}, {"solo__1__0001": "too_large"})
     build_all(lake)
     with pytest.raises(ValueError, match=r"train holds 0 panels.*too_large 1.*more issues"):
-        build_training_set(lake, TrainingSetRule())
+        build_training_set(lake, TrainingSetParams())
 
 
 def test_empty_val_and_test_are_frozen_as_they_are(tmp_path: Path, write_lake) -> None:
     lake = write_lake(tmp_path, {("solo", "1"): ("train", [np.full((40, 40, 3), 200, np.uint8)])})
     build_all(lake)
-    build_training_set(lake, TrainingSetRule())
+    build_training_set(lake, TrainingSetParams())
     training_set = TrainingSet.open(lake)
     assert len(training_set.pairs("test", "gray", 32)) == 0
     assert len(training_set.pairs("test", "line", 48)) == 0
 
 
 def test_arrays_that_do_not_fit_together_are_errors(lake: Lake) -> None:
-    build_variant("gray", "test", lake, VariantRule(resolutions=[64]))
+    build_variant("gray", "test", lake, VariantParams(resolutions=[64]))
     with pytest.raises(ValueError, match=r"split test.*materialize .*_panels of partition test again"):
-        build_training_set(lake, TrainingSetRule())
+        build_training_set(lake, TrainingSetParams())
 
 
 def test_a_panel_in_two_splits_is_an_error(lake: Lake) -> None:
@@ -149,14 +149,14 @@ def test_a_panel_in_two_splits_is_an_error(lake: Lake) -> None:
     next(row for row in rows if row["key"] == "moon-cat__ep12")["split"] = "train"
     lake.write_table(lake.issue_splits, splits.from_pylist(rows, splits.schema), made_from="test")
     for kind in KINDS:
-        build_variant(kind, "train", lake, RULE)  # and test is left as it was
+        build_variant(kind, "train", lake, PARAMS)  # and test is left as it was
     with pytest.raises(ValueError, match="moon-cat__ep12__0001 of split test is also in train"):
-        build_training_set(lake, TrainingSetRule())
+        build_training_set(lake, TrainingSetParams())
 
 
 def test_missing_stages_are_named(small_lake: Lake) -> None:
     with pytest.raises(FileNotFoundError, match="materialize gray_panels of partition train"):
-        build_training_set(small_lake, TrainingSetRule())
+        build_training_set(small_lake, TrainingSetParams())
     with pytest.raises(FileNotFoundError, match="materialize training_set"):
         TrainingSet.open(small_lake)
     with pytest.raises(FileNotFoundError, match="never made in this lake"):
@@ -168,6 +168,6 @@ def test_a_remote_lake_is_read_through_the_cache(tmp_path: Path, write_lake) -> 
         "memory://training-set-test/lake", {("solo", "1"): ("train", [np.full((40, 40, 3), 200, np.uint8)])}
     )
     build_all(lake, cache=tmp_path / "cache")
-    build_training_set(lake, TrainingSetRule())
+    build_training_set(lake, TrainingSetParams())
     pairs = TrainingSet.open(lake, cache=tmp_path / "cache").pairs("train", "gray", 32)
     assert (pairs.variant == 200).all()

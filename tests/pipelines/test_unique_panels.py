@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.lake import Lake
 from pipelines.panels.panel import PANEL_SCHEMA
-from pipelines.params import UniqueRule
+from pipelines.params import UniqueParams
 from pipelines.unique_panels import build_unique_panels, earlier_lookalikes, nearby_pairs
 
 
@@ -47,8 +47,8 @@ def put(lake: Lake, *rows: dict) -> None:
         lake.write_table(lake.panels(f"{title}__{issue}"), table, made_from=str(own))
 
 
-def reasons(lake: Lake, *, titles=("a", "b"), **rule) -> dict[str, str]:
-    build_unique_panels(lake, UniqueRule(**rule), title_order=list(titles))
+def reasons(lake: Lake, *, titles=("a", "b"), **params) -> dict[str, str]:
+    build_unique_panels(lake, UniqueParams(**params), title_order=list(titles))
     rows = lake.read_table(lake.unique_panels).to_pandas()
     return dict(zip(rows["panel_id"], rows["reason"].fillna("kept"), strict=True))
 
@@ -160,9 +160,9 @@ def test_a_new_issue_changes_nothing_that_old_ones_keep(lake):
 
 def test_nothing_new_writes_nothing(lake):
     put(lake, panel())
-    assert not build_unique_panels(lake, UniqueRule(), title_order=["a"]).unchanged
+    assert not build_unique_panels(lake, UniqueParams(), title_order=["a"]).unchanged
     stamp = lake.unique_panels.stat().st_mtime_ns
-    report = build_unique_panels(lake, UniqueRule(), title_order=["a"])
+    report = build_unique_panels(lake, UniqueParams(), title_order=["a"])
     assert report.unchanged
     assert report.counts == {"panels": 1, "kept": 1}
     assert lake.unique_panels.stat().st_mtime_ns == stamp
@@ -170,4 +170,4 @@ def test_nothing_new_writes_nothing(lake):
 
 def test_without_panels_it_says_what_to_run(lake):
     with pytest.raises(FileNotFoundError, match="tintoon run panels"):
-        build_unique_panels(lake, UniqueRule(), title_order=[])
+        build_unique_panels(lake, UniqueParams(), title_order=[])

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from pipelines import variants
 from pipelines.lake import Lake
-from pipelines.params import VariantRule
+from pipelines.params import VariantParams
 from pipelines.variants import (
     DILATE_KERNELS_PX,
     KINDS,
@@ -32,7 +32,7 @@ from pipelines.variants import (
     xdog_lines,
 )
 
-RULE = VariantRule(resolutions=[32, 48])
+PARAMS = VariantParams(resolutions=[32, 48])
 PEPPER = Path(__file__).resolve().parents[2] / "../shared/data/comics/pepper-carrot/ep05/P02.jpg"
 
 
@@ -129,7 +129,7 @@ def test_resize_square_averages_what_shrinks() -> None:
 
 
 def test_arrays_hold_the_kept_panels_in_order(small_lake: Lake) -> None:
-    report = build_variant("color", "train", small_lake, RULE)
+    report = build_variant("color", "train", small_lake, PARAMS)
     folder = small_lake.variants("color") / report.digest
     ids = pq.read_table(folder / "rows.parquet")["panel_id"].to_pylist()
     assert ids == [
@@ -150,18 +150,18 @@ def test_arrays_hold_the_kept_panels_in_order(small_lake: Lake) -> None:
 
 @pytest.mark.parametrize(("kind", "styles"), [("gray", 1), ("edge", 1), ("line", len(LINE_STYLES))])
 def test_variants_are_computed_at_each_resolution(small_lake: Lake, kind: str, styles: int) -> None:
-    report = build_variant(kind, "train", small_lake, RULE)
-    for side in RULE.resolutions:
+    report = build_variant(kind, "train", small_lake, PARAMS)
+    for side in PARAMS.resolutions:
         colors = open_array(small_lake, read_manifest(small_lake, "color", "train"), side)
         variants = open_array(small_lake, read_manifest(small_lake, kind, "train"), side)
         assert variants.shape == (5, styles, side, side)
-        np.testing.assert_array_equal(variants, derive(kind, colors, RULE))
+        np.testing.assert_array_equal(variants, derive(kind, colors, PARAMS))
     assert not report.unchanged
     assert report.size_bytes == 5 * styles * (32**2 + 48**2)
 
 
 def test_line_styles_come_in_their_order(small_lake: Lake) -> None:
-    build_variant("line", "val", small_lake, RULE)
+    build_variant("line", "val", small_lake, PARAMS)
     color = open_array(small_lake, read_manifest(small_lake, "color", "val"), 48)[0]
     lines = open_array(small_lake, read_manifest(small_lake, "line", "val"), 48)[0]
     drawn = [
@@ -176,11 +176,11 @@ def test_line_styles_come_in_their_order(small_lake: Lake) -> None:
 
 
 def test_nothing_is_computed_twice(small_lake: Lake) -> None:
-    first = build_variant("gray", "train", small_lake, RULE)
+    first = build_variant("gray", "train", small_lake, PARAMS)
     colors = small_lake.variants("color") / read_manifest(small_lake, "color", "train")["digest"] / "train_32.npy"
     written = colors.stat().st_mtime_ns
-    again = build_variant("gray", "train", small_lake, RULE)
-    edges = build_variant("edge", "train", small_lake, RULE)
+    again = build_variant("gray", "train", small_lake, PARAMS)
+    edges = build_variant("edge", "train", small_lake, PARAMS)
     assert again.unchanged
     assert again.digest == first.digest
     assert not edges.unchanged
@@ -188,19 +188,19 @@ def test_nothing_is_computed_twice(small_lake: Lake) -> None:
 
 
 def test_new_settings_make_a_new_folder_and_leave_the_old_one(small_lake: Lake) -> None:
-    old = build_variant("edge", "val", small_lake, RULE)
-    new = build_variant("edge", "val", small_lake, VariantRule(resolutions=[32, 48], canny_high=120))
+    old = build_variant("edge", "val", small_lake, PARAMS)
+    new = build_variant("edge", "val", small_lake, VariantParams(resolutions=[32, 48], canny_high=120))
     assert old.digest != new.digest
     assert (small_lake.variants("edge") / old.digest / "val_32.npy").exists()
     assert read_manifest(small_lake, "edge", "val")["digest"] == new.digest
-    assert build_variant("edge", "val", small_lake, RULE).unchanged
+    assert build_variant("edge", "val", small_lake, PARAMS).unchanged
     assert read_manifest(small_lake, "edge", "val")["digest"] == old.digest
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_split_without_pictures_is_an_array_of_length_0(tmp_path: Path, write_lake, kind: str) -> None:
     lake = write_lake(tmp_path, {("solo", "1"): ("train", [np.zeros((40, 40, 3), np.uint8)])})
-    report = build_variant(kind, "test", lake, RULE)
+    report = build_variant(kind, "test", lake, PARAMS)
     assert report.pictures == 0
     assert len(open_array(lake, read_manifest(lake, kind, "test"), 32)) == 0
 
@@ -208,8 +208,8 @@ def test_a_split_without_pictures_is_an_array_of_length_0(tmp_path: Path, write_
 def test_a_remote_lake_gives_the_same_arrays(small_lake: Lake, write_lake, tmp_path: Path) -> None:
     issues = {("moon-cat", "ep1"): ("train", [np.full((40, 40, 3), 90, np.uint8)])}
     local, remote = write_lake(tmp_path / "local", issues), write_lake("memory://variants-test/lake", issues)
-    here = build_variant("line", "train", local, RULE)
-    there = build_variant("line", "train", remote, RULE, cache=tmp_path / "cache")
+    here = build_variant("line", "train", local, PARAMS)
+    there = build_variant("line", "train", remote, PARAMS, cache=tmp_path / "cache")
     assert here.digest == there.digest
     expected = open_array(local, read_manifest(local, "line", "train"), 32)
     copied = open_array(remote, read_manifest(remote, "line", "train"), 32, tmp_path / "cache")
@@ -225,29 +225,29 @@ def test_a_failed_build_leaves_nothing_and_the_retry_succeeds(small_lake: Lake) 
     broken[1]["image"] = {"bytes": b"no picture", "path": None}
     small_lake.write_table(small_lake.panels(key), table.from_pylist(broken, table.schema), made_from="test")
     with pytest.raises(ValueError, match="moon-cat__ep10__0002"):
-        build_variant("gray", "train", small_lake, RULE)
+        build_variant("gray", "train", small_lake, PARAMS)
     assert not [path for path in small_lake.variants("color").rglob("*") if path.is_file()]
     small_lake.write_table(small_lake.panels(key), table, made_from="test")
-    assert build_variant("gray", "train", small_lake, RULE).pictures == 5
+    assert build_variant("gray", "train", small_lake, PARAMS).pictures == 5
 
 
 def test_the_slower_of_two_runs_takes_what_the_faster_one_made(small_lake: Lake, monkeypatch) -> None:
-    def derive_while_another_run_finishes(kind, pictures, rule):
+    def derive_while_another_run_finishes(kind, pictures, params):
         monkeypatch.setattr(variants, "derive", derive)
-        build_variant("gray", "val", small_lake, RULE)
-        return derive(kind, pictures, rule)
+        build_variant("gray", "val", small_lake, PARAMS)
+        return derive(kind, pictures, params)
 
     monkeypatch.setattr(variants, "derive", derive_while_another_run_finishes)
-    report = build_variant("gray", "val", small_lake, VariantRule(resolutions=[32, 48]))
+    report = build_variant("gray", "val", small_lake, VariantParams(resolutions=[32, 48]))
     assert report.pictures == 2
     assert sorted(path.name for path in small_lake.variants("gray").iterdir()) == sorted([report.digest, "val.json"])
 
 
 def test_a_folder_that_is_not_whole_is_an_error_with_a_remedy(small_lake: Lake) -> None:
-    folder = small_lake.variants("color") / build_variant("color", "val", small_lake, RULE).digest
+    folder = small_lake.variants("color") / build_variant("color", "val", small_lake, PARAMS).digest
     (folder / "manifest.json").unlink()
     with pytest.raises(FileExistsError, match=r"no manifest\.json.*remove it"):
-        build_variant("color", "val", small_lake, RULE)
+        build_variant("color", "val", small_lake, PARAMS)
 
 
 @dataclass(frozen=True)
@@ -260,13 +260,13 @@ class RacedLake(Lake):
         super().write_json(path, value)
         if path.parent.name not in self.raced:
             self.raced.add(path.parent.name)
-            build_variant(path.parent.name, path.stem, Lake(self.root), VariantRule(resolutions=[16]))
+            build_variant(path.parent.name, path.stem, Lake(self.root), VariantParams(resolutions=[16]))
 
 
 def test_two_runs_with_other_settings_do_not_mix(small_lake: Lake) -> None:
-    alone = build_variant("edge", "val", small_lake, RULE)
+    alone = build_variant("edge", "val", small_lake, PARAMS)
     shutil.rmtree(small_lake.root / "variants")
-    raced = build_variant("edge", "val", RacedLake(small_lake.root), RULE)
+    raced = build_variant("edge", "val", RacedLake(small_lake.root), PARAMS)
     assert raced == alone
 
 
@@ -278,7 +278,7 @@ def test_what_a_killed_run_left_is_swept_a_day_later(small_lake: Lake) -> None:
         (left / "train_32.npy").write_bytes(b"half")
         os.utime(left, (0, 0))
     os.utime(old / "train_32.npy", (0, 0))
-    build_variant("gray", "val", small_lake, RULE)
+    build_variant("gray", "val", small_lake, PARAMS)
     assert not old.exists()
     assert young.exists()
 
@@ -290,25 +290,25 @@ def test_panels_that_changed_since_the_decisions_are_an_error(small_lake: Lake) 
     rows[0]["sha256"] = "f" * 64
     small_lake.write_table(small_lake.panels(key), table.from_pylist(rows, table.schema), made_from="test")
     with pytest.raises(ValueError, match=r"moon-cat__ep10.*materialize unique_panels again"):
-        build_variant("color", "train", small_lake, RULE)
+        build_variant("color", "train", small_lake, PARAMS)
 
 
 def test_missing_stages_are_named(tmp_path: Path, small_lake: Lake) -> None:
     with pytest.raises(FileNotFoundError, match="materialize issue_splits"):
-        build_variant("gray", "train", Lake.at(tmp_path / "empty"), RULE)
+        build_variant("gray", "train", Lake.at(tmp_path / "empty"), PARAMS)
     with pytest.raises(FileNotFoundError, match="materialize edge_panels of partition val"):
         read_manifest(small_lake, "edge", "val")
 
 
 def test_wrong_names_are_errors(small_lake: Lake) -> None:
     with pytest.raises(ValueError, match="color, gray, edge, line"):
-        build_variant("sketch", "train", small_lake, RULE)
+        build_variant("sketch", "train", small_lake, PARAMS)
     with pytest.raises(ValueError, match="train, val, test"):
-        build_variant("gray", "testing", small_lake, RULE)
+        build_variant("gray", "testing", small_lake, PARAMS)
 
 
 def test_the_manifest_describes_the_arrays(small_lake: Lake) -> None:
-    report = build_variant("edge", "train", small_lake, RULE)
+    report = build_variant("edge", "train", small_lake, PARAMS)
     manifest = json.loads((small_lake.variants("edge") / report.digest / "manifest.json").read_text())
     assert manifest["arrays"]["48"]["shape"] == [5, 1, 48, 48]
     assert manifest["made_from"]["canny_high"] == 200
@@ -321,11 +321,11 @@ def test_the_manifest_describes_the_arrays(small_lake: Lake) -> None:
 )
 def test_impossible_rules_are_errors(settings: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        VariantRule(**settings)
+        VariantParams(**settings)
 
 
 def test_the_rule_dresses_as_a_dagster_config() -> None:
-    class VariantConfig(dg.Config, VariantRule): ...
+    class VariantConfig(dg.Config, VariantParams): ...
 
     seen = []
 

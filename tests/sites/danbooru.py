@@ -28,9 +28,9 @@ Allow: /posts
 Allow: /original
 Allow: /sample
 """
-_MOST_PER_PAGE = 200
-_MOST_NUMBERED_PAGES = 1000
-_MOST_TAGS = 2
+_MAX_PER_PAGE = 200
+_MAX_NUMBERED_PAGES = 1000
+_MAX_TAGS = 2
 _FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -112,9 +112,9 @@ class DanbooruSite(Site):
 
     def _list(self, query: Mapping[str, str]) -> Reply:
         tags = query.get("tags", "").split()
-        if len(tags) > _MOST_TAGS:
-            return _refusal(422, f"You cannot search for more than {_MOST_TAGS} tags at a time.")
-        limit = min(int(query.get("limit", "20")), _MOST_PER_PAGE)
+        if len(tags) > _MAX_TAGS:
+            return _refusal(422, f"You cannot search for more than {_MAX_TAGS} tags at a time.")
+        limit = min(int(query.get("limit", "20")), _MAX_PER_PAGE)
         page = query.get("page", "1")
         found = [post for _, post in sorted(self.posts.items(), reverse=True) if set(tags) <= set(post.all_tags)]
         if page[:1] == "b":
@@ -122,8 +122,8 @@ class DanbooruSite(Site):
         elif page[:1] == "a":
             # The posts next above the cursor, but newest first as always.
             found = [post for post in found if post.number > int(page[1:])][-limit:]
-        elif int(page) > _MOST_NUMBERED_PAGES:
-            return _refusal(410, f"You cannot go beyond page {_MOST_NUMBERED_PAGES}.")
+        elif int(page) > _MAX_NUMBERED_PAGES:
+            return _refusal(410, f"You cannot go beyond page {_MAX_NUMBERED_PAGES}.")
         else:
             found = found[(int(page) - 1) * limit : int(page) * limit]
         rows = [self._row(post) for post in found]

@@ -21,8 +21,8 @@ from demo.server import Site, html_page, json_reply
 ROBOTS = "User-agent: *\nDisallow: /user/\n"
 FIRST_DAY = date(2014, 2, 4)
 _PER_PAGE_2017 = 15
-_MOST_PER_PAGE = 100
-_MOST_TAGS = 5
+_MAX_PER_PAGE = 100
+_MAX_TAGS = 5
 _SHOWN = (-1, 1, 2)  # to everybody: reposts, active images, spoilers
 _KINDS = {1: "Theme", 2: "Source", 3: "Artist", 4: "Character"}
 _INDEX_KINDS = {1: "theme_tags", 2: "source", 3: "artist", 4: "characters"}
@@ -100,7 +100,7 @@ class ShuushuuSite(Site):
         if host == "main" and parts.path == "/api/v1/images":
             return self._list(query)
         if host == "main" and parts.path == "/api/v1/meta/config":
-            return json_reply({"max_search_tags": _MOST_TAGS, "search_delay_seconds": self.search_delay_s})
+            return json_reply({"max_search_tags": _MAX_TAGS, "search_delay_seconds": self.search_delay_s})
         if host == "main" and parts.path == "/":
             return self._list_2017(query)
         return html_page(404, "no such page")
@@ -120,8 +120,8 @@ class ShuushuuSite(Site):
 
     def _index(self, query: Mapping[str, str]) -> Reply:
         limit = int(query.get("limit", "16"))
-        if not 1 <= limit <= _MOST_PER_PAGE:
-            return _refusal(422, f"limit: at most {_MOST_PER_PAGE}")
+        if not 1 <= limit <= _MAX_PER_PAGE:
+            return _refusal(422, f"limit: at most {_MAX_PER_PAGE}")
         numbers = [number for number, image in sorted(self.images.items()) if image.status == 1]
         if "after_id" in query:
             numbers = [number for number in numbers if number > int(query["after_id"])]
@@ -156,10 +156,10 @@ class ShuushuuSite(Site):
         page, per_page = int(query.get("page", "1")), int(query.get("per_page", "20"))
         wanted = {int(tag) for tag in query.get("tags", "").split(",") if tag}
         unwanted = {int(tag) for tag in query.get("exclude_tags", "").split(",") if tag}
-        if not 1 <= per_page <= _MOST_PER_PAGE:
-            return _refusal(422, f"per_page: at most {_MOST_PER_PAGE}")
-        if len(wanted) + len(unwanted) > _MOST_TAGS:
-            return _refusal(400, f"You can only search for up to {_MOST_TAGS} tags at a time.")
+        if not 1 <= per_page <= _MAX_PER_PAGE:
+            return _refusal(422, f"per_page: at most {_MAX_PER_PAGE}")
+        if len(wanted) + len(unwanted) > _MAX_TAGS:
+            return _refusal(400, f"You can only search for up to {_MAX_TAGS} tags at a time.")
         self.before_search(page)
         found = [
             image

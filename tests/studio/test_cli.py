@@ -14,7 +14,7 @@ import typer
 import yaml
 from PIL import Image
 
-from assets.settings import RULES, load_settings
+from assets.settings import PARAMS_OF, load_settings
 from models.recipes import RECIPES
 from pipelines.issue_pages.sources.source import SOURCES
 from studio.cli import app, main
@@ -213,7 +213,7 @@ CONFIGS = {
     "issue_splits: {train_share: 0.5}": ["issue_splits", "add up to 1"],
     "colorizer: {1: 2}": ["colorizer.1"],
     "colourizer: {steps: 3}": ["'colourizer'", "colorizer"],
-    "champion: {steps: 3}": ["champion.steps", "unknown key", "least_issues"],
+    "champion: {steps: 3}": ["champion.steps", "unknown key", "min_issues"],
     "gray: {steps: 3}": ["'gray'", "leaderboard"],
     "colorizer: 3": ["colorizer", "expected settings"],
     "[colorizer]": ["expected settings by stage"],
@@ -249,8 +249,8 @@ def test_settings_are_those_of_the_launchpad(tmp_path):
     for key in graph.materializable_asset_keys:
         (op,) = graph.get(key).assets_def.node_def.iterate_op_defs()
         fields = getattr(op.config_schema.config_type, "fields", {})
-        rule = RULES.get(key.to_user_string())
-        assert set(fields) == set(rule.model_fields if rule else {}), key
+        params = PARAMS_OF.get(key.to_user_string())
+        assert set(fields) == set(params.model_fields if params else {}), key
     (tmp_path / "empty.yaml").write_text("# nothing yet\n")
     assert load_settings(tmp_path / "empty.yaml") == {}
     for shipped in (QUICK, PROJECT / "demo" / "settings.yaml"):

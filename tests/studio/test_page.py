@@ -84,8 +84,11 @@ def problem(answer: requests.Response, status: int) -> str:
 
 
 def test_it_offers_the_trained_colorizers_with_what_they_take(address):
-    offers = {offer["name"]: offer for offer in requests.get(f"{address}/start").json()["colorizers"]}
-    taken = {name: (offer["variant"], offer["with_hints"], offer["titles"]) for name, offer in offers.items()}
+    models = {model_info["name"]: model_info for model_info in requests.get(f"{address}/start").json()["colorizers"]}
+    taken = {
+        name: (model_info["variant"], model_info["with_hints"], model_info["titles"])
+        for name, model_info in models.items()
+    }
     assert taken == {
         PLAIN: ("gray", False, []),
         TITLED: ("gray", False, ["harbour", "orchard"]),

@@ -11,7 +11,7 @@ from pipelines.evaluation.metrics.color_behaviour import GRAY_CHROMA, chroma_of
 
 _CANNY = (100.0, 200.0)  # the thresholds of the edge variants
 _NEAR_SHARE = 1 / 85  # of the longer side: how far from an edge a line reaches; 3 px of 256
-_LEAST_ENERGY = 0.01  # CIELAB units squared per pixel squared: less is the rounding of gray pictures
+_MIN_ENERGY = 0.01  # CIELAB units squared per pixel squared: less is the rounding of gray pictures
 
 _WHITE_LIGHTNESS = 95.0
 _WHITE_PIXELS = 1 / 1000  # of the picture: smaller white regions are highlights and compression
@@ -39,7 +39,7 @@ def bleeding(output_lab: np.ndarray, is_line: np.ndarray) -> float:
     along_x, along_y = (cv2.Sobel(ab, cv2.CV_32F, *order, ksize=1, scale=0.5) for order in ((1, 0), (0, 1)))
     energy = along_x * along_x + along_y * along_y  # (H, W, 2)
     total = float(energy.sum(dtype=np.float64))
-    if total < _LEAST_ENERGY * is_line.size or is_line.all() or not is_line.any():
+    if total < _MIN_ENERGY * is_line.size or is_line.all() or not is_line.any():
         return float("nan")
     return float(energy[~is_line].sum(dtype=np.float64)) / total
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from pipelines.evaluation.metrics.pixels import ciede2000
 from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
-from pipelines.images.sampling import evenly
+from pipelines.images.sampling import evenly_spaced
 
 SIDE_PX = 256
 """Panels are compared at this size."""
@@ -37,7 +37,7 @@ COMPARED = 32
 
 _REGION_PX = 17
 _FEATURES = 500
-_LEAST_FEATURES = 12  # that agree: of 1,492 pairs of Pepper&Carrot across issues none has so many, within issues 5
+_MIN_FEATURES = 12  # that agree: of 1,492 pairs of Pepper&Carrot across issues none has so many, within issues 5
 _ALIKE_BITS = 64  # of ORB's 256 that may differ
 _FIT_PX = 3.0
 _SCALES = (0.5, 2.0)
@@ -89,7 +89,7 @@ def consistency(colored: Load, truths: Load, issues: Sequence[str]) -> dict[str,
     output_means, truth_means, regions = [], [], 0
     for issue in dict.fromkeys(issues):
         of_issue = [place for place, of_place in enumerate(issues) if of_place == issue]
-        places = [of_issue[index] for index in evenly(len(of_issue), COMPARED)]
+        places = [of_issue[index] for index in evenly_spaced(len(of_issue), COMPARED)]
         true = truths(places)
         matches = match_panels(true)
         outputs = _of_paired(colored, places, matches)
@@ -126,16 +126,16 @@ def match_panels(truths: np.ndarray) -> list[Match]:
 
 def _match(first: int, second: int, features: list) -> Match | None:
     (points, descriptors), (other_points, other_descriptors) = features[first], features[second]
-    if min(len(points), len(other_points)) < _LEAST_FEATURES:
+    if min(len(points), len(other_points)) < _MIN_FEATURES:
         return None
     alike = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(descriptors, other_descriptors)
     alike = [one for one in alike if one.distance <= _ALIKE_BITS]
-    if len(alike) < _LEAST_FEATURES:
+    if len(alike) < _MIN_FEATURES:
         return None
     here = np.array([points[one.queryIdx].pt for one in alike], np.float32)
     there = np.array([other_points[one.trainIdx].pt for one in alike], np.float32)
     to_first, fits = cv2.estimateAffinePartial2D(there, here, ransacReprojThreshold=_FIT_PX)
-    if to_first is None or np.count_nonzero(fits) < _LEAST_FEATURES:
+    if to_first is None or np.count_nonzero(fits) < _MIN_FEATURES:
         return None
     if not _SCALES[0] <= np.hypot(to_first[0, 0], to_first[1, 0]) <= _SCALES[1]:
         return None

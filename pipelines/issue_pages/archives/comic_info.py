@@ -14,7 +14,7 @@ from defusedxml.ElementTree import fromstring
 
 from pipelines.issue_pages.archives.entry import Entry
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 _FIELDS = {
     **{"Series": "series", "Number": "number", "Volume": "volume", "Title": "title", "Summary": "summary"},
     **{"LanguageISO": "language", "Writer": "writer", "Penciller": "penciller", "Inker": "inker"},
@@ -64,8 +64,8 @@ def comic_info_entry(entries: Iterable[Entry]) -> Entry | None:
 
 def read_comic_info(data: bytes) -> ComicInfo:
     """What it says. One that cannot be read says nothing, with `problem`: pages do not depend on it."""
-    if len(data) > MOST_BYTES:
-        return ComicInfo(problem=f"ComicInfo.xml is not read: {len(data)} bytes, at most {MOST_BYTES} are")
+    if len(data) > MAX_BYTES:
+        return ComicInfo(problem=f"ComicInfo.xml is not read: {len(data)} bytes, at most {MAX_BYTES} are")
     try:
         root = fromstring(data, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:

@@ -19,7 +19,7 @@ from pipelines.issue_pages.html_page import NoHtml, read_html
 CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _FACTS = ("language", "rights", "identifier", "publisher", "source", "date")
-_MOST_TEXT_BYTES = 8 * 1024 * 1024  # of one document
+_MAX_TEXT_BYTES = 8 * 1024 * 1024  # of one document
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class _Texts:
     def bytes(self, name: str) -> bytes:
         if name not in self.sizes:
             raise NoSpine(f"there is no {name or 'package file'!r}")
-        if self.sizes[name] > _MOST_TEXT_BYTES:
-            raise NoSpine(f"{name} has {self.sizes[name]} bytes, at most {_MOST_TEXT_BYTES} are read")
+        if self.sizes[name] > _MAX_TEXT_BYTES:
+            raise NoSpine(f"{name} has {self.sizes[name]} bytes, at most {_MAX_TEXT_BYTES} are read")
         return self.read(name)
 
     def xml(self, name: str) -> Element:

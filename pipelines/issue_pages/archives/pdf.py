@@ -19,7 +19,7 @@ from pipelines.issue_pages.archives.entry import ArchiveLimits, broken, refused
 _ONE_AT_A_TIME = RLock()
 _MAY_COPY = 1 << 4  # ISO 32000-1, table 22, bit 5
 _COMPARED_SIDE_PX = 256
-_MOST_DIFFERENCE = 6.0  # mean, of 255: two ways to shrink differ by less, another crop or colour by more
+_MAX_DIFFERENCE = 6.0  # mean, of 255: two ways to shrink differ by less, another crop or colour by more
 _POINTS_PER_INCH = 72
 
 
@@ -106,7 +106,7 @@ def _embedded(
         return None
     same = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
     difference = float(np.abs(same.astype(np.float32) - drawn).mean())
-    return data if difference <= _MOST_DIFFERENCE else None
+    return data if difference <= _MAX_DIFFERENCE else None
 
 
 def _drawn(page: pypdfium2.PdfPage, scale: float) -> np.ndarray:

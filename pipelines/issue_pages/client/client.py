@@ -41,17 +41,17 @@ from pipelines.issue_pages.client.fetch_error import (
     UnexpectedAnswer,
     Unreachable,
 )
-from pipelines.issue_pages.client.host_slots import Turn, Turns
+from pipelines.issue_pages.client.host_slots import HostSlot, Turns
 from pipelines.issue_pages.client.site import Site, is_loopback
 from pipelines.issue_pages.entry import Fetched, NotModified, PageEntry
 from pipelines.issue_pages.page import PageRow
-from pipelines.issue_pages.params import ROBOT, Politeness
+from pipelines.issue_pages.params import ROBOT, FetchParams
 from pipelines.issue_pages.picture import read_picture
 
 _log = logging.getLogger(__name__)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS = 5  # as RFC 9309, section 2.3.1.2
+_MAX_REDIRECTS = 5  # as RFC 9309, section 2.3.1.2
 ROBOTS_MAX_BYTES = 500 * 1024  # RFC 9309, section 2.5
 _LONGEST_STOP_S = 30 * 24 * 3600.0  # however long a host asks for, it is then asked once more
 _FIRST_EPOCH = 1e9  # what is greater is no number of seconds to wait (31 years), but a moment since the epoch
@@ -101,21 +101,21 @@ class Client:
 
     def __init__(
         self,
-        politeness: Politeness | None = None,
+        params: FetchParams | None = None,
         *,
-        turns: Turns | None = None,
+        slots: Turns | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        self.politeness = politeness or Politeness()
-        self._turns = turns or Turns()
+        self.params = params or FetchParams()
+        self._slots = slots or Turns()
         self._clock = clock
         self._sleep = sleep
         self._random = random.Random()
         self._hosts: dict[str, _Host] = {}
         self._hosts_lock = RLock()
         self._session = requests.Session()
-        self._session.headers.update({"User-Agent": self.politeness.user_agent, "Accept": "*/*"})
+        self._session.headers.update({"User-Agent": self.params.user_agent, "Accept": "*/*"})
         # As served: the length can be checked, and the digest is that of the file on the host.
         self._session.headers["Accept-Encoding"] = "identity"
         # Nobody's identity goes out: no cookies, no passwords out of a .netrc file.
@@ -148,7 +148,7 @@ class Client:
             validators = {name: value for name, value in validators.items() if value and value.isprintable()}
             headers = {"Referer": referer, **validators}
             expected = {200, *_REDIRECTS, *answers} | ({304} if validators else set())
-            return self._ask(host, url, headers, expected=expected, max_bytes=self.politeness.max_bytes)
+            return self._ask(host, url, headers, expected=expected, max_bytes=self.params.max_bytes)
 
     def refusal(self, url: str, site: Site) -> FetchError | None:
         """Why an address would not be asked; None where it would. Asks for nothing but its host's robots.txt."""
@@ -157,8 +157,8 @@ class Client:
             host = self._host(url)
             with host.lock:
                 self._check_allowed(host, url, site)
-                with self._turns.at(host.name) as turn:
-                    self._check_stop(turn, url)
+                with self._slots.at(host.name) as slot:
+                    self._check_stop(slot, url)
         except FetchError as error:
             return error
         return None
@@ -177,7 +177,7 @@ class Client:
         Redirects are followed within the site only. Raises a FetchError.
         """
         place = url
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             answer = self.get(place, site, referer=referer, etag=etag, last_modified=last_modified)
             if answer.status == 304:
                 return NotModified()
@@ -187,7 +187,7 @@ class Client:
             if why := site.refusal(place):
                 seen = f"HTTP {answer.status}, a redirect to {place or 'nowhere'}: {why}"
                 raise Redirected(url, seen, "pages are taken from the title's own site", http_status=answer.status)
-        raise Redirected(url, f"more than {_MOST_REDIRECTS} redirects", "try again later")
+        raise Redirected(url, f"more than {_MAX_REDIRECTS} redirects", "try again later")
 
     def page(self, page: PageEntry, site: Site, known: PageRow | None) -> Fetched | NotModified:
         """A page's picture, asked for with its Referer and the validators of what is known. Raises a FetchError."""
@@ -229,7 +229,7 @@ class Client:
         place = f"{host.origin}/robots.txt"
         # No rules where there is no such file: 4xx (RFC 9309, section 2.3.1.3), but for what says "not you".
         absent = set(range(400, 500)) - {401, 403, 429}
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             try:
                 answer = self._ask(host, place, {}, expected={200, *_REDIRECTS, *absent}, max_bytes=ROBOTS_MAX_BYTES)
             except (BudgetSpent, HostStopped):
@@ -244,7 +244,7 @@ class Client:
             place = answer.location or ""
             if _origin(place) != host.origin:
                 return f"it redirects to {place or 'nowhere'}, another host"
-        return f"more than {_MOST_REDIRECTS} redirects"
+        return f"more than {_MAX_REDIRECTS} redirects"
 
     def _keep_crawl_delay(self, host: _Host, robots: Protego) -> str | None:
         host.crawl_delay_s = robots.crawl_delay(ROBOT) or 0.0
@@ -252,21 +252,21 @@ class Client:
         if rate is not None:
             seconds = float(min(rate.seconds, 10**9))  # anybody may write a number that no float can hold
             host.crawl_delay_s = max(host.crawl_delay_s, seconds / min(rate.requests, 10**9))
-        if host.crawl_delay_s > self.politeness.max_wait_s:
-            limit_s = self.politeness.max_wait_s
+        if host.crawl_delay_s > self.params.max_wait_s:
+            limit_s = self.params.max_wait_s
             return f"it asks for {host.crawl_delay_s:g} s between requests, more than max_wait_s={limit_s:g}"
-        with self._turns.at(host.name) as turn:
-            turn.ask_again_at(self._clock() + host.crawl_delay_s)
+        with self._slots.at(host.name) as slot:
+            slot.ask_again_at(self._clock() + host.crawl_delay_s)
         return None
 
-    def _check_stop(self, turn: Turn, url: str) -> None:
+    def _check_stop(self, slot: HostSlot, url: str) -> None:
         """Raises HostStopped where the host has refused something, in whatever process."""
-        until = turn.record.stopped_until
+        until = slot.record.stopped_until
         if self._clock() < until:
             raise HostStopped(
                 url,
-                f"not asked before {_written(until)}, because of {turn.record.stopped_by}",
-                f"run again then, or, if you know that you may, lift the stop: rm {shlex.quote(str(turn.path))}",
+                f"not asked before {_written(until)}, because of {slot.record.stopped_by}",
+                f"run again then, or, if you know that you may, lift the stop: rm {shlex.quote(str(slot.path))}",
             )
 
     def _ask(
@@ -279,45 +279,45 @@ class Client:
         max_bytes: int,
     ) -> Answer:
         """The answer of an expected status, after as many tries as are due."""
-        with self._turns.at(host.name) as turn:
-            self._check_stop(turn, url)
+        with self._slots.at(host.name) as slot:
+            self._check_stop(slot, url)
             try:
-                return self._tries(host, turn, url, headers, expected=expected, max_bytes=max_bytes)
+                return self._tries(host, slot, url, headers, expected=expected, max_bytes=max_bytes)
             except (Forbidden, RateLimited) as failure:
                 asked_s = failure.wait_s if isinstance(failure, RateLimited) else None
-                stop_s = self.politeness.stop_hours * 3600 if asked_s is None else min(asked_s, _LONGEST_STOP_S)
-                turn.stop(self._clock() + stop_s, f"{failure.url}: {failure.seen}")
+                stop_s = self.params.stop_hours * 3600 if asked_s is None else min(asked_s, _LONGEST_STOP_S)
+                slot.stop(self._clock() + stop_s, f"{failure.url}: {failure.seen}")
                 raise
 
     def _tries(
         self,
         host: _Host,
-        turn: Turn,
+        slot: HostSlot,
         url: str,
         headers: Mapping[str, str | None],
         *,
         expected: Collection[int],
         max_bytes: int,
     ) -> Answer:
-        last_try = self.politeness.retries
+        last_try = self.params.retries
         for attempt in range(last_try + 1):
             # A clock that was set back must not stop everything for a year.
-            self._sleep_until(min(turn.record.next_at, self._clock() + self.politeness.max_wait_s))
-            self._check_budget(turn, url)
+            self._sleep_until(min(slot.record.next_at, self._clock() + self.params.max_wait_s))
+            self._check_budget(slot, url)
             try:
-                answer = self._ask_once(turn, url, headers, max_bytes=max_bytes)
+                answer = self._ask_once(slot, url, headers, max_bytes=max_bytes)
                 failure = None if answer.status in expected else _failure(answer)
             except (IncompleteBody, Unreachable) as error:
                 answer, failure = None, error
             finally:
-                turn.ask_again_at(self._clock() + max(self._jittered(self.politeness.spacing_s), host.crawl_delay_s))
+                slot.ask_again_at(self._clock() + max(self._jittered(self.params.spacing_s), host.crawl_delay_s))
             if failure is None and answer is not None:
                 return answer
             assert failure is not None
             if not isinstance(failure, IncompleteBody | Unreachable | RateLimited):
                 raise failure
             wait_s = self._wait_s(answer, attempt)
-            if wait_s > self.politeness.max_wait_s:
+            if wait_s > self.params.max_wait_s:
                 raise RateLimited(
                     url,
                     f"{failure.seen}, to be asked again in {wait_s:.0f} s (more than max_wait_s)",
@@ -327,14 +327,14 @@ class Client:
                 )
             if attempt == last_try:
                 raise failure
-            turn.ask_again_at(self._clock() + wait_s)
+            slot.ask_again_at(self._clock() + wait_s)
         raise AssertionError("the last try answers or raises")
 
-    def _check_budget(self, turn: Turn, url: str) -> None:
+    def _check_budget(self, slot: HostSlot, url: str) -> None:
         """Counts a request, or refuses it where a budget of the host is used up."""
-        limits, spent, hours_s = self.politeness, turn.record, self.politeness.budget_hours * 3600
+        limits, spent, hours_s = self.params, slot.record, self.params.budget_hours * 3600
         now = self._clock()
-        turn.count_anew(now, every_s=hours_s)
+        slot.count_anew(now, every_s=hours_s)
         for name, used, limit in (
             ("budget_requests", spent.requests, limits.budget_requests),
             ("budget_bytes", spent.bytes, limits.budget_bytes),
@@ -345,25 +345,25 @@ class Client:
                     url,
                     f"not asked: {name} {limit:g} of this host is used up",
                     f"run again after {_written(spent.counted_from + hours_s)}: it goes on from here; "
-                    f"to go on now: rm {shlex.quote(str(turn.path))}",
+                    f"to go on now: rm {shlex.quote(str(slot.path))}",
                 )
         spent.requests += 1
-        turn.save()
+        slot.save()
 
-    def _ask_once(self, turn: Turn, url: str, headers: Mapping[str, str | None], *, max_bytes: int) -> Answer:
+    def _ask_once(self, slot: HostSlot, url: str, headers: Mapping[str, str | None], *, max_bytes: int) -> Answer:
         name = urlsplit(url).hostname or ""
         proxies = {"no_proxy": name} if is_loopback(name) else None  # a proxy's loopback is not ours
-        deadline = self._clock() + self.politeness.max_body_s
+        deadline = self._clock() + self.params.max_body_s
         try:
             with self._session.get(
                 url,
                 headers=headers,
                 stream=True,
                 allow_redirects=False,
-                timeout=self.politeness.timeout_s,
+                timeout=self.params.timeout_s,
                 proxies=proxies,
             ) as response:
-                body = self._body(turn, url, response, deadline=deadline, max_bytes=max_bytes)
+                body = self._body(slot, url, response, deadline=deadline, max_bytes=max_bytes)
                 return Answer(url=url, status=response.status_code, headers=response.headers, body=body)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
             raise BadAddress(url, str(error), "give one like https://host/path") from error
@@ -372,20 +372,20 @@ class Client:
         except ValueError as error:  # UnicodeError too: a Referer that no header can hold
             raise UnexpectedAnswer(url, f"an answer that cannot be read ({error})", "report it") from error
 
-    def _body(self, turn: Turn, url: str, response: requests.Response, *, deadline: float, max_bytes: int) -> bytes:
+    def _body(self, slot: HostSlot, url: str, response: requests.Response, *, deadline: float, max_bytes: int) -> bytes:
         status = response.status_code
         body = bytearray()
         try:
             # read1 hands over what is there, so that a body that drips cannot outlast the deadline.
             while chunk := response.raw.read1(64 * 1024, decode_content=True):
                 body += chunk
-                turn.record.bytes += len(chunk)  # also of a body that breaks off
+                slot.record.bytes += len(chunk)  # also of a body that breaks off
                 if len(body) > max_bytes:
                     raise TooLarge(
                         url, f"more than {max_bytes} bytes", "raise max_bytes if it is meant", http_status=status
                     )
                 if self._clock() > deadline:
-                    seen = f"{len(body)} bytes after {self.politeness.max_body_s:g} s"
+                    seen = f"{len(body)} bytes after {self.params.max_body_s:g} s"
                     raise TooLarge(url, seen, "raise max_body_s if the host is slow", http_status=status)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             seen = f"the connection broke after {len(body)} bytes ({error})"
@@ -403,11 +403,11 @@ class Client:
             if asked_s is not None:
                 return asked_s
             if answer.status == 429:
-                return min(self._jittered(self.politeness.rate_limit_wait_s), self.politeness.max_wait_s)
-        return min(self._jittered(self.politeness.backoff_s * 2**attempt), self.politeness.max_wait_s)
+                return min(self._jittered(self.params.rate_limit_wait_s), self.params.max_wait_s)
+        return min(self._jittered(self.params.backoff_s * 2**attempt), self.params.max_wait_s)
 
     def _jittered(self, seconds: float) -> float:
-        return seconds * (1 + self.politeness.jitter * self._random.random())
+        return seconds * (1 + self.params.jitter * self._random.random())
 
     def _sleep_until(self, moment: float) -> None:
         wait_s = moment - self._clock()

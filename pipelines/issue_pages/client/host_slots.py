@@ -30,7 +30,7 @@ class HostRecord(BaseModel):
     bytes: int = 0  # of bodies
 
 
-class Turn:
+class HostSlot:
     """The right to ask one host now."""
 
     def __init__(self, file: BufferedRandom, path: Path):
@@ -72,7 +72,7 @@ class Turns:
         self._folder = folder or Path(tempfile.gettempdir()) / f"tintoon-{os.getuid()}" / "turns"
 
     @contextmanager
-    def at(self, host: str) -> Iterator[Turn]:
+    def at(self, host: str) -> Iterator[HostSlot]:
         """Waits until nobody else asks the host, and keeps it until the block ends."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         readable = re.sub(r"[^A-Za-z0-9.-]", "_", host)[:80]
@@ -83,7 +83,7 @@ class Turns:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 if not _is_at(path, file):
                     continue  # a person removed it while we waited
-                yield Turn(file, path)
+                yield HostSlot(file, path)
                 return
 
 

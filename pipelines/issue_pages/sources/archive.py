@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, Field
 
-from pipelines.issue_pages.archives.comic_info import MOST_BYTES, ComicInfo, comic_info_entry, read_comic_info
+from pipelines.issue_pages.archives.comic_info import MAX_BYTES, ComicInfo, comic_info_entry, read_comic_info
 from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, Entry, broken
 from pipelines.issue_pages.archives.epub import CONTAINER, NoSpine, Spine, read_spine
 from pipelines.issue_pages.archives.pdf import pdf_pages, pdf_picture
@@ -207,8 +207,8 @@ class ArchiveSource:
         entries = container.entries()
         info = ComicInfo()
         if (told := comic_info_entry(entries)) is not None:
-            is_small = told.size_bytes <= MOST_BYTES
-            info = read_comic_info(container.read([told.name])[told.name] if is_small else bytes(MOST_BYTES + 1))
+            is_small = told.size_bytes <= MAX_BYTES
+            info = read_comic_info(container.read([told.name])[told.name] if is_small else bytes(MAX_BYTES + 1))
         candidates = sorted(filter(_may_be_page, entries), key=_reading_order)
         pages = [_Page(entry.name, entry.name.rpartition("/")[2], facts={"entry": entry.name}) for entry in candidates]
         spine = None

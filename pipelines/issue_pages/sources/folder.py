@@ -33,7 +33,7 @@ from pipelines.issue_pages.local_files import (
 )
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.picture import format_of, read_picture
-from pipelines.issue_pages.sources.shards import MOST_ISSUES, issue_of_name, issues_of_names
+from pipelines.issue_pages.sources.shards import MAX_ISSUES, issue_of_name, issues_of_names
 from pipelines.lake import issue_key, natural_key
 from pipelines.titles import Title
 
@@ -46,7 +46,7 @@ class FolderSettings(BaseModel, frozen=True, extra="forbid"):
         description="The folder holds illustrations beside each other; they are divided into issues by their names.",
     )
     issues: int = Field(
-        default=16, ge=1, le=MOST_ISSUES, description="Into how many issues a flat folder is divided. Keep it."
+        default=16, ge=1, le=MAX_ISSUES, description="Into how many issues a flat folder is divided. Keep it."
     )
 
 

@@ -34,7 +34,7 @@ from pipelines.issue_pages.entry import (
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.sources.naver_viewer import (
     LEVELS,
-    MOST_ISSUES,
+    MAX_ISSUES,
     PICTURE_DOMAINS,
     NaverSettings,
     gate,
@@ -48,14 +48,14 @@ from pipelines.issue_pages.sources.naver_viewer import (
 from pipelines.titles import Title
 
 _KOREA = timezone(timedelta(hours=9))
-_MOST_LIST_PAGES = 500
-_MOST_READINGS = 3
+_MAX_LIST_PAGES = 500
+_MAX_READINGS = 3
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Article(BaseModel):
-    no: int = Field(ge=1, le=MOST_ISSUES)
+    no: int = Field(ge=1, le=MAX_ISSUES)
     subtitle: str = ""
     volumeNo: int | None = None  # noqa: N815  as the site writes it
     starScore: float | None = Field(default=None, allow_inf_nan=False)  # noqa: N815
@@ -66,9 +66,9 @@ class _Article(BaseModel):
 
 
 class _PageInfo(BaseModel):
-    totalRows: int = Field(ge=0, le=MOST_ISSUES)  # noqa: N815
+    totalRows: int = Field(ge=0, le=MAX_ISSUES)  # noqa: N815
     pageSize: int = Field(default=20, ge=1)  # noqa: N815
-    nextPage: int = Field(le=_MOST_LIST_PAGES)  # noqa: N815
+    nextPage: int = Field(le=_MAX_LIST_PAGES)  # noqa: N815
 
 
 class _ListPage(BaseModel):
@@ -208,7 +208,7 @@ class NaverSource:
 
     def _whole_list(self, title: Title, address: _Address) -> _Listing:
         """The list, read again where it has changed meanwhile."""
-        for _ in range(_MOST_READINGS):
+        for _ in range(_MAX_READINGS):
             listing = self._read_list(title, address)
             if listing.has_moved:
                 continue
@@ -220,14 +220,14 @@ class NaverSource:
                 )
             return listing
         raise ListingFailed(
-            f"{title.key}: {address.list_url(1)}: the list changed while it was read, {_MOST_READINGS} times; "
+            f"{title.key}: {address.list_url(1)}: the list changed while it was read, {_MAX_READINGS} times; "
             "run again later"
         )
 
     def _read_list(self, title: Title, address: _Address) -> _Listing:
         listing = _Listing()
         number, before = 1, None
-        for read in range(_MOST_LIST_PAGES):
+        for read in range(_MAX_LIST_PAGES):
             page = self._list_page(title, address, number)
             listing.add(page, address.list_url(number))
             next_number = page.pageInfo.nextPage

@@ -35,7 +35,7 @@ from pipelines.issue_pages.entry import (
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.sources.naver_viewer import (
     LEVELS,
-    MOST_ISSUES,
+    MAX_ISSUES,
     PICTURE_DOMAINS,
     NaverSettings,
     gate,
@@ -50,9 +50,9 @@ from pipelines.issue_pages.sources.naver_viewer import (
 )
 from pipelines.titles import Title
 
-_MOST_LIST_PAGES = 1000  # of ten issues each
-_MOST_READINGS = 3
-_MOST_REDIRECTS = 5
+_MAX_LIST_PAGES = 1000  # of ten issues each
+_MAX_READINGS = 3
+_MAX_REDIRECTS = 5
 _GAP = IssueEntry(issue="", name="", state="missing", note="the list leaves this number out")
 
 
@@ -62,7 +62,7 @@ class Naver2017Settings(NaverSettings, frozen=True):
     first_no: int = Field(
         default=1,
         ge=1,
-        le=MOST_ISSUES,
+        le=MAX_ISSUES,
         description="Lowest number in the title's list, with which reading it ends: more than 1 where the first "
         "issues have been deleted.",
     )
@@ -123,13 +123,13 @@ class Naver2017Source:
         """
         address = _address(title)
         settings = Naver2017Settings(**title.settings)
-        for _ in range(_MOST_READINGS):
+        for _ in range(_MAX_READINGS):
             rows = self._read_list(title, address, settings.first_no)
             if rows is not None:
                 break
         else:
             raise ListingFailed(
-                f"{title.key}: {address.list_url(1)}: the list changed while it was read, {_MOST_READINGS} times; "
+                f"{title.key}: {address.list_url(1)}: the list changed while it was read, {_MAX_READINGS} times; "
                 "run again later"
             )
         entries = without_gaps(reversed([_entry(row, settings) for row in rows]), last=0, gap=_GAP)
@@ -177,7 +177,7 @@ class Naver2017Source:
         """The rows, newest first; None where the list has changed meanwhile."""
         rows: list[_Row] = []
         before: list[_Row] = []
-        for number in range(1, _MOST_LIST_PAGES + 1):
+        for number in range(1, _MAX_LIST_PAGES + 1):
             page = self._rows(title, address, number)
             if not page and number == 1:
                 message = f"{title.key}: {title.address} lists no issue; check the title's number"
@@ -198,7 +198,7 @@ class Naver2017Source:
                 return rows
             before = page
         raise ListingFailed(
-            f"{title.key}: {address.list_url(_MOST_LIST_PAGES)}: still no end after {_MOST_LIST_PAGES} list pages; "
+            f"{title.key}: {address.list_url(_MAX_LIST_PAGES)}: still no end after {_MAX_LIST_PAGES} list pages; "
             "the site may have changed, so report it with this address"
         )
 
@@ -230,7 +230,7 @@ class Naver2017Source:
     def _answer(self, address: _Address, url: str) -> Answer:
         """The answer to a GET. An archive redirects to the day on which it has the same page: that is followed."""
         answer = self._client.get(url, address.site)
-        for _ in range(_MOST_REDIRECTS):
+        for _ in range(_MAX_REDIRECTS):
             place = location_of(answer)
             if not place or not _is_same_page(url, place) or _is_elsewhere(address, place):
                 break
@@ -281,7 +281,7 @@ def _row(tag: Tag, address: _Address, where: str) -> _Row:
     except ValueError:
         query = {}
     no, title_id = ("".join(query.get(name, [])) for name in ("no", "titleId"))
-    if link is None or not re.fullmatch(r"[0-9]{1,5}", no) or not 1 <= int(no) <= MOST_ISSUES:
+    if link is None or not re.fullmatch(r"[0-9]{1,5}", no) or not 1 <= int(no) <= MAX_ISSUES:
         raise ListingFailed(f"{where}: a row that is not known, with the link {href!r}; the site changed, report it")
     if title_id != str(address.title_id):
         raise ListingFailed(f"{where}: a row of title {title_id!r}; check titleId, or report the mirror")

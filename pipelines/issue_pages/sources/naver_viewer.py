@@ -21,7 +21,7 @@ from pipelines.issue_pages.html_page import NoHtml, read_html
 from pipelines.titles import Title
 
 PICTURE_DOMAINS = ("pstatic.net", "naver.net")
-MOST_ISSUES = 10_000
+MAX_ISSUES = 10_000
 LEVELS = {"WEBTOON": "webtoon", "BEST_CHALLENGE": "bestChallenge", "CHALLENGE": "challenge"}
 """First path part of a viewer, by `webtoonLevelCode`."""
 

@@ -23,7 +23,7 @@ from pipelines.issue_pages.entry import IssueEntry, ListingFailed
 
 DIGITS = 9
 LARGEST_NUMBER = 10**DIGITS - 1
-MOST_ISSUES = 100_000
+MAX_ISSUES = 100_000
 """As many issues as one title may have: the orchestrator holds no more of all titles."""
 
 
@@ -71,9 +71,9 @@ class NumberShards(BaseModel, frozen=True, extra="forbid"):
         if end < self.first_id:
             raise ListingFailed(f"{where}: the newest id is {newest}, but first_id is {self.first_id}; correct it")
         starts = range(self.first_id // self.ids_per_issue * self.ids_per_issue, end + 1, self.ids_per_issue)
-        if len(starts) > MOST_ISSUES:
+        if len(starts) > MAX_ISSUES:
             raise ListingFailed(
-                f"{where}: {len(starts)} issues up to id {end}, at most {MOST_ISSUES} are handled; "
+                f"{where}: {len(starts)} issues up to id {end}, at most {MAX_ISSUES} are handled; "
                 "raise ids_per_issue, or set first_id and last_id"
             )
         return [self._entry(start, newest) for start in starts]
@@ -118,8 +118,8 @@ def issues_of_names(*, count: int) -> list[str]:
 
 
 def _check_count(count: int) -> None:
-    if not 1 <= count <= MOST_ISSUES:
-        raise ValueError(f"{count} issues: expected 1 to {MOST_ISSUES}")
+    if not 1 <= count <= MAX_ISSUES:
+        raise ValueError(f"{count} issues: expected 1 to {MAX_ISSUES}")
 
 
 def _name_of_bucket(bucket: int, count: int) -> str:

@@ -40,7 +40,7 @@ from pipelines.titles import Title
 
 DOMAIN = "e-shuushuu.net"
 _PER_PAGE = 100  # the most that the site gives
-_MOST_TAGS = 5  # in one search, those that are left out included
+_MAX_TAGS = 5  # in one search, those that are left out included
 _SEARCH_DELAY_S = 2.0  # the site's own, where its configuration cannot be had
 _NEAR_BEGINNING = 10_000  # ids: so far, a list is read from its beginning rather than from a day
 _OLDEST_YEAR = 1990  # an earlier day is no day on which an image came
@@ -65,8 +65,8 @@ class ShuushuuSettings(NumberShards, Wanted, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _check_search(self) -> "ShuushuuSettings":
-        if len(self.tags) + len(self.exclude_tags) > _MOST_TAGS:
-            raise ValueError(f"tags and exclude_tags: the site searches for at most {_MOST_TAGS} together")
+        if len(self.tags) + len(self.exclude_tags) > _MAX_TAGS:
+            raise ValueError(f"tags and exclude_tags: the site searches for at most {_MAX_TAGS} together")
         return self
 
 
@@ -167,12 +167,12 @@ class ShuushuuSource:
         self,
         client: Client,
         *,
-        turns: Turns | None = None,
+        slots: Turns | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ):
         self._client = client
-        self._turns = turns or Turns()
+        self._slots = slots or Turns()
         self._clock = clock
         self._sleep = sleep
         self._search_delays_s: dict[str, float] = {}
@@ -258,8 +258,8 @@ class ShuushuuSource:
         seen: set[int] = set()
         first_total = 0
         # The list begins up to two days before the range, which are some hundred images.
-        most_pages = (numbers.stop - (numbers.start if since is not None else 0)) // _PER_PAGE + 100
-        for page in range(1, most_pages + 1):
+        max_pages = (numbers.stop - (numbers.start if since is not None else 0)) // _PER_PAGE + 100
+        for page in range(1, max_pages + 1):
             url = address.list_url(page, since)
             found = self._search(title, address, url)
             first_total = found.total if page == 1 else first_total
@@ -286,23 +286,23 @@ class ShuushuuSource:
                     "run again later, and report it if it stays"
                 )
         raise ListingFailed(
-            f"{title.key}: {address.list_url(most_pages, since)}: id {numbers.stop - 1} is not reached after "
-            f"{most_pages} list pages; the site may have changed, so report it with this address"
+            f"{title.key}: {address.list_url(max_pages, since)}: id {numbers.stop - 1} is not reached after "
+            f"{max_pages} list pages; the site may have changed, so report it with this address"
         )
 
     def _search(self, title: Title, address: _Address, url: str) -> _ImageList:
         delay_s = self._search_delay_s(title, address)
         # A turn of its own, beside the host's: between two searches there are requests for files.
-        with self._turns.at(f"{address.origin} searches") as turn:
+        with self._slots.at(f"{address.origin} searches") as slot:
             # A clock that was set back must not stop everything for a year.
-            if (wait_s := min(turn.record.next_at - self._clock(), delay_s)) > 0:
+            if (wait_s := min(slot.record.next_at - self._clock(), delay_s)) > 0:
                 self._sleep(wait_s)
             try:
                 answer = self._client.get(url, address.site, answers={400, 422})
             except Gone as error:
                 raise TitleUnavailable("gone", f"{title.key}: {error}") from error
             finally:
-                turn.ask_again_at(self._clock() + delay_s)
+                slot.ask_again_at(self._clock() + delay_s)
         _require_ok(title, answer)
         try:
             return _ImageList.model_validate_json(answer.body)
@@ -323,7 +323,7 @@ class ShuushuuSource:
                 delay_s = _Config.model_validate_json(answer.body).search_delay_seconds
             except ValidationError as error:
                 raise _unknown(title, answer, seen_in(error)) from error
-        limit_s = self._client.politeness.max_wait_s
+        limit_s = self._client.params.max_wait_s
         if delay_s > limit_s:
             raise ListingFailed(
                 f"{title.key}: {address.config_url()}: the site asks for {delay_s:g} s between searches, more than "

@@ -25,7 +25,7 @@ from pipelines.issue_pages.local_files import shown
 # Only formats that hold a video themselves: a playlist names other files, and addresses.
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,h264,hevc,m4v,gif,apng,mxf,nut"
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
-_MOST_PIXELS = 64 * 1024 * 1024
+_MAX_PIXELS = 64 * 1024 * 1024
 _HIGH_DEFINITION_PX = 576  # pictures higher than this are in the colours of BT.709 unless they say otherwise
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _MICROSECOND = Fraction(1, 1_000_000)
@@ -76,8 +76,8 @@ def opened_video(file: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             )
         if stream.codec_context is None:  # although its annotation says that there always is one
             raise unreadable(file, "its pictures are in a code that is not known here")
-        if stream.width * stream.height > _MOST_PIXELS:
-            seen = f"frames of {stream.width} x {stream.height} pixels, at most {_MOST_PIXELS} are decoded"
+        if stream.width * stream.height > _MAX_PIXELS:
+            seen = f"frames of {stream.width} x {stream.height} pixels, at most {_MAX_PIXELS} are decoded"
             raise IssueUnavailable("refused", f"{shown(file)}: {seen}; make it smaller")
         yield container, stream
 

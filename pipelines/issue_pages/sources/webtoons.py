@@ -38,9 +38,9 @@ _MOBILE = "https://m.webtoons.com"
 _PICTURE_DOMAINS = ("pstatic.net",)
 _CANVAS = frozenset({"canvas", "challenge"})  # "challenge" is what the site called it before
 _PAGE_SIZE = 30
-_MOST_LIST_PAGES = 500
-_MOST_ISSUES = _PAGE_SIZE * _MOST_LIST_PAGES
-_MOST_REDIRECTS = 3
+_MAX_LIST_PAGES = 500
+_MAX_ISSUES = _PAGE_SIZE * _MAX_LIST_PAGES
+_MAX_REDIRECTS = 3
 _LAST_MILLISECOND = 4_102_444_800_000  # the year 2100
 _SHORT_PAGE_BYTES = 8192  # a viewer has hundreds of KiB; the page for other countries has less than one
 _MOTION = re.compile(r"documentURL|motiontoon", re.IGNORECASE)
@@ -57,7 +57,7 @@ class WebtoonsSettings(BaseModel, frozen=True, extra="forbid"):
 
 
 class _Episode(BaseModel):
-    episodeNo: int = Field(ge=1, le=_MOST_ISSUES)  # noqa: N815  as the site writes it
+    episodeNo: int = Field(ge=1, le=_MAX_ISSUES)  # noqa: N815  as the site writes it
     episodeTitle: str = ""  # noqa: N815
     exposureDateMillis: int | None = Field(default=None, ge=0, le=_LAST_MILLISECOND)  # noqa: N815
     hasBgm: bool | None = None  # noqa: N815  canvas titles do not tell
@@ -144,7 +144,7 @@ class WebtoonsSource:
         episodes: dict[int, _Episode] = {}
         listed_twice: set[int] = set()
         cursor, cursors = 0, {0}
-        for _ in range(_MOST_LIST_PAGES):
+        for _ in range(_MAX_LIST_PAGES):
             page = self._list_page(title, address, cursor)
             numbers = {episode.episodeNo for episode in page.episodeList}
             following = max(0, page.nextCursor or 0)
@@ -164,14 +164,14 @@ class WebtoonsSource:
             cursor = following
             cursors.add(cursor)
         raise ListingFailed(
-            f"{title.key}: {address.list_url(cursor)}: still no end after {_MOST_LIST_PAGES} list pages; "
+            f"{title.key}: {address.list_url(cursor)}: still no end after {_MAX_LIST_PAGES} list pages; "
             "the site may have changed, so report it with this address"
         )
 
     def _by_pages(self, title: Title, address: _Address) -> dict[int, _Episode]:
         """Episodes by number, from the list for browsers: newest first, and each page links to some others."""
         episodes: dict[int, _Episode] = {}
-        for number in range(1, _MOST_LIST_PAGES + 1):
+        for number in range(1, _MAX_LIST_PAGES + 1):
             url = address.page_url(number)
             try:
                 answer = self._client.get(url, address.site)
@@ -185,7 +185,7 @@ class WebtoonsSource:
             episodes |= found
             if number + 1 not in pages:
                 return episodes
-        raise ListingFailed(f"{title.key}: {address.page_url(1)}: no end after {_MOST_LIST_PAGES} pages; report it")
+        raise ListingFailed(f"{title.key}: {address.page_url(1)}: no end after {_MAX_LIST_PAGES} pages; report it")
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
         """The pictures that the viewer shows, as uploaded.
@@ -227,7 +227,7 @@ class WebtoonsSource:
 
     def _viewer(self, title: Title, issue: str, address: _Address) -> Answer:
         url = address.viewer_url(int(issue))
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             try:
                 answer = self._client.get(url, address.site)
             except Gone as error:
@@ -239,7 +239,7 @@ class WebtoonsSource:
                 raise self._gate(title, issue, answer, target)
             url = urlunsplit(target)
         raise ListingFailed(
-            f"{title.key}: issue {issue}: {url}: more than {_MOST_REDIRECTS} redirects; try again later, or report it"
+            f"{title.key}: issue {issue}: {url}: more than {_MAX_REDIRECTS} redirects; try again later, or report it"
         )
 
     def _gate(self, title: Title, issue: str, answer: Answer, target: SplitResult | None) -> Exception:

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from assets.tracking.client import Tracking
-from assets.tracking.log_classifier_report import report_tracked
-from assets.tracking.log_training import train_tracked
+from assets.tracking.log_classifier_report import log_classifier_report
+from assets.tracking.log_training import log_training
 from models.recipes import recipe_of
 from pipelines.lake import Lake
 from pipelines.training.extractors import WEIGHTS, WeightsUnavailable
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 from pipelines.training.store import TrainedRecord, read_record
 from tests.installation import SHARED
 
-RULE = {"steps": 2, "batch": 4, "resolution": 32, "width": 8, "device": "cpu"}
+PARAMS = {"steps": 2, "batch": 4, "resolution": 32, "width": 8, "device": "cpu"}
 HED = SHARED / "weights" / WEIGHTS["hed-vgg16"].name
 
 Train = Callable[..., tuple[TrainedRecord, bool]]
@@ -27,10 +27,10 @@ Train = Callable[..., tuple[TrainedRecord, bool]]
 def train(trained_on: Lake, tracking: Tracking, tmp_path: Path) -> Train:
     """Trains a recipe in the small lake: its record, and whether that was there already."""
 
-    def call(name: str, **rule: object) -> tuple[TrainedRecord, bool]:
-        return train_tracked(
+    def call(name: str, **params: object) -> tuple[TrainedRecord, bool]:
+        return log_training(
             recipe_of(name),
-            TrainingRule(**{**RULE, **rule}),
+            TrainingParams(**{**PARAMS, **params}),
             lake=trained_on,
             cache=tmp_path / "cache",
             extractors=tmp_path / "weights",
@@ -108,7 +108,7 @@ def test_a_classifier_comes_with_a_report_that_is_made_once(
     train: Train, trained_on: Lake, tracking: Tracking, tmp_path: Path
 ):
     record, _ = train("vgg16_gray")
-    metrics, shown = report_tracked(record, lake=trained_on, cache=tmp_path, tracking=tracking)
+    metrics, shown = log_classifier_report(record, lake=trained_on, cache=tmp_path, tracking=tracking)
     assert 0 <= metrics["accuracy"] <= 1
     assert any(name.startswith("dead_share/") for name in metrics)
     assert set(shown) == {"confusion", "activations"}
@@ -118,7 +118,7 @@ def test_a_classifier_comes_with_a_report_that_is_made_once(
     assert any("confusion" in file for file in files)
 
     shutil.rmtree(trained_on.root / "training_sets")  # from which it would have to be made again
-    again, pictures = report_tracked(record, lake=trained_on, cache=tmp_path, tracking=tracking)
+    again, pictures = log_classifier_report(record, lake=trained_on, cache=tmp_path, tracking=tracking)
     assert again == metrics
     assert all((pictures[name] == shown[name]).all() for name in shown)
     assert [file.path for file in tracking.client().list_artifacts(record.mlflow_run_id, "images")] == files

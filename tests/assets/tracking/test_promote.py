@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from assets.tracking.model_card import card_path
-from assets.tracking.promote import Crowned, champion_checkpoint, crown_best, undo
+from assets.tracking.promote import Promotion, champion_checkpoint, promote_best, undo
 from assets.tracking.publish_leaderboard import stored_boards
 from assets.tracking.registry import Registry
-from pipelines.comparison.params import PromotionRule
+from pipelines.comparison.params import PromotionParams
 from pipelines.evaluation.evaluation import load_evaluation
 from pipelines.lake import Lake
 from pipelines.training.store import read_record
@@ -23,7 +23,7 @@ FAINT, MILD, MIDDLING, STRONG = 0.05, 0.1, 0.25, 0.5
 """Tints, the better before the worse."""
 
 # Two test issues: each picture counts.
-ON_SCORE_ALONE = PromotionRule(resamples=1000, guards={}, least_issues=1)
+ON_SCORE_ALONE = PromotionParams(resamples=1000, guards={}, min_issues=1)
 OTHER = QUICK.model_copy(update={"seed": 1})
 """Another benchmark than QUICK."""
 
@@ -53,7 +53,7 @@ def here(judged: Installation, tmp_path: Path) -> Installation:
     return judged.copied_to(tmp_path / "home")
 
 
-def crown(here: Installation) -> Crowned:
+def crown(here: Installation) -> Promotion:
     """Ranks what was judged and crowns the best; the result of the track of gray."""
     here.compare()
     return here.crown(ON_SCORE_ALONE)[0]
@@ -76,31 +76,31 @@ def test_the_first_champion_is_registered_with_its_card(here):
     with pytest.raises(FileNotFoundError, match="no champion yet of track gray: train and compare first"):
         served(here)
     checkpoint = judge(here, A, MIDDLING)
-    crowned = crown(here)
-    assert (crowned.version.recipe, crowned.version.number, crowned.moved) == (A, "1", True)
+    promotions = crown(here)
+    assert (promotions.version.recipe, promotions.version.number, promotions.moved) == (A, "1", True)
     assert served(here) == checkpoint
-    tags = crowned.version.tags
+    tags = promotions.version.tags
     assert tags["checkpoint_sha256"] == checkpoint
-    assert tags["decision"] == crowned.reason
-    assert "is the first champion: ciede2000" in crowned.reason
-    assert crowned.reason.endswith(f"; {A} is worse than the picture itself")  # a finding, and said to be one
+    assert tags["decision"] == promotions.reason
+    assert "is the first champion: ciede2000" in promotions.reason
+    assert promotions.reason.endswith(f"; {A} is worse than the picture itself")  # a finding, and said to be one
     assert tags["benchmark"] == load_evaluation(here.lake, A).benchmark_fingerprint
     assert tags["training_set"] == read_record(here.lake, A).training_set
     assert "previous" not in tags
     assert registry.at("challenger") is None
 
-    card = card_path(here.lake, registry, crowned.version)
+    card = card_path(here.lake, registry, promotions.version)
     text = card.read_text()
-    assert crowned.reason in text
+    assert promotions.reason in text
     pictures = {path.name for path in card.parent.glob("*.png")}
     assert pictures == {"best.png", "median.png", "worst.png"}
     assert all(f"(<{name}>)" in text for name in pictures)
-    files = here.tracking.client().list_artifacts(crowned.version.run_id, "card")
+    files = here.tracking.client().list_artifacts(promotions.version.run_id, "card")
     assert {Path(file.path).name for file in files} == {"model_card.md", *pictures}
     assert str(card) in here.tracking.client().get_model_version("colorizer", "1").description
 
     again = crown(here)
-    assert (again.moved, again.version) == (False, crowned.version)
+    assert (again.moved, again.version) == (False, promotions.version)
 
 
 def test_a_worse_one_is_kept_out_and_a_better_one_promoted(here):
@@ -144,9 +144,9 @@ def test_what_breaks_a_guard_lets_the_next_one_have_its_turn(here):
     judge(here, C, MIDDLING)
     here.compare()
     assert [row.name for row in stored_boards(here.lake)[0][0].colorizers] == [B, C, A]
-    crowned = here.crown(PromotionRule(resamples=1000, least_issues=1))[0]
-    assert (crowned.version.recipe, crowned.moved) == (C, True)
-    kept = here.crown(PromotionRule(resamples=1000, least_issues=1))[0]
+    promotions = here.crown(PromotionParams(resamples=1000, min_issues=1))[0]
+    assert (promotions.version.recipe, promotions.moved) == (C, True)
+    kept = here.crown(PromotionParams(resamples=1000, min_issues=1))[0]
     assert (kept.version.recipe, kept.moved) == (C, False)
     assert f"{B} is better (ciede2000" in kept.reason
     assert "but breaks colorfulness_error" in kept.reason
@@ -165,10 +165,10 @@ def test_a_champion_of_an_older_benchmark_is_judged_again(here):
         here.judge(name, OTHER)
         board = here.compare(OTHER).boards[0]
         assert A not in {row.name for row in board.rows}
-        crowned = here.crown(ON_SCORE_ALONE)[0]
-        assert crowned.moved is moved
-        assert f"against {latest.metrics['ciede2000']:.4g}" in crowned.reason  # of what serves
-        assert served(here) == (crowned.version.sha256 if moved else old)
+        promotions = here.crown(ON_SCORE_ALONE)[0]
+        assert promotions.moved is moved
+        assert f"against {latest.metrics['ciede2000']:.4g}" in promotions.reason  # of what serves
+        assert served(here) == (promotions.version.sha256 if moved else old)
     challenged = Registry(here.tracking, "gray").numbered("2")
     assert challenged.tags["benchmark"] == board.benchmark_fingerprint
     assert load_evaluation(here.lake, A).key == latest.key  # its own latest result stays what it was
@@ -231,14 +231,14 @@ def test_each_track_has_a_champion_of_its_own(here):
     judge(here, A, MIDDLING)
     judge(here, LINES, 0.1)
     here.compare()
-    crowned = {one.track: one.version for one in here.crown(ON_SCORE_ALONE)}
-    assert {track: (version.recipe, version.number) for track, version in crowned.items()} == {
+    promotions = {one.track: one.version for one in here.crown(ON_SCORE_ALONE)}
+    assert {track: (version.recipe, version.number) for track, version in promotions.items()} == {
         "gray": (A, "1"),
         "line": (LINES, "1"),
     }
     path = champion_checkpoint(here.lake, cache=here.cache, tracking=here.tracking, track="line")
-    assert sha256(path.read_bytes()).hexdigest() == crowned["line"].sha256 != served(here)
-    assert card_path(here.lake, Registry(here.tracking, "line"), crowned["line"]).exists()
+    assert sha256(path.read_bytes()).hexdigest() == promotions["line"].sha256 != served(here)
+    assert card_path(here.lake, Registry(here.tracking, "line"), promotions["line"]).exists()
 
 
 def test_what_is_missing_is_named(here, tmp_path):
@@ -250,6 +250,6 @@ def test_what_is_missing_is_named(here, tmp_path):
     with pytest.raises(FileNotFoundError, match=f"{A}: the evaluation that the leaderboard ranks is gone: materialize"):
         here.crown()
     with pytest.raises(FileNotFoundError, match="no leaderboard yet: train and compare first"):
-        crown_best(
+        promote_best(
             Lake.at(tmp_path / "empty"), ON_SCORE_ALONE, cache=here.cache, weights=here.cache, tracking=here.tracking
         )

@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.tracking.publish_drift import Drifted, compare_new_issues
-from pipelines.comparison.params import DriftRule, PromotionRule
+from assets.tracking.publish_drift import DriftResult, compare_new_issues
+from pipelines.comparison.params import DriftParams, PromotionParams
 from pipelines.panels.panel import PANEL_SCHEMA
 from tests.assets.tinted import Installation, freeze
 from tests.pipelines.conftest import WriteLake, drawn_panel, panel_row, write_lake
 
 __all__ = ["write_lake"]
 
-RULE = DriftRule(side_px=32)
+PARAMS = DriftParams(side_px=32)
 A = "webtoon_l2"
 
 
@@ -42,8 +42,8 @@ def reddened(pictures: list[np.ndarray]) -> list[np.ndarray]:
     return [rgb // np.array([1, 4, 4], np.uint8) for rgb in pictures]
 
 
-def compared(here: Installation) -> Drifted:
-    return compare_new_issues(here.lake, RULE, cache=here.cache, tracking=here.tracking)
+def compared(here: Installation) -> DriftResult:
+    return compare_new_issues(here.lake, PARAMS, cache=here.cache, tracking=here.tracking)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_new_issues_are_held_against_what_the_champion_learned_from(here, write_
     here.train(A, 0.2)
     here.judge(A)
     here.compare()
-    here.crown(PromotionRule(resamples=100, guards={}))
+    here.crown(PromotionParams(resamples=100, guards={}))
     found = compared(here)
     assert found.unchanged  # it learned from that very set
     weak = found.weak["gray"]

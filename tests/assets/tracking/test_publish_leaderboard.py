@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.tracking.log_evaluation import evaluate_tracked
+from assets.tracking.log_evaluation import log_evaluation
 from assets.tracking.publish_leaderboard import stored_boards
-from pipelines.comparison.params import PromotionRule
-from pipelines.evaluation.baselines import FLOORS
+from pipelines.comparison.params import PromotionParams
+from pipelines.evaluation.baselines import BASELINES
 from pipelines.evaluation.evaluation import load_evaluation
 from tests.assets.tinted import QUICK, Installation, freeze, small_installation
 from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
@@ -33,30 +33,30 @@ def test_boards_hold_what_was_judged_on_their_benchmark_with_the_floors(here):
         stored_boards(here.lake)
     found = here.compare()
     assert [board.track for board in found.boards] == ["gray"]  # nobody draws from lines
-    assert names(found.boards[0]) == set(FLOORS["gray"])
-    floors = {path: path.stat().st_mtime_ns for path in (here.root / "lake" / "evaluations").rglob("*.parquet")}
+    assert names(found.boards[0]) == set(BASELINES["gray"])
+    baselines = {path: path.stat().st_mtime_ns for path in (here.root / "lake" / "evaluations").rglob("*.parquet")}
     assert not found.unchanged
 
     here.train(A, 0.3)
     here.judge(A)
     found = here.compare()
-    assert (names(found.boards[0]), found.unchanged) == ({A, *FLOORS["gray"]}, False)
+    assert (names(found.boards[0]), found.unchanged) == ({A, *BASELINES["gray"]}, False)
     assert found.boards[0].reference == A
     again = here.compare()
     assert (again.unchanged, again.digest) == (True, found.digest)
-    assert floors == {path: path.stat().st_mtime_ns for path in floors}  # judged once
+    assert baselines == {path: path.stat().st_mtime_ns for path in baselines}  # judged once
 
     here.train(LINES, 0.3)
     here.judge(LINES)
     gray, line = here.compare().boards
     assert (gray.track, line.track) == ("gray", "line")
     assert LINES not in names(gray)
-    assert names(line) == {LINES, *FLOORS["line"]}
+    assert names(line) == {LINES, *BASELINES["line"]}
     assert gray.benchmark_fingerprint != line.benchmark_fingerprint
 
-    boards, rule = stored_boards(here.lake)
+    boards, params = stored_boards(here.lake)
     assert [board.to_json() for board in boards] == [gray.to_json(), line.to_json()]
-    assert rule == QUICK
+    assert params == QUICK
 
 
 def test_the_reference_is_the_champion_and_other_benchmarks_stand_apart(here):
@@ -64,7 +64,7 @@ def test_the_reference_is_the_champion_and_other_benchmarks_stand_apart(here):
         here.train(name, tint)
         here.judge(name)
         board = here.compare().boards[0]
-        here.crown(PromotionRule(resamples=100, confidence=0.999, guards={}))
+        here.crown(PromotionParams(resamples=100, confidence=0.999, guards={}))
     assert board.reference == A  # the first champion, not the best
     assert board.colorizers[0].name == B
 
@@ -98,9 +98,9 @@ def test_what_mlflow_missed_is_shown_again(here):
     record = here.train(A, 0.1)
     here.judge(A)  # killed before MLflow was told
     told = {"lake": here.lake, "cache": here.cache, "weights": here.root, "tracking": here.tracking}
-    found, unchanged = evaluate_tracked(A, QUICK, **told, on_picture=lambda done, total: None)
+    found, unchanged = log_evaluation(A, QUICK, **told, on_picture=lambda done, total: None)
     assert not unchanged
     run = here.tracking.client().get_run(record.mlflow_run_id)
     assert run.data.metrics["test/ciede2000"] == found.metrics["ciede2000"]
     assert run.data.tags["benchmark"] == found.benchmark_fingerprint
-    assert evaluate_tracked(A, QUICK, **told, on_picture=lambda done, total: None)[1]
+    assert log_evaluation(A, QUICK, **told, on_picture=lambda done, total: None)[1]

@@ -8,7 +8,7 @@ import pytest
 from assets.home import Home
 from assets.resources import default_resources
 from assets.tracking.publish_report import PublishedReport, publish
-from pipelines.studies.plan import PlanRule
+from pipelines.studies.plan import PlanParams
 from pipelines.studies.store import StudyStore
 from tests.assets.tinted import QUICK, Installation, small_installation
 from tests.pipelines.conftest import WriteLake, write_lake
@@ -34,9 +34,9 @@ def papers(report: PublishedReport) -> str:
 def test_the_papers_tables_hold_one_benchmark_and_what_people_said(here, monkeypatch):
     monkeypatch.delenv("TINTOON_STUDIES", raising=False)
     database = default_resources(Home.of({"TINTOON_HOME": str(here.root)}))["studies"]
-    for name, tint, rule in ((A, 0.1, QUICK), (B, 0.3, OTHER)):
+    for name, tint, params in ((A, 0.1, QUICK), (B, 0.3, OTHER)):
         here.train(name, tint)
-        here.judge(name, rule)
+        here.judge(name, params)
     found = here.compare(OTHER)
 
     def published() -> tuple[PublishedReport, int]:
@@ -51,7 +51,7 @@ def test_the_papers_tables_hold_one_benchmark_and_what_people_said(here, monkeyp
     assert not (here.root / "studies.db").exists()
 
     store = StudyStore(database.url)
-    study = plan_study(store, PlanRule(kind="mos", pictures=1, golds=0, repeats=0), methods=("two_stage",))
+    study = plan_study(store, PlanParams(kind="mos", pictures=1, golds=0, repeats=0), methods=("two_stage",))
     assert published() == (first, rendered)  # a plan is no answer
     for rater, points in (("ada", 4), ("bob", 5)):
         store.next_trial(study, rater)

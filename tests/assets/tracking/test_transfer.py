@@ -15,16 +15,16 @@ from assets.tracking.registry import Registry
 from assets.tracking.transfer import export_results, import_results
 from models.recipes import recipe_of
 from pipelines.evaluation.evaluation import find_evaluation, load_evaluation
-from pipelines.evaluation.params import BenchmarkRule
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
-from pipelines.training.params import TrainingRule
-from pipelines.training.run_folder import read_curves, read_results, train_and_judge
+from pipelines.training.params import TrainingParams
+from pipelines.training.run_folder import read_curves, read_results, train_and_evaluate
 from pipelines.training.store import local_checkpoint, read_record
 from pipelines.training_set import TrainingSet
 from tests.assets.tinted import QUICK, Installation, freeze
 from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
 
-TRAINING = TrainingRule(
+TRAINING = TrainingParams(
     steps=4, batch=2, resolution=32, width=8, device="cpu", validate_every=2, sample_every=2, sample_pictures=1
 )
 
@@ -45,7 +45,8 @@ def trained_there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of a machine whose processes can import neither Dagster nor MLflow, and the lake that they are from."""
     there = Installation(tmp_path_factory.mktemp("there") / "home")
     fill(there.lake, train="a-sun")
-    ban = "import sys; sys.modules['dagster'] = sys.modules['mlflow'] = None; from pipelines.training.run_folder import main; main()"
+    ban = "import sys; sys.modules['dagster'] = sys.modules['mlflow'] = None; "
+    ban += "from pipelines.training.run_folder import main; main()"
     out = there.root / "results"
     command = [
         sys.executable, "-c", ban, "webtoon_l2", "--lake", str(there.lake.root), "--out", str(out),
@@ -120,10 +121,10 @@ def test_results_travel_there_and_back(there: Installation, results: Path, tmp_p
     assert datasheet_of(there_as, elsewhere, tracking) == TrainingSet.open(lake).datasheet
 
 
-def judged(there: Installation, out: Path, rule: BenchmarkRule = QUICK) -> str:
+def judged(there: Installation, out: Path, params: BenchmarkParams = QUICK) -> str:
     """The results of a folder, judged on a benchmark where they were not: the key of the evaluation."""
-    folder = train_and_judge(
-        recipe_of("webtoon_l2"), there.lake, TRAINING, rule, out=out, weights=out, commit="c0ffee"
+    folder = train_and_evaluate(
+        recipe_of("webtoon_l2"), there.lake, TRAINING, params, out=out, weights=out, commit="c0ffee"
     )  # fmt: skip
     return load_evaluation(Lake.at(folder), "webtoon_l2").key
 
@@ -133,9 +134,9 @@ def test_an_imported_colorizer_is_crowned_though_nobody_has_its_training_set(her
     import_results(results, here.lake, tracking=here.tracking)
     board = here.compare().boards[0]
     assert [row.name for row in board.colorizers] == ["webtoon_l2"]
-    (crowned,) = here.crown()
-    assert (crowned.version.recipe, crowned.moved) == ("webtoon_l2", True)
-    card = card_path(here.lake, Registry(here.tracking, "gray"), crowned.version).read_text()
+    (promotions,) = here.crown()
+    assert (promotions.version.recipe, promotions.moved) == ("webtoon_l2", True)
+    card = card_path(here.lake, Registry(here.tracking, "gray"), promotions.version).read_text()
     assert "| a-sun | 3 | CC-BY-4.0 | a-sun by a tester |" in card
     assert read_record(here.lake, "webtoon_l2").training_set in card
     assert "Recipe: `webtoon_l2`, 32 x 32 pixels" in card

@@ -9,13 +9,13 @@ import pytest
 from models.checkpoint import load_checkpoint
 from models.recipes import RECIPES
 from models.specs.base import Adam
-from pipelines.colorize.single_reference import LEAST_SHARE, colorizer_like, reference_pairs
+from pipelines.colorize.single_reference import MIN_SHARE, colorizer_like, reference_pairs
 from pipelines.images.color import rgb_to_gray
 from pipelines.training.loop import STATE_NAME, TrainingError
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 
 SIDE = 32
-QUICK = TrainingRule(steps=2, resolution=SIDE, width=8, device="cpu", validation_pictures=2)
+QUICK = TrainingParams(steps=2, resolution=SIDE, width=8, device="cpu", validation_pictures=2)
 
 
 def ramp(height: int = 120, width: int = 80) -> np.ndarray:
@@ -43,8 +43,8 @@ def test_the_first_window_is_the_whole_picture_and_the_others_lie_anywhere_in_it
     assert corners[0, 1].min() > 247
     first, last = corners[1:, 0], corners[1:, 1]
     shares = (last - first) / 255  # of the height and of the width
-    assert shares.min() > LEAST_SHARE - 0.08
-    assert np.allclose(shares.mean(axis=0), (1 + LEAST_SHARE) / 2, atol=0.05)
+    assert shares.min() > MIN_SHARE - 0.08
+    assert np.allclose(shares.mean(axis=0), (1 + MIN_SHARE) / 2, atol=0.05)
     assert abs(np.corrcoef(shares.T)[0, 1]) < 0.15  # height and width are drawn apart
     middles = (first + last) / 2
     assert np.allclose(middles.mean(axis=0), 127.5, atol=8)
@@ -74,10 +74,10 @@ def test_it_learns_the_colours_of_its_reference(tmp_path: Path):
     """And gives them to another picture of the same things."""
     recipe = RECIPES["frames_convnet_gray"]
     quick = replace(recipe, objective=replace(recipe.objective, generator_optimizer=Adam(5e-3, beta1=0.9)))
-    rule = QUICK.model_copy(update={"steps": 60, "batch": 8, "validate_every": 20})
+    params = QUICK.model_copy(update={"steps": 60, "batch": 8, "validate_every": 20})
     steps: list[int] = []
     colorizer = colorizer_like(
-        disc(), tmp_path, recipe=quick, rule=rule, on_step=lambda step: steps.append(step.number)
+        disc(), tmp_path, recipe=quick, params=params, on_step=lambda step: steps.append(step.number)
     )
     assert steps == list(range(1, 61))
     assert (colorizer.name, colorizer.variant) == ("frames_convnet_gray_snapped", "gray")
@@ -89,7 +89,7 @@ def test_it_learns_the_colours_of_its_reference(tmp_path: Path):
 
 
 def test_by_default_it_is_paper_002s_gan(tmp_path: Path):
-    colorizer = colorizer_like(disc(), tmp_path, rule=QUICK)
+    colorizer = colorizer_like(disc(), tmp_path, params=QUICK)
     assert colorizer.name == "ajou_cgan_snapped"
     checkpoint = load_checkpoint(tmp_path / "checkpoint.safetensors")
     assert (checkpoint.recipe["name"], checkpoint.resolution) == ("ajou_cgan", SIDE)
@@ -104,4 +104,4 @@ def test_what_cannot_be_a_reference_is_refused(tmp_path: Path):
 
 def test_a_recipe_that_builds_on_others_says_what_it_needs(tmp_path: Path):
     with pytest.raises(TrainingError, match="classifier"):
-        colorizer_like(disc(), tmp_path, recipe=RECIPES["webtoon_vgg_features"], rule=QUICK)
+        colorizer_like(disc(), tmp_path, recipe=RECIPES["webtoon_vgg_features"], params=QUICK)

@@ -7,12 +7,12 @@ import pytest
 
 from models.recipes import RECIPES
 from pipelines.comparison.cross_validation import cross_validate, summary
-from pipelines.comparison.params import CrossValidationRule
+from pipelines.comparison.params import CrossValidationParams
 from pipelines.training.extractors import WeightsUnavailable
 from pipelines.training_set import TrainingSet
 from tests.pipelines.evaluation.conftest import freeze
 
-RULE = CrossValidationRule(
+PARAMS = CrossValidationParams(
     folds=3,
     steps=2,
     batch=2,
@@ -32,12 +32,12 @@ def training_set(small_lake) -> TrainingSet:
 
 def test_every_picture_is_judged_once_and_folds_that_are_done_are_kept(training_set: TrainingSet, tmp_path: Path):
     recipe = RECIPES["webtoon_l2"]
-    results = cross_validate(recipe, training_set, RULE, weights=tmp_path, work=tmp_path)
+    results = cross_validate(recipe, training_set, PARAMS, weights=tmp_path, work=tmp_path)
     first = next(results)
     results.close()  # the power goes out
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("fold_*.parquet")}
     assert len(kept) == 1
-    folds = list(cross_validate(recipe, training_set, RULE, weights=tmp_path, work=tmp_path))
+    folds = list(cross_validate(recipe, training_set, PARAMS, weights=tmp_path, work=tmp_path))
     assert [(one.fold, one.folds) for one in folds] == [(0, 3), (1, 3), (2, 3)]
     assert folds[0].rows.equals(first.rows)
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
@@ -58,7 +58,7 @@ def test_every_picture_is_judged_once_and_folds_that_are_done_are_kept(training_
 def test_what_a_recipe_builds_on_is_trained_on_the_same_fold(training_set: TrainingSet, tmp_path: Path):
     recipe = RECIPES["webtoon_classification_loss"]
     (need,) = recipe.needs
-    next(cross_validate(recipe, training_set, RULE, weights=tmp_path, work=tmp_path))
+    next(cross_validate(recipe, training_set, PARAMS, weights=tmp_path, work=tmp_path))
     (folder,) = (path for path in tmp_path.glob("*/fold_0") if path.is_dir())
     assert {path.name for path in folder.iterdir()} >= {recipe.name, need.recipe}
 
@@ -66,12 +66,12 @@ def test_what_a_recipe_builds_on_is_trained_on_the_same_fold(training_set: Train
 def test_what_a_need_looks_through_is_found_as_its_own(training_set: TrainingSet, tmp_path: Path):
     recipe = RECIPES["two_stage_histeq_only"]  # it looks through nothing; the draft that it needs does
     assert recipe.extractor is None
-    rule = RULE.model_copy(update={"extractor": "hed-vgg16"})
+    params = PARAMS.model_copy(update={"extractor": "hed-vgg16"})
     with pytest.raises(WeightsUnavailable, match=r"hed-vgg16.safetensors.*there"):
-        next(cross_validate(recipe, training_set, rule, weights=tmp_path / "there", work=tmp_path))
+        next(cross_validate(recipe, training_set, params, weights=tmp_path / "there", work=tmp_path))
 
 
 def test_more_folds_than_issues_are_an_error(training_set: TrainingSet, tmp_path: Path):
-    rule = RULE.model_copy(update={"folds": 7})
+    params = PARAMS.model_copy(update={"folds": 7})
     with pytest.raises(ValueError, match="7 folds by issue of 6 issues"):
-        next(cross_validate(RECIPES["webtoon_l2"], training_set, rule, weights=tmp_path, work=tmp_path))
+        next(cross_validate(RECIPES["webtoon_l2"], training_set, params, weights=tmp_path, work=tmp_path))

@@ -5,16 +5,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.comparison.drift import BINS, FEATURES, Norm, check_drift, describe, distance
-from pipelines.comparison.params import DriftRule
+from pipelines.comparison.drift import BINS, FEATURES, Reference, check_drift, describe, distance
+from pipelines.comparison.params import DriftParams
 from pipelines.lake import Lake
 from pipelines.panels.panel import PANEL_SCHEMA
-from pipelines.params import TrainingSetRule, VariantRule
+from pipelines.params import TrainingSetParams, VariantParams
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import KINDS, build_variant
 from tests.pipelines.conftest import panel_row
 
-RULE = DriftRule(side_px=64)
+PARAMS = DriftParams(side_px=64)
 COLOR = {"lightness", "chroma", "hue"}
 
 
@@ -49,12 +49,12 @@ def hatched(pictures):
 
 
 @pytest.fixture(scope="module")
-def norm() -> Norm:
-    return Norm.of([describe(issue(number), RULE) for number in range(24)], RULE)
+def norm() -> Reference:
+    return Reference.of([describe(issue(number), PARAMS) for number in range(24)], PARAMS)
 
 
-def flagged(norm: Norm, pictures) -> set[str]:
-    found = norm.distances(describe(pictures, RULE))
+def flagged(norm: Reference, pictures) -> set[str]:
+    found = norm.distances(describe(pictures, PARAMS))
     return {name for name, far in found.items() if far > norm.thresholds[name]}
 
 
@@ -91,7 +91,7 @@ def test_distances_by_hand():
 
 def test_histograms_by_hand():
     red = np.full((20, 20, 3), (255, 0, 0), np.uint8)  # L 53.2, C 104.6, hue 40 degrees
-    found = describe([red], RULE)
+    found = describe([red], PARAMS)
     assert all(histogram.sum() == pytest.approx(1) for histogram in found.values())
     assert found["lightness"].argmax() == int(53.2 / 100 * BINS)
     assert found["chroma"].argmax() == BINS - 1
@@ -100,17 +100,17 @@ def test_histograms_by_hand():
     np.testing.assert_allclose(found["direction"], 1 / BINS)  # nothing has a direction here
     steps = np.zeros((20, 20, 3), np.uint8)
     steps[:, 10:] = 255
-    assert describe([steps], RULE)["direction"].argmax() == 0
-    assert describe([steps.transpose(1, 0, 2)], RULE)["direction"].argmax() == BINS // 2
+    assert describe([steps], PARAMS)["direction"].argmax() == 0
+    assert describe([steps.transpose(1, 0, 2)], PARAMS)["direction"].argmax() == BINS // 2
 
 
 def test_few_issues_promise_less(norm):
     with pytest.raises(ValueError, match="learns from 2 issues; what is usual needs at least 3"):
-        Norm.of([describe(issue(number), RULE) for number in range(2)], RULE)
-    few = Norm.of([describe(issue(number), RULE) for number in range(4)], RULE)
+        Reference.of([describe(issue(number), PARAMS) for number in range(2)], PARAMS)
+    few = Reference.of([describe(issue(number), PARAMS) for number in range(4)], PARAMS)
     assert few.false_alarms == pytest.approx(0.2)
     with pytest.raises(ValueError, match="no panels"):
-        describe([], RULE)
+        describe([], PARAMS)
 
 
 @pytest.fixture
@@ -121,8 +121,8 @@ def lake(tmp_path, write_lake) -> Lake:
     lake = write_lake(tmp_path, issues, {"moon-cat__2__0001": "too_small"})
     for split in ("train", "val", "test"):
         for kind in KINDS:
-            build_variant(kind, split, lake, VariantRule(resolutions=[32]))
-    build_training_set(lake, TrainingSetRule())
+            build_variant(kind, split, lake, VariantParams(resolutions=[32]))
+    build_training_set(lake, TrainingSetParams())
     return lake
 
 
@@ -132,12 +132,12 @@ def add_issue(lake: Lake, name: str, pictures, **columns) -> None:
 
 
 def test_new_issues_of_a_lake(lake):
-    assert check_drift(lake, TrainingSet.open(lake), RULE).issues == ()
+    assert check_drift(lake, TrainingSet.open(lake), PARAMS).issues == ()
     add_issue(lake, "8", issue(8))
     add_issue(lake, "9", reddened(issue(9)))
     add_issue(lake, "10", issue(10)[:3])
     add_issue(lake, "11", issue(11), drop_reason="too_small")
-    report = check_drift(lake, TrainingSet.open(lake), RULE)
+    report = check_drift(lake, TrainingSet.open(lake), PARAMS)
     assert [(found.key, found.panels) for found in report.issues] == [
         ("moon-cat__8", 12),
         ("moon-cat__9", 12),
@@ -160,9 +160,9 @@ def test_new_issues_of_a_lake(lake):
     assert picture.dtype == np.uint8
     assert (picture == (200, 60, 50)).all(axis=-1).any()
 
-    only = check_drift(lake, TrainingSet.open(lake), RULE, keys=["moon-cat__7"])
+    only = check_drift(lake, TrainingSet.open(lake), PARAMS, keys=["moon-cat__7"])
     assert [found.key for found in only.issues] == ["moon-cat__7"]
 
     add_issue(lake, "0", issue(0)[:5])
     with pytest.raises(ValueError, match="moon-cat__0: 7 panels that the training set holds are no longer there"):
-        check_drift(lake, TrainingSet.open(lake), RULE)
+        check_drift(lake, TrainingSet.open(lake), PARAMS)

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from models.recipes import RECIPES
 from pipelines.comparison.folds import ChosenRows, Fold, Folds
-from pipelines.comparison.params import FoldRule
+from pipelines.comparison.params import FoldParams
 from pipelines.evaluation.benchmark import evaluate
 from pipelines.training.loop import Trained, train
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 from pipelines.training_set import TrainingSet, datasheet_markdown
 from tests.pipelines.conftest import WriteLake, drawn_panel
 from tests.pipelines.evaluation.conftest import SMALL, freeze
@@ -45,10 +45,12 @@ def issues(panel_ids) -> set[str]:
     return {panel_id.rpartition("__")[0] for panel_id in panel_ids}
 
 
-@pytest.mark.parametrize("rule", [FoldRule(folds=3), FoldRule(by="title"), FoldRule(by="picture", folds=4, seed=3)])
-def test_every_picture_is_tested_exactly_once(training_set, rule):
+@pytest.mark.parametrize(
+    "rule", [FoldParams(folds=3), FoldParams(by="title"), FoldParams(by="picture", folds=4, seed=3)]
+)
+def test_every_picture_is_tested_exactly_once(training_set, params):
     every = sorted(panel_id for split in SPLITS for panel_id in training_set.pairs(split, "gray", 32).panel_ids)
-    folds = list(Folds(training_set, rule))
+    folds = list(Folds(training_set, params))
     assert sorted(panel_id for fold in folds for panel_id in ids(fold, "test")) == every
     for fold in folds:
         assert sorted(panel_id for split in SPLITS for panel_id in ids(fold, split)) == every
@@ -57,7 +59,7 @@ def test_every_picture_is_tested_exactly_once(training_set, rule):
 
 
 def test_issues_stay_whole_and_titles_are_spread(training_set):
-    folds = Folds(training_set, FoldRule(folds=3))
+    folds = Folds(training_set, FoldParams(folds=3))
     assert len(folds) == 3
     for fold in folds:
         assert not issues(ids(fold, "train")) & issues(ids(fold, "test"))
@@ -71,7 +73,7 @@ def test_issues_stay_whole_and_titles_are_spread(training_set):
 
 
 def test_a_title_is_left_out(training_set):
-    sun, cat = sorted(Folds(training_set, FoldRule(by="title")), key=lambda fold: len(ids(fold, "test")))
+    sun, cat = sorted(Folds(training_set, FoldParams(by="title")), key=lambda fold: len(ids(fold, "test")))
     assert set(sun.pairs("test", "gray", 32).titles) == {"a-sun"}
     assert set(sun.pairs("train", "gray", 32).titles) == set(sun.pairs("val", "gray", 32).titles) == {"moon-cat"}
     assert issues(ids(sun, "val")) == {"moon-cat__ep5"}
@@ -80,7 +82,7 @@ def test_a_title_is_left_out(training_set):
 
 
 def test_the_shuffle_of_frames_is_eight_to_one_to_one(training_set):
-    folds = Folds(training_set, FoldRule(by="picture"))
+    folds = Folds(training_set, FoldParams(by="picture"))
     assert len(folds) == 10
     assert all(len(ids(fold, "test")) in (1, 2) for fold in folds)  # of 17 pictures
     leaks = [fold for fold in folds if issues(ids(fold, "train")) & issues(ids(fold, "test"))]
@@ -97,7 +99,7 @@ def test_pictures_are_those_of_the_training_set(training_set, variant, resolutio
             for row, panel_id in enumerate(pairs.panel_ids)
         }
     for split in SPLITS:
-        pairs = Folds(training_set, FoldRule(folds=3))[1].pairs(split, variant, resolution)
+        pairs = Folds(training_set, FoldParams(folds=3))[1].pairs(split, variant, resolution)
         assert len(pairs) == len(pairs.panel_ids) == len(pairs.color) == len(pairs.variant)
         for row, panel_id in enumerate(pairs.panel_ids):
             color, pictures, title = stored[panel_id]
@@ -107,22 +109,28 @@ def test_pictures_are_those_of_the_training_set(training_set, variant, resolutio
 
 
 def test_folds_are_a_function_of_rule_and_pictures(training_set):
-    rule = FoldRule(folds=3)
-    first, again = Folds(training_set, rule), Folds(training_set, rule)
-    assert first.groups == again.groups != Folds(training_set, FoldRule(folds=3, seed=1)).groups
+    params = FoldParams(folds=3)
+    first, again = Folds(training_set, params), Folds(training_set, params)
+    assert first.groups == again.groups != Folds(training_set, FoldParams(folds=3, seed=1)).groups
     assert first[0].fingerprint == again[0].fingerprint
-    rules = [rule, FoldRule(folds=4), FoldRule(folds=3, seed=1), FoldRule(by="picture"), FoldRule(by="title")]
-    every = [fold for one in rules for fold in Folds(training_set, one)]
+    all_params = [
+        params,
+        FoldParams(folds=4),
+        FoldParams(folds=3, seed=1),
+        FoldParams(by="picture"),
+        FoldParams(by="title"),
+    ]
+    every = [fold for one in all_params for fold in Folds(training_set, one)]
     for of in ("fingerprint", "benchmark"):
         found = {fold.fingerprint if of == "fingerprint" else fold.test_fingerprint(32) for fold in every}
         assert len(found) == len(every)
     assert training_set.fingerprint not in {fold.fingerprint for fold in every}
-    assert FoldRule().folds is None
-    assert Folds(training_set, FoldRule())[0].fingerprint == Folds(training_set, FoldRule(folds=5))[0].fingerprint
+    assert FoldParams().folds is None
+    assert Folds(training_set, FoldParams())[0].fingerprint == Folds(training_set, FoldParams(folds=5))[0].fingerprint
 
 
 def test_a_folds_benchmark_hangs_on_what_it_tests(training_set):
-    fold = Folds(training_set, FoldRule(folds=3))[0]
+    fold = Folds(training_set, FoldParams(folds=3))[0]
     assert fold.test_fingerprint(32) != fold.test_fingerprint(64)
     tested = len(ids(fold, "test"))
     assert fold.test_fingerprint(32, tested) == fold.test_fingerprint(32)
@@ -130,7 +138,7 @@ def test_a_folds_benchmark_hangs_on_what_it_tests(training_set):
 
 
 def test_the_datasheet_names_the_fold(training_set):
-    fold = Folds(training_set, FoldRule(folds=3))[2]
+    fold = Folds(training_set, FoldParams(folds=3))[2]
     assert fold.datasheet["fold"] == {"by": "issue", "folds": 3, "seed": 0, "index": 2}
     by_title = defaultdict(dict)
     for split in SPLITS:
@@ -143,15 +151,15 @@ def test_the_datasheet_names_the_fold(training_set):
 
 def test_training_takes_a_fold_as_a_training_set(training_set, tmp_path):
     recipe = RECIPES["frames_convnet_gray"]
-    rule = TrainingRule(steps=2, resolution=32, width=8, batch=4, device="cpu")
-    fold = Folds(training_set, FoldRule(folds=3))[0]
+    params = TrainingParams(steps=2, resolution=32, width=8, batch=4, device="cpu")
+    fold = Folds(training_set, FoldParams(folds=3))[0]
     pairs = [fold.pairs(split, recipe.arrays, 32) for split in ("train", "val")]
-    *_, last = train(recipe, *pairs, rule=rule, fingerprint=fold.fingerprint, work=tmp_path / "work")
+    *_, last = train(recipe, *pairs, params=params, fingerprint=fold.fingerprint, work=tmp_path / "work")
     assert isinstance(last, Trained)
 
 
 def test_the_benchmark_over_all_folds_tests_every_picture_once(training_set, tint):
-    folds = Folds(training_set, FoldRule(folds=3))
+    folds = Folds(training_set, FoldParams(folds=3))
     measured = [evaluate(tint("warm", (20, 0, -20)), fold, SMALL) for fold in folds]
     every = [panel_id for split in SPLITS for panel_id in training_set.pairs(split, "gray", 64).panel_ids]
     assert sorted(pd.concat([one.rows for one in measured])["panel_id"]) == sorted(every)
@@ -164,15 +172,15 @@ def test_the_benchmark_over_all_folds_tests_every_picture_once(training_set, tin
 
 def test_what_cannot_be_dealt(training_set):
     with pytest.raises(ValidationError, match="one is tested and one validates"):
-        FoldRule(folds=2)
+        FoldParams(folds=2)
     with pytest.raises(ValueError, match="40 folds by issue of 9 issues: collect more issues"):
-        Folds(training_set, FoldRule(folds=40))
+        Folds(training_set, FoldParams(folds=40))
     with pytest.raises(ValueError, match="3 folds by title of 2 titles"):
-        Folds(training_set, FoldRule(by="title", folds=3))
+        Folds(training_set, FoldParams(by="title", folds=3))
     with pytest.raises(IndexError, match="fold 3: there are 3"):
-        Folds(training_set, FoldRule(folds=3))[3]
+        Folds(training_set, FoldParams(folds=3))[3]
     with pytest.raises(ValueError, match="train, val, test"):
-        Folds(training_set, FoldRule(folds=3))[0].pairs("all")
+        Folds(training_set, FoldParams(folds=3))[0].pairs("all")
 
 
 def test_chosen_rows_read_as_one_array():

@@ -65,7 +65,7 @@ FIVE = (
 
 def test_lower_ciede2000_ranks_first_and_floors_and_findings_are_marked() -> None:
     found = board(*FIVE)
-    assert [(row.rank, row.name, row.is_floor, row.below_floor) for row in found.rows] == [
+    assert [(row.rank, row.name, row.is_baseline, row.below_baseline) for row in found.rows] == [
         (None, "truth", True, False),
         (1, "webtoon_l2", False, False),
         (2, "webtoon_twin", False, False),

@@ -69,7 +69,7 @@ def facts(**changes) -> CardFacts:
         budget={"pictures_seen": 160_000, "seconds": 5400.5, "seed": 0},
         datasheet=DATASHEET,
         learned_from="data" * 10,
-        floors={"line_copy": rows_of(9.0), "mean_color": rows_of(1.5)},
+        baselines={"line_copy": rows_of(9.0), "mean_color": rows_of(1.5)},
         reason="two_stage is better than old: ciede2000 21 against 25",
         pictures={"best, median, worst": "pictures/some best.jpg"},
     )
@@ -121,10 +121,9 @@ def test_numbers_with_intervals_and_floors_beside():
     card = model_card(facts())
     rows = rows_of(weak=3.0)
     found = mean_with_interval(rows, "ciede2000")
-    floors = [rows_of(shift)["ciede2000"].mean() for shift in (9.0, 1.5)]
-    expected = (
-        f"| `ciede2000` | {found.value:.4g} ({found.low:.4g} to {found.high:.4g}) | {floors[0]:.4g} | {floors[1]:.4g} |"
-    )
+    baselines = [rows_of(shift)["ciede2000"].mean() for shift in (9.0, 1.5)]
+    expected = f"| `ciede2000` | {found.value:.4g} ({found.low:.4g} to {found.high:.4g}) | "
+    expected += " | ".join(f"{value:.4g}" for value in baselines) + " |"
     assert expected in card
     assert "| metric | two_stage | line_copy | mean_color |" in card
     assert "`bleeding`" not in card  # it has no number
@@ -144,7 +143,7 @@ def test_limits_are_said():
     assert "another training set" not in card
 
     worse = facts(
-        floors={"line_copy": rows_of(-5.0)},
+        baselines={"line_copy": rows_of(-5.0)},
         learned_from="other",
         datasheet={"titles": {"orchard": DATASHEET["titles"]["orchard"]}},
     )

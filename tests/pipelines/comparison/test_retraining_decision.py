@@ -3,10 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from pipelines.comparison.params import RetrainingRule
+from pipelines.comparison.params import RetrainingParams
 from pipelines.comparison.retraining import decide_retraining
 
-RULE = RetrainingRule()
+PARAMS = RetrainingParams()
 LEARNED = {f"moon-cat__ep1__{number:04d}": f"digest {number}" for number in range(100)}
 DRIFTED = {"moon-cat__ep2": ("chroma", "hue")}
 
@@ -39,36 +39,36 @@ def recut(count: int) -> dict[str, str]:
     ],
 )
 def test_enough_has_changed_or_not(current, retrain, reason):
-    assert decide_retraining(LEARNED, current, RULE) == (retrain, reason)
+    assert decide_retraining(LEARNED, current, PARAMS) == (retrain, reason)
 
 
 def test_the_first_training():
-    assert decide_retraining(None, LEARNED, RULE) == (True, "nothing was trained yet")
-    assert decide_retraining({}, LEARNED, RULE).retrain
+    assert decide_retraining(None, LEARNED, PARAMS) == (True, "nothing was trained yet")
+    assert decide_retraining({}, LEARNED, PARAMS).retrain
 
 
 def test_drift_counts_where_the_new_pictures_are():
     current = LEARNED | new(1)
-    assert not decide_retraining(LEARNED, current, RULE).retrain
-    decision = decide_retraining(LEARNED, current, RULE, drifted=DRIFTED)
+    assert not decide_retraining(LEARNED, current, PARAMS).retrain
+    decision = decide_retraining(LEARNED, current, PARAMS, drifted=DRIFTED)
     assert decision.retrain
     assert decision.reason.endswith("issues that look unlike the others: moon-cat__ep2 (chroma, hue)")
     # Issues that went to val or test teach nothing, and neither does drift without new pictures.
-    assert not decide_retraining(LEARNED, LEARNED | new(1, "ep3"), RULE, drifted=DRIFTED).retrain
-    assert not decide_retraining(LEARNED, LEARNED, RULE, drifted=DRIFTED).retrain
-    assert not decide_retraining(LEARNED, current, RetrainingRule(least_change_on_drift=0.02), drifted=DRIFTED).retrain
+    assert not decide_retraining(LEARNED, LEARNED | new(1, "ep3"), PARAMS, drifted=DRIFTED).retrain
+    assert not decide_retraining(LEARNED, LEARNED, PARAMS, drifted=DRIFTED).retrain
+    assert not decide_retraining(LEARNED, current, RetrainingParams(min_change_on_drift=0.02), drifted=DRIFTED).retrain
 
 
 def test_the_share_is_the_rules():
-    assert decide_retraining(LEARNED, LEARNED | new(1), RetrainingRule(least_change=0.01)).retrain
-    assert decide_retraining(LEARNED, LEARNED | new(1), RetrainingRule(least_change=0)).retrain
-    assert not decide_retraining(LEARNED, LEARNED, RetrainingRule(least_change=0)).retrain
-    assert not decide_retraining(LEARNED, LEARNED | new(50), RetrainingRule(least_change=0.6)).retrain
+    assert decide_retraining(LEARNED, LEARNED | new(1), RetrainingParams(min_change=0.01)).retrain
+    assert decide_retraining(LEARNED, LEARNED | new(1), RetrainingParams(min_change=0)).retrain
+    assert not decide_retraining(LEARNED, LEARNED, RetrainingParams(min_change=0)).retrain
+    assert not decide_retraining(LEARNED, LEARNED | new(50), RetrainingParams(min_change=0.6)).retrain
 
 
 def test_wrong_rules_are_errors():
     with pytest.raises(ValidationError, match="no recipe 'magic'"):
-        RetrainingRule(recipes=["magic"])
+        RetrainingParams(recipes=["magic"])
     with pytest.raises(ValidationError, match="greater than or equal to 0"):
-        RetrainingRule(least_change=-0.1)
-    assert RetrainingRule(recipes=["webtoon_l2", "webtoon_l2"]).recipes == ["webtoon_l2"]
+        RetrainingParams(min_change=-0.1)
+    assert RetrainingParams(recipes=["webtoon_l2", "webtoon_l2"]).recipes == ["webtoon_l2"]

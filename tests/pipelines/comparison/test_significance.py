@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from pipelines.comparison.significance import (
-    LEAST_ISSUES,
+    MIN_ISSUES,
     estimate,
     holm,
     mean_with_interval,
@@ -75,8 +75,8 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 
 def test_only_resampled_issues_cover_it_where_pictures_of_an_issue_are_alike():
     def draw(random):
-        issues = np.repeat(np.arange(LEAST_ISSUES), 10)
-        return random.normal(0, 1, LEAST_ISSUES)[issues] + random.normal(0, 1, len(issues)), issues
+        issues = np.repeat(np.arange(MIN_ISSUES), 10)
+        return random.normal(0, 1, MIN_ISSUES)[issues] + random.normal(0, 1, len(issues)), issues
 
     assert 0.90 <= covered(draw, by_issue=True) <= 0.98
     assert covered(draw, by_issue=False) < 0.75
@@ -127,7 +127,7 @@ def test_of_two_issues_only_their_own_pictures_speak():
 def test_issues_are_resampled_where_there_are_enough():
     few, enough = rows_of(np.arange(35.0)), rows_of(np.arange(40.0))
     found = mean_with_interval(enough, "ciede2000")
-    assert (found.unit, found.units, found.pictures) == ("issue", LEAST_ISSUES, 40)
+    assert (found.unit, found.units, found.pictures) == ("issue", MIN_ISSUES, 40)
     by_picture = mean_with_interval(enough, "ciede2000", unit="picture")
     assert by_picture.high - by_picture.low < found.high - found.low
     # Issues of one name are of two titles.

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.evaluation.params import BenchmarkRule
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
-from pipelines.params import TrainingSetRule, VariantRule
+from pipelines.params import TrainingSetParams, VariantParams
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import KINDS, build_variant
 
-SMALL = BenchmarkRule(resolution=64, extractor="none", latency_sides=[], page=False)
+SMALL = BenchmarkParams(resolution=64, extractor="none", latency_sides=[], page=False)
 """A benchmark in moments: no networks, no clocks."""
 
 
@@ -45,8 +45,8 @@ def tint() -> Callable[..., Tint]:
 def freeze(lake: Lake) -> TrainingSet:
     for split in ("train", "val", "test"):
         for kind in KINDS:
-            build_variant(kind, split, lake, VariantRule(resolutions=[32, 64]))
-    build_training_set(lake, TrainingSetRule())
+            build_variant(kind, split, lake, VariantParams(resolutions=[32, 64]))
+    build_training_set(lake, TrainingSetParams())
     return TrainingSet.open(lake)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.evaluation.baselines import FLOORS, Copy, floor
+from pipelines.evaluation.baselines import BASELINES, Copy, floor
 from pipelines.evaluation.benchmark import Pass, evaluate, passes_of
 from pipelines.evaluation.evaluation import (
     RANKING_METRIC,
@@ -90,11 +90,11 @@ def test_equalizing_spreads_gray_lines_and_a_line_drawer_is_a_style_and_another_
 
 
 def test_hints_are_drawn_several_times_the_same_for_all(training_set: TrainingSet, tint) -> None:
-    rule = small(hint_counts=[1, 64, 1000], draws=2)  # 1000 points do not fit on 16 x 16
-    evaluation = evaluate(tint("hinted", (0, 0, 0), takes_hints=True), training_set, rule)
-    test = TestPictures(training_set, rule, "gray")
-    assert passes_of(test, rule, takes_hints=False) == [Pass("gray")]
-    conditions = [(one.condition, one.draw) for one in passes_of(test, rule, takes_hints=True)]
+    params = small(hint_counts=[1, 64, 1000], draws=2)  # 1000 points do not fit on 16 x 16
+    evaluation = evaluate(tint("hinted", (0, 0, 0), takes_hints=True), training_set, params)
+    test = TestPictures(training_set, params, "gray")
+    assert passes_of(test, params, takes_hints=False) == [Pass("gray")]
+    conditions = [(one.condition, one.draw) for one in passes_of(test, params, takes_hints=True)]
     assert conditions == [
         ("none", 0),
         *((name, draw) for draw in (0, 1) for name in ("1_hints", "64_hints", "regions")),
@@ -114,7 +114,7 @@ def test_hints_are_drawn_several_times_the_same_for_all(training_set: TrainingSe
     regions = evaluation.rows[evaluation.rows["placement"] == "regions"]
     assert (regions["hints"] == 28).all()
     assert sorted(regions["draw"]) == [0] * 3 + [1] * 3
-    assert test.hints("random", 10, 0, slice(0, 3)) == TestPictures(training_set, rule, "gray").hints(
+    assert test.hints("random", 10, 0, slice(0, 3)) == TestPictures(training_set, params, "gray").hints(
         "random", 10, 0, slice(0, 3)
     )
     first, second = (test.hints("random", 10, draw, slice(0, 1)) for draw in (0, 1))
@@ -139,13 +139,13 @@ def test_what_changes_the_benchmark_changes_its_fingerprint_and_nothing_else_doe
 
 
 def test_the_truth_has_no_latency_and_others_have(training_set: TrainingSet) -> None:
-    rule = small(latency_sides=[32])
-    assert evaluate(floor("truth", training_set, 64), training_set, rule).cost == {}
-    assert set(evaluate(GRAY_COPY, training_set, rule).cost) == {"parameters", "latency_cpu_32x32_ms"}
+    params = small(latency_sides=[32])
+    assert evaluate(floor("truth", training_set, 64), training_set, params).cost == {}
+    assert set(evaluate(GRAY_COPY, training_set, params).cost) == {"parameters", "latency_cpu_32x32_ms"}
 
 
 def test_floors_and_ceiling_stand_where_they_belong(training_set: TrainingSet) -> None:
-    for names in FLOORS.values():
+    for names in BASELINES.values():
         found = {name: evaluate(floor(name, training_set, 64), training_set, SMALL).metrics for name in names}
         itself, mean, nearest, truth = (found[name] for name in names)
         assert truth["ciede2000"] == 0
@@ -180,8 +180,8 @@ def test_fid_and_kid_are_taken_of_each_condition_between_floor_and_ceiling(
             return pictures.reshape(len(pictures), -1, 3).mean(axis=1).astype(np.float32) / 255
 
     extractor: Any = MeanOfColors()
-    rule = small(hint_counts=[1], draws=3)
-    evaluation = evaluate(tint("t", (0, 0, 0), takes_hints=True), training_set, rule, extractor=extractor)
+    params = small(hint_counts=[1], draws=3)
+    evaluation = evaluate(tint("t", (0, 0, 0), takes_hints=True), training_set, params, extractor=extractor)
     taken = {name for name in evaluation.sets if "_means" in name}
     assert taken == {f"{kind}_means/{condition}" for kind in ("fid", "kid") for condition in ("none", "regions")}
     plain = evaluation.sets["fid_means/none"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines.evaluation.line_brightness import histogram_picture, line_histograms
-from pipelines.params import VariantRule
+from pipelines.params import VariantParams
 from pipelines.variants import LINE_STYLES, derive
 from tests.pipelines.conftest import drawn_panel
 
@@ -27,7 +27,7 @@ def test_shares_are_those_of_the_pixels():
 
 def test_styles_differ_as_in_the_papers_figure():
     colors = np.stack([cv2.resize(drawn_panel(seed), (128, 128)) for seed in range(4)])
-    histograms = line_histograms(derive("line", colors, VariantRule()))
+    histograms = line_histograms(derive("line", colors, VariantParams()))
     assert list(histograms)[::2] == list(LINE_STYLES)
     assert all(histogram.sum() == pytest.approx(1) for histogram in histograms.values())
     middle = slice(110, 146)

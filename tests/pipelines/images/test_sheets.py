@@ -99,6 +99,6 @@ def test_a_small_jpeg_keeps_size_and_colours() -> None:
 def test_rows_become_columns_and_cells_are_enlarged(columns: int) -> None:
     cells = np.arange(2 * columns, dtype=np.uint8).reshape(2, columns)
     samples = np.repeat(cells.repeat(4, axis=0).repeat(4, axis=1)[..., None], 3, axis=2)
-    turned = side_by_side(samples, side=4, least_cell_px=6)
+    turned = side_by_side(samples, side=4, min_cell_px=6)
     assert turned.shape == (columns * 8, 2 * 8, 3)
     assert turned[4::8, 4::8, 0].tolist() == [[column, column + columns] for column in range(columns)]

@@ -3,13 +3,13 @@
 import tempfile
 
 import pytest
-from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, small_webtoon
 
 from demo.draw import Webtoon
 from demo.naver import ROBOTS, NaverSite, SiteTitle
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.sources.source import sources
 from pipelines.lake import Lake
+from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, small_webtoon
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,11 @@ from PIL import Image
 from demo.draw import DrawnIssue, Webtoon
 from demo.naver import NaverSite
 from demo.server import Request, Site
-from pipelines.issue_pages.params import Politeness
+from pipelines.issue_pages.params import FetchParams
 from pipelines.titles import Title
 
 TITLE_ID = 900001
-QUICK = Politeness(
+QUICK = FetchParams(
     spacing_s=0.005, jitter=0.5, retries=2, backoff_s=0.01, rate_limit_wait_s=0.02, max_wait_s=3.0, timeout_s=5.0
 )
 

@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, declared, drawn_issue, picture, small_webtoon
 
 from demo.draw import DrawnIssue, draw_webtoon
 from demo.naver import SiteTitle
@@ -25,6 +24,7 @@ from pipelines.issue_pages.sources.source import sources
 from pipelines.lake import Lake
 from pipelines.titles import Title
 from tests.pipelines.issue_pages.packed import write_zip
+from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, declared, drawn_issue, picture, small_webtoon
 from tests.sites import faults
 
 KEY = "days__0001"

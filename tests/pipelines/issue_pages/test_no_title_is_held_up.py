@@ -3,7 +3,6 @@
 import logging
 
 import pytest
-from tests.pipelines.issue_pages.small_site import QUICK, declared, picture
 
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import BudgetSpent, RobotsRefused
@@ -11,6 +10,7 @@ from pipelines.issue_pages.collect import collect_issue, read_catalogue, sync_ti
 from pipelines.issue_pages.sources.folder import FolderSource
 from pipelines.issue_pages.sources.source import sources
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.small_site import QUICK, declared, picture
 from tests.sites import faults
 
 

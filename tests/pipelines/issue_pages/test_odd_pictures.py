@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from tests.pipelines.issue_pages.small_site import small_webtoon
 
 from demo.draw import DrawnIssue
 from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.collect import collect_issue
 from pipelines.issue_pages.sources.webtoons import WebtoonsSource
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.small_site import small_webtoon
 from tests.sites.webtoons import WebtoonsSite, WebtoonsTitle
 
 RED, BLUE = (200, 30, 40), (20, 40, 210)

@@ -11,10 +11,10 @@ from pipelines.issue_pages.page import PAGE_SCHEMA
 from pipelines.lake import Lake
 from pipelines.panels.build import build_panels
 from pipelines.panels.panel import PANEL_SCHEMA
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 
 KEY = "drawn-title__ep01"
-RULE = PanelRule(min_side_px=60, max_side_px=320)
+PARAMS = PanelParams(min_side_px=60, max_side_px=320)
 
 
 def painted(height, width, seed, *, is_gray=False):
@@ -74,13 +74,13 @@ def lake(tmp_path):
 
 
 def test_report_counts_by_reason(lake):
-    report = build_panels(KEY, lake, RULE)
+    report = build_panels(KEY, lake, PARAMS)
     assert (report.kept, report.too_small, report.too_large, report.gray) == (2, 1, 1, 1)
     assert (report.pages, report.panels, report.layout, report.unchanged) == (2, 5, "pages", False)
 
 
 def test_every_panel_has_its_row_with_place_reason_and_pixels(lake):
-    build_panels(KEY, lake, RULE)
+    build_panels(KEY, lake, PARAMS)
     table = lake.read_table(lake.panels(KEY))
     assert table.schema.equals(PANEL_SCHEMA)
     rows = table.to_pylist()
@@ -106,7 +106,7 @@ def test_masked_panel_keeps_the_pixels_of_its_box(lake):
     cv2.fillPoly(outline, [np.array([(20, 20), (380, 20), (380, 300), (20, 480)])], 1)
     page[outline > 0] = painted(500, 400, 1)[outline > 0]
     store(lake, [png(page)])
-    build_panels(KEY, lake, RULE)
+    build_panels(KEY, lake, PARAMS)
     (row,) = lake.read_table(lake.panels(KEY)).to_pylist()
     mask = decode_picture(row["mask"], name="mask")[..., 0]
     x, y, w, h = row["page_box"]
@@ -117,66 +117,66 @@ def test_masked_panel_keeps_the_pixels_of_its_box(lake):
 
 
 def test_nothing_is_written_when_nothing_changed(lake):
-    first = build_panels(KEY, lake, RULE)
+    first = build_panels(KEY, lake, PARAMS)
     written = lake.panels(KEY).stat().st_mtime_ns
-    again = build_panels(KEY, lake, RULE)
+    again = build_panels(KEY, lake, PARAMS)
     assert again == replace(first, unchanged=True)
     assert lake.panels(KEY).stat().st_mtime_ns == written
 
 
 def test_another_rule_or_page_makes_another_table(lake):
-    first = build_panels(KEY, lake, RULE)
-    wider = build_panels(KEY, lake, RULE.model_copy(update={"max_side_px": 800}))
+    first = build_panels(KEY, lake, PARAMS)
+    wider = build_panels(KEY, lake, PARAMS.model_copy(update={"max_side_px": 800}))
     assert not wider.unchanged
     assert (wider.too_large, wider.digest != first.digest) == (0, True)
     store(lake, three_pages()[:1])
-    assert build_panels(KEY, lake, RULE).panels == 3
+    assert build_panels(KEY, lake, PARAMS).panels == 3
 
 
 def test_slices_are_stitched_and_boxes_given_in_both_frames(lake):
     strip = drawn_page((20, 60, painted(700, 300, 1)), (40, 900, painted(250, 300, 2)), height=1200)
     store(lake, [png(strip[:500]), png(strip[500:1000]), png(strip[1000:])])
-    report = build_panels(KEY, lake, RULE)
+    report = build_panels(KEY, lake, PARAMS)
     rows = lake.read_table(lake.panels(KEY)).to_pylist()
     assert report.layout == "strip"
-    assert build_panels(KEY, lake, RULE) == replace(report, unchanged=True)
+    assert build_panels(KEY, lake, PARAMS) == replace(report, unchanged=True)
     assert [row["strip_box"] for row in rows] == [[20, 60, 300, 700], [40, 900, 300, 250]]
     assert [(row["page"], row["page_box"]) for row in rows] == [(1, [20, 60, 300, 700]), (2, [40, 400, 300, 250])]
     assert [len(row["pages_sha256"]) for row in rows] == [2, 2]
 
 
 def test_layout_can_be_set(lake):
-    assert build_panels(KEY, lake, RULE.model_copy(update={"layout": "strip"})).layout == "strip"
+    assert build_panels(KEY, lake, PARAMS.model_copy(update={"layout": "strip"})).layout == "strip"
 
 
 def test_damaged_page_is_named_and_nothing_is_written(lake):
     store(lake, [three_pages()[0], three_pages()[2][:-400]])
     with pytest.raises(ValueError, match=r"drawn-title, issue ep01, page 2 \(02\.png\)"):
-        build_panels(KEY, lake, RULE)
+        build_panels(KEY, lake, PARAMS)
     assert not lake.panels(KEY).exists()
 
 
 def test_issue_without_pages_says_what_to_do(lake):
     with pytest.raises(FileNotFoundError, match=r"drawn-title__ep99.*collect"):
-        build_panels("drawn-title__ep99", lake, RULE)
+        build_panels("drawn-title__ep99", lake, PARAMS)
     store(lake, [None, None])
     with pytest.raises(ValueError, match="none of 2 pages"):
-        build_panels(KEY, lake, RULE)
+        build_panels(KEY, lake, PARAMS)
 
 
 def test_blank_issue_has_an_empty_table(lake):
     store(lake, [png(drawn_page())])
-    assert build_panels(KEY, lake, RULE).panels == 0
+    assert build_panels(KEY, lake, PARAMS).panels == 0
     assert lake.read_table(lake.panels(KEY)).num_rows == 0
 
 
 def test_filters_that_are_off_leave_the_table_as_it_was(lake):
-    first = build_panels(KEY, lake, RULE)
-    on = build_panels(KEY, lake, RULE.model_copy(update={"max_aspect": 1.4}))
+    first = build_panels(KEY, lake, PARAMS)
+    on = build_panels(KEY, lake, PARAMS.model_copy(update={"max_aspect": 1.4}))
     assert (first.extreme_aspect, on.extreme_aspect, on.kept, on.panels) == (0, 3, 0, first.panels)
     reasons = lake.read_table(lake.panels(KEY))["drop_reason"].to_pylist()
     assert reasons == ["extreme_aspect", "extreme_aspect", "too_small", "extreme_aspect", "too_large"]
-    again = build_panels(KEY, lake, RULE)
+    again = build_panels(KEY, lake, PARAMS)
     assert (again.unchanged, again.digest) == (False, first.digest)
 
 
@@ -184,7 +184,7 @@ def test_panels_are_dropped_for_their_looks_after_their_size_and_keep_their_pixe
     dark = np.full((240, 240, 3), 12, np.uint8)
     dark[::9, ::9] = (60, 20, 20)
     store(lake, [png(drawn_page((20, 20, dark), (20, 280, painted(200, 300, 1))))])
-    report = build_panels(KEY, lake, RULE.model_copy(update={"low_key_lightness": 25.0}))
+    report = build_panels(KEY, lake, PARAMS.model_copy(update={"low_key_lightness": 25.0}))
     assert (report.kept, report.low_key, report.panels) == (1, 1, 2)
     row = lake.read_table(lake.panels(KEY)).to_pylist()[0]
     assert row["drop_reason"] == "low_key"
@@ -192,11 +192,11 @@ def test_panels_are_dropped_for_their_looks_after_their_size_and_keep_their_pixe
 
 
 def test_whole_pages_are_not_cut(lake):
-    report = build_panels(KEY, lake, PanelRule(layout="whole"))
+    report = build_panels(KEY, lake, PanelParams(layout="whole"))
     assert (report.layout, report.panels, report.kept) == ("whole", 2, 2)
     rows = lake.read_table(lake.panels(KEY)).to_pylist()
     assert [(row["page"], row["page_box"], row["mask"]) for row in rows] == [
         (1, [0, 0, 400, 500], None),
         (3, [0, 0, 400, 500], None),
     ]
-    assert build_panels(KEY, lake, PanelRule(layout="whole")).unchanged
+    assert build_panels(KEY, lake, PanelParams(layout="whole")).unchanged

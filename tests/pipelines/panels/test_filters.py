@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from pipelines.panels.filters import colored_share, drop_reason, is_gray, look_reason, size_reason
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 
-RULE = PanelRule()
+PARAMS = PanelParams()
 
 
 def gray_drawing():
@@ -22,7 +22,7 @@ def as_jpeg(picture, quality):
 
 
 def seems_gray(picture):
-    return is_gray(colored_share(picture, RULE), RULE)
+    return is_gray(colored_share(picture, PARAMS), PARAMS)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,11 @@ def seems_gray(picture):
     ],
 )
 def test_size_range_holds_both_ends(size, reason):
-    assert size_reason(*size, RULE) == reason
+    assert size_reason(*size, PARAMS) == reason
 
 
 def test_title_may_have_its_own_size_range():
-    assert size_reason(911, 426, PanelRule(max_side_px=1400)) is None
+    assert size_reason(911, 426, PanelParams(max_side_px=1400)) is None
 
 
 @pytest.mark.parametrize("quality", [50, 75, 95])
@@ -70,7 +70,7 @@ def test_sepia_ink_counts_as_gray():
 def test_a_coloured_figure_on_gray_is_coloured():
     picture = gray_drawing()
     cv2.circle(picture, (300, 150), 40, (210, 60, 50), cv2.FILLED)
-    assert colored_share(picture, RULE) == pytest.approx(np.pi * 40**2 / (300 * 400), rel=0.25)
+    assert colored_share(picture, PARAMS) == pytest.approx(np.pi * 40**2 / (300 * 400), rel=0.25)
     assert not seems_gray(picture)
 
 
@@ -81,13 +81,13 @@ def test_a_picture_in_shades_of_one_strong_colour_is_coloured(colour):
 
 
 def test_the_share_that_a_title_asks_for_is_coloured():
-    rule = PanelRule(gray_share=0.25)
-    assert [is_gray(share, rule) for share in (0, 0.249, 0.25, 1)] == [True, True, False, False]
+    params = PanelParams(gray_share=0.25)
+    assert [is_gray(share, params) for share in (0, 0.249, 0.25, 1)] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1)])
 def test_pictures_one_pixel_wide(size):
-    assert colored_share(np.full((*size, 3), 90, np.uint8), RULE) == 0
+    assert colored_share(np.full((*size, 3), 90, np.uint8), PARAMS) == 0
 
 
 def coloured(*, lightness: tuple[float, float] = (20, 90), tint: tuple[int, int] = (0, 0), spread: float = 25):
@@ -100,7 +100,7 @@ def coloured(*, lightness: tuple[float, float] = (20, 90), tint: tuple[int, int]
     return np.kron((rgb * 255).round().astype(np.uint8), np.ones((15, 15, 1), np.uint8))
 
 
-ALL = PanelRule(max_aspect=3, high_key_lightness=85, low_key_lightness=25, max_cast=3)
+ALL = PanelParams(max_aspect=3, high_key_lightness=85, low_key_lightness=25, max_cast=3)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ ALL = PanelRule(max_aspect=3, high_key_lightness=85, low_key_lightness=25, max_c
 )
 def test_light_and_colours_that_paper_003_took_out(picture, reason):
     assert look_reason(picture, ALL) == reason
-    assert look_reason(picture, RULE) is None
-    assert drop_reason(picture, RULE) is None
+    assert look_reason(picture, PARAMS) is None
+    assert drop_reason(picture, PARAMS) is None
 
 
 def test_a_light_picture_with_a_dark_figure_is_no_high_key():
@@ -137,9 +137,9 @@ def test_a_light_picture_with_a_dark_figure_is_no_high_key():
     [((300, 300), None), ((300, 900), None), ((300, 901), "extreme_aspect"), ((901, 300), "extreme_aspect")],
 )
 def test_shapes_that_are_too_long(size, reason):
-    rule = PanelRule(max_aspect=3, max_side_px=2000)
-    assert size_reason(*size, rule) == reason
-    assert size_reason(*size, PanelRule(max_side_px=2000)) is None
+    params = PanelParams(max_aspect=3, max_side_px=2000)
+    assert size_reason(*size, params) == reason
+    assert size_reason(*size, PanelParams(max_side_px=2000)) is None
 
 
 def test_size_and_shape_go_before_looks():

@@ -8,11 +8,11 @@ import pytest
 from pipelines.images.decode import decode_picture
 from pipelines.panels.cut import Cut, cut_page, cut_strip
 from pipelines.panels.filters import colored_share, is_gray
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 from pipelines.panels.strip import are_slices, stitch
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
-RULE = PanelRule()
+PARAMS = PanelParams()
 
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"no pictures at {DATA}: the folder lies beside the repository"
@@ -34,7 +34,7 @@ def overlap(one, other):
 
 def panels(cuts: list[Cut], page):
     """Pixels of the panels that are no scraps."""
-    boxes = [cut.box for cut in cuts if min(cut.box[2:]) >= RULE.min_side_px]
+    boxes = [cut.box for cut in cuts if min(cut.box[2:]) >= PARAMS.min_side_px]
     return [page[y : y + h, x : x + w] for x, y, w, h in boxes]
 
 
@@ -45,7 +45,7 @@ def annotated():
     found = []
     for name, annotation in images.items():
         page = decode_picture((DATA / "comics" / name).read_bytes(), name=name)
-        found.append((name, page, [tuple(box) for box in annotation["panels"]], cut_page(page, RULE)))
+        found.append((name, page, [tuple(box) for box in annotation["panels"]], cut_page(page, PARAMS)))
     return found
 
 
@@ -69,7 +69,7 @@ def test_annotated_panels_come_in_reading_order_with_edges_within_two_pixels(ann
 
 def test_coloured_panels_are_not_marked_gray(annotated):
     pictures = [picture for _, page, _, cuts in annotated for picture in panels(cuts, page)]
-    assert sum(is_gray(colored_share(picture, RULE), RULE) for picture in pictures) / len(pictures) <= 0.02
+    assert sum(is_gray(colored_share(picture, PARAMS), PARAMS) for picture in pictures) / len(pictures) <= 0.02
 
 
 def test_black_and_white_comics_are_gray():
@@ -77,7 +77,7 @@ def test_black_and_white_comics_are_gray():
     coloured = {"2007-cover-open", "2007-cover-shut", "dwemthy-back-castol", "quil-3"}
     for path in sorted((DATA / "extras/bw-negatives").glob("*/*")):
         page = decode_picture(path.read_bytes(), name=path.name)
-        marks = [is_gray(colored_share(picture, RULE), RULE) for picture in panels(cut_page(page, RULE), page)]
+        marks = [is_gray(colored_share(picture, PARAMS), PARAMS) for picture in panels(cut_page(page, PARAMS), page)]
         assert all(marks) != (path.stem in coloured) or not marks, path.name
 
 
@@ -100,7 +100,7 @@ def test_webtoon_is_one_strip_that_no_slice_border_cuts():
     slices = pages("comics/climate-frogs-webtoon/ep01")
     assert are_slices(slices)
     strip = stitch(slices)
-    boxes = [cut.box for cut in cut_strip(strip.image, RULE)]
+    boxes = [cut.box for cut in cut_strip(strip.image, PARAMS)]
     borders = set(strip.offsets[1:-1])
     large = [(y, y + h) for _, y, _, h in boxes if h > 100]
     assert not any(edge in borders for edges in large for edge in edges)
@@ -127,4 +127,4 @@ def test_webtoon_is_one_strip_that_no_slice_border_cuts():
 )
 def test_panels_that_are_no_rectangles_are_found(page, count):
     picture = decode_picture((DATA / f"comics/pepper-carrot/{page}.jpg").read_bytes(), name=page)
-    assert len(cut_page(picture, RULE)) == count
+    assert len(cut_page(picture, PARAMS)) == count

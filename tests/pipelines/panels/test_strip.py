@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 
 from pipelines.panels.cut import cut_strip
-from pipelines.panels.params import PanelRule
+from pipelines.panels.params import PanelParams
 from pipelines.panels.strip import are_slices, stitch
 
 
@@ -67,7 +67,7 @@ def test_panels_across_slice_borders_stay_whole():
     strip, boxes = drawn_strip()
     stitched = stitch([strip[top : top + 400] for top in range(0, 2400, 400)])
     assert np.array_equal(stitched.image, strip)
-    assert [cut.box for cut in cut_strip(stitched.image, PanelRule())] == boxes
+    assert [cut.box for cut in cut_strip(stitched.image, PanelParams())] == boxes
 
 
 def test_strip_boxes_are_carried_to_pages():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from pipelines.studies.plan import Candidate, PlanRule
+from pipelines.studies.plan import Candidate, PlanParams
 from pipelines.studies.store import Gold, Shown, Study, StudyStore
 
 METHODS = ("base", "ours", "pix2pix")
@@ -40,17 +40,22 @@ PlanStudy = Callable[..., Study]
 
 
 def plan_study(
-    store: StudyStore, rule: PlanRule, *, name: str = "spring", methods: tuple[str, ...] = METHODS, given: bool = False
+    store: StudyStore,
+    params: PlanParams,
+    *,
+    name: str = "spring",
+    methods: tuple[str, ...] = METHODS,
+    given: bool = False,
 ) -> Study:
     """A study of drawn pictures, half of them of one genre and half of another."""
-    chosen = [Candidate(f"p{i:02d}", f"title{i % 4}", ("anime", "other")[i % 2]) for i in range(rule.pictures)]
+    chosen = [Candidate(f"p{i:02d}", f"title{i % 4}", ("anime", "other")[i % 2]) for i in range(params.pictures)]
     beside = drawn("given") if given else None
     shown = [Shown(one, {method: drawn(one.picture, method) for method in methods}, beside) for one in chosen]
     golds = [
         Gold(Candidate(f"g{i}", "title0", "anime"), drawn(i, "truth"), drawn(i, "gray"), beside)
-        for i in range(rule.golds)
+        for i in range(params.golds)
     ]
-    return store.plan(name, rule, shown, golds, {method: f"folder {method}" for method in methods})
+    return store.plan(name, params, shown, golds, {method: f"folder {method}" for method in methods})
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from pipelines.studies.bradley_terry import bradley_terry
-from pipelines.studies.plan import GRAY, TRUTH, PlanRule, blind_items, rater_order
+from pipelines.studies.plan import GRAY, TRUTH, PlanParams, blind_items, rater_order
 from pipelines.studies.questions import LEFT, RIGHT
 from pipelines.studies.store import COLUMNS
 
@@ -66,7 +66,7 @@ class Person:
 class Crowd:
     """Raters of one study."""
 
-    rule: PlanRule
+    params: PlanParams
     people: dict[str, Person]
     picture_effects: dict[str, float]
     stops_after: dict[str, int]
@@ -86,11 +86,11 @@ class Crowd:
 
     def _rows(self) -> Iterator[tuple[object, ...]]:
         rated = [(picture, method) for picture in self.picture_effects for method in METHODS]
-        golds = [(f"g{index}", method) for index in range(self.rule.golds) for method in (TRUTH, GRAY)]
-        items = blind_items(rated, golds, seed=self.rule.seed)
+        golds = [(f"g{index}", method) for index in range(self.params.golds) for method in (TRUTH, GRAY)]
+        items = blind_items(rated, golds, seed=self.params.seed)
         by_code = {item.code: item for item in items}
         for number, rater in enumerate(self.people):
-            order = rater_order(items, self.rule, number)
+            order = rater_order(items, self.params, number)
             for position, trial in enumerate(order[: self.stops_after.get(rater)], 1):
                 shown = [by_code[code] for code in trial.codes]
                 left, right = (*(item.method for item in shown), None)[:2]
@@ -123,10 +123,10 @@ class Crowd:
         return dict(zip(METHODS, bradley_terry(1000 * chances, added_wins=0), strict=True))
 
 
-def crowd(rule: PlanRule, *, seed: int, raters: int = 40, spammers: int = 6, incomplete: int = 6) -> Crowd:
+def crowd(params: PlanParams, *, seed: int, raters: int = 40, spammers: int = 6, incomplete: int = 6) -> Crowd:
     """So many raters; the first ones are spammers, two of each habit, and the last ones stop early."""
     random = np.random.default_rng(seed)
-    bias, taste = (SIDE_BIAS, PAIR_TASTE) if rule.kind == "preference" else (BIAS, TASTE)
+    bias, taste = (SIDE_BIAS, PAIR_TASTE) if params.kind == "preference" else (BIAS, TASTE)
     habits = [SPAMMERS[index % len(SPAMMERS)] for index in range(spammers)] + ["honest"] * (raters - spammers)
     people = {
         f"r{index:02d}": Person(
@@ -137,6 +137,6 @@ def crowd(rule: PlanRule, *, seed: int, raters: int = 40, spammers: int = 6, inc
         )
         for index, habit in enumerate(habits)
     }
-    effects = {f"p{index:02d}": 0.4 * random.normal() for index in range(rule.pictures)}
+    effects = {f"p{index:02d}": 0.4 * random.normal() for index in range(params.pictures)}
     stops = {name: int(random.integers(5, 25)) for name in list(people)[raters - incomplete :]}
-    return Crowd(rule, people, effects, stops)
+    return Crowd(params, people, effects, stops)

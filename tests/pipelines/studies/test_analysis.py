@@ -6,13 +6,13 @@ import pytest
 from scipy.stats import wilcoxon
 
 from pipelines.studies.analysis import analyse, paired_p
-from pipelines.studies.exclusions import ExclusionRule
-from pipelines.studies.plan import PlanRule
+from pipelines.studies.exclusions import ExclusionParams
+from pipelines.studies.plan import PlanParams
 from pipelines.studies.store import COLUMNS, StudyStore
 from tests.pipelines.studies.conftest import METHODS, Clock, drawn, plan_study
 from tests.pipelines.studies.simulated import crowd
 
-MOS, PAIRS = PlanRule(kind="mos"), PlanRule(kind="preference")
+MOS, PAIRS = PlanParams(kind="mos"), PlanParams(kind="preference")
 
 
 def answers_of(rows: list[tuple]) -> pd.DataFrame:
@@ -72,14 +72,14 @@ def test_the_paired_test_is_wilcoxons():
 
 
 @pytest.mark.parametrize("rule", [MOS, PAIRS])
-def test_known_preferences_are_recovered_within_the_intervals(rule):
+def test_known_preferences_are_recovered_within_the_intervals(params):
     """95 % intervals of ten studies of 40 raters: 30 truths, of which 27 at least lie inside (p = 0.06 for fewer)."""
     inside = inside_wide = 0
     for seed in range(10):
-        people = crowd(rule.model_copy(update={"seed": seed}), seed=seed)
+        people = crowd(params.model_copy(update={"seed": seed}), seed=seed)
         found = analyse(people.answers(), draws=500)
-        table, column = (found.scores, "mean") if rule.kind == "mos" else (found.strengths, "score")
-        truth = people.true_means() if rule.kind == "mos" else people.true_strengths()
+        table, column = (found.scores, "mean") if params.kind == "mos" else (found.strengths, "score")
+        truth = people.true_means() if params.kind == "mos" else people.true_strengths()
         assert table["method"].tolist() == ["ours", "pix2pix", "base"]
         for row in table.to_dict("records"):
             assert row["low_pictures"] <= row["low"] <= row[column] <= row["high"] <= row["high_pictures"]
@@ -95,10 +95,10 @@ def test_known_preferences_are_recovered_within_the_intervals(rule):
 
 
 @pytest.mark.parametrize("rule", [MOS, PAIRS])
-def test_spammers_are_found_and_honest_raters_are_not(rule):
+def test_spammers_are_found_and_honest_raters_are_not(params):
     missed = unlucky = 0
     for seed in range(10):
-        people = crowd(rule.model_copy(update={"seed": seed}), seed=seed)
+        people = crowd(params.model_copy(update={"seed": seed}), seed=seed)
         raters = analyse(people.answers(), draws=10).raters.set_index("rater")
         left_out = set(raters.index[raters["reason"] != ""])
         unlucky += len(left_out - people.spammers)
@@ -113,8 +113,8 @@ def test_spammers_are_found_and_honest_raters_are_not(rule):
 def test_spammers_would_have_blurred_the_scores():
     people = crowd(MOS, seed=3, spammers=15)
     answers = people.answers()
-    nobody_out = ExclusionRule(failed_golds=99, failed_share=1, constant_share=1, least_seconds=0)
-    lax, strict = analyse(answers, rule=nobody_out, draws=200), analyse(answers, draws=200)
+    nobody_out = ExclusionParams(failed_golds=99, failed_share=1, constant_share=1, min_seconds=0)
+    lax, strict = analyse(answers, params=nobody_out, draws=200), analyse(answers, draws=200)
     truth = people.true_means()
 
     def error(found) -> float:
@@ -160,13 +160,13 @@ def test_forty_raters_through_a_database():
     """The same crowd, by the calls that a page makes, gives what was analysed without a database."""
     clock = Clock()
     store = StudyStore("sqlite://", clock=clock)  # in memory: test_store.py knows disks
-    rule = PAIRS.model_copy(update={"pictures": 4, "golds": 2, "repeats": 2, "trials": 6})
-    study = plan_study(store, rule)
+    params = PAIRS.model_copy(update={"pictures": 4, "golds": 2, "repeats": 2, "trials": 6})
+    study = plan_study(store, params)
     of_picture = {
         **{drawn(f"p{index:02d}", method): (f"p{index:02d}", method) for index in range(4) for method in METHODS},
-        **{drawn(index, kind): (f"g{index}", kind) for index in range(rule.golds) for kind in ("truth", "gray")},
+        **{drawn(index, kind): (f"g{index}", kind) for index in range(params.golds) for kind in ("truth", "gray")},
     }
-    people = crowd(rule, seed=4)
+    people = crowd(params, seed=4)
     for rater, person in people.people.items():
         answered = 0
         while answered != people.stops_after.get(rater) and (trial := store.next_trial(study, rater)):
@@ -186,6 +186,6 @@ def test_forty_raters_through_a_database():
     truth = people.true_strengths()
     for row in found.strengths.to_dict("records"):
         assert row["low_pictures"] <= truth[row["method"]] <= row["high_pictures"]
-    expected = analyse(crowd(rule, seed=4).answers(), draws=500)
+    expected = analyse(crowd(params, seed=4).answers(), draws=500)
     pd.testing.assert_frame_equal(found.raters, expected.raters, atol=1e-5)  # the clock has microseconds
     pd.testing.assert_frame_equal(found.scores, expected.scores)

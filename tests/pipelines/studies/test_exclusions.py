@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from pipelines.studies.exclusions import ExclusionRule, check_raters
+from pipelines.studies.exclusions import ExclusionParams, check_raters
 from pipelines.studies.store import COLUMNS
 
-RULE = ExclusionRule()
+PARAMS = ExclusionParams()
 
 
 def trials(*rows: tuple, seconds: float = 5, rater: str = "ada") -> pd.DataFrame:
@@ -18,8 +18,8 @@ def trials(*rows: tuple, seconds: float = 5, rater: str = "ada") -> pd.DataFrame
     return pd.DataFrame(known, columns=list(COLUMNS))
 
 
-def only(answers: pd.DataFrame, rule: ExclusionRule = RULE) -> dict:
-    (row,) = check_raters(answers, rule).to_dict("records")
+def only(answers: pd.DataFrame, params: ExclusionParams = PARAMS) -> dict:
+    (row,) = check_raters(answers, params).to_dict("records")
     return row
 
 
@@ -92,7 +92,7 @@ def test_every_rater_has_a_row_in_order_and_reasons_add_up():
         ("gold", "g", "truth", None, 3), ("gold", "g", "gray", None, 3),
         *(("rated", f"p{index}", "a", None, 3) for index in range(9)), seconds=0.2,
     )  # fmt: skip
-    first, second = check_raters(pd.concat([good, bad]), RULE).to_dict("records")
+    first, second = check_raters(pd.concat([good, bad]), PARAMS).to_dict("records")
     assert (first["rater"], first["reason"], first["repeats"], first["golds"]) == ("zoe", "", 0, 0)
     assert second["reason"].count(";") == 2
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.studies.analysis import analyse
 from pipelines.studies.heat_map import HEAD_PX, LABEL_PX, NO_ANSWER, ROW_PX, draw_heat_map
-from pipelines.studies.plan import PlanRule
+from pipelines.studies.plan import PlanParams
 from tests.pipelines.studies.simulated import crowd
 
 
@@ -26,7 +26,7 @@ def test_cells_say_the_points():
 
 @pytest.mark.parametrize("kind", ["mos", "preference"])
 def test_every_rater_who_counts_has_a_row(kind):
-    found = analyse(crowd(PlanRule(kind=kind), seed=2).answers(), draws=10)
+    found = analyse(crowd(PlanParams(kind=kind), seed=2).answers(), draws=10)
     picture = draw_heat_map(found.heat_map, lowest=1 if kind == "mos" else 0, highest=5 if kind == "mos" else 1)
     assert len(found.heat_map) == (found.raters["reason"] == "").sum()
     assert picture.shape[0] == 4 * HEAD_PX + len(found.heat_map) * ROW_PX

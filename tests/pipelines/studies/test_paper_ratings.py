@@ -7,7 +7,7 @@ import pytest
 from pipelines.comparison.reproduction import RATING_COLUMNS, Ours, reproduce
 from pipelines.lake import Lake
 from pipelines.studies.paper_ratings import paper_ratings
-from pipelines.studies.plan import GRAY, TRUTH, PlanRule
+from pipelines.studies.plan import GRAY, TRUTH, PlanParams
 from pipelines.studies.ratings import store_rating
 from pipelines.studies.store import StudyStore
 from tests.pipelines.studies.conftest import drawn, plan_study
@@ -26,12 +26,14 @@ def database(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'studies.db'}"
 
 
-def rated(database: str, rule: PlanRule, name: str, **points: dict[str, int]) -> None:
+def rated(database: str, params: PlanParams, name: str, **points: dict[str, int]) -> None:
     """A study of that name in which each rater gives each method the same points in every answer."""
     store = StudyStore(database)
-    study = plan_study(store, rule, name=name, methods=(OURS, BASE))
-    method_of = {drawn(f"p{number:02d}", method): method for number in range(rule.pictures) for method in (OURS, BASE)}
-    method_of |= {drawn(number, method): method for number in range(rule.golds) for method in (TRUTH, GRAY)}
+    study = plan_study(store, params, name=name, methods=(OURS, BASE))
+    method_of = {
+        drawn(f"p{number:02d}", method): method for number in range(params.pictures) for method in (OURS, BASE)
+    }
+    method_of |= {drawn(number, method): method for number in range(params.golds) for method in (TRUTH, GRAY)}
     for rater, by_method in points.items():
         while trial := store.next_trial(study, rater):
             value = by_method[method_of[trial.pictures[0]]]
@@ -42,7 +44,7 @@ def rated(database: str, rule: PlanRule, name: str, **points: dict[str, int]) ->
 def test_nobody_was_asked(lake: Lake, database: str, tmp_path: Path) -> None:
     assert paper_ratings(lake, database) is None
     assert not list(tmp_path.glob("studies.db*"))  # looking made no database
-    rated(database, PlanRule(kind="mos", pictures=2, golds=0, repeats=0), "spring")
+    rated(database, PlanParams(kind="mos", pictures=2, golds=0, repeats=0), "spring")
     assert paper_ratings(lake, database) is None
     with pytest.raises(ValueError, match="no URL"):
         paper_ratings(lake, "nowhere")
@@ -55,7 +57,7 @@ def test_answers_of_raters_who_count(lake: Lake, database: str) -> None:
     honest = {TRUTH: 5, GRAY: 1}
     rated(
         database,
-        PlanRule(kind="mos", pictures=2, golds=1, repeats=1),
+        PlanParams(kind="mos", pictures=2, golds=1, repeats=1),
         "spring",
         ada={OURS: 4, BASE: 2, **honest},
         bob={OURS: 5, BASE: 3, **honest},
@@ -78,12 +80,12 @@ def test_answers_of_raters_who_count(lake: Lake, database: str) -> None:
 
 def test_each_kind_of_study_and_the_page_by_what_was_asked(lake: Lake, database: str) -> None:
     few = {"pictures": 2, "golds": 0, "repeats": 0}
-    for name, rule in {
-        "plain": PlanRule(kind="questions", **few),
-        "hints": PlanRule(kind="questions", with_hints=True, **few),
-        "pairs": PlanRule(kind="preference", **few),
+    for name, params in {
+        "plain": PlanParams(kind="questions", **few),
+        "hints": PlanParams(kind="questions", with_hints=True, **few),
+        "pairs": PlanParams(kind="preference", **few),
     }.items():
-        rated(database, rule, name, ada={OURS: 1, BASE: 1})
+        rated(database, params, name, ada={OURS: 1, BASE: 1})
     for one in (
         rating(hinted(5, 4, 3, 0)),
         rating(plain(2, 3), minute=1),

@@ -10,14 +10,14 @@ import pytest
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
 from pipelines.images.decode import decode_picture
 from pipelines.images.sheets import to_png
-from pipelines.studies.plan import PlanRule
+from pipelines.studies.plan import PlanParams
 from pipelines.studies.prepare import ColoredPictures, FolderPictures, plan_study
 from pipelines.studies.store import StudyStore
 from studio.cli import main
 from tests.pipelines.evaluation.conftest import Tint, freeze
 from tests.untrained import install_untrained
 
-RULE = PlanRule(kind="preference", pictures=4, golds=2, repeats=1)
+PARAMS = PlanParams(kind="preference", pictures=4, golds=2, repeats=1)
 COLORS = {"ours": (250, 10, 10), "base": (10, 250, 10), "truth": (10, 10, 250), "given": (200, 200, 200)}
 
 
@@ -58,7 +58,7 @@ def seen(store, study) -> list[dict]:
 
 
 def test_a_folder_becomes_a_study(folder, store):
-    study = plan_study(store, "spring", RULE, FolderPictures(folder))
+    study = plan_study(store, "spring", PARAMS, FolderPictures(folder))
     assert study.methods == {"base": "folder base", "ours": "folder ours"}
     rated: set[str] = set()
     golds: set[str] = set()
@@ -81,7 +81,7 @@ def test_a_folder_becomes_a_study(folder, store):
 
 
 def test_golds_fall_back_on_rated_pictures(folder, store):
-    study = plan_study(store, "all", RULE.model_copy(update={"pictures": 8}), FolderPictures(folder))
+    study = plan_study(store, "all", PARAMS.model_copy(update={"pictures": 8}), FolderPictures(folder))
     assert len(seen(store, study)) == 8 + 1 + 2
 
 
@@ -89,31 +89,31 @@ def test_what_was_given_is_seen_beside_every_trial(folder, store):
     (folder / "given").mkdir()
     for number in range(8):
         (folder / "given" / f"cat__{number}.png").write_bytes(to_png(drawn("given", number)))
-    study = plan_study(store, "spring", RULE, FolderPictures(folder))
+    study = plan_study(store, "spring", PARAMS, FolderPictures(folder))
     for row in seen(store, study):
         assert row["trial"].given == to_png(drawn("given", int(row["picture"].removeprefix("cat__"))))
     (folder / "given" / "cat__0.png").unlink()
     with pytest.raises(ValueError, match="some pictures have one given beside them and some have not"):
-        plan_study(store, "summer", RULE.model_copy(update={"pictures": 8}), FolderPictures(folder))
+        plan_study(store, "summer", PARAMS.model_copy(update={"pictures": 8}), FolderPictures(folder))
 
 
 def test_the_table_says_titles_and_genres(folder, store):
     lines = ["picture,title,genre", *(f"cat__{n},title{n % 4},{('anime', 'other')[n < 6]}" for n in range(8))]
     (folder / "pictures.csv").write_text("\n".join(lines))
-    study = plan_study(store, "spring", RULE.model_copy(update={"golds": 0}), FolderPictures(folder))
+    study = plan_study(store, "spring", PARAMS.model_copy(update={"golds": 0}), FolderPictures(folder))
     genres = {row["picture"]: row["genre"] for row in seen(store, study)}
     assert sorted(genres.values()) == ["anime", "anime", "other", "other"]
     (folder / "pictures.csv").write_text("\n".join(lines[:-1]))
     with pytest.raises(ValueError, match=r"pictures\.csv: no line for cat__7 \(1 are missing\)"):
-        plan_study(store, "x", RULE, FolderPictures(folder))
+        plan_study(store, "x", PARAMS, FolderPictures(folder))
     (folder / "pictures.csv").write_text("name,title\n")
     with pytest.raises(ValueError, match="expected the columns picture,title,genre"):
-        plan_study(store, "x", RULE, FolderPictures(folder))
+        plan_study(store, "x", PARAMS, FolderPictures(folder))
 
 
 def test_what_is_wrong_is_named(folder, store):
     def planned(source: FolderPictures, **changed) -> None:
-        plan_study(store, "x", RULE.model_copy(update=changed), source)
+        plan_study(store, "x", PARAMS.model_copy(update=changed), source)
 
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
         planned(FolderPictures(folder / "nowhere"))
@@ -143,8 +143,8 @@ def test_colorizers_colour_the_test_split(small_lake, store):
     training_set = freeze(small_lake)
     colorizers = {"reddish": Tint("reddish", (60, 0, 0)), "bluish": Tint("bluish", (0, 0, 60), "line")}
     pictures = ColoredPictures(colorizers, {"reddish": "a" * 64, "bluish": "b" * 64}, training_set)
-    rule = PlanRule(kind="mos", pictures=3, golds=1, repeats=1)
-    study = plan_study(store, "spring", rule, pictures)
+    params = PlanParams(kind="mos", pictures=3, golds=1, repeats=1)
+    study = plan_study(store, "spring", params, pictures)
     assert study.methods["reddish"] == f"checkpoint {'a' * 64}"
     pairs = training_set.pairs("test", "gray", 64)
     for row in seen(store, study):

@@ -6,13 +6,13 @@ from threading import Barrier
 
 import pytest
 
-from pipelines.studies.plan import Candidate, PlanRule
+from pipelines.studies.plan import Candidate, PlanParams
 from pipelines.studies.store import COLUMNS, AnsweredError, Shown, ShownTrial, StudyStore
 from tests.pipelines.studies.conftest import METHODS, drawn, plan_study
 
-MOS = PlanRule(kind="mos", pictures=4, golds=1, repeats=2)
-PAIRS = PlanRule(kind="preference", pictures=4, golds=1, repeats=2)
-FOUR = PlanRule(kind="questions", pictures=2, golds=1, repeats=0, with_hints=True)
+MOS = PlanParams(kind="mos", pictures=4, golds=1, repeats=2)
+PAIRS = PlanParams(kind="preference", pictures=4, golds=1, repeats=2)
+FOUR = PlanParams(kind="questions", pictures=2, golds=1, repeats=0, with_hints=True)
 
 
 def finish(store, study, rater, value=3) -> int:

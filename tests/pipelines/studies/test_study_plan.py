@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from pipelines.studies.plan import GRAY, TRUTH, Candidate, Item, PlanRule, blind_items, choose_pictures, rater_order
+from pipelines.studies.plan import GRAY, TRUTH, Candidate, Item, PlanParams, blind_items, choose_pictures, rater_order
 
 METHODS = ("base", "ours", "pix2pix")
 
@@ -70,17 +70,17 @@ def test_codes_say_nothing_and_come_from_the_seed():
 
 
 def test_a_rater_sees_each_picture_by_each_method_once_and_never_twice_in_a_row():
-    known, rule = items(), PlanRule(kind="mos")
+    known, params = items(), PlanParams(kind="mos")
     for number in range(12):
-        order = rater_order(known, rule, number)
+        order = rater_order(known, params, number)
         rated = of_rated(order, known)
         assert len(set(rated)) == len(rated) == 30
         assert all(before[0] != after[0] for before, after in pairwise(rated))
         for turn in range(3):  # each round has every picture, and each method about equally often
             assert len({picture for picture, _ in rated[10 * turn : 10 * turn + 10]}) == 10
             assert set(Counter(m for _, m in rated[10 * turn : 10 * turn + 10]).values()) <= {3, 4}
-    assert rater_order(known, rule, 3) == rater_order(known, rule, 3)
-    assert rater_order(known, rule, 3) != rater_order(known, rule, 4)
+    assert rater_order(known, params, 3) == rater_order(known, params, 3)
+    assert rater_order(known, params, 3) != rater_order(known, params, 4)
 
 
 @pytest.mark.parametrize("kind", ["mos", "preference"])
@@ -88,7 +88,7 @@ def test_each_condition_of_a_picture_is_equally_often_the_first(kind):
     known, first = items(), Counter()
     for number in range(12):
         seen: set[str] = set()
-        for picture, methods in of_rated(rater_order(known, PlanRule(kind=kind), number), known):
+        for picture, methods in of_rated(rater_order(known, PlanParams(kind=kind), number), known):
             if picture not in seen:
                 first[picture, frozenset(methods)] += 1
             seen.add(picture)
@@ -97,15 +97,15 @@ def test_each_condition_of_a_picture_is_equally_often_the_first(kind):
 
 
 def test_a_part_of_the_trials_is_balanced_over_raters():
-    known, rule = items(), PlanRule(kind="mos", trials=10, repeats=3)
-    seen = Counter(pair for number in range(12) for pair in of_rated(rater_order(known, rule, number), known))
+    known, params = items(), PlanParams(kind="mos", trials=10, repeats=3)
+    seen = Counter(pair for number in range(12) for pair in of_rated(rater_order(known, params, number), known))
     assert set(seen.values()) == {4}
 
 
 def test_golds_are_spread_and_repeats_come_late():
-    known, rule = items(), PlanRule(kind="mos")
+    known, params = items(), PlanParams(kind="mos")
     for number in range(12):
-        order = rater_order(known, rule, number)
+        order = rater_order(known, params, number)
         assert Counter(trial.purpose for trial in order) == {"rated": 30, "gold": 6, "repeat": 4}
         golds = [place for place, trial in enumerate(order) if trial.purpose == "gold"]
         assert golds[0] < 10
@@ -116,8 +116,8 @@ def test_golds_are_spread_and_repeats_come_late():
 
 
 def test_pairs_have_sides_by_halves_and_repeats_exchange_them():
-    known, rule = items(), PlanRule(kind="preference")
-    order = rater_order(known, rule, 5)
+    known, params = items(), PlanParams(kind="preference")
+    order = rater_order(known, params, 5)
     assert Counter(trial.purpose for trial in order) == {"rated": 30, "gold": 3, "repeat": 4}
     rated = of_rated(order, known)
     assert sum(methods[0] < methods[1] for _, methods in rated) == 15
@@ -132,5 +132,5 @@ def test_pairs_have_sides_by_halves_and_repeats_exchange_them():
 
 def test_no_more_can_come_again_than_a_third():
     with pytest.raises(ValueError, match="4 repeats of 6 trials"):
-        rater_order(items(pictures=2), PlanRule(kind="mos"), 0)
-    assert len(rater_order(items(pictures=1, golds=0), PlanRule(kind="mos", repeats=0), 0)) == 3
+        rater_order(items(pictures=2), PlanParams(kind="mos"), 0)
+    assert len(rater_order(items(pictures=1, golds=0), PlanParams(kind="mos", repeats=0), 0)) == 3

@@ -40,9 +40,9 @@ PAIRS = pairs_of()
 ROWS = np.arange(64)
 
 
-def varied(recipe: Recipe, pairs: Pairs = PAIRS, **how: Any) -> Batch:
+def train_batch(recipe: Recipe, pairs: Pairs = PAIRS, **how: Any) -> Batch:
     torch.manual_seed(0)
-    return Batches(replace(recipe, augmentation=replace(STILL, **how)), pairs, CPU).varied(ROWS)
+    return Batches(replace(recipe, augmentation=replace(STILL, **how)), pairs, CPU).train_batch(ROWS)
 
 
 def close(tensor: Tensor, array: np.ndarray | Tensor, to: float = 1e-4) -> bool:
@@ -51,7 +51,7 @@ def close(tensor: Tensor, array: np.ndarray | Tensor, to: float = 1e-4) -> bool:
 
 @pytest.mark.parametrize("recipe", [LAB, RGB], ids=["lab", "rgb"])
 def test_unvaried_pictures_are_what_colorizers_see(recipe: Recipe):
-    for batch in (Batches(recipe, PAIRS, CPU).varied(ROWS), Batches(recipe, PAIRS, CPU).fixed(ROWS)):
+    for batch in (Batches(recipe, PAIRS, CPU).train_batch(ROWS), Batches(recipe, PAIRS, CPU).eval_batch(ROWS)):
         assert close(batch.condition, network_input(PAIRS.variant[:, 0], recipe.color_space))
         assert close(batch.target, network_target(PAIRS.color, recipe.color_space), to=5e-4)
         assert batch.hint is None
@@ -61,13 +61,13 @@ def test_unvaried_pictures_are_what_colorizers_see(recipe: Recipe):
 
 def test_pictures_are_those_of_their_rows():
     rows = np.array([5, 2, 40])
-    batch = Batches(RGB, PAIRS, CPU).varied(rows)
+    batch = Batches(RGB, PAIRS, CPU).train_batch(rows)
     assert close(batch.target, network_target(PAIRS.color[rows], "rgb"))
     assert close(batch.condition, network_input(PAIRS.variant[rows, 0], "rgb"))
 
 
 def test_lines_are_drawn_from_colour():
-    batch = Batches(replace(RGB, task="draw_lines", variant="color"), PAIRS, CPU).varied(ROWS)
+    batch = Batches(replace(RGB, task="draw_lines", variant="color"), PAIRS, CPU).train_batch(ROWS)
     assert close(batch.condition, network_target(PAIRS.color, "rgb"))
     assert close(batch.target, network_input(PAIRS.variant[:, 0], "rgb"))
 
@@ -75,7 +75,7 @@ def test_lines_are_drawn_from_colour():
 @pytest.mark.parametrize("variant", ["gray", "color"])
 def test_titles_are_told_from_gray_or_colour(variant: Any):
     recipe = replace(LAB if variant == "gray" else RGB, task="tell_title", variant=variant, with_label=True)
-    batch = Batches(recipe, PAIRS, CPU, titles=("moon", "star")).varied(np.array([0, 1, 2, 3]))
+    batch = Batches(recipe, PAIRS, CPU, titles=("moon", "star")).train_batch(np.array([0, 1, 2, 3]))
     gray, color = network_input(PAIRS.variant[:4, 0], "lab"), network_target(PAIRS.color[:4], "rgb")
     assert close(batch.condition, gray if variant == "gray" else color)
     assert batch.target.shape == batch.condition.shape
@@ -84,28 +84,28 @@ def test_titles_are_told_from_gray_or_colour(variant: Any):
 
 
 def test_hints_have_the_truths_colours_and_are_fixed_where_pictures_are():
-    recipe = replace(RGB, hint=Points(scale=2, least=20, most=20))
+    recipe = replace(RGB, hint=Points(scale=2, min_count=20, max_count=20))
     batches = Batches(recipe, PAIRS, CPU)
-    batch = batches.fixed(ROWS)
+    batch = batches.eval_batch(ROWS)
     assert batch.hint is not None
     assert batch.hint.shape == (64, 4, SIDE // 2, SIDE // 2)
     assert (batch.hint[:, 3].sum(dim=(1, 2)) == 20).all()
     mask = batch.hint[:, 3:].bool().expand(-1, 3, -1, -1)
     assert torch.allclose(batch.hint[:, :3][mask], batch.target[:, :, ::2, ::2][mask], atol=1e-5)  # blocks of 6 pixels
     torch.manual_seed(5)
-    assert torch.equal(batches.fixed(ROWS).hint, batch.hint)  # type: ignore[arg-type]
+    assert torch.equal(batches.eval_batch(ROWS).hint, batch.hint)  # type: ignore[arg-type]
     torch.manual_seed(5)
-    other = batches.varied(ROWS).hint
+    other = batches.train_batch(ROWS).hint
     assert other is not None
     assert not torch.equal(other, batch.hint)
 
 
 @pytest.mark.parametrize(("name", "axis"), [("flip", 2), ("flip_vertical", 1)])
 def test_a_flip_turns_both_and_happens_as_often_as_asked(name: str, axis: int):
-    always = varied(RGB, **{name: 1.0})
+    always = train_batch(RGB, **{name: 1.0})
     assert close(always.target, network_target(np.flip(PAIRS.color, axis), "rgb"))
     assert close(always.condition, network_input(np.flip(PAIRS.variant[:, 0], axis), "rgb"))
-    often = varied(RGB, **{name: 0.25})
+    often = train_batch(RGB, **{name: 0.25})
     turned = [
         (torch.equal(often.target[row], always.target[row]), torch.equal(often.condition[row], always.condition[row]))
         for row in ROWS
@@ -116,7 +116,7 @@ def test_a_flip_turns_both_and_happens_as_often_as_asked(name: str, axis: int):
 
 def test_styles_are_all_seen_and_fixed_ones_go_by_row():
     pairs = pairs_of(styles=3)
-    batch = varied(LINES, pairs)
+    batch = train_batch(LINES, pairs)
     styles = [
         next(
             s for s in range(3) if close(batch.condition[row], network_input(pairs.variant[row : row + 1, s], "rgb")[0])
@@ -125,15 +125,15 @@ def test_styles_are_all_seen_and_fixed_ones_go_by_row():
     ]
     assert min(styles.count(style) for style in range(3)) >= 10
     rows = np.array([0, 4, 5, 9])
-    fixed = Batches(LINES, pairs, CPU).fixed(rows)
-    assert close(fixed.condition, network_input(pairs.variant[rows, [0, 1, 2, 0]], "rgb"))
+    evaluated = Batches(LINES, pairs, CPU).eval_batch(rows)
+    assert close(evaluated.condition, network_input(pairs.variant[rows, [0, 1, 2, 0]], "rgb"))
 
 
 def test_a_crop_is_a_window_of_both():
     ramp = np.linspace(0, 255, SIDE).round().astype(np.uint8)
     across = np.broadcast_to(ramp, (64, SIDE, SIDE))
     color = np.stack([across, across.transpose(0, 2, 1), across], axis=-1)  # red grows to the right, green downwards
-    batch = varied(RGB, Pairs(color, across[:, np.newaxis], PAIRS.panel_ids, PAIRS.titles), least_crop=0.5)
+    batch = train_batch(RGB, Pairs(color, across[:, np.newaxis], PAIRS.panel_ids, PAIRS.titles), min_crop=0.5)
     assert close(batch.condition, batch.target[:, :1])
     red, green = batch.target[:, 0], batch.target[:, 1]
     wide = red[:, 0, -1] - red[:, 0, 0]
@@ -152,7 +152,7 @@ def unit_pixels(batch: Batch) -> np.ndarray:
 
 
 def test_contrast_is_torchvisions():
-    before, after = PAIRS.color.transpose(0, 3, 1, 2) / 255, unit_pixels(varied(RGB, contrast=0.3))
+    before, after = PAIRS.color.transpose(0, 3, 1, 2) / 255, unit_pixels(train_batch(RGB, contrast=0.3))
     factors = []
     for old, new in zip(before, after, strict=True):
         mean = (old * np.array([0.299, 0.587, 0.114])[:, None, None]).sum(0).mean()
@@ -164,7 +164,7 @@ def test_contrast_is_torchvisions():
 
 
 def test_saturation_is_torchvisions():
-    before, after = PAIRS.color.transpose(0, 3, 1, 2) / 255, unit_pixels(varied(RGB, saturation=0.3))
+    before, after = PAIRS.color.transpose(0, 3, 1, 2) / 255, unit_pixels(train_batch(RGB, saturation=0.3))
     factors = []
     for old, new in zip(before, after, strict=True):
         gray = (old * np.array([0.299, 0.587, 0.114])[:, None, None]).sum(0)
@@ -176,34 +176,34 @@ def test_saturation_is_torchvisions():
 
 
 def test_hue_is_turned_as_hsv_says():
-    before, after = PAIRS.color / 255, unit_pixels(varied(RGB, hue=0.2)).transpose(0, 2, 3, 1)
-    turns = []
+    before, after = PAIRS.color / 255, unit_pixels(train_batch(RGB, hue=0.2)).transpose(0, 2, 3, 1)
+    optimizer_steps = []
     for old, new in zip(before[:, ::6, ::6].reshape(64, -1, 3), after[:, ::6, ::6].reshape(64, -1, 3), strict=True):
         old_hsv, new_hsv = (np.array([colorsys.rgb_to_hsv(*pixel) for pixel in pixels]) for pixels in (old, new))
         assert np.abs(old_hsv[:, 1:] - new_hsv[:, 1:]).max() < 1e-3  # saturation and value stay
-        turn = (new_hsv[:, 0] - old_hsv[:, 0] + 0.5) % 1 - 0.5
+        optimizer_step = (new_hsv[:, 0] - old_hsv[:, 0] + 0.5) % 1 - 0.5
         colorful = old_hsv[:, 1] * old_hsv[:, 2] > 0.1
-        assert np.ptp(turn[colorful]) < 1e-3  # one turn for the whole picture
-        turns.append(turn[colorful].mean())
-    assert -0.2 <= min(turns) < -0.15
-    assert 0.15 < max(turns) <= 0.2
+        assert np.ptp(optimizer_step[colorful]) < 1e-3  # one turn for the whole picture
+        optimizer_steps.append(optimizer_step[colorful].mean())
+    assert -0.2 <= min(optimizer_steps) < -0.15
+    assert 0.15 < max(optimizer_steps) <= 0.2
 
 
 def test_gray_colours_have_no_hue_to_turn():
     gray = np.arange(256, dtype=np.uint8)[:64, None, None, None].repeat(SIDE, 1).repeat(SIDE, 2).repeat(3, 3)
-    assert close(varied(RGB, replace(PAIRS, color=gray), hue=0.5).target, network_target(gray, "rgb"))
+    assert close(train_batch(RGB, replace(PAIRS, color=gray), hue=0.5).target, network_target(gray, "rgb"))
 
 
 def test_a_gray_picture_follows_its_colours_and_lines_do_not():
-    batch = varied(RGB, contrast=0.5)
+    batch = train_batch(RGB, contrast=0.5)
     gray = (batch.target * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
     assert close(batch.condition, gray)
-    assert close(varied(LINES, contrast=0.5).condition, network_input(PAIRS.variant[:, 0], "rgb"))
+    assert close(train_batch(LINES, contrast=0.5).condition, network_input(PAIRS.variant[:, 0], "rgb"))
 
 
 def test_lines_become_fainter_by_one_factor_each():
     darkness = 1 - PAIRS.variant[:, 0].astype(np.float64) / 255
-    fainter = (1 - varied(LINES, line_brightness=0.7).condition.numpy()[:, 0]) / 2
+    fainter = (1 - train_batch(LINES, line_brightness=0.7).condition.numpy()[:, 0]) / 2
     factors = fainter.sum((1, 2)) / darkness.sum((1, 2))
     assert np.abs(fainter - darkness * factors[:, None, None]).max() < 1e-4
     assert 0.7 <= factors.min() < 0.73
@@ -224,7 +224,7 @@ def test_equalizing_is_opencvs():
 def test_lines_are_equalized_as_often_as_asked():
     plain = network_input(PAIRS.variant[:, 0], "rgb")
     equal = network_input(np.stack([cv2.equalizeHist(picture) for picture in PAIRS.variant[:, 0]]), "rgb")
-    batch = varied(LINES, equalize=0.5)
+    batch = train_batch(LINES, equalize=0.5)
     kinds = [
         (close(seen, left), close(seen, right)) for seen, left, right in zip(batch.condition, plain, equal, strict=True)
     ]
@@ -234,7 +234,7 @@ def test_lines_are_equalized_as_often_as_asked():
 
 def test_gray_comes_in_place_of_lines():
     lines = replace(PAIRS, variant=np.zeros_like(PAIRS.variant))
-    batch = varied(LINES, lines, gray_instead=0.3)
+    batch = train_batch(LINES, lines, gray_instead=0.3)
     gray = network_input(rgb_to_gray(PAIRS.color), "rgb")
     is_gray = [close(seen, expected, to=0.01) for seen, expected in zip(batch.condition, gray, strict=True)]
     assert all(gray or bool((seen == -1).all()) for seen, gray in zip(batch.condition, is_gray, strict=True))
@@ -243,15 +243,15 @@ def test_gray_comes_in_place_of_lines():
 
 def test_lightness_is_lost_in_a_share_of_the_pixels():
     white = replace(PAIRS, variant=np.full_like(PAIRS.variant, 255))
-    seen = varied(LAB, white, lightness_dropout=0.2).condition
+    seen = train_batch(LAB, white, lightness_dropout=0.2).condition
     assert set(seen.unique().tolist()) == {0.0, 1.0}
     assert abs((seen == 0).float().mean().item() - 0.2) < 0.01
-    assert close(varied(LAB, lightness_dropout=0.2).target, network_target(PAIRS.color, "lab"), to=5e-4)
+    assert close(train_batch(LAB, lightness_dropout=0.2).target, network_target(PAIRS.color, "lab"), to=5e-4)
 
 
 def test_fixed_pictures_are_never_varied():
     everything = Augmentation(1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 0.5)
-    batch = Batches(replace(LINES, augmentation=everything), PAIRS, CPU).fixed(ROWS)
+    batch = Batches(replace(LINES, augmentation=everything), PAIRS, CPU).eval_batch(ROWS)
     assert close(batch.condition, network_input(PAIRS.variant[:, 0], "rgb"))
     assert close(batch.target, network_target(PAIRS.color, "rgb"))
 
@@ -262,7 +262,7 @@ def test_the_seed_decides_everything():
     drawn = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        drawn.append(batches.varied(ROWS[:8]))
+        drawn.append(batches.train_batch(ROWS[:8]))
     for part in ("condition", "target", "hint"):
         assert torch.equal(getattr(drawn[0], part), getattr(drawn[1], part))
         assert not torch.equal(getattr(drawn[0], part), getattr(drawn[2], part))
@@ -284,4 +284,4 @@ def test_pictures_in_memory_and_mapped_ones_are_the_same():
 def test_small_sets_live_in_the_gpus_memory():
     batches = Batches(LAB, PAIRS, torch.device("cuda"))
     assert isinstance(batches._pictures, _Held)
-    assert close(batches.fixed(ROWS).target.cpu(), network_target(PAIRS.color, "lab"), to=5e-4)
+    assert close(batches.eval_batch(ROWS).target.cpu(), network_target(PAIRS.color, "lab"), to=5e-4)

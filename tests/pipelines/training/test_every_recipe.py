@@ -19,7 +19,7 @@ from pipelines.pairs import Pairs
 from pipelines.training.batches import Batches, blank_batch
 from pipelines.training.cost import TITLES as COUNTED_TITLES
 from pipelines.training.loop import FEATURES, STATE_NAME, Step, Trained, train
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 
 EVERY = {**CLASSIFIERS, LINE_DETECTOR.name: LINE_DETECTOR, **DRAFTS, **RECIPES}
 TITLES = ("moon", "sun")
@@ -104,7 +104,7 @@ def small_objective(recipe: Recipe) -> tuple[Recipe, Objective]:
     needs = untrained_needs(recipe)
     found = joined(recipe, needs)
     objective = build_objective(found.objective, needs)
-    for network in objective.fixed.values():
+    for network in objective.frozen.values():
         network.requires_grad_(False).eval()
     return found, objective
 
@@ -129,7 +129,7 @@ def test_at_the_papers_resolution(recipe: Recipe):
 
 def test_at_an_odd_size(recipe: Recipe):
     found, objective = small_objective(recipe)
-    network = objective.networks[objective.product].eval()
+    network = objective.networks[objective.model].eval()
     with torch.no_grad():
         output = network(*given(found, blank_batch(found, 2, ODD)))
     assert output.shape == shape_given(recipe, ODD)
@@ -148,7 +148,7 @@ def test_parameters(recipe: Recipe):
 def test_a_gradient_reaches_every_parameter(recipe: Recipe):
     found, objective = small_objective(recipe)
     torch.manual_seed(1)
-    batch = Batches(found, TRAIN, torch.device("cpu"), TITLES).varied(np.arange(BATCH))
+    batch = Batches(found, TRAIN, torch.device("cpu"), TITLES).train_batch(np.arange(BATCH))
     optimizers = objective.optimizers()
     learning = {
         id(parameter): f"{role}.{name}"
@@ -162,15 +162,15 @@ def test_a_gradient_reaches_every_parameter(recipe: Recipe):
     assert optimized == set(learning)
     reached: set[int] = set()
     for _ in range(2):  # what starts at 0 hides what is behind it from the first step
-        for turn in objective.turns(batch, 0.0):
-            optimizer = optimizers[turn.optimizer]
+        for optimizer_step in objective.optimizer_steps(batch, 0.0):
+            optimizer = optimizers[optimizer_step.optimizer]
             optimizer.zero_grad()
-            turn.loss.backward()
+            optimizer_step.loss.backward()
             own = [p for group in optimizer.param_groups for p in group["params"]]
             reached |= {id(p) for p in own if p.grad is not None and p.grad.abs().max() > 0}
             optimizer.step()
     assert {name for parameter, name in learning.items() if parameter not in reached} == OFFSETS.get(recipe.name, set())
-    assert all(p.grad is None for network in objective.fixed.values() for p in network.parameters())
+    assert all(p.grad is None for network in objective.frozen.values() for p in network.parameters())
 
 
 # webtoon_diverse_gan learns to fool and not to repeat: tests/models/test_diverse_gan.py.
@@ -179,7 +179,7 @@ def test_a_gradient_reaches_every_parameter(recipe: Recipe):
 )
 def test_thirty_steps_learn_one_batch(recipe: Recipe):
     found, objective = small_objective(recipe)
-    batch = Batches(found, TRAIN, torch.device("cpu"), TITLES).fixed(np.arange(BATCH))
+    batch = Batches(found, TRAIN, torch.device("cpu"), TITLES).eval_batch(np.arange(BATCH))
     optimizers = objective.optimizers()
     for optimizer in optimizers.values():
         for group in optimizer.param_groups:
@@ -187,10 +187,10 @@ def test_thirty_steps_learn_one_batch(recipe: Recipe):
     before = distance(objective, batch)
     for step in range(30):
         torch.manual_seed(step)
-        for turn in objective.turns(batch, step / 30):
-            optimizers[turn.optimizer].zero_grad()
-            turn.loss.backward()
-            optimizers[turn.optimizer].step()
+        for optimizer_step in objective.optimizer_steps(batch, step / 30):
+            optimizers[optimizer_step.optimizer].zero_grad()
+            optimizer_step.loss.backward()
+            optimizers[optimizer_step.optimizer].step()
     assert distance(objective, batch) < 0.9 * before
 
 
@@ -198,7 +198,7 @@ def distance(objective: Objective, batch: Batch) -> float:
     """The distance that decides which step is the best, of the product as it learns: with its hints."""
     torch.manual_seed(0)
     with torch.no_grad():
-        output = objective.output(batch) if batch.hint is None else objective.networks[objective.product](*batch.given)
+        output = objective.output(batch) if batch.hint is None else objective.networks[objective.model](*batch.given)
         return float(next(iter(objective.distances(output, batch).values())))
 
 
@@ -223,7 +223,7 @@ def run(recipe: Recipe, files: Path, work: Path) -> Iterator[Step | Trained]:
     needs = {need.role: files / f"{need.recipe}.safetensors" for need in recipe.needs}
     if recipe.extractor:
         needs[FEATURES] = files / f"{recipe.extractor}.safetensors"
-    rule = TrainingRule(
+    params = TrainingParams(
         steps=4,
         batch=BATCH,
         resolution=SIDE,
@@ -233,7 +233,7 @@ def run(recipe: Recipe, files: Path, work: Path) -> Iterator[Step | Trained]:
         sample_every=4,
         checkpoint_every_s=1e-9,  # after every step
     )
-    return train(recipe, TRAIN, VAL, rule=rule, fingerprint="f", work=work, needs=needs)
+    return train(recipe, TRAIN, VAL, params=params, fingerprint="f", work=work, needs=needs)
 
 
 def curve(steps: list[Step]) -> list[dict[str, float]]:

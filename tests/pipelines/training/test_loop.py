@@ -21,12 +21,12 @@ from models.recipes import RECIPES
 from pipelines.images.color import gray_to_rgb, network_input, network_target, rgb_to_gray
 from pipelines.pairs import Pairs
 from pipelines.training.loop import Step, Trained, TrainingDivergedError, TrainingError, train
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 
 Facts = Generator[Step | Trained, None, None]
 
 SIDE = 32
-RULE = TrainingRule(
+PARAMS = TrainingParams(
     steps=12,
     batch=4,
     resolution=SIDE,
@@ -67,9 +67,9 @@ def recipe_name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def training(recipe_name: str, work: Path, rule: TrainingRule = RULE, **changes: Any) -> Facts:
+def training(recipe_name: str, work: Path, params: TrainingParams = PARAMS, **changes: Any) -> Facts:
     arguments: dict[str, Any] = {"train_pairs": TRAIN, "val_pairs": VAL, "fingerprint": "f1", **changes}
-    return train(RECIPES[recipe_name], rule=rule, work=work, **arguments)
+    return train(RECIPES[recipe_name], params=params, work=work, **arguments)
 
 
 def finished(facts: Facts) -> tuple[list[Step], Trained]:
@@ -165,7 +165,7 @@ for step in training("webtoon_l2", Path(sys.argv[2])):
 
 
 def test_steps_since_the_last_state_are_taken_again(tmp_path: Path):
-    rarely = RULE.model_copy(update={"checkpoint_every_s": 3600.0})
+    rarely = PARAMS.model_copy(update={"checkpoint_every_s": 3600.0})
     straight, _ = finished(training("webtoon_l2", tmp_path / "straight", rarely))
     killed = training("webtoon_l2", tmp_path / "killed", rarely)
     for _ in range(7):
@@ -200,7 +200,7 @@ def test_a_result_nobody_took_is_found_again(tmp_path: Path):
 
 def test_the_seed_decides_the_curve(tmp_path: Path):
     one, _ = finished(training("webtoon_l2", tmp_path / "1"))
-    other, _ = finished(training("webtoon_l2", tmp_path / "2", RULE.model_copy(update={"seed": 1})))
+    other, _ = finished(training("webtoon_l2", tmp_path / "2", PARAMS.model_copy(update={"seed": 1})))
     assert curve(one)[0] != curve(other)[0]
 
 
@@ -209,7 +209,7 @@ def test_the_seed_decides_the_curve(tmp_path: Path):
     [
         ({"recipe_name": "frames_gan_gray"}, "recipe"),
         ({"fingerprint": "f2"}, "fingerprint"),
-        ({"rule": RULE.model_copy(update={"seed": 3})}, "rule"),
+        ({"rule": PARAMS.model_copy(update={"seed": 3})}, "rule"),
     ],
 )
 def test_a_state_of_another_training_is_refused(changes: dict, differs: str, tmp_path: Path):
@@ -238,8 +238,10 @@ def test_the_checkpoint_says_where_it_comes_from(recipe_name: str, tmp_path: Pat
 
 
 def test_it_learns(recipe_name: str, tmp_path: Path):
-    rule = TrainingRule(steps=60, batch=8, resolution=SIDE, width=16, device="cpu", validate_every=10, sample_every=60)
-    steps, trained = finished(training(recipe_name, tmp_path, rule))
+    params = TrainingParams(
+        steps=60, batch=8, resolution=SIDE, width=16, device="cpu", validate_every=10, sample_every=60
+    )
+    steps, trained = finished(training(recipe_name, tmp_path, params))
     loss = "val/l2" if recipe_name == "webtoon_l2" else "val/l1"
     first = next(step.metrics[loss] for step in steps if loss in step.metrics)
     assert trained.best_validation < first * 0.75
@@ -278,7 +280,7 @@ def _poison(path: Path) -> None:
 
 def test_arrays_that_do_not_fit_are_refused_before_anything_starts(tmp_path: Path):
     with pytest.raises(TrainingError, match=r"webtoon_l2: the training pictures are \(32, 32, 3\) .* expected 64"):
-        training("webtoon_l2", tmp_path, RULE.model_copy(update={"resolution": 64}))
+        training("webtoon_l2", tmp_path, PARAMS.model_copy(update={"resolution": 64}))
     empty = Pairs(VAL.color[:0], VAL.variant[:0], (), ())
     with pytest.raises(TrainingError, match="the validation split has no pictures"):
         training("webtoon_l2", tmp_path, val_pairs=empty)
@@ -288,7 +290,7 @@ def test_arrays_that_do_not_fit_are_refused_before_anything_starts(tmp_path: Pat
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_missing_gpu_is_named(tmp_path: Path):
     with pytest.raises(TrainingError, match="torch sees no GPU"):
-        training("webtoon_l2", tmp_path, RULE.model_copy(update={"device": "cuda"}))
+        training("webtoon_l2", tmp_path, PARAMS.model_copy(update={"device": "cuda"}))
 
 
 def test_memory_mapped_arrays_are_read_in_place(tmp_path: Path):
@@ -315,20 +317,20 @@ def test_several_line_styles_are_all_seen(tmp_path: Path):
 
 
 def test_the_rule_can_be_dressed_for_the_launchpad():
-    class TrainingConfig(dg.Config, TrainingRule): ...
+    class TrainingConfig(dg.Config, TrainingParams): ...
 
-    assert TrainingConfig(steps=3).model_dump() == TrainingRule(steps=3).model_dump()
+    assert TrainingConfig(steps=3).model_dump() == TrainingParams(steps=3).model_dump()
     with pytest.raises(ValidationError):
-        TrainingRule(steps=0)
+        TrainingParams(steps=0)
     with pytest.raises(ValidationError):
-        TrainingRule(step=3)  # type: ignore[call-arg]
+        TrainingParams(step=3)  # type: ignore[call-arg]
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_mixed_precision_on_a_gpu(recipe_name: str, tmp_path: Path):
-    rule = RULE.model_copy(update={"device": "cuda", "precision": "bf16-mixed"})
-    steps, _ = finished(training(recipe_name, tmp_path, rule))
+    params = PARAMS.model_copy(update={"device": "cuda", "precision": "bf16-mixed"})
+    steps, _ = finished(training(recipe_name, tmp_path, params))
     assert steps[-1].metrics["train/loss_generator/total"] < steps[0].metrics["train/loss_generator/total"]
 
 
@@ -336,7 +338,7 @@ def test_one_picture_is_too_little_for_batch_norm_over_one_pixel(tmp_path: Path)
     with pytest.raises(
         TrainingError, match=r"^frames_gan_gray: with a batch of 1 picture of 32 pixels.*; set batch to 2.*resolution"
     ):
-        training("frames_gan_gray", tmp_path, RULE.model_copy(update={"batch": 1}))
+        training("frames_gan_gray", tmp_path, PARAMS.model_copy(update={"batch": 1}))
     with pytest.raises(TrainingError, match=r"^frames_gan_gray: with a batch of 1 .*; add issues until train has 2"):
         training("frames_gan_gray", tmp_path, train_pairs=pictures(1, seed=0))
 
@@ -348,6 +350,6 @@ def test_one_picture_is_enough_where_maps_stay_larger(name: str, side: int, tmp_
         color, variant = pairs.color.repeat(factor, 1), pairs.variant.repeat(factor, 2)
         return replace(pairs, color=color.repeat(factor, 2), variant=variant.repeat(factor, 3))
 
-    rule = RULE.model_copy(update={"batch": 1, "resolution": side, "steps": 1})
-    steps, _ = finished(training(name, tmp_path, rule, train_pairs=enlarged(TRAIN), val_pairs=enlarged(VAL)))
+    params = PARAMS.model_copy(update={"batch": 1, "resolution": side, "steps": 1})
+    steps, _ = finished(training(name, tmp_path, params, train_pairs=enlarged(TRAIN), val_pairs=enlarged(VAL)))
     assert len(steps) == 1

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from models.build import build_network
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.features import Extractor
-from models.objective import Batch, Turn
+from models.objective import Batch, OptimizerStep
 from models.pix2pix.spec import Pix2pixUNet
 from models.recipes import RECIPES, Augmentation, Need, Recipe, recipe_of
 from models.specs.base import Adam
@@ -29,10 +29,10 @@ from models.webtoon.spec import WebtoonL2
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
 from pipelines.pairs import Pairs
 from pipelines.training.loop import Step, Trained, TrainingDivergedError, TrainingError, train
-from pipelines.training.params import TrainingRule
+from pipelines.training.params import TrainingParams
 
 SIDE = 32
-RULE = TrainingRule(
+PARAMS = TrainingParams(
     steps=6,
     batch=4,
     resolution=SIDE,
@@ -68,8 +68,10 @@ def one_thread() -> Iterator[None]:
 
 def training(work: Path, recipe: Recipe = L2, **changes: Any) -> Generator[Step | Trained, None, None]:
     arguments: dict[str, Any] = {"train_pairs": TRAIN, "val_pairs": VAL, "fingerprint": "f1"}
-    rule = {name: changes.pop(name) for name in list(changes) if name in TrainingRule.model_fields}
-    return train(recipe, rule=TrainingRule(**{**RULE.model_dump(), **rule}), work=work, **{**arguments, **changes})
+    params = {name: changes.pop(name) for name in list(changes) if name in TrainingParams.model_fields}
+    return train(
+        recipe, params=TrainingParams(**{**PARAMS.model_dump(), **params}), work=work, **{**arguments, **changes}
+    )
 
 
 def finished(facts: Generator[Step | Trained, None, None]) -> tuple[list[Step], Trained]:
@@ -110,8 +112,8 @@ def test_minutes_of_interrupted_parts_count(tmp_path: Path):
 
 def test_one_budget_at_most():
     with pytest.raises(ValidationError, match="steps and minutes: a training has one budget"):
-        TrainingRule(steps=3, minutes=1)
-    assert TrainingRule(pictures=100).steps is None
+        TrainingParams(steps=3, minutes=1)
+    assert TrainingParams(pictures=100).steps is None
 
 
 def test_learning_rates_drop_when_their_share_is_behind(tmp_path: Path):
@@ -189,12 +191,12 @@ class _Steep(WebtoonL2):
 
 
 class SteepObjective(L2Objective):
-    def turns(self, batch: Batch, done: float) -> Iterator[Turn]:
-        (turn,) = super().turns(batch, done)
-        loss = turn.loss * 1000
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
+        (optimizer_step,) = super().optimizer_steps(batch, done)
+        loss = optimizer_step.loss * 1000
         if self._spec.broken:  # type: ignore[attr-defined]
-            loss = loss + (turn.loss * 0).sqrt()  # finite, but its slope is not
-        yield replace(turn, loss=loss)
+            loss = loss + (optimizer_step.loss * 0).sqrt()  # finite, but its slope is not
+        yield replace(optimizer_step, loss=loss)
 
 
 def steep(**changes: Any) -> Recipe:
@@ -388,7 +390,7 @@ def test_samples_of_a_line_detector_are_input_output_and_lines(tmp_path: Path):
 
 def test_samples_show_the_hints_as_dots_of_the_true_colours(tmp_path: Path):
     recipe = replace(
-        RECIPES["two_stage_pix2pix"], hint=Points(scale=1, least=40, most=40), variant="gray", resolution=SIDE
+        RECIPES["two_stage_pix2pix"], hint=Points(scale=1, min_count=40, max_count=40), variant="gray", resolution=SIDE
     )
     steps, _ = finished(training(tmp_path, recipe, steps=1))
     samples = steps[-1].samples

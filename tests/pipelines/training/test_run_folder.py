@@ -10,20 +10,20 @@ import pytest
 from models.recipes import recipe_of
 from pipelines.evaluation.evaluation import load_evaluation
 from pipelines.evaluation.learned_lines import load_line_drawer
-from pipelines.evaluation.params import BenchmarkRule
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.evaluation.tracks import TestPictures
 from pipelines.lake import Lake
-from pipelines.params import TrainingSetRule, VariantRule
-from pipelines.training.params import TrainingRule
-from pipelines.training.run_folder import main, read_curves, read_results, train_and_judge
+from pipelines.params import TrainingSetParams, VariantParams
+from pipelines.training.params import TrainingParams
+from pipelines.training.run_folder import main, read_curves, read_results, train_and_evaluate
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import KINDS, build_variant
 from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
 
-TRAINING = TrainingRule(
+TRAINING = TrainingParams(
     steps=2, batch=2, resolution=32, width=8, device="cpu", validate_every=2, sample_every=2, sample_pictures=1
 )
-BENCHMARK = BenchmarkRule(resolution=32, extractor="none", latency_sides=[], page=False, hint_counts=[1], draws=1)
+BENCHMARK = BenchmarkParams(resolution=32, extractor="none", latency_sides=[], page=False, hint_counts=[1], draws=1)
 
 Train = Callable[..., Path]
 
@@ -45,8 +45,8 @@ def _lake(root: Path, *, first: int) -> Lake:
     lake = write(root, issues)
     for split in ("train", "val", "test"):
         for kind in KINDS:
-            build_variant(kind, split, lake, VariantRule(resolutions=[32]))
-    build_training_set(lake, TrainingSetRule())
+            build_variant(kind, split, lake, VariantParams(resolutions=[32]))
+    build_training_set(lake, TrainingSetParams())
     return lake
 
 
@@ -54,11 +54,11 @@ def _lake(root: Path, *, first: int) -> Lake:
 def train(lake: Lake, tmp_path: Path) -> Train:
     """Trains and judges a recipe into `<tmp_path>/out`: its folder."""
 
-    def call(name: str, *, on: Lake = lake, benchmark: BenchmarkRule = BENCHMARK, **rule: object) -> Path:
-        return train_and_judge(
+    def call(name: str, *, on: Lake = lake, benchmark: BenchmarkParams = BENCHMARK, **params: object) -> Path:
+        return train_and_evaluate(
             recipe_of(name),
             on,
-            TRAINING.model_copy(update=rule),
+            TRAINING.model_copy(update=params),
             benchmark,
             out=tmp_path / "out",
             weights=tmp_path / "weights",

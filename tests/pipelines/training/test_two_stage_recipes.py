@@ -41,7 +41,7 @@ def test_weights_hints_and_preprocessing_are_the_papers():
     draft = DRAFTS["two_stage_draft"]
     losses = draft.objective.__dict__
     assert [losses[f"{name}_weight"] for name in ("adversarial", "l1", "content", "line")] == [0.05, 1.0, 0.1, 1.0]
-    assert draft.hint == Points(scale=4, least=0, most=128, few=0.0)
+    assert draft.hint == Points(scale=4, min_count=0, max_count=128, few=0.0)
     assert draft.hint_side(draft.resolution) == 128
     seen = draft.augmentation
     assert (seen.flip, seen.flip_vertical, seen.contrast, seen.saturation, seen.hue) == (0.5, 0.5, 0.1, 0.1, 0.03)
@@ -98,7 +98,7 @@ def test_as_released_has_the_figures_of_the_code():
     assert (drafting.adversarial_weight, drafting.content_weight, drafting.line_weight) == (0.01, 0.1, 1.0)
     assert drafting.discriminator.cardinality == 4
     assert drafting.line_and_content_teach is False
-    assert (draft.hint, color.hint) == (Points(least=5, most=65, few=0.4), Points(least=28, most=128))
+    assert (draft.hint, color.hint) == (Points(min_count=5, max_count=65, few=0.4), Points(min_count=28, max_count=128))
     assert draft.augmentation.gray_instead == 0.0001
     assert color.augmentation.gray_instead == 0
     assert colorization.generator.colorization == replace(colorization.generator.draft.unet, in_channels=4)

@@ -17,7 +17,6 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, picture, small_webtoon
 
 from demo.naver import NaverSite
 from pipelines.issue_pages.client.client import Client, retry_after_s
@@ -40,7 +39,8 @@ from pipelines.issue_pages.client.fetch_error import (
 from pipelines.issue_pages.client.host_slots import Turns
 from pipelines.issue_pages.client.site import DocumentedApi, Site
 from pipelines.issue_pages.entry import Fetched, NotModified
-from pipelines.issue_pages.params import Politeness
+from pipelines.issue_pages.params import FetchParams
+from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, picture, small_webtoon
 from tests.sites import faults
 
 HERE = Site("http://127.0.0.1")
@@ -63,8 +63,8 @@ def image(site, client):
 
 
 def test_says_who_asks_and_reads_robots_first(site):
-    politeness = QUICK.model_copy(update={"contact": "https://example.org/contact"})
-    Client(politeness).get(site.url + VIEWER, HERE)
+    params = QUICK.model_copy(update={"contact": "https://example.org/contact"})
+    Client(params).get(site.url + VIEWER, HERE)
     assert [request.path for request in site.log] == ["/robots.txt", VIEWER]
     assert {request.user_agent for request in site.log} == {"tintoon/0.1.0 (+https://example.org/contact)"}
 
@@ -269,8 +269,8 @@ def test_waits_are_those_of_the_given_clock(site, tmp_path):
         now[0] += seconds
 
     site.fault("main/webtoon", faults.answer(500))
-    politeness = Politeness(spacing_s=1, jitter=0, retries=3, backoff_s=2)
-    client = Client(politeness, turns=Turns(tmp_path), clock=lambda: now[0], sleep=sleep)
+    params = FetchParams(spacing_s=1, jitter=0, retries=3, backoff_s=2)
+    client = Client(params, slots=Turns(tmp_path), clock=lambda: now[0], sleep=sleep)
     with pytest.raises(Unreachable):
         client.get(site.url + VIEWER, HERE)
     assert slept == [1, 2, 4, 8]
@@ -499,8 +499,8 @@ def test_a_host_that_asks_for_ever_is_asked_again_after_a_month(image, site, wai
 
 
 def test_a_stop_is_of_the_host_whatever_the_scheme(tmp_path, client):
-    with Turns().at("comic.example") as turn:
-        turn.stop(time.time() + 60, "http://comic.example/1: HTTP 403")
+    with Turns().at("comic.example") as slot:
+        slot.stop(time.time() + 60, "http://comic.example/1: HTTP 403")
     public = Site("https://comic.example/list")
     for address in ("https://comic.example/1", "https://COMIC.example:443/1", "http://comic.example/1"):
         assert isinstance(client.refusal(address, public), HostStopped)
@@ -510,36 +510,36 @@ def test_a_stop_is_of_the_host_whatever_the_scheme(tmp_path, client):
 
 @pytest.mark.parametrize("written", [b"", b"1764150000.5", b"\xff\n", b'{"next_at": "soon"}', b'{"next_at": 1'])
 def test_a_file_of_turns_that_says_nothing_is_a_new_one(tmp_path, written):
-    turns = Turns(tmp_path)
-    with turns.at("comic.example") as turn:
-        turn.ask_again_at(5)
-    turn.path.write_bytes(written)
-    with turns.at("comic.example") as turn:
-        assert turn.record.next_at == 0
-        turn.stop(7, "HTTP 403")
-        turn.stop(8, "no")
-    with turns.at("comic.example") as turn:
-        assert (turn.record.stopped_until, turn.record.stopped_by) == (8, "no")
+    slots = Turns(tmp_path)
+    with slots.at("comic.example") as slot:
+        slot.ask_again_at(5)
+    slot.path.write_bytes(written)
+    with slots.at("comic.example") as slot:
+        assert slot.record.next_at == 0
+        slot.stop(7, "HTTP 403")
+        slot.stop(8, "no")
+    with slots.at("comic.example") as slot:
+        assert (slot.record.stopped_until, slot.record.stopped_by) == (8, "no")
 
 
 def test_a_file_of_turns_that_is_removed_while_one_waits_is_made_anew(tmp_path):
-    turns = Turns(tmp_path)
+    slots = Turns(tmp_path)
     waited: list[Path] = []
 
     def wait() -> None:
-        with turns.at("comic.example") as turn:
-            turn.ask_again_at(9)
-            waited.append(turn.path)
+        with slots.at("comic.example") as slot:
+            slot.ask_again_at(9)
+            waited.append(slot.path)
 
-    with turns.at("comic.example") as turn:
+    with slots.at("comic.example") as slot:
         waiting = threading.Thread(target=wait)
         waiting.start()
         time.sleep(0.05)
-        turn.path.unlink()
+        slot.path.unlink()
     waiting.join(10)
     assert waited[0].exists()
-    with turns.at("comic.example") as turn:
-        assert turn.record.next_at == 9
+    with slots.at("comic.example") as slot:
+        assert slot.record.next_at == 9
 
 
 @pytest.mark.parametrize("budget", [{"budget_requests": 4}, {"budget_bytes": 3000}, {"budget_minutes": 30}])
@@ -670,7 +670,7 @@ def hurried(tmp_path):
 
     def client() -> Client:
         now[0] += 90 * 24 * 3600  # whatever was refused before is over
-        return Client(hasty, turns=Turns(tmp_path / "hurried"), clock=lambda: now[0], sleep=sleep)
+        return Client(hasty, slots=Turns(tmp_path / "hurried"), clock=lambda: now[0], sleep=sleep)
 
     with NaverSite({TITLE_ID: small_webtoon(1)}) as site:
         yield site, client, slept

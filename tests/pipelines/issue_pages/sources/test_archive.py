@@ -18,7 +18,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.pipelines.issue_pages.small_site import picture
 
 from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.client.fetch_error import NotAPicture
@@ -36,6 +35,7 @@ from tests.pipelines.issue_pages.packed import (
     write_tar,
     write_zip,
 )
+from tests.pipelines.issue_pages.small_site import picture
 
 COMICS = Path(__file__).resolve().parents[3] / "../shared/data/comics"
 needs_comics = pytest.mark.skipif(not COMICS.is_dir(), reason=f"needs the licensed comics in {COMICS}")

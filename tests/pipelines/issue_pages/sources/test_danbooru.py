@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.pipelines.issue_pages.small_site import QUICK, asked, picture
 
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, Forbidden, HostStopped, RobotsRefused, Unreachable
@@ -19,6 +18,7 @@ from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed, TitleUn
 from pipelines.issue_pages.sources.danbooru import DanbooruSource
 from pipelines.issue_pages.sources.danbooru_dump import DanbooruDumpSource
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.small_site import QUICK, asked, picture
 from tests.sites import faults
 from tests.sites.danbooru import DanbooruSite, SitePost
 

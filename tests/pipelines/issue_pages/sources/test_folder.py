@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.pipelines.issue_pages.small_site import picture
 
 from pipelines.issue_pages.client.fetch_error import NotAPicture
 from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
@@ -22,6 +21,7 @@ from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed
 from pipelines.issue_pages.local_files import Unreadable
 from pipelines.lake import natural_key
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.small_site import picture
 
 COMICS = Path(__file__).resolve().parents[3] / "../shared/data/comics"
 needs_comics = pytest.mark.skipif(not COMICS.is_dir(), reason=f"needs the licensed comics in {COMICS}")

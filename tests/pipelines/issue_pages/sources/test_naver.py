@@ -7,7 +7,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, declared, drawn_issue, small_webtoon
 
 from demo.naver import LOGIN_URL, SiteTitle
 from pipelines.issue_pages.client.client import Client
@@ -16,6 +15,7 @@ from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catal
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed, TitleUnavailable
 from pipelines.issue_pages.sources.source import sources
 from pipelines.lake import Lake
+from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, declared, drawn_issue, small_webtoon
 from tests.sites import faults
 
 

@@ -6,7 +6,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, drawn_issue, small_webtoon
 
 from demo.naver import NaverSite, SiteTitle
 from pipelines.issue_pages.client.client import Client
@@ -16,6 +15,7 @@ from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed, TitleUn
 from pipelines.issue_pages.sources.source import sources
 from pipelines.lake import Lake
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, drawn_issue, small_webtoon
 from tests.sites import faults
 from tests.sites.naver_2017 import Naver2017Site
 

@@ -9,7 +9,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.pipelines.issue_pages.small_site import QUICK, asked, picture
 
 from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.client.client import Client
@@ -20,6 +19,7 @@ from pipelines.issue_pages.sources.peppercarrot import PepperCarrotSettings, Pep
 from pipelines.lake import issue_key
 from pipelines.titles import Title
 from tests.installation import SHARED
+from tests.pipelines.issue_pages.small_site import QUICK, asked, picture
 from tests.sites import faults
 from tests.sites.peppercarrot import STEM, PepperCarrotSite, SiteEpisode, edition
 

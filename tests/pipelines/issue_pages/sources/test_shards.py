@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipelines.issue_pages.entry import ListingFailed
 from pipelines.issue_pages.sources.shards import (
     LARGEST_NUMBER,
-    MOST_ISSUES,
+    MAX_ISSUES,
     NumberShards,
     issue_of_name,
     issues_of_names,
@@ -77,7 +77,7 @@ def test_a_range_bounds_issues_and_ends_them():
 def test_what_cannot_be_listed_says_why():
     with pytest.raises(ListingFailed, match=r"set: http://h: the newest id is 5, but first_id is 15; correct it"):
         listed(NumberShards(first_id=15), 5)
-    with pytest.raises(ListingFailed, match=f"at most {MOST_ISSUES} are handled; raise ids_per_issue"):
+    with pytest.raises(ListingFailed, match=f"at most {MAX_ISSUES} are handled; raise ids_per_issue"):
         listed(NumberShards(ids_per_issue=10), LARGEST_NUMBER)
     with pytest.raises(ValueError, match="last_id 3 is smaller than first_id 5"):
         NumberShards(first_id=5, last_id=3)
@@ -113,7 +113,7 @@ def test_file_systems_may_compose_signs_otherwise():
     assert issue_of_name("\udc80.png", count=1000)
 
 
-@pytest.mark.parametrize("count", [0, -1, MOST_ISSUES + 1])
+@pytest.mark.parametrize("count", [0, -1, MAX_ISSUES + 1])
 def test_a_number_of_issues_that_cannot_be(count):
     with pytest.raises(ValueError, match="expected 1 to"):
         issues_of_names(count=count)

@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.pipelines.issue_pages.small_site import QUICK, asked, picture
 
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, Forbidden, RobotsRefused
@@ -28,6 +27,7 @@ from pipelines.issue_pages.entry import (
 from pipelines.issue_pages.sources.shuushuu import ShuushuuSource
 from pipelines.issue_pages.sources.shuushuu_2017 import Shuushuu2017Source
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.small_site import QUICK, asked, picture
 from tests.sites import faults
 from tests.sites.shuushuu import ShuushuuSite, SiteImage
 
@@ -504,11 +504,13 @@ def test_robots_and_spacing(serve_set, lake, layout):
 
 
 @pytest.mark.parametrize("rule", ["/api/", "/images/", "/"])
-def test_nothing_is_asked_that_robots_forbid(serve_set, lake, rule):
-    site = serve_set(robots=f"User-agent: *\nDisallow: {rule}\n")
+def test_nothing_is_asked_that_robots_forbid(serve_set, lake, params):
+    site = serve_set(robots=f"User-agent: *\nDisallow: {params}\n")
     with pytest.raises((RobotsRefused, PagesFailed)):
         collect_issue(KEY, declared(site), sources(), lake)
-    assert not [request.path for request in site.log if request.path.startswith(rule) and request.path != "/robots.txt"]
+    assert not [
+        request.path for request in site.log if request.path.startswith(params) and request.path != "/robots.txt"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.pipelines.issue_pages.small_site import picture
 
 from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.collect import PagesFailed, collect_issue, sync_titles
@@ -21,6 +20,7 @@ from pipelines.issue_pages.local_files import Unreadable
 from pipelines.issue_pages.sources.video import VideoSource
 from pipelines.issue_pages.sources.video_frames import FrameReader, read_index
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.small_site import picture
 
 BUNNY = Path(__file__).resolve().parents[3] / "../shared/data/video/bigbuckbunny.mp4"
 needs_bunny = pytest.mark.skipif(not BUNNY.is_file(), reason=f"needs the licensed video {BUNNY}")

@@ -7,7 +7,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.pipelines.issue_pages.small_site import QUICK, asked, drawn_issue, picture, small_webtoon
 
 from demo.draw import DrawnIssue, Webtoon
 from pipelines.issue_pages.client.client import Client
@@ -16,6 +15,7 @@ from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catal
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed, TitleUnavailable
 from pipelines.issue_pages.sources.webtoons import WebtoonsSettings, WebtoonsSource, _address
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.small_site import QUICK, asked, drawn_issue, picture, small_webtoon
 from tests.sites import faults
 from tests.sites.webtoons import WebtoonsSite, WebtoonsTitle
 
@@ -116,7 +116,7 @@ def test_a_list_that_goes_round_is_an_error(serve, webtoons, goes_round, request
 
 
 def test_a_list_without_an_end_is_left(serve, webtoons, monkeypatch):
-    monkeypatch.setattr("pipelines.issue_pages.sources.webtoons._MOST_LIST_PAGES", 2)
+    monkeypatch.setattr("pipelines.issue_pages.sources.webtoons._MAX_LIST_PAGES", 2)
     site = serve(small_webtoon(65, slices=1))
     with pytest.raises(ListingFailed, match="still no end after 2 list pages"):
         webtoons.list_issues(declared(site))

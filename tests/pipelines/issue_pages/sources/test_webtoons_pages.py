@@ -5,13 +5,13 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.pipelines.issue_pages.small_site import QUICK, asked, small_webtoon
 
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import Forbidden, IncompleteBody
 from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
 from pipelines.issue_pages.sources.webtoons import WebtoonsSource
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.small_site import QUICK, asked, small_webtoon
 from tests.sites import faults
 from tests.sites.webtoons import WebtoonsSite, WebtoonsTitle
 

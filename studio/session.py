@@ -32,8 +32,8 @@ from pipelines.studies.ratings import Rating, store_rating
 from pipelines.training.store import checkpoint_path, read_record
 
 FORMATS = ("PNG", "JPEG", "WEBP")
-MOST_BYTES = 40_000_000
-MOST_PIXELS = 40_000_000
+MAX_BYTES = 40_000_000
+MAX_PIXELS = 40_000_000
 
 _PICTURES, _RESULTS, _COLORIZERS = 8, 200, 2  # how many are kept in memory
 
@@ -45,7 +45,7 @@ class ForgottenError(LookupError):
 
 
 @dataclass(frozen=True)
-class Offer:
+class ModelInfo:
     """A trained colorizer that a person can choose."""
 
     name: str
@@ -72,20 +72,20 @@ class Result:
     snapped: bool
 
 
-class Desk:
+class Session:
     """One installation's desk."""
 
     def __init__(self) -> None:
         resources = default_resources()
         self._lake, self._cache = resources["lake"].open(), resources["lake"].cache
         self._tracking = resources["tracking"]
-        self._offers: dict[str, Offer] = {}
+        self._model_infos: dict[str, ModelInfo] = {}
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._decoded: OrderedDict[str, np.ndarray] = OrderedDict()
         self._results: OrderedDict[str, Result] = OrderedDict()
         self._colorizers: OrderedDict[Path, TrainedColorizer] = OrderedDict()
 
-    def offers(self) -> list[Offer]:
+    def models(self) -> list[ModelInfo]:
         """The trained colorizers, the champions first, then by paper."""
         found = []
         for name in RECIPES:
@@ -93,26 +93,26 @@ class Desk:
                 record = read_record(self._lake, name)
             except FileNotFoundError:
                 continue
-            found.append(self._offer(name, name, record.checkpoint, record.checkpoint_sha256))
+            found.append(self._model_info(name, name, record.checkpoint, record.checkpoint_sha256))
         if found and self._lake.leaderboard.exists():  # before one, nobody was crowned, and there is no need to ask
             for place, (name, track) in enumerate(CHAMPIONS.items()):
                 version = Registry(self._tracking, track).at("champion")
                 if version and version.recipe in RECIPES:
-                    offer = self._offer(name, version.recipe, version.tags["checkpoint"], version.sha256)
-                    found.insert(place, offer)
-        self._offers = {offer.name: offer for offer in found}
+                    model_info = self._model_info(name, version.recipe, version.tags["checkpoint"], version.sha256)
+                    found.insert(place, model_info)
+        self._model_infos = {model_info.name: model_info for model_info in found}
         return found
 
     def open_picture(self, data: bytes) -> str:
         """Takes an encoded picture; returns its digest.
 
-        Raises ValueError where it is no whole PNG, JPEG or WebP picture, or larger than MOST_PIXELS.
+        Raises ValueError where it is no whole PNG, JPEG or WebP picture, or larger than MAX_PIXELS.
         """
         digest = sha256(data).hexdigest()
         width, height = _announced_size(data)
-        if width * height > MOST_PIXELS:
+        if width * height > MAX_PIXELS:
             raise ValueError(
-                f"The picture has {width} x {height} pixels; {MOST_PIXELS // 1_000_000} megapixels is the limit. "
+                f"The picture has {width} x {height} pixels; {MAX_PIXELS // 1_000_000} megapixels is the limit. "
                 "Make it smaller, or cut it into pages."
             )
         self._remember(self._decoded, digest, decode_picture(data, name="The file"), most=1)
@@ -131,17 +131,17 @@ class Desk:
         The hint and the title do not count where the colorizer takes none.
         Raises ForgottenError, ValueError or FileNotFoundError.
         """
-        if colorizer not in self._offers:
-            self.offers()
-        if colorizer not in self._offers:
+        if colorizer not in self._model_infos:
+            self.models()
+        if colorizer not in self._model_infos:
             raise ValueError(f"There is no trained colorizer {colorizer!r} any more; load the page again.")
-        offer, picture = self._offers[colorizer], self._picture(digest)
-        if not offer.with_hints or (hint and not hint.points and not hint.strokes):
+        model_info, picture = self._model_infos[colorizer], self._picture(digest)
+        if not model_info.with_hints or (hint and not hint.points and not hint.strokes):
             hint = None
-        title = title if title in offer.titles else None
-        colored = colorize_whole(self._loaded(offer), picture, hint=hint, title=title, snap=snap)
+        title = title if title in model_info.titles else None
+        colored = colorize_whole(self._loaded(model_info), picture, hint=hint, title=title, snap=snap)
         name = uuid4().hex
-        result = Result(offer.recipe, offer.checkpoint_sha256, digest, hint, snap)
+        result = Result(model_info.recipe, model_info.checkpoint_sha256, digest, hint, snap)
         self._remember(self._results, name, result, most=_RESULTS)
         return name, _png(colored)
 
@@ -153,11 +153,11 @@ class Desk:
         store_rating(self._lake, rating)
         return rating
 
-    def _offer(self, name: str, recipe: str, checkpoint: str, digest: str) -> Offer:
+    def _model_info(self, name: str, recipe: str, checkpoint: str, digest: str) -> ModelInfo:
         value, titles = RECIPES[recipe], ()
         if value.with_label:
             titles = _titles(checkpoint_path(self._lake, recipe, checkpoint, self._cache))
-        return Offer(name, recipe, value.title, value.variant, value.hint is not None, titles, checkpoint, digest)
+        return ModelInfo(name, recipe, value.title, value.variant, value.hint is not None, titles, checkpoint, digest)
 
     def _picture(self, digest: str) -> np.ndarray:
         """uint8 RGB (H, W, 3)."""
@@ -167,8 +167,8 @@ class Desk:
         self._remember(self._pictures, digest, data, most=_PICTURES)
         return self._kept(self._decoded, digest, lambda: decode_picture(data, name="The file"), most=1)
 
-    def _loaded(self, offer: Offer) -> TrainedColorizer:
-        path = checkpoint_path(self._lake, offer.recipe, offer.checkpoint, self._cache)
+    def _loaded(self, model_info: ModelInfo) -> TrainedColorizer:
+        path = checkpoint_path(self._lake, model_info.recipe, model_info.checkpoint, self._cache)
         return self._kept(self._colorizers, path, lambda: TrainedColorizer.load(path), most=_COLORIZERS)
 
     def _kept(self, memory: OrderedDict[Any, T], key: Any, make: Callable[[], T], *, most: int) -> T:
@@ -197,7 +197,7 @@ def _announced_size(data: bytes) -> tuple[int, int]:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return image.size
     except Image.DecompressionBombError:
-        return 2 * MOST_PIXELS, 1
+        return 2 * MAX_PIXELS, 1
     except (OSError, ValueError, SyntaxError) as error:  # UnidentifiedImageError is an OSError
         raise ValueError("This file is no PNG, JPEG or WebP picture.") from error
 
