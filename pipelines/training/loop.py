@@ -492,11 +492,11 @@ class _Training:
 @cache
 def code_version() -> str:
     """Digest (12 hex digits) of the sources that decide what a training gives: `models` and this stage's modules."""
-    here = Path(__file__).parent
+    root = Path(__file__).parents[2]
     sources = [
-        *sorted((here.parent / "models").rglob("*.py")),
-        *sorted((here / "recipes").glob("*.py")),
-        *(here / f"{name}.py" for name in ("batches", "color", "training", "training_rule", "training_state")),
+        *sorted((root / "models").rglob("*.py")),
+        root / "pipelines" / "images" / "color.py",
+        *(Path(__file__).with_name(f"{name}.py") for name in ("batches", "loop", "params", "state")),
     ]
     return sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 

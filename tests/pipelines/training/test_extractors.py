@@ -121,7 +121,7 @@ def test_every_extractor_has_its_weights_and_torchvisions_are_named_by_their_has
 
 
 def test_the_shared_file_is_the_one_that_is_meant():
-    folder = Path(__file__).resolve().parents[3] / "shared" / "weights"
+    folder = Path(__file__).resolve().parents[4] / "shared" / "weights"
     if not folder.exists():
         pytest.skip("no shared weights here")
     assert find_weights("hed-vgg16", folder) == folder / "hed-vgg16.safetensors"

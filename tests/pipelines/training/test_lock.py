@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.training.lock import only_trainer
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 HOLD = "import sys, time; from pathlib import Path; from pipelines.training.lock import only_trainer\n" + (
     "with only_trainer(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"

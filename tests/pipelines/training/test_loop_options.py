@@ -453,7 +453,7 @@ def norm_free() -> Recipe:
 
 
 def test_several_processes_learn_what_one_learns(tmp_path: Path):
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     script = tmp_path / "shared.py"
     script.write_text(_SHARED)
     for count in (1, 2):

@@ -37,7 +37,7 @@ from tests.pipelines.issue_pages.packed import (
 )
 from tests.pipelines.issue_pages.small_site import picture
 
-COMICS = Path(__file__).resolve().parents[3] / "../shared/data/comics"
+COMICS = Path(__file__).resolve().parents[4] / "../shared/data/comics"
 needs_comics = pytest.mark.skipif(not COMICS.is_dir(), reason=f"needs the licensed comics in {COMICS}")
 
 COMIC_INFO = """<?xml version="1.0"?>

@@ -23,7 +23,7 @@ from pipelines.lake import natural_key
 from pipelines.titles import Title
 from tests.pipelines.issue_pages.small_site import picture
 
-COMICS = Path(__file__).resolve().parents[3] / "../shared/data/comics"
+COMICS = Path(__file__).resolve().parents[4] / "../shared/data/comics"
 needs_comics = pytest.mark.skipif(not COMICS.is_dir(), reason=f"needs the licensed comics in {COMICS}")
 
 

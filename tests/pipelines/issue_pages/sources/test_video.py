@@ -22,7 +22,7 @@ from pipelines.issue_pages.sources.video_frames import FrameReader, read_index
 from pipelines.titles import Title
 from tests.pipelines.issue_pages.small_site import picture
 
-BUNNY = Path(__file__).resolve().parents[3] / "../shared/data/video/bigbuckbunny.mp4"
+BUNNY = Path(__file__).resolve().parents[4] / "../shared/data/video/bigbuckbunny.mp4"
 needs_bunny = pytest.mark.skipif(not BUNNY.is_file(), reason=f"needs the licensed video {BUNNY}")
 SIZE = (96, 64)
 

@@ -1,0 +1,1 @@
+"""MLflow: the client, the registry, and how trainings, evaluations and leaderboards are logged."""

@@ -1,0 +1,1 @@
+"""Paper 002: the cGAN of Ajou ComicArt Visionaries."""

@@ -1,0 +1,1 @@
+"""Cao et al. (2017), a baseline of paper 000."""

@@ -1,0 +1,1 @@
+"""pix2pix with hints, a baseline of paper 003."""

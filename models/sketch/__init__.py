@@ -1,0 +1,1 @@
+"""Paper 004: interactive sketch colorization, and its baseline SGRU."""

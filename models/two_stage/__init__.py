@@ -1,0 +1,1 @@
+"""Paper 003: the two-stage generator."""

@@ -1,0 +1,1 @@
+"""Colorizers compared: leaderboard, significance, promotion, retraining, drift, reports."""

@@ -1,0 +1,1 @@
+"""The metrics of the benchmark: one module a family."""

@@ -1,0 +1,1 @@
+"""Pictures as arrays: decoding, colour spaces, sampling, contact sheets."""

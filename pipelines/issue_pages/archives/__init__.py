@@ -1,0 +1,1 @@
+"""Archives of pages: one module a format."""

@@ -1,0 +1,1 @@
+"""The HTTP client: robots.txt, spacing by host, budgets, and named errors."""

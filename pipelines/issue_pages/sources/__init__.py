@@ -1,0 +1,1 @@
+"""Where titles come from: one module a site or kind of file."""
