@@ -41,7 +41,7 @@ from pipelines.issue_pages.client.fetch_error import (
     UnexpectedAnswer,
     Unreachable,
 )
-from pipelines.issue_pages.client.host_slots import HostSlot, Turns
+from pipelines.issue_pages.client.host_slots import HostSlot, HostSlots
 from pipelines.issue_pages.client.site import Site, is_loopback
 from pipelines.issue_pages.entry import Fetched, NotModified, PageEntry
 from pipelines.issue_pages.page import PageRow
@@ -103,12 +103,12 @@ class Client:
         self,
         params: FetchParams | None = None,
         *,
-        slots: Turns | None = None,
+        slots: HostSlots | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ):
         self.params = params or FetchParams()
-        self._slots = slots or Turns()
+        self._slots = slots or HostSlots()
         self._clock = clock
         self._sleep = sleep
         self._random = random.Random()

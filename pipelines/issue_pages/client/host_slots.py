@@ -64,7 +64,7 @@ class HostSlot:
         os.ftruncate(self._file.fileno(), len(line))
 
 
-class Turns:
+class HostSlots:
     """The turns at all hosts."""
 
     def __init__(self, folder: Path | None = None):

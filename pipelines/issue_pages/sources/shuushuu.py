@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_valid
 
 from pipelines.issue_pages.client.client import Answer, Client
 from pipelines.issue_pages.client.fetch_error import FetchError, Gone
-from pipelines.issue_pages.client.host_slots import Turns
+from pipelines.issue_pages.client.host_slots import HostSlots
 from pipelines.issue_pages.client.site import Site
 from pipelines.issue_pages.entry import (
     Fetched,
@@ -167,12 +167,12 @@ class ShuushuuSource:
         self,
         client: Client,
         *,
-        slots: Turns | None = None,
+        slots: HostSlots | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ):
         self._client = client
-        self._slots = slots or Turns()
+        self._slots = slots or HostSlots()
         self._clock = clock
         self._sleep = sleep
         self._search_delays_s: dict[str, float] = {}

@@ -14,7 +14,7 @@ from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, small_webtoo
 
 @pytest.fixture(autouse=True)
 def nothing_is_known_of_hosts(tmp_path_factory, monkeypatch):
-    """Turns, refusals and what was spent, in a folder of the test's own: another test's site may have had the port."""
+    """Host slots, refusals and spent budgets, in a folder of the test: another site may have had the port."""
     folder = str(tmp_path_factory.mktemp("turns"))
     monkeypatch.setattr(tempfile, "tempdir", folder)
     monkeypatch.setenv("TMPDIR", folder)  # of other processes

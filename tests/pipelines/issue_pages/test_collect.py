@@ -476,14 +476,14 @@ def test_the_sites_log_proves_the_spacing(serve, lake):
 COLLECT = """
 import sys
 from pipelines.issue_pages.client.client import Client
-from pipelines.issue_pages.params import Politeness
+from pipelines.issue_pages.params import FetchParams
 from pipelines.issue_pages.collect import collect_issue
 from pipelines.issue_pages.sources.source import sources
 from pipelines.lake import Lake
 from pipelines.titles import Title
 
 title = Title(key="days", source="naver", address=sys.argv[1], licence="CC0-1.0", attribution="Drawn by Tintoon")
-client = Client(Politeness(spacing_s=0.1, jitter=0))
+client = Client(FetchParams(spacing_s=0.1, jitter=0))
 collect_issue("days__0001", {"days": title}, sources(client), Lake.at(sys.argv[2]))
 """
 

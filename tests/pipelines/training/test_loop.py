@@ -22,6 +22,7 @@ from pipelines.images.color import gray_to_rgb, network_input, network_target, r
 from pipelines.pairs import Pairs
 from pipelines.training.loop import Step, Trained, TrainingDivergedError, TrainingError, train
 from pipelines.training.params import TrainingParams
+from tests.installation import PROJECT
 
 Facts = Generator[Step | Trained, None, None]
 
@@ -147,14 +148,14 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import torch
-from test_training import training
+from tests.pipelines.training.test_loop import training
 torch.set_num_threads(1)
 for step in training("webtoon_l2", Path(sys.argv[2])):
     print(step.number, flush=True)
     if step.number == 5:
         time.sleep(600)
 """
-    command = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path / "killed")]
+    command = [sys.executable, "-c", code, str(PROJECT), str(tmp_path / "killed")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         seen = [process.stdout.readline().strip() for _ in range(5)]
@@ -209,7 +210,7 @@ def test_the_seed_decides_the_curve(tmp_path: Path):
     [
         ({"recipe_name": "frames_gan_gray"}, "recipe"),
         ({"fingerprint": "f2"}, "fingerprint"),
-        ({"rule": PARAMS.model_copy(update={"seed": 3})}, "rule"),
+        ({"params": PARAMS.model_copy(update={"seed": 3})}, "rule"),
     ],
 )
 def test_a_state_of_another_training_is_refused(changes: dict, differs: str, tmp_path: Path):

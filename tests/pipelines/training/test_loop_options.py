@@ -411,7 +411,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[1])
-from test_training_options import norm_free, training
+from tests.pipelines.training.test_loop_options import norm_free, training
 from pipelines.training import loop
 
 networks = []
@@ -463,7 +463,7 @@ def test_several_processes_learn_what_one_learns(tmp_path: Path):
             sys.executable,
             *start,
             str(script),
-            str(Path(__file__).parent),
+            str(root),
             str(tmp_path / str(count)),
             str(count),
         ]

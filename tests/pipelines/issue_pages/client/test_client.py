@@ -36,7 +36,7 @@ from pipelines.issue_pages.client.fetch_error import (
     TooLarge,
     Unreachable,
 )
-from pipelines.issue_pages.client.host_slots import Turns
+from pipelines.issue_pages.client.host_slots import HostSlots
 from pipelines.issue_pages.client.site import DocumentedApi, Site
 from pipelines.issue_pages.entry import Fetched, NotModified
 from pipelines.issue_pages.params import FetchParams
@@ -270,7 +270,7 @@ def test_waits_are_those_of_the_given_clock(site, tmp_path):
 
     site.fault("main/webtoon", faults.answer(500))
     params = FetchParams(spacing_s=1, jitter=0, retries=3, backoff_s=2)
-    client = Client(params, slots=Turns(tmp_path), clock=lambda: now[0], sleep=sleep)
+    client = Client(params, slots=HostSlots(tmp_path), clock=lambda: now[0], sleep=sleep)
     with pytest.raises(Unreachable):
         client.get(site.url + VIEWER, HERE)
     assert slept == [1, 2, 4, 8]
@@ -499,7 +499,7 @@ def test_a_host_that_asks_for_ever_is_asked_again_after_a_month(image, site, wai
 
 
 def test_a_stop_is_of_the_host_whatever_the_scheme(tmp_path, client):
-    with Turns().at("comic.example") as slot:
+    with HostSlots().at("comic.example") as slot:
         slot.stop(time.time() + 60, "http://comic.example/1: HTTP 403")
     public = Site("https://comic.example/list")
     for address in ("https://comic.example/1", "https://COMIC.example:443/1", "http://comic.example/1"):
@@ -510,7 +510,7 @@ def test_a_stop_is_of_the_host_whatever_the_scheme(tmp_path, client):
 
 @pytest.mark.parametrize("written", [b"", b"1764150000.5", b"\xff\n", b'{"next_at": "soon"}', b'{"next_at": 1'])
 def test_a_file_of_turns_that_says_nothing_is_a_new_one(tmp_path, written):
-    slots = Turns(tmp_path)
+    slots = HostSlots(tmp_path)
     with slots.at("comic.example") as slot:
         slot.ask_again_at(5)
     slot.path.write_bytes(written)
@@ -523,7 +523,7 @@ def test_a_file_of_turns_that_says_nothing_is_a_new_one(tmp_path, written):
 
 
 def test_a_file_of_turns_that_is_removed_while_one_waits_is_made_anew(tmp_path):
-    slots = Turns(tmp_path)
+    slots = HostSlots(tmp_path)
     waited: list[Path] = []
 
     def wait() -> None:
@@ -670,7 +670,7 @@ def hurried(tmp_path):
 
     def client() -> Client:
         now[0] += 90 * 24 * 3600  # whatever was refused before is over
-        return Client(hasty, slots=Turns(tmp_path / "hurried"), clock=lambda: now[0], sleep=sleep)
+        return Client(hasty, slots=HostSlots(tmp_path / "hurried"), clock=lambda: now[0], sleep=sleep)
 
     with NaverSite({TITLE_ID: small_webtoon(1)}) as site:
         yield site, client, slept
@@ -733,9 +733,9 @@ def test_a_spoilt_robots_txt_is_read_or_an_error_with_a_name(hurried, lines, end
 def test_processes_take_turns_at_a_host(site, tmp_path):
     code = (
         "import sys; from pathlib import Path; from pipelines.issue_pages.client.client import Client; "
-        "from pipelines.issue_pages.params import Politeness; from pipelines.issue_pages.client.site import Site; "
-        "from pipelines.issue_pages.client.host_slots import Turns\n"
-        "client = Client(Politeness(spacing_s=0.1, jitter=0), turns=Turns(Path(sys.argv[2])))\n"
+        "from pipelines.issue_pages.params import FetchParams; from pipelines.issue_pages.client.site import Site; "
+        "from pipelines.issue_pages.client.host_slots import HostSlots\n"
+        "client = Client(FetchParams(spacing_s=0.1, jitter=0), slots=HostSlots(Path(sys.argv[2])))\n"
         "for _ in range(3): client.get(sys.argv[1], Site('http://127.0.0.1'))"
     )
     command = [sys.executable, "-c", code, site.url + VIEWER, str(tmp_path)]

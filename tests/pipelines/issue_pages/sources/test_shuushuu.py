@@ -269,12 +269,12 @@ def test_the_pause_between_searches_is_the_sites_own(serve_set):
 _SEARCHES = """
 import sys
 from pipelines.issue_pages.client.client import Client
-from pipelines.issue_pages.params import Politeness
+from pipelines.issue_pages.params import FetchParams
 from pipelines.issue_pages.sources.shuushuu import ShuushuuSource
 from pipelines.titles import Title
 
 title = Title.model_validate_json(sys.argv[1])
-ShuushuuSource(Client(Politeness(spacing_s=0))).list_pages(title, "000000000-000000299")
+ShuushuuSource(Client(FetchParams(spacing_s=0))).list_pages(title, "000000000-000000299")
 """
 
 
