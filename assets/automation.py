@@ -10,8 +10,9 @@ from assets.partitions import issues
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
 from assets.tracking.client import Tracking
-from assets.tracking.retraining import plan_retraining
+from assets.tracking.registry import read_champions
 from pipelines.comparison.params import RetrainingParams
+from pipelines.comparison.retraining import plan_retraining
 from pipelines.issue_pages.params import FetchParams
 from pipelines.training.registry import TRAININGS
 
@@ -112,7 +113,8 @@ def _weekly(asset: str, name: str, what: str) -> dg.ScheduleDefinition:
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         """One run a recipe, one recipe after the other: they share the pool `gpu`."""
         params = RetrainingParams(**settings.of("retraining"))
-        planned = plan_retraining(lake.open(), params, cache=lake.cache, tracking=tracking)
+        champions = read_champions(tracking).values()
+        planned = plan_retraining(lake.open(), params, champions=champions, cache=lake.cache)
         context.log.info(planned.reason)
         week = context.scheduled_execution_time.strftime("%G-W%V")
         wanted = {key: recipe.name for key, recipe in TRAININGS[asset].items() if recipe.name in planned.recipes}

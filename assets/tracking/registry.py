@@ -1,13 +1,14 @@
 """The registered colorizers: MLflow's model registry, one model a track, with the aliases `champion` and `challenger`.
 
-Every call names its model and version; a version is a checkpoint artifact of a training's run, and its tags say what it
-is and why it serves or does not.
+Every call names its model and version. A version is a checkpoint artifact of a training's run; its tags hold the
+recipe, the training set, the benchmark and the decision on it.
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from assets.tracking.client import Tracking, is_absent
+from pipelines.comparison.champion import Champion
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -18,7 +19,7 @@ MODELS: "dict[Track, str]" = {"gray": "colorizer", "line": "colorizer_line"}
 """The registered model of each track: results of two tracks do not compare, so each has its champion."""
 
 CHAMPIONS: "dict[str, Track]" = {"champion": "gray", "champion_line": "line"}
-"""What people call the champion of a track."""
+"""The name by which commands and pages call the champion of a track."""
 
 CHECKPOINT = "checkpoint/checkpoint.safetensors"
 """The artifact of a run that is registered."""
@@ -41,8 +42,13 @@ class Version:
 
     @property
     def sha256(self) -> str:
-        """Of its checkpoint."""
+        """The SHA-256 of its checkpoint."""
         return self.tags["checkpoint_sha256"]
+
+    @property
+    def champion(self) -> Champion:
+        """The version as comparisons take it."""
+        return Champion(self.recipe, self.tags["checkpoint"], self.sha256, self.tags["training_set"], self.run_id)
 
 
 class Registry:
@@ -69,7 +75,7 @@ class Registry:
         return _version(self._client.get_model_version(self.model, number))
 
     def of_checkpoint(self, sha256: str) -> Version | None:
-        """The version of a checkpoint, or None where it was never registered."""
+        """The version of a checkpoint, or None if it was never registered."""
         # Hex digits only, so nothing is to be quoted.
         found = self._client.search_model_versions(
             f"name = '{self.model}' and tag.checkpoint_sha256 = '{sha256}'", max_results=1
@@ -87,7 +93,7 @@ class Registry:
         return _version(client.create_model_version(self.model, source, run_id, tags=tags))
 
     def describe(self, version: Version, text: str) -> None:
-        """What people read beside the version; MLflow keeps 5,000 characters, so it leads to the card."""
+        """Sets the text beside the version. MLflow keeps 5,000 characters of it, so it leads to the card."""
         self._client.update_model_version(self.model, version.number, text)
 
     def point(self, alias: Alias, version: Version) -> None:
@@ -95,14 +101,20 @@ class Registry:
         self._client.set_registered_model_alias(self.model, alias, version.number)
 
     def clear(self, alias: Alias) -> None:
-        """Takes an alias away from whoever has it."""
+        """Removes an alias, where it is set."""
         if self.at(alias):
             self._client.delete_registered_model_alias(self.model, alias)
 
     def tag(self, version: Version, tags: dict[str, str]) -> None:
-        """Tags of a version; the same key again replaces the value."""
+        """Sets tags of a version; the same key again replaces the value."""
         for key, value in tags.items():
             self._client.set_model_version_tag(self.model, version.number, key, value)
+
+
+def read_champions(tracking: Tracking) -> "dict[Track, Champion]":
+    """The champion of each track that has one."""
+    found = {track: Registry(tracking, track).at("champion") for track in CHAMPIONS.values()}
+    return {track: version.champion for track, version in found.items() if version}
 
 
 def _version(found: "ModelVersion") -> Version:

@@ -1,13 +1,14 @@
 """What the weekly schedule would train, and why, from champions in MLflow and training sets in the lake."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from assets.tracking.registry import Registry
-from assets.tracking.retraining import Retraining, plan_retraining
+from assets.tracking.registry import Registry, read_champions
 from pipelines.comparison.params import PromotionParams, RetrainingParams
+from pipelines.comparison.retraining import Retraining, plan_retraining
 from tests.assets.tinted import Installation, freeze
 from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
 
@@ -34,8 +35,11 @@ def here(tmp_path: Path, write_lake: WriteLake) -> Installation:
     return Installation(tmp_path / "home")
 
 
-def planned(here: Installation, params: RetrainingParams = PARAMS) -> Retraining:
-    return plan_retraining(here.lake, params, cache=here.cache, tracking=here.tracking)
+def planned(
+    here: Installation, params: RetrainingParams = PARAMS, failed: Mapping[str, tuple[str, int]] | None = None
+) -> Retraining:
+    champions = read_champions(here.tracking).values()
+    return plan_retraining(here.lake, params, champions=champions, cache=here.cache, failed=failed)
 
 
 def crown(here: Installation, name: str, tint: float) -> None:
@@ -96,5 +100,35 @@ def test_what_a_champion_learned_from_may_be_gone(here):
     shutil.rmtree(here.root / "lake" / "training_sets")
     found = planned(here)
     assert found.recipes == [A, B]
-    assert found.reason.startswith(f"nobody knows what {A} learned from: ")
+    assert found.reason.startswith(f"it is unknown what {A} learned from: ")
     assert found.reason.endswith("no such training set: it was never made in this lake, or was removed")
+
+
+def test_a_recipe_that_failed_twice_on_this_training_set_is_left_out(here, write_lake):
+    trained_on = here.lake.read_json(here.lake.training_set)["fingerprint"]
+    crown(here, A, 0.2)
+    before = grow(here.root, write_lake, train_panels=22)
+    assert planned(here, failed={B: (before, 1)}).recipes == [A, B]  # once may be chance
+    assert planned(here, failed={B: (trained_on, 5)}).recipes == [A, B]  # that was another training set
+    found = planned(here, failed={B: (before, 2)})
+    assert found.recipes == [A]
+    assert found.reason.startswith("2 new and 0 gone train pictures of 20")
+    assert f"left out: {B}, because the training of {B} failed 2 times on this training set" in found.reason
+    assert f"tintoon run colorizer --recipe {B}" in found.reason
+
+    # The others were trained again: the one that fails no longer asks for a training every week.
+    here.train(A, 0.3)
+    here.judge(A)
+    assert planned(here, failed={B: (before, 2)}).recipes == []
+    assert planned(here).recipes == [A, B]
+
+
+def test_a_recipe_whose_dependency_fails_is_left_out_with_it(here):
+    fingerprint = here.lake.read_json(here.lake.training_set)["fingerprint"]
+    params = RetrainingParams(recipes=["two_stage", B])
+    found = planned(here, params, failed={"line_detector": (fingerprint, 3)})
+    assert found.recipes == [B]
+    assert "left out: two_stage, because the training of line_detector failed 3 times" in found.reason
+    alone = planned(here, RetrainingParams(recipes=["two_stage"]), failed={"line_detector": (fingerprint, 3)})
+    assert alone.recipes == []
+    assert alone.reason.startswith("left out: two_stage")

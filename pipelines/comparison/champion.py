@@ -1,0 +1,17 @@
+"""The colorizer that serves a track, as the registry of models knows it: an argument of comparisons."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The trained recipe that is served."""
+
+    recipe: str
+    checkpoint: str
+    """The file name of its checkpoint in the lake's folder of the recipe."""
+    checkpoint_sha256: str
+    training_set: str
+    """The fingerprint of the training set that it learned from."""
+    mlflow_run_id: str
+    """The run of its training."""
