@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from pipelines.issue_pages.html_page import NoHtml, read_html
+from pipelines.issue_pages.html_page import HtmlError, read_html
 
 CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
@@ -118,7 +118,7 @@ def _shown(name: str, document: bytes) -> Iterator[str]:
     encoding = "utf-16" if document.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         soup = read_html(document.decode(encoding, "replace"))
-    except NoHtml as error:
+    except HtmlError as error:
         raise NoSpine(f"{name}: {error}") from error
     for element in soup.find_all(["img", "image", "svg:image"]):
         shown = str(element.get("src") or element.get("xlink:href") or element.get("href") or "").strip()

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from pipelines.issue_pages.client.client import Answer
 from pipelines.issue_pages.client.site import Site
 from pipelines.issue_pages.entry import IssueEntry, IssueUnavailable, ListingFailed, PageEntry, Skip
-from pipelines.issue_pages.html_page import NoHtml, read_html
+from pipelines.issue_pages.html_page import HtmlError, read_html
 from pipelines.titles import Title
 
 PICTURE_DOMAINS = ("pstatic.net", "naver.net")
@@ -129,7 +129,7 @@ def parsed_html(title: Title, answer: Answer) -> BeautifulSoup:
     """An answer as HTML. Raises ListingFailed."""
     try:
         return read_html(answer.text)
-    except NoHtml as error:
+    except HtmlError as error:
         raise ListingFailed(
             f"{title.key}: {answer.url}: {error}; open the address in a browser, try again later, or report it"
         ) from error

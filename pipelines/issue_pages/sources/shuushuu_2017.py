@@ -26,7 +26,7 @@ from pipelines.issue_pages.entry import (
     Skip,
     TitleUnavailable,
 )
-from pipelines.issue_pages.html_page import NoHtml, read_html
+from pipelines.issue_pages.html_page import HtmlError, read_html
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.sources.illustration import Wanted, credited, fetch_listed, file_address, no_picture
 from pipelines.issue_pages.sources.shards import NumberShards, numbers_of
@@ -162,7 +162,7 @@ class Shuushuu2017Source:
             )
         try:
             soup = read_html(answer.text)
-        except NoHtml as error:
+        except HtmlError as error:
             raise ListingFailed(f"{title.key}: {url}: {error}; try again later, or report it") from error
         if soup.select_one("#content") is None:
             raise ListingFailed(

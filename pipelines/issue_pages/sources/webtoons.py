@@ -29,7 +29,7 @@ from pipelines.issue_pages.entry import (
     Skip,
     TitleUnavailable,
 )
-from pipelines.issue_pages.html_page import NoHtml, read_html
+from pipelines.issue_pages.html_page import HtmlError, read_html
 from pipelines.issue_pages.page import PageRow
 from pipelines.titles import Title
 
@@ -322,7 +322,7 @@ def _listed(title: Title, answer: Answer) -> tuple[dict[int, _Episode], set[int]
     where = f"{title.key}: {answer.url}"
     try:
         soup = read_html(answer.text)
-    except NoHtml as error:
+    except HtmlError as error:
         raise ListingFailed(f"{where}: {error}; try again later, or report it") from error
     rows = soup.select("#_listUl > li[data-episode-no]")
     if not rows:
@@ -394,7 +394,7 @@ def _pages(title: Title, issue: str, address: _Address, answer: Answer) -> list[
     where = f"{title.key}: issue {issue}: {answer.url}"
     try:
         viewer = read_html(answer.text).find(id="_imageList")
-    except NoHtml as error:
+    except HtmlError as error:
         raise ListingFailed(f"{where}: {error}; try again later, or report it") from error
     if not isinstance(viewer, Tag):
         if _MOTION.search(answer.text):

@@ -478,7 +478,7 @@ def test_a_sync_that_breaks_off_loses_nothing(serve_set, lake, layout):
     ("body", "seen"),
     [
         (b"<![foo", "no list of images"),
-        (b"<div id='content'><a <a ", "breaks off within the tag"),
+        (b"<div id='content'><a <a ", "breaks off within a tag"),
         (b"<div id='content'>" + b"<a <a " * 10_000, "20001 tags, at most 20000"),
         (b"<div id='content'>" * 300, "more than 200 deep"),
     ],
@@ -503,13 +503,13 @@ def test_robots_and_spacing(serve_set, lake, layout):
     assert all(later.started >= earlier.ended for earlier, later in pairwise(site.log))
 
 
-@pytest.mark.parametrize("rule", ["/api/", "/images/", "/"])
-def test_nothing_is_asked_that_robots_forbid(serve_set, lake, params):
-    site = serve_set(robots=f"User-agent: *\nDisallow: {params}\n")
+@pytest.mark.parametrize("prefix", ["/api/", "/images/", "/"])
+def test_nothing_is_asked_that_robots_forbid(serve_set, lake, prefix):
+    site = serve_set(robots=f"User-agent: *\nDisallow: {prefix}\n")
     with pytest.raises((RobotsRefused, PagesFailed)):
         collect_issue(KEY, declared(site), sources(), lake)
     assert not [
-        request.path for request in site.log if request.path.startswith(params) and request.path != "/robots.txt"
+        request.path for request in site.log if request.path.startswith(prefix) and request.path != "/robots.txt"
     ]
 
 

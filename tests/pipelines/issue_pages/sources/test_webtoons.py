@@ -136,7 +136,7 @@ def test_a_list_without_an_end_is_left(serve, webtoons, monkeypatch):
 def test_a_list_that_is_not_understood_is_an_error(serve, webtoons, body, seen):
     site = serve()
     site.fault("mobile/api", faults.text(body))
-    site.fault("main/.*/list", faults.other_body(b"<p>" * 9000))
+    site.fault("main/.*/list", faults.other_body(b"<div>" * 5000))
     with pytest.raises(ListingFailed, match=rf"{seen}.*; nor does the list for browsers tell: .*more than 200"):
         webtoons.list_issues(declared(site))
 
