@@ -36,8 +36,9 @@ class Checkpoint:
     recipe: Mapping[str, Any]
     """The recipe as JSON values, `recipe["name"]` among them."""
     fingerprint: str
-    """Of the training set."""
-    code_version: str
+    """Fingerprint of the training set."""
+    source_digest: str
+    """Digest of the sources that decide what a training gives; stored as `code_version`."""
     seed: int
     step: int
     """Optimizer steps behind these weights."""
@@ -59,7 +60,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "network": spec_to_json(checkpoint.network),
         "recipe": checkpoint.recipe,
         "fingerprint": checkpoint.fingerprint,
-        "code_version": checkpoint.code_version,
+        "code_version": checkpoint.source_digest,
         "seed": checkpoint.seed,
         "step": checkpoint.step,
         "resolution": checkpoint.resolution,
@@ -91,7 +92,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             network=spec_from_json(origin["network"]),
             recipe=origin["recipe"],
             fingerprint=origin["fingerprint"],
-            code_version=origin["code_version"],
+            source_digest=origin["code_version"],
             seed=origin["seed"],
             step=origin["step"],
             resolution=origin["resolution"],

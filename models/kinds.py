@@ -1,4 +1,4 @@
-"""Stored specifications read back: every kind of specification that a checkpoint or a recipe may hold is known here."""
+"""Reading of stored specifications: this module knows every kind that a checkpoint or a recipe may hold."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ import models.frames.spec
 import models.hinted_pix2pix.spec
 import models.pix2pix.spec
 
-# Importing a kind's module is what makes it known.
+# The import of a kind's module registers the kind.
 import models.recipe
 import models.sketch.spec
 import models.specs.artifacts
@@ -21,16 +21,22 @@ import models.specs.hints
 import models.specs.hypercolumns
 import models.two_stage.spec
 import models.webtoon.spec  # noqa: F401
+from models.old_names import with_current_names
 from models.specs.base import KINDS
 
 
 def spec_from_json(values: Mapping[str, Any]) -> Any:
-    """What `spec_to_json` gave. Raises ValueError for an unknown kind, unknown or missing fields."""
+    """The specification that `spec_to_json` stored, by today's field names or earlier ones.
+
+    Raises ValueError for an unknown kind, unknown or missing fields.
+    """
     kind = values.get("kind")
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; expected one of: {', '.join(sorted(KINDS))}")
     try:
-        return KINDS[kind](**{name: _from_json(value) for name, value in values.items() if name != "kind"})
+        return KINDS[kind](
+            **{name: _from_json(value) for name, value in with_current_names(values).items() if name != "kind"}
+        )
     except TypeError as error:
         raise ValueError(f"{kind}: {error}") from None
 

@@ -33,7 +33,7 @@ def install_untrained(home: Path, name: str) -> Path:
             network=recipe.objective.network,
             recipe=recipe.to_json(),
             fingerprint="f",
-            code_version="c",
+            source_digest="c",
             seed=0,
             step=1,
             resolution=RESOLUTION,

@@ -15,12 +15,13 @@ import dagster as dg
 
 from assets.home import code_version
 from assets.tracking.client import TrackedRun, Tracking
+from models.old_names import with_earlier_names
 from models.recipes import PAPERS, Recipe
 from pipelines.images.sheets import side_by_side
 from pipelines.lake import Lake, digest_of
 from pipelines.training.dependencies import Dependencies, find_dependencies
 from pipelines.training.lock import die_with_parent, only_trainer
-from pipelines.training.params import CODE_VERSION, EXCLUDED_FROM_KEY, TrainingParams
+from pipelines.training.params import EXCLUDED_FROM_KEY, TrainingParams
 from pipelines.training.store import TrainedRecord, read_record, record_path, write_record
 
 
@@ -41,15 +42,15 @@ def log_training(
     tags: what links the MLflow run back to Dagster.
     Raises FileNotFoundError for a training or an extractor's file that it needs and that is not there.
     """
-    from pipelines.training.loop import Trained, train
+    from pipelines.training.loop import TrainingResult, train
     from pipelines.training_set import TrainingSet
 
     training_set = TrainingSet.open(lake, cache=cache)
     needs = find_dependencies(recipe, params, lake=lake, cache=cache, extractors=extractors)
     key = digest_of(
         [
-            CODE_VERSION,
-            recipe.to_json(),
+            TrainingParams.code_version,
+            with_earlier_names(recipe.to_json()),
             params.model_dump(mode="json", exclude=EXCLUDED_FROM_KEY),
             training_set.fingerprint,
             needs.extractor,
@@ -85,7 +86,7 @@ def log_training(
             source=str(lake.training_set),
             profile=json.dumps({"pictures": training_set.datasheet["pictures"]}),
         )
-        trained: Trained | None = None
+        trained: TrainingResult | None = None
         try:
             for fact in train(
                 recipe,
@@ -93,11 +94,11 @@ def log_training(
                 pairs["val"],
                 params=params,
                 fingerprint=training_set.fingerprint,
-                needs=needs.files,
+                dependencies=needs.files,
                 work=work,
                 before_saving=run.flush,
             ):
-                if isinstance(fact, Trained):
+                if isinstance(fact, TrainingResult):
                     trained = fact
                     break  # its state stays until the result is stored below
                 run.metrics(dict(fact.metrics), step=fact.number)

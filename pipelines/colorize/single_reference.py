@@ -19,7 +19,7 @@ from pipelines.colorize.picture import TrainedColorizer
 from pipelines.colorize.segments import SnappedColorizer
 from pipelines.pairs import Pairs
 from pipelines.params import VariantParams
-from pipelines.training.loop import Step, Trained, train
+from pipelines.training.loop import StepResult, TrainingResult, train
 from pipelines.training.params import TrainingParams
 from pipelines.variants import derive, resize_square
 
@@ -39,7 +39,7 @@ def colorizer_like(
     recipe: Recipe = RECIPES["ajou_cgan"],
     params: TrainingParams = REFERENCE_PARAMS,
     needs: Mapping[str, Path] | None = None,
-    on_step: Callable[[Step], None] | None = None,
+    on_step: Callable[[StepResult], None] | None = None,
 ) -> SnappedColorizer:
     """Trains a recipe on one picture; what it colorizes is snapped to segments.
 
@@ -64,15 +64,15 @@ def colorizer_like(
         params=params,
         fingerprint=sha256(repr(reference.shape).encode() + reference.tobytes()).hexdigest(),
         work=work,
-        needs=needs,
+        dependencies=needs,
     )
     checkpoint = None
     for fact in training:
-        if isinstance(fact, Trained):
+        if isinstance(fact, TrainingResult):
             checkpoint = fact.checkpoint
         elif on_step:
             on_step(fact)
-    assert checkpoint is not None, "a training ends with Trained"
+    assert checkpoint is not None, "a training ends with TrainingResult"
     return SnappedColorizer(TrainedColorizer.load(checkpoint, device=params.device))
 
 

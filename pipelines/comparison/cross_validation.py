@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from models.old_names import with_earlier_names
 from models.recipes import Recipe, recipe_of
 from pipelines.colorize.picture import TrainedColorizer
 from pipelines.comparison.folds import Fold, Folds
@@ -25,7 +26,7 @@ from pipelines.evaluation.params import BenchmarkParams
 from pipelines.evaluation.tracks import track_of
 from pipelines.lake import atomic_write, digest_of
 from pipelines.training.extractors import find_weights
-from pipelines.training.loop import CHECKPOINT_NAME, FEATURES, Trained, train
+from pipelines.training.loop import CHECKPOINT_NAME, FEATURES, TrainingResult, train
 from pipelines.training.params import TrainingParams
 from pipelines.training_set import TrainingSet
 
@@ -80,7 +81,9 @@ def cross_validate(
 
 def cross_validation_key(recipe: Recipe, params: CrossValidationParams, training_set: str) -> str:
     """A digest of all that a cross-validation hangs on; `training_set` is a fingerprint."""
-    return digest_of([METRICS_VERSION, recipe.to_json(), params.model_dump(mode="json"), training_set])[:16]
+    # `log_every` changes no result, and keys of earlier versions are without it.
+    values = params.model_dump(mode="json", exclude={"log_every"})
+    return digest_of([METRICS_VERSION, with_earlier_names(recipe.to_json()), values, training_set])[:16]
 
 
 def _judged(
@@ -113,11 +116,11 @@ def _trained(recipe: Recipe, fold: Fold, params: TrainingParams, weights: Path, 
         fold.pairs("val", recipe.arrays, resolution),
         params=params,
         fingerprint=fold.fingerprint,
-        needs=needs,
+        dependencies=needs,
         work=folder,
     )
     *_, last = facts
-    assert isinstance(last, Trained)
+    assert isinstance(last, TrainingResult)
     return last.checkpoint
 
 

@@ -1,11 +1,9 @@
-"""One training at a time in one folder, and none that outlives whoever asked for it.
+"""Locks for trainings: one process at a time per folder, and no training that outlives the process that started it.
 
-A training that is killed leaves its state behind, and a retry goes on from it, in the same MLflow run. That is
-only right when nobody else still writes there: a step process whose run was killed would otherwise train on as an
-orphan, beside its own retry.
+A killed training leaves its state behind, and a retry resumes it in the same MLflow run. That needs exclusive access
+to the folder: without it, a step process whose run was killed would train on as an orphan, beside its own retry.
 """
 
-import fcntl
 import multiprocessing
 import os
 import signal
@@ -14,29 +12,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 
 @contextmanager
 def only_trainer(folder: Path) -> Iterator[None]:
-    """Holds the folder's lock. The system lets go of it when the process ends, however it ends.
+    """Holds the lock of a folder. The system releases it when the process ends, for whatever reason.
 
-    Raises RuntimeError when another process holds it.
+    Raises RuntimeError, with the number of the other process, when another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise RuntimeError(f"{folder.name} is being trained by process {holder}; wait for it, or end it") from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    holder = folder / "lock_holder"  # beside the lock: the content of a lock file belongs to the lock
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        name = holder.read_text() if holder.exists() else "unknown"
+        raise RuntimeError(f"{folder.name} is being trained by process {name}; wait for it, or end it") from None
+    try:
+        holder.write_text(str(os.getpid()))
         yield
+    finally:
+        lock.release()
 
 
 def die_with_parent() -> None:
-    """Ends this process when the one that asked for it has ended. Does nothing in a process that a person started."""
+    """Makes this process end together with its parent. Does nothing in a process without a parent of its own kind."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

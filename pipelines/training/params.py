@@ -1,26 +1,26 @@
-"""How large, how fast and where to train: one class of parameters for the Launchpad, the command line and the tests.
+"""Size, pace and machine of a training: one class of parameters for the Launchpad, the command line and the tests.
 
-Values only, no torch: whoever shows these parameters need not be able to train.
+Values only, no torch: showing these parameters needs no installation that can train.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
 if TYPE_CHECKING:
     from models.recipes import Recipe
 
-CODE_VERSION = "5"
-"""Part of every training's key: raise it whenever the same recipe, rule and pictures train otherwise than before."""
-
-EXCLUDED_FROM_KEY = {"extractor", "weights"}
-"""Fields of the rule that keys and parameters of a training hold otherwise: as the name of the extractor that is used,
-and its file's digest, wherever the file lay."""
+EXCLUDED_FROM_KEY = {"extractor", "weights", "log_every"}
+"""Fields that keys and logged parameters of a training leave out. The extractor is in them under its full name and by
+the digest of its file, wherever the file lay; `log_every` changes nothing about what is learned."""
 
 
 class TrainingParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of one training that are not the recipe's: its size, its pace and its machine."""
+
+    code_version: ClassVar[str] = "5"
+    """Part of every training's key: raise it whenever the same recipe, parameters and pictures give another result."""
 
     steps: int | None = Field(
         default=None, ge=1, description="Budget in optimizer steps; without any budget: the recipe's own."
@@ -42,23 +42,23 @@ class TrainingParams(BaseModel, frozen=True, extra="forbid"):
         default=None, ge=1, le=1024, description="Channels of the networks' first layers; empty: the recipe's own."
     )
     titles: list[str] = Field(
-        default=[], description="Learn from these titles alone, for a colorizer of one's own series; empty: from all."
+        default=[], description="Learn from these titles only, for a colorizer of one series; empty: from all."
     )
     clip_norm: float | None = Field(
-        default=None, gt=0, description="Longer gradients of an optimizer are scaled to this norm; empty: none are."
+        default=None, gt=0, description="Longer gradients of an optimizer are scaled to this norm; empty: no scaling."
     )
     ema: float = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="Decay a step of the exponential moving average of the weights, which then is what is validated, "
-        "shown and kept; 0: no average.",
+        description="Decay per step of the exponential moving average of the weights. The average is "
+        "then validated, shown and kept; 0: no average.",
     )
     extractor: Literal["", "vgg16", "vgg19", "hed-vgg16"] = Field(
-        default="", description="What losses and networks look through; empty: the recipe's own."
+        default="", description="Feature extractor of losses and networks; empty: the recipe's own."
     )
     weights: str = Field(default="", description="Folder with the files of extractors; empty: the installation's.")
-    seed: int = Field(default=0, ge=0, lt=2**32, description="Of initialization, order, augmentation and dropout.")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of initialization, order, augmentation and dropout.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where to train; auto takes a GPU if there is one."
     )
@@ -77,6 +77,12 @@ class TrainingParams(BaseModel, frozen=True, extra="forbid"):
         default=500, ge=1, description="Steps between sample pictures; the last step always has them."
     )
     sample_pictures: int = Field(default=4, ge=1, le=64, description="Rows of a sample picture.")
+    log_every: int | None = Field(
+        default=None,
+        ge=1,
+        description="Steps between points of the training curves, each a mean over its steps; empty: 1 up to step "
+        "1,000, 10 up to step 10,000, then 100, so that long trainings stay light. The last step always has one.",
+    )
     checkpoint_every_s: float = Field(default=300, gt=0, description="Seconds between saved states.")
 
     @model_validator(mode="after")
@@ -86,16 +92,20 @@ class TrainingParams(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(f"{' and '.join(given)}: a training has one budget; leave all but one of them empty")
         return self
 
+    def log_stride(self, step: int) -> int:
+        """Steps between points of the training curves, around a step (1, 2, ...)."""
+        return self.log_every or (1 if step <= 1_000 else 10 if step <= 10_000 else 100)
+
     def extractor_of(self, recipe: "Recipe") -> str | None:
-        """The extractor that a recipe looks through; None where it needs none."""
+        """The name of the extractor that a recipe uses; None where it uses none."""
         return (self.extractor or recipe.extractor) if recipe.extractor else None
 
     def weights_in(self, installation: Path) -> Path:
-        """The folder of extractors' files: the one that is named here, else the installation's."""
+        """The folder of extractors' files: `weights`, or the installation's where that is empty."""
         return Path(self.weights) if self.weights else installation
 
     def parameters(self, recipe: "Recipe") -> dict[str, Any]:
-        """A training of a recipe by this rule, by the names that MLflow compares runs by."""
+        """All parameters of a training of this recipe, by the names under which MLflow compares runs."""
         sized = recipe.resized(resolution=self.resolution, width=self.width)
         has_own_budget = self.pictures is not None or self.minutes is not None
         extractor = self.extractor_of(recipe)

@@ -216,7 +216,7 @@ def _train(
     import cv2
     import torch
 
-    from pipelines.training.loop import STATE_NAME, Trained, train
+    from pipelines.training.loop import STATE_NAME, TrainingResult, train
 
     curves: dict[int, Mapping[str, float]] = {}
     samples = folder / SAMPLES
@@ -225,18 +225,18 @@ def _train(
     elif samples.exists():
         shutil.rmtree(samples)  # of a training that left no state
     resolution = params.resolution or recipe.resolution
-    trained: Trained | None = None
+    trained: TrainingResult | None = None
     for fact in train(
         recipe,
         training_set.pairs("train", recipe.arrays, resolution),
         training_set.pairs("val", recipe.arrays, resolution),
         params=params,
         fingerprint=training_set.fingerprint,
-        needs=needs,
+        dependencies=needs,
         work=folder,
         before_saving=lambda: write_curves(folder / CURVES, curves),
     ):
-        if isinstance(fact, Trained):
+        if isinstance(fact, TrainingResult):
             trained = fact
             break  # its state stays until the result is written
         curves[fact.number] = fact.metrics

@@ -1,4 +1,4 @@
-"""What an interrupted training goes on from: one safetensors file of networks, optimizers and progress.
+"""The state of an interrupted training: one safetensors file of networks, optimizers and progress.
 
 Nothing is ever pickled or unpickled.
 """
@@ -18,6 +18,9 @@ from pipelines.lake import atomic_write, digest_of
 
 _FORMAT = "tintoon-training-state-2"
 
+_STORED_PARTS = {"params": "rule", "dependencies": "needs"}
+"""Parts of an identity that files hold under a name of earlier versions."""
+
 
 class TrainingError(ValueError):
     """A training cannot start or go on as asked. The message names what differs and what to do."""
@@ -26,10 +29,12 @@ class TrainingError(ValueError):
 def write_state(
     path: Path, *, identity: Mapping[str, Any], progress: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Writes a state whole or not at all. identity, progress: JSON values."""
+    """Writes a state whole or not at all. Identity and progress are JSON values."""
     metadata = {
         "format": _FORMAT,
-        "identity": json.dumps(identity, sort_keys=True),
+        "identity": json.dumps(
+            {_STORED_PARTS.get(part, part): value for part, value in identity.items()}, sort_keys=True
+        ),
         "progress": json.dumps(progress),
     }
     with atomic_write(path) as temporary:
@@ -39,10 +44,10 @@ def write_state(
 
 
 def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """(progress, tensors) that `write_state` was given.
+    """Returns progress and tensors as `write_state` took them.
 
-    Raises TrainingError for a file that is no state, or one of another training: the first part of the identity
-    that differs is named.
+    Raises TrainingError for a file that is no state, and for the state of another training; the message names the
+    first part of the identity that differs.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -54,16 +59,17 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Any],
         raise TrainingError(f"{path}: format is {metadata.get('format')!r}, expected {_FORMAT!r}; remove it")
     stored = json.loads(metadata["identity"])
     for part, asked in identity.items():
-        if digest_of(stored.get(part)) != digest_of(asked):
+        found = stored.get(_STORED_PARTS.get(part, part))
+        if digest_of(found) != digest_of(asked):
             raise TrainingError(
-                f"{path}: the interrupted training has another {part}:\n  stored {json.dumps(stored.get(part))}\n"
+                f"{path}: the interrupted training differs in {part}:\n  stored {json.dumps(found)}\n"
                 f"  asked  {json.dumps(asked)}\nAsk for the same, or remove the file to start anew"
             )
     return json.loads(metadata["progress"]), tensors
 
 
 def state_tensors(networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
-    """Everything that networks and their optimizers have learned, by name."""
+    """The tensors of networks and of their optimizers, by name."""
     tensors = {
         f"network.{name}.{key}": tensor
         for name, network in networks.items()
@@ -80,7 +86,7 @@ def state_tensors(networks: Mapping[str, nn.Module], optimizers: Mapping[str, Op
 def load_state(
     networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Puts back what `state_tensors` gave."""
+    """Loads the tensors of `state_tensors` into networks and optimizers."""
     for name, network in networks.items():
         network.load_state_dict(below(f"network.{name}.", tensors))
     names = _parameter_names(networks)
@@ -88,7 +94,7 @@ def load_state(
         for parameter in (p for group in optimizer.param_groups for p in group["params"]):
             entries = below(f"optimizer.{name}.{names[id(parameter)]}.", tensors)
             if not entries:
-                continue  # it has never had a gradient
+                continue  # a parameter that never had a gradient
             optimizer.state[parameter] = {
                 # Moments lie in memory like their parameter; the fused step relies on it.
                 entry: torch.empty_like(parameter).copy_(value)
@@ -99,7 +105,7 @@ def load_state(
 
 
 def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin so, by the rest of their names."""
+    """The tensors whose names begin with a prefix, by the rest of their names."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

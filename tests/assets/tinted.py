@@ -81,7 +81,7 @@ class Installation:
             network=recipe.objective.network,
             recipe=recipe.to_json(),
             fingerprint=fingerprint,
-            code_version="test",
+            source_digest="test",
             seed=0,
             step=1,
             resolution=RESOLUTION,

@@ -151,7 +151,7 @@ def test_one_checkpoint_colorizes(tmp_path: Path):
         network=generator.spec,
         recipe={"name": "two_stage_base"},
         fingerprint="f",
-        code_version="c",
+        source_digest="c",
         seed=0,
         step=1,
         resolution=64,

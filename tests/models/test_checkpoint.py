@@ -26,7 +26,7 @@ def checkpoint_of(spec: NetworkSpec) -> Checkpoint:
         network=spec,
         recipe={"name": "webtoon_l2", "color_space": "lab"},
         fingerprint="f1",
-        code_version="c1",
+        source_digest="c1",
         seed=7,
         step=300,
         resolution=16,

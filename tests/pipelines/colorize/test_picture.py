@@ -33,7 +33,7 @@ def checkpoint_of(recipe_name: str, **recipe_changes: str) -> Checkpoint:
         network=recipe.objective.network,
         recipe=recipe.to_json() | recipe_changes,
         fingerprint="f1",
-        code_version="c1",
+        source_digest="c1",
         seed=0,
         step=1,
         resolution=SIDE,

@@ -12,7 +12,7 @@ from models.recipes import RECIPES
 from pipelines.comparison.folds import ChosenRows, Fold, Folds
 from pipelines.comparison.params import FoldParams
 from pipelines.evaluation.benchmark import evaluate
-from pipelines.training.loop import Trained, train
+from pipelines.training.loop import TrainingResult, train
 from pipelines.training.params import TrainingParams
 from pipelines.training_set import TrainingSet, datasheet_markdown
 from tests.pipelines.conftest import WriteLake, drawn_panel
@@ -155,7 +155,7 @@ def test_training_takes_a_fold_as_a_training_set(training_set, tmp_path):
     fold = Folds(training_set, FoldParams(folds=3))[0]
     pairs = [fold.pairs(split, recipe.arrays, 32) for split in ("train", "val")]
     *_, last = train(recipe, *pairs, params=params, fingerprint=fold.fingerprint, work=tmp_path / "work")
-    assert isinstance(last, Trained)
+    assert isinstance(last, TrainingResult)
 
 
 def test_the_benchmark_over_all_folds_tests_every_picture_once(training_set, tint):

@@ -18,7 +18,7 @@ from pipelines.images.color import rgb_to_gray
 from pipelines.pairs import Pairs
 from pipelines.training.batches import Batches, blank_batch
 from pipelines.training.cost import TITLES as COUNTED_TITLES
-from pipelines.training.loop import FEATURES, STATE_NAME, Step, Trained, train
+from pipelines.training.loop import FEATURES, STATE_NAME, StepResult, TrainingResult, train
 from pipelines.training.params import TrainingParams
 
 EVERY = {**CLASSIFIERS, LINE_DETECTOR.name: LINE_DETECTOR, **DRAFTS, **RECIPES}
@@ -219,7 +219,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(recipe: Recipe, files: Path, work: Path) -> Iterator[Step | Trained]:
+def run(recipe: Recipe, files: Path, work: Path) -> Iterator[StepResult | TrainingResult]:
     needs = {need.role: files / f"{need.recipe}.safetensors" for need in recipe.needs}
     if recipe.extractor:
         needs[FEATURES] = files / f"{recipe.extractor}.safetensors"
@@ -233,10 +233,10 @@ def run(recipe: Recipe, files: Path, work: Path) -> Iterator[Step | Trained]:
         sample_every=4,
         checkpoint_every_s=1e-9,  # after every step
     )
-    return train(recipe, TRAIN, VAL, params=params, fingerprint="f", work=work, needs=needs)
+    return train(recipe, TRAIN, VAL, params=params, fingerprint="f", work=work, dependencies=needs)
 
 
-def curve(steps: list[Step]) -> list[dict[str, float]]:
+def curve(steps: list[StepResult]) -> list[dict[str, float]]:
     return [{name: value for name, value in step.metrics.items() if not name.startswith("speed/")} for step in steps]
 
 
@@ -247,8 +247,8 @@ def test_killed_it_goes_on_bit_for_bit_to_the_same_checkpoint(recipe: Recipe, fi
     killed.close()  # type: ignore[attr-defined]  the state is that after the second step
     assert (tmp_path / "killed" / STATE_NAME).exists()
     *second, resumed = run(recipe, files, tmp_path / "killed")
-    assert isinstance(trained, Trained)
-    assert isinstance(resumed, Trained)
+    assert isinstance(trained, TrainingResult)
+    assert isinstance(resumed, TrainingResult)
     assert [step.number for step in second] == [3, 4]  # type: ignore[union-attr]
     assert curve([*first[:2], *second]) == curve(straight)  # type: ignore[arg-type, list-item]
     assert trained.checkpoint.read_bytes() == resumed.checkpoint.read_bytes()

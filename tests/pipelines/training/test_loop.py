@@ -20,11 +20,11 @@ from models.checkpoint import load_checkpoint
 from models.recipes import RECIPES
 from pipelines.images.color import gray_to_rgb, network_input, network_target, rgb_to_gray
 from pipelines.pairs import Pairs
-from pipelines.training.loop import Step, Trained, TrainingDivergedError, TrainingError, train
+from pipelines.training.loop import StepResult, TrainingDivergedError, TrainingError, TrainingResult, train
 from pipelines.training.params import TrainingParams
 from tests.installation import PROJECT
 
-Facts = Generator[Step | Trained, None, None]
+Facts = Generator[StepResult | TrainingResult, None, None]
 
 SIDE = 32
 PARAMS = TrainingParams(
@@ -73,14 +73,14 @@ def training(recipe_name: str, work: Path, params: TrainingParams = PARAMS, **ch
     return train(RECIPES[recipe_name], params=params, work=work, **arguments)
 
 
-def finished(facts: Facts) -> tuple[list[Step], Trained]:
+def finished(facts: Facts) -> tuple[list[StepResult], TrainingResult]:
     *steps, trained = facts
-    assert isinstance(trained, Trained)
-    assert all(isinstance(step, Step) for step in steps)
+    assert isinstance(trained, TrainingResult)
+    assert all(isinstance(step, StepResult) for step in steps)
     return steps, trained  # type: ignore[return-value]
 
 
-def curve(steps: list[Step]) -> list[tuple[int, dict[str, float]]]:
+def curve(steps: list[StepResult]) -> list[tuple[int, dict[str, float]]]:
     """All but the clock's numbers."""
     return [
         (step.number, {name: value for name, value in step.metrics.items() if not name.startswith("speed/")})
@@ -184,7 +184,7 @@ def test_no_state_is_written_before_its_steps_could_be_stored(tmp_path: Path):
         stored.append((taken[-1], (tmp_path / "state.safetensors").exists()))
 
     for fact in training("webtoon_l2", tmp_path, before_saving=store):
-        if isinstance(fact, Step):
+        if isinstance(fact, StepResult):
             taken.append(fact.number)
     assert stored[0] == (1, False)
     assert [number for number, _ in stored] == taken
@@ -193,7 +193,7 @@ def test_no_state_is_written_before_its_steps_could_be_stored(tmp_path: Path):
 def test_a_result_nobody_took_is_found_again(tmp_path: Path):
     facts = training("webtoon_l2", tmp_path)
     last = [next(facts) for _ in range(13)][-1]
-    assert isinstance(last, Trained)
+    assert isinstance(last, TrainingResult)
     facts.close()
     assert list(training("webtoon_l2", tmp_path)) == [last]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
@@ -210,7 +210,7 @@ def test_the_seed_decides_the_curve(tmp_path: Path):
     [
         ({"recipe_name": "frames_gan_gray"}, "recipe"),
         ({"fingerprint": "f2"}, "fingerprint"),
-        ({"params": PARAMS.model_copy(update={"seed": 3})}, "rule"),
+        ({"params": PARAMS.model_copy(update={"seed": 3})}, "params"),
     ],
 )
 def test_a_state_of_another_training_is_refused(changes: dict, differs: str, tmp_path: Path):
@@ -218,7 +218,7 @@ def test_a_state_of_another_training_is_refused(changes: dict, differs: str, tmp
     next(started)
     next(started)
     started.close()
-    with pytest.raises(TrainingError, match=rf"state.safetensors: the interrupted training has another {differs}"):
+    with pytest.raises(TrainingError, match=rf"state.safetensors: the interrupted training differs in {differs}"):
         next(training(**{"recipe_name": "webtoon_l2", "work": tmp_path, **changes}))
 
 
@@ -235,7 +235,7 @@ def test_the_checkpoint_says_where_it_comes_from(recipe_name: str, tmp_path: Pat
     assert checkpoint.network.width == 8
     assert (checkpoint.fingerprint, checkpoint.seed, checkpoint.resolution) == ("f1", 0, SIDE)
     assert checkpoint.step == trained.best_step
-    assert len(checkpoint.code_version) == 12
+    assert len(checkpoint.source_digest) == 12
 
 
 def test_it_learns(recipe_name: str, tmp_path: Path):

@@ -28,7 +28,7 @@ from models.webtoon.network import L2Objective
 from models.webtoon.spec import WebtoonL2
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
 from pipelines.pairs import Pairs
-from pipelines.training.loop import Step, Trained, TrainingDivergedError, TrainingError, train
+from pipelines.training.loop import StepResult, TrainingDivergedError, TrainingError, TrainingResult, train
 from pipelines.training.params import TrainingParams
 
 SIDE = 32
@@ -66,7 +66,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def training(work: Path, recipe: Recipe = L2, **changes: Any) -> Generator[Step | Trained, None, None]:
+def training(work: Path, recipe: Recipe = L2, **changes: Any) -> Generator[StepResult | TrainingResult, None, None]:
     arguments: dict[str, Any] = {"train_pairs": TRAIN, "val_pairs": VAL, "fingerprint": "f1"}
     params = {name: changes.pop(name) for name in list(changes) if name in TrainingParams.model_fields}
     return train(
@@ -74,13 +74,13 @@ def training(work: Path, recipe: Recipe = L2, **changes: Any) -> Generator[Step 
     )
 
 
-def finished(facts: Generator[Step | Trained, None, None]) -> tuple[list[Step], Trained]:
+def finished(facts: Generator[StepResult | TrainingResult, None, None]) -> tuple[list[StepResult], TrainingResult]:
     *steps, trained = facts
-    assert isinstance(trained, Trained)
+    assert isinstance(trained, TrainingResult)
     return steps, trained  # type: ignore[return-value]
 
 
-def curve(steps: list[Step]) -> list[dict[str, float]]:
+def curve(steps: list[StepResult]) -> list[dict[str, float]]:
     return [{name: v for name, v in step.metrics.items() if not name.startswith("speed/")} for step in steps]
 
 
@@ -105,7 +105,7 @@ def test_minutes_of_interrupted_parts_count(tmp_path: Path):
     done = [next(started).done for _ in range(4)][-2]  # type: ignore[union-attr]  the last state is of this step
     started.close()
     first = next(training(tmp_path, steps=None, minutes=0.02))
-    assert isinstance(first, Step)
+    assert isinstance(first, StepResult)
     assert first.number == 4
     assert first.done > done
 
@@ -137,6 +137,36 @@ def weights_in(work: Path) -> dict[str, torch.Tensor]:
     state = load_file(work / "state.safetensors")
     names = [name for name in state if name.startswith("network.generator.") and "norm" not in name]
     return {name: state[name] for name in names}
+
+
+def test_points_of_the_curves_are_means_and_resume_exactly(tmp_path: Path):
+    every, _ = finished(training(tmp_path / "every", steps=10))
+    thin, _ = finished(training(tmp_path / "thin", steps=10, log_every=3))
+    name = "train/loss_generator/total"
+    losses = [step.metrics[name] for step in every]
+    points = {step.number: step.metrics[name] for step in thin if name in step.metrics}
+    assert points == pytest.approx(
+        {3: np.mean(losses[:3]), 6: np.mean(losses[3:6]), 9: np.mean(losses[6:9]), 10: losses[9]}
+    )
+    assert [step.number for step in thin if "epoch/loss_generator/total" in step.metrics] == [4, 8]
+
+    killed = training(tmp_path / "killed", steps=10, log_every=3)
+    for _ in range(6):
+        next(killed)
+    killed.close()
+    rest, _ = finished(training(tmp_path / "killed", steps=10, log_every=3))
+    assert curve(rest) == curve(thin)[5:]
+
+
+def test_long_trainings_have_few_points():
+    points = [step for step in range(1, 200_001) if step % PARAMS.log_stride(step) == 0]
+    assert points[:1000] == list(range(1, 1001))
+    assert len(points) == 1000 + 900 + 1900
+
+
+def test_short_epochs_have_no_more_points_than_steps(tmp_path: Path):
+    steps, _ = finished(training(tmp_path, steps=12, batch=9, log_every=5))  # 2 steps an epoch
+    assert [step.number for step in steps if "epoch/loss_generator/total" in step.metrics] == [6, 10]
 
 
 def test_averaged_weights_are_validated_kept_and_resumed(tmp_path: Path):
@@ -177,7 +207,7 @@ def test_the_average_is_exponential(tmp_path: Path):
     assert initial
 
 
-def equal_checkpoints(left: Trained, right: Trained) -> bool:
+def equal_checkpoints(left: TrainingResult, right: TrainingResult) -> bool:
     weights, others = load_checkpoint(left.checkpoint).weights, load_checkpoint(right.checkpoint).weights
     return all(torch.equal(tensor, others[name]) for name, tensor in weights.items())
 
@@ -288,13 +318,13 @@ def test_a_missing_need_is_named(tmp_path: Path):
         training(tmp_path, needing)
     path = small_checkpoint(L2, tmp_path / "c.safetensors")
     with pytest.raises(TrainingError, match=r"its classifier is trained by vgg16_gray, but .*c.safetensors is of webt"):
-        training(tmp_path, replace(needing, extractor=None), needs={"classifier": path})
+        training(tmp_path, replace(needing, extractor=None), dependencies={"classifier": path})
 
 
 def test_a_trained_need_becomes_part_of_the_network(tmp_path: Path):
     path = small_checkpoint(recipe_of("vgg16_gray"), tmp_path / "c.safetensors", ("drawn", "painted"))
     work = tmp_path / "work"
-    _, trained = finished(training(work, RECIPES["webtoon_vgg_features"], needs={"classifier": path}, steps=2))
+    _, trained = finished(training(work, RECIPES["webtoon_vgg_features"], dependencies={"classifier": path}, steps=2))
     weights, given = load_checkpoint(trained.checkpoint).weights, load_checkpoint(path).weights
     own = {name: tensor for name, tensor in weights.items() if name.startswith("vgg.")}
     assert own
@@ -307,11 +337,11 @@ def test_another_need_is_another_training(tmp_path: Path):
         torch.manual_seed(seed)
         small_checkpoint(recipe_of("vgg16_gray"), path)
     recipe = RECIPES["webtoon_vgg_features"]
-    started = training(tmp_path / "work", recipe, needs={"classifier": paths[0]})
+    started = training(tmp_path / "work", recipe, dependencies={"classifier": paths[0]})
     next(started), next(started)
     started.close()
-    with pytest.raises(TrainingError, match="the interrupted training has another needs"):
-        next(training(tmp_path / "work", recipe, needs={"classifier": paths[1]}))
+    with pytest.raises(TrainingError, match="the interrupted training differs in dependencies"):
+        next(training(tmp_path / "work", recipe, dependencies={"classifier": paths[1]}))
 
 
 def test_an_extractor_is_loaded_by_the_rules_name_or_the_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -329,7 +359,7 @@ def test_an_extractor_is_loaded_by_the_rules_name_or_the_recipes(tmp_path: Path,
     monkeypatch.setattr(SteepObjective, "__init__", watched)
     for name, extractor_name in (("1", ""), ("2", "hed-vgg16")):
         recipe = replace(steep(), extractor="vgg16")
-        next(training(tmp_path / name, recipe, needs={"features": path}, extractor=extractor_name))
+        next(training(tmp_path / name, recipe, dependencies={"features": path}, extractor=extractor_name))
     assert seen == ["vgg16", "hed-vgg16"]
 
 
@@ -337,12 +367,12 @@ def test_an_interrupted_training_goes_on_wherever_the_extractors_file_lies(tmp_p
     path = tmp_path / "weights.safetensors"
     save_file(Extractor("vgg16").stack.state_dict(), path)
     recipe = replace(steep(), extractor="vgg16")
-    started = training(tmp_path / "work", recipe, needs={"features": path})
+    started = training(tmp_path / "work", recipe, dependencies={"features": path})
     next(started), next(started)
     started.close()
-    again = {"needs": {"features": path}, "extractor": "vgg16", "weights": str(tmp_path)}
+    again = {"dependencies": {"features": path}, "extractor": "vgg16", "weights": str(tmp_path)}
     assert next(training(tmp_path / "work", recipe, **again)).number == 2  # type: ignore[union-attr]
-    with pytest.raises(TrainingError, match="the interrupted training has another extractor"):
+    with pytest.raises(TrainingError, match="the interrupted training differs in extractor"):
         next(training(tmp_path / "work", recipe, **{**again, "extractor": "hed-vgg16"}))
 
 
@@ -350,7 +380,7 @@ def test_a_classifier_that_knows_other_titles_is_refused(tmp_path: Path):
     path = small_checkpoint(recipe_of("vgg16_color"), tmp_path / "c.safetensors", ("painted", "written"))
     recipe = RECIPES["webtoon_classification_loss"]
     with pytest.raises(TrainingError, match=r"knows the titles painted, written, this training set holds drawn"):
-        training(tmp_path / "work", recipe, needs={"classifier": path})
+        training(tmp_path / "work", recipe, dependencies={"classifier": path})
 
 
 # Titles and tasks.
