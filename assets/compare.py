@@ -13,12 +13,12 @@ from assets.tracking.client import Tracking
 from assets.tracking.log_cross_validation import log_cross_validation
 from assets.tracking.log_evaluation import log_evaluation
 from assets.tracking.promote import promote_best
-from assets.tracking.publish_drift import compare_new_issues
-from assets.tracking.publish_leaderboard import compare
-from assets.tracking.publish_report import publish
+from assets.tracking.publish_leaderboard import publish_leaderboard
+from assets.tracking.registry import read_champions
 from assets.train import colorizer
-from pipelines.comparison.params import CrossValidationParams, DriftParams
-from pipelines.comparison.promotion import PromotionParams
+from pipelines.comparison.leaderboards import compare
+from pipelines.comparison.new_issues import compare_new_issues
+from pipelines.comparison.params import CrossValidationParams, DriftParams, PromotionParams
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import digest_of
 from pipelines.progress import progress_of
@@ -95,7 +95,7 @@ def cross_validation(
     extractors: Extractors,
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    """Each picture judged by a colorizer that never saw its issue (or its title): how small titles are compared."""
+    """Each picture colored by a training that never saw its issue (or its title): how small titles are compared."""
     found = log_cross_validation(
         context.partition_key,
         settings.params("cross_validation", config, CrossValidationParams),
@@ -138,7 +138,7 @@ def leaderboard(
     studies: Studies,
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    """Every colorizer that was judged on the current benchmark, the best first, with floors, and an HTML report."""
+    """Every colorizer evaluated on the current benchmark, the best first, with baselines, and an HTML report."""
     params = settings.params("leaderboard", config, BenchmarkParams)
     opened = lake.open()
     found = compare(
@@ -146,10 +146,10 @@ def leaderboard(
         params,
         cache=lake.cache,
         weights=extractors.folder,
-        tracking=tracking,
+        champions=read_champions(tracking),
         on_picture=progress_of(context.log),
     )
-    report = publish(found, opened, studies=studies.url, tracking=tracking)
+    report = publish_leaderboard(found, opened, studies=studies.url, tracking=tracking)
     return dg.MaterializeResult(
         metadata={
             "colorizers": sum(len(board.colorizers) for board in found.boards),
@@ -220,7 +220,10 @@ def drift(
 ) -> dg.MaterializeResult:
     """New issues against what the champion learned from, in colour, style and lines; titles on which it is weak."""
     found = compare_new_issues(
-        lake.open(), settings.params("drift", config, DriftParams), cache=lake.cache, tracking=tracking
+        lake.open(),
+        settings.params("drift", config, DriftParams),
+        champions=read_champions(tracking),
+        cache=lake.cache,
     )
     weak = {f"{track}: weak spots": table_of(table) for track, table in found.weak.items()}
     if found.report is None:

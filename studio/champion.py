@@ -16,7 +16,8 @@ out = Console()
 
 def undo_champion(track: str) -> str:
     """Takes the last promotion of a track back, and says so. Raises ValueError where there is none."""
-    promotions = undo(tracking=default_resources()["tracking"], track=_known(track))
+    resources = default_resources()
+    promotions = undo(cache=resources["lake"].cache, tracking=resources["tracking"], track=_known(track))
     return f"{promotions.reason}; {promotions.version.recipe}, version {promotions.version.number}, serves again"
 
 

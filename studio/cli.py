@@ -238,10 +238,11 @@ def report(
     """Write the report of the current leaderboards, to pass on."""
     from assets.home import Home
     from assets.resources import default_resources
-    from assets.tracking.publish_report import export_report
+    from pipelines.comparison.export_report import export_report
+    from pipelines.studies.paper_ratings import paper_ratings
 
     lake = default_resources()["lake"].open()
-    page = export_report(folder, lake, studies=Home.of().studies, titles=pictures_of)
+    page = export_report(folder, lake, titles=pictures_of, ratings=paper_ratings(lake, Home.of().studies))
     out.print(str(page), markup=False, highlight=False, soft_wrap=True)
 
 

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.tracking.publish_leaderboard import stored_boards
 from pipelines.comparison.leaderboard import shown
+from pipelines.comparison.leaderboards import stored_leaderboards
 from pipelines.issue_pages.plan import PlannedIssue
 from pipelines.lake import Lake
 from studio.materialize import Materialized, Selection, materialize, open_instance
@@ -102,7 +102,7 @@ def _numbers(outcomes: list[Materialized]) -> dict[str, int]:
 
 def leaderboard_rows(lake: Lake) -> list[dict[str, Any]]:
     """The rows of every track, best first, flat, as programs read them."""
-    boards, _ = stored_boards(lake)
+    boards, _ = stored_leaderboards(lake)
     return [
         {"track": board.track, **row.metrics, **{k: v for k, v in row.to_json().items() if k != "metrics"}}
         for board in boards
@@ -112,7 +112,7 @@ def leaderboard_rows(lake: Lake) -> list[dict[str, Any]]:
 
 def print_leaderboards(lake: Lake) -> None:
     """Each track's leaderboard as a table of a usual terminal's width. Raises FileNotFoundError before there is one."""
-    for board in stored_boards(lake)[0]:
+    for board in stored_leaderboards(lake)[0]:
         pictures = board.rows[0].pictures
         table = Table(title=f"{board.track}: {pictures} test pictures, benchmark {board.benchmark_fingerprint[:12]}")
         for name in ("", "colorizer"):

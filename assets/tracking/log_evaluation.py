@@ -1,4 +1,4 @@
-"""A trained recipe judged on the benchmark, with the numbers in its own MLflow run; left alone when unchanged."""
+"""The evaluation of a trained recipe, with its numbers in the recipe's own MLflow run; left alone when unchanged."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +25,9 @@ def log_evaluation(
     tracking: Tracking,
     on_picture: Progress,
 ) -> "tuple[Evaluation, bool]":
-    """EvaluationContext the current checkpoint of a recipe. Returns the result, and whether it was there already.
+    """Evaluates the current checkpoint of a recipe, and logs the result. Returns it, and whether it was there already.
 
-    weights: the folder of feature extractors' files.
+    weights: The folder of feature extractors' files.
     """
     from pipelines.colorize.picture import TrainedColorizer
     from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
@@ -45,7 +45,7 @@ def log_evaluation(
             show_evaluation(run, found, step=record.best_step)
         return found, is_shown
     checkpoint = local_checkpoint(lake, recipe, cache)
-    result = context.judge(
+    result = context.evaluate(
         TrainedColorizer.load(checkpoint),
         unpaired=context.unpaired(),
         costs={
@@ -81,5 +81,5 @@ def show_evaluation(run: TrackedRun, result: "Evaluation", *, step: int) -> None
     run.picture(f"test_{benchmark}", result.grid, step=step)
     for kind, rows in result.gallery.groupby("kind", sort=False):
         run.picture(f"{kind}_{benchmark}", gallery_grid(rows, result.name), step=step)
-    # Last: it says that all is there.
+    # Last: from now on all of it is there.
     run.tags({"track": result.track, "benchmark": result.benchmark_fingerprint})

@@ -14,11 +14,9 @@ from pipelines.training.store import TrainedRecord
 if TYPE_CHECKING:
     from pipelines.evaluation.evaluation import Evaluation
 
-SHOWN_KINDS = ("best", "median", "worst")
-
 
 def card_path(lake: Lake, registry: Registry, version: Version) -> UPath:
-    """Where the card of a version is, with its pictures beside it."""
+    """The path of a version's card, with its pictures beside it."""
     return lake.root / "cards" / f"{registry.model}-{version.number}" / "model_card.md"
 
 
@@ -33,40 +31,18 @@ def write_card(
     tracking: Tracking,
 ) -> UPath:
     """Writes the card of a version that was just decided on. Returns its path."""
-    from pipelines.comparison.model_card import CardFacts, model_card
-    from pipelines.evaluation.baselines import BASELINES, ORACLES
-    from pipelines.evaluation.evaluation import load_evaluations
-    from pipelines.evaluation.gallery import gallery_grid
-    from pipelines.images.sheets import to_png
+    from pipelines.comparison.card_files import card_files
 
-    baselines = {
-        one.name: one.rows
-        for one in load_evaluations(lake)
-        if one.name in BASELINES[evaluation.track]
-        and one.name not in ORACLES
-        and one.benchmark_fingerprint == evaluation.benchmark_fingerprint
-    }
-    run = tracking.client().get_run(record.mlflow_run_id)
-    shown = {kind: rows for kind, rows in evaluation.gallery.groupby("kind") if kind in SHOWN_KINDS}
-    files = {f"{kind}.png": to_png(gallery_grid(rows, evaluation.name)) for kind, rows in shown.items()}
-    facts = CardFacts(
+    files = card_files(
+        lake,
+        record,
+        evaluation,
         version=version.number,
-        evaluation=evaluation,
         recipe=recipe_as_trained(record, tracking),
-        budget={
-            "seconds": record.seconds,
-            "pictures_seen": record.pictures_seen,
-            "best_step": record.best_step,
-            "seed": record.seed,
-            **{name: run.data.params[name] for name in ("batch", "precision", "device") if name in run.data.params},
-        },
+        settings=tracking.client().get_run(record.mlflow_run_id).data.params,
         datasheet=datasheet_of(record, lake, tracking),
-        learned_from=record.training_set,
-        baselines=baselines,
         reason=reason,
-        pictures={f"{kind}: input, output, truth": f"{kind}.png" for kind in shown},
     )
-    files["model_card.md"] = model_card(facts).encode()
     path = card_path(lake, registry, version)
     with TemporaryDirectory() as folder:
         for name, data in files.items():
@@ -82,7 +58,7 @@ def recipe_as_trained(record: TrainedRecord, tracking: Tracking) -> dict[str, An
 
 
 def datasheet_of(record: TrainedRecord, lake: Lake, tracking: Tracking) -> dict[str, Any]:
-    """Of the training set that a training learned from: the lake's, else as the run of an imported training keeps it.
+    """The datasheet of a training's training set: the lake's, else as the run of an imported training keeps it.
 
     Raises FileNotFoundError where neither has it.
     """

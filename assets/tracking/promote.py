@@ -1,9 +1,6 @@
-"""Who is champion of a track: MLflow's alias `champion`, moved only to a significantly better one, and moved back by
-one call.
+"""The champion of each track: MLflow's alias `champion`, moved only to a better version, and moved back by one call.
 
-Better is measured on one benchmark: a champion that was judged on an older one is judged again on the current one
-before anybody takes its place. Where the best by the score breaks a guard, the next one has its turn. Where nobody
-makes it, the best is registered too, as `challenger`, with the reason.
+Where no candidate becomes the champion, the best of them is registered as `challenger`, with the reason.
 """
 
 from dataclasses import dataclass
@@ -13,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from assets.tracking.client import Tracking
 from assets.tracking.model_card import card_path, write_card
-from assets.tracking.publish_leaderboard import stored_boards
-from assets.tracking.registry import Registry, Version
+from assets.tracking.registry import Registry, Version, registry_lock
+from pipelines.comparison.leaderboards import stored_leaderboards
 from pipelines.comparison.params import PromotionParams
 from pipelines.evaluation.context import EvaluationContext
 from pipelines.lake import Lake
 from pipelines.training.store import checkpoint_path, read_record
 
 if TYPE_CHECKING:
-    from pipelines.comparison.leaderboard import Leaderboard, LeaderboardRow
+    from pipelines.comparison.leaderboard import Leaderboard
     from pipelines.evaluation.evaluation import Evaluation
     from pipelines.evaluation.tracks import Track
 
@@ -39,17 +36,21 @@ class Promotion:
 def promote_best(
     lake: Lake, params: PromotionParams, *, cache: Path, weights: Path, tracking: Tracking
 ) -> list[Promotion]:
-    """On each track, compares the leaderboard's best with the champion, and moves the alias where one is better.
+    """Compares each leaderboard's best with the champion of its track, and moves the alias where it is better.
 
-    Raises ValueError where no colorizer was judged on any track, and where one was trained again after it was judged.
+    Waits while another process of this installation promotes or undoes, then decides on what that left.
+
+    Raises ValueError where no colorizer was evaluated on any track, where a leaderboard is of an older benchmark, and
+    where a recipe was trained again after it was evaluated.
     """
-    boards, benchmark = stored_boards(lake)
-    context = EvaluationContext(lake, benchmark, cache, weights)
-    promotions = [_promote(board, params, context, tracking) for board in boards if board.colorizers]
+    with registry_lock(cache):
+        boards, benchmark = stored_leaderboards(lake)
+        context = EvaluationContext(lake, benchmark, cache, weights)
+        promotions = [_promote(board, params, context, tracking) for board in boards if board.colorizers]
     if not promotions:
         raise ValueError(
-            "no champion: no colorizer has a result on this benchmark; train and judge a recipe first "
-            "(tintoon run colorizer)"
+            "no champion: no colorizer has a result on this benchmark; train and evaluate a recipe first "
+            "(tintoon run colorizer evaluation leaderboard champion)"
         )
     return promotions
 
@@ -57,82 +58,45 @@ def promote_best(
 def _promote(
     board: "Leaderboard", params: PromotionParams, context: EvaluationContext, tracking: Tracking
 ) -> Promotion:
-    from pipelines.comparison.promotion import decide
+    from pipelines.comparison.challenger import choose_challenger
 
     registry = Registry(tracking, board.track)
     champion = registry.at("champion")
-    candidates = [row for row in board.colorizers if _may_serve(str(row.checkpoint_digest), registry, champion)]
-    if not candidates:
+    undone = [digest for row in board.colorizers if _is_undone(digest := str(row.checkpoint_digest), registry)]
+    challenger = choose_challenger(board, champion and champion.champion, params, context, undone=undone)
+    if challenger is None:
         if champion is None:
             raise ValueError(f"no champion of track {board.track}: each of its colorizers was undone; train another")
-        return Promotion(board.track, champion, moved=False, reason=f"{champion.recipe} stays: nobody else was judged")
-    current = _evaluate_again(champion, board, context) if champion else None
-    evaluations = [_evaluation_of(row, board, context.lake) for row in candidates]
-    decisions = [decide(one, current, params, challengers=len(candidates)) for one in evaluations]
-    place = next((place for place, decision in enumerate(decisions) if decision.promoted), 0)
-    challenger, decision = evaluations[place], decisions[place]
-    reason = decision.reason
-    if candidates[place].below_baseline:
-        reason += f"; {challenger.name} is worse than the picture itself"
-    version = _registered(registry, challenger, context, reason=reason, tracking=tracking)
-    facts = {"decision": reason, "benchmark": board.benchmark_fingerprint, "decided": _now()}
-    if decision.promoted:
-        # What it takes the place of is written down first: whatever comes in between can be undone.
-        registry.tag(version, {**facts, **({"previous": champion.number} if champion else {})})
+        reason = f"{champion.recipe} stays: no other colorizer was evaluated"
+        return Promotion(board.track, champion, moved=False, reason=reason)
+    reason = challenger.reason
+    version = _registered(registry, challenger.evaluation, context, reason=reason, tracking=tracking)
+    decision = {"decision": reason, "benchmark": board.benchmark_fingerprint, "decided": _now()}
+    if challenger.promoted:
+        # The version before is written down first: a promotion that is cut short can still be undone.
+        registry.tag(version, {**decision, **({"previous": champion.number} if champion else {})})
         registry.point("champion", version)
         registry.clear("challenger")
         return Promotion(board.track, registry.numbered(version.number), moved=True, reason=reason)
-    registry.tag(version, facts)
+    registry.tag(version, decision)
     registry.point("challenger", version)
     if champion is None:
         raise ValueError(f"no champion of track {board.track}: {reason}")
     return Promotion(board.track, champion, moved=False, reason=reason)
 
 
-def _may_serve(sha256: str, registry: Registry, champion: Version | None) -> bool:
-    """Whether a checkpoint is neither the champion nor one that a person took back."""
-    if champion and champion.sha256 == sha256:
-        return False
+def _is_undone(sha256: str, registry: Registry) -> bool:
+    """Whether a person took the version of this checkpoint back."""
     version = registry.of_checkpoint(sha256)
-    return version is None or "undone" not in version.tags
-
-
-def _evaluation_of(row: "LeaderboardRow", board: "Leaderboard", lake: Lake) -> "Evaluation":
-    from pipelines.evaluation.evaluation import find_evaluation
-
-    found = find_evaluation(lake, row.name, checkpoint=row.checkpoint_digest, benchmark=board.benchmark_fingerprint)
-    if found is None:
-        raise FileNotFoundError(
-            f"{row.name}: the evaluation that the leaderboard ranks is gone: materialize evaluation, leaderboard and "
-            f"champion (tintoon run evaluation leaderboard champion --recipe {row.name})"
-        )
-    return found
-
-
-def _evaluate_again(champion: Version, board: "Leaderboard", context: EvaluationContext) -> "Evaluation":
-    """The champion's result on the leaderboard's benchmark: what the lake has, or else measured now."""
-    from pipelines.colorize.picture import TrainedColorizer
-    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
-
-    lake = context.lake
-    found = find_evaluation(lake, champion.recipe, checkpoint=champion.sha256, benchmark=board.benchmark_fingerprint)
-    if found is not None:
-        return found
-    measured = context.judge(
-        TrainedColorizer.load(checkpoint_path(lake, champion.recipe, champion.tags["checkpoint"], context.cache)),
-        checkpoint_digest=champion.sha256,
-        mlflow_run_id=champion.run_id,
-    )
-    save_evaluation(lake, measured, as_latest=False)  # its recipe may have been trained again since
-    return measured
+    return version is not None and "undone" in version.tags
 
 
 def _registered(
     registry: Registry, evaluation: "Evaluation", context: EvaluationContext, *, reason: str, tracking: Tracking
 ) -> Version:
-    """The version of an evaluated checkpoint, registered if it was not, with a model card that says the reason.
+    """The version of an evaluated checkpoint, registered if it was not, with a model card that holds the reason.
 
-    Raises ValueError where the recipe was trained again after it was judged.
+    Raises ValueError where the recipe was trained again after it was evaluated.
     """
     version = registry.of_checkpoint(str(evaluation.checkpoint_digest)) or _register(registry, evaluation, context.lake)
     has_card = card_path(context.lake, registry, version).exists()
@@ -147,8 +111,8 @@ def _register(registry: Registry, evaluation: "Evaluation", lake: Lake) -> Versi
     record = read_record(lake, evaluation.name)
     if record.checkpoint_sha256 != evaluation.checkpoint_digest:
         raise ValueError(
-            f"{evaluation.name} was trained again after it was judged: materialize its evaluation and the leaderboard, "
-            f"then champion (tintoon run evaluation leaderboard champion --recipe {evaluation.name})"
+            f"{evaluation.name} was trained again after it was evaluated: materialize its evaluation and the "
+            f"leaderboard, then champion (tintoon run evaluation leaderboard champion --recipe {evaluation.name})"
         )
     tags = {
         "recipe": record.recipe,
@@ -160,26 +124,29 @@ def _register(registry: Registry, evaluation: "Evaluation", lake: Lake) -> Versi
     return registry.register(record.mlflow_run_id, tags=tags)
 
 
-def undo(*, tracking: Tracking, track: "Track") -> Promotion:
-    """Gives the alias `champion` back to the version that had it before. Whoever is taken back never serves again.
+def undo(*, cache: Path, tracking: Tracking, track: "Track") -> Promotion:
+    """Gives the alias `champion` back to the version that had it before. The one taken back is never promoted again.
 
-    Raises ValueError where there is no champion, or nobody before it.
+    Waits while another process of this installation promotes or undoes.
+
+    Raises ValueError where there is no champion, or none before it.
     """
     registry = Registry(tracking, track)
-    champion = registry.at("champion")
-    if champion is None:
-        raise ValueError(f"no champion of track {track} to take back: there is none")
-    previous = _before(champion, registry)
-    if previous is None:
-        raise ValueError(f"no champion of track {track} to go back to: nobody was before {champion.recipe}")
-    registry.tag(champion, {"undone": _now()})
-    registry.point("champion", previous)
+    with registry_lock(cache):
+        champion = registry.at("champion")
+        if champion is None:
+            raise ValueError(f"no champion of track {track} to take back: there is none")
+        previous = _before(champion, registry)
+        if previous is None:
+            raise ValueError(f"no champion of track {track} to go back to: {champion.recipe} is the first")
+        registry.tag(champion, {"undone": _now()})
+        registry.point("champion", previous)
     reason = f"version {champion.number}, {champion.recipe}, was taken back"
     return Promotion(track, previous, moved=True, reason=reason)
 
 
 def _before(champion: Version, registry: Registry) -> Version | None:
-    """The last one before a champion that was not taken back; None where there is none."""
+    """The last version before a champion that was not taken back; None where there is none."""
     passed, version = {champion.number}, champion
     while "previous" in version.tags and version.tags["previous"] not in passed:
         version = registry.numbered(version.tags["previous"])

@@ -5,7 +5,10 @@ recipe, the training set, the benchmark and the decision on it.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from filelock import FileLock
 
 from assets.tracking.client import Tracking, is_absent
 from pipelines.comparison.champion import Champion
@@ -113,8 +116,21 @@ class Registry:
 
 def read_champions(tracking: Tracking) -> "dict[Track, Champion]":
     """The champion of each track that has one."""
-    found = {track: Registry(tracking, track).at("champion") for track in CHAMPIONS.values()}
-    return {track: version.champion for track, version in found.items() if version}
+    champions: dict[Track, Champion] = {}
+    for track in CHAMPIONS.values():
+        version = Registry(tracking, track).at("champion")
+        if version:
+            champions[track] = version.champion
+    return champions
+
+
+def registry_lock(cache: Path) -> FileLock:
+    """The lock of an installation around reading an alias, deciding and moving it; a second process waits for it.
+
+    cache: The local folder of the installation. Installations on several machines do not see one another's lock.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    return FileLock(cache / "registry.lock")
 
 
 def _version(found: "ModelVersion") -> Version:

@@ -18,7 +18,7 @@ from pipelines.colorize.picture import TrainedColorizer
 from pipelines.comparison.folds import Fold, Folds
 from pipelines.comparison.params import CrossValidationParams, FoldParams
 from pipelines.comparison.significance import mean_with_interval, paired_difference
-from pipelines.evaluation.baselines import BASELINES, floor
+from pipelines.evaluation.baselines import BASELINES, build_baseline
 from pipelines.evaluation.benchmark import evaluate
 from pipelines.evaluation.evaluation import RANKING_METRIC
 from pipelines.evaluation.metrics.definitions import METRICS_VERSION
@@ -92,7 +92,7 @@ def _judged(
     checkpoint = _trained(recipe, fold, training, weights, work)
     colorizer = TrainedColorizer.load(checkpoint)
     baselines = BASELINES[track_of(colorizer.variant)][:EVALUATED_BASELINES]
-    judged = [colorizer, *(floor(name, fold, benchmark.resolution) for name in baselines)]
+    judged = [colorizer, *(build_baseline(name, fold, benchmark.resolution) for name in baselines)]
     tables = []
     for one in judged:
         rows = evaluate(one, fold, benchmark, with_hints=False, work=work / "evaluation").rows

@@ -109,8 +109,8 @@ class Truth(_Baseline):
         raise ValueError(f"{self.name} has no picture of its own: only `evaluate` can judge it")
 
 
-def floor(name: str, training_set: "TrainingSet", resolution: int) -> _Baseline:
-    """A trivial colorizer by its name in FLOORS. Raises KeyError for another name."""
+def build_baseline(name: str, training_set: "TrainingSet", resolution: int) -> _Baseline:
+    """A trivial colorizer by its name in BASELINES. Raises StopIteration for another name."""
     track: Track = next(track for track, names in BASELINES.items() if name in names)
     kind = BASELINES[track].index(name)
     if kind in (0, 3):

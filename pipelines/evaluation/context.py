@@ -1,4 +1,4 @@
-"""What an installation judges colorizers by: its benchmark, the network that FID looks through, the line detector."""
+"""An installation's benchmark with all that it needs: the training set, the FID network, the line detector."""
 
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """A benchmark on the current training set of a lake, and all that it takes; networks are loaded when they judge."""
+    """The benchmark on the current training set of a lake; networks are loaded when they are first used."""
 
     lake: Lake
     params: BenchmarkParams
@@ -31,7 +31,7 @@ class EvaluationContext:
 
     @cached_property
     def training_set(self) -> "TrainingSet":
-        """The current one. Raises FileNotFoundError before it was made."""
+        """The current training set. Raises FileNotFoundError before it was made."""
         from pipelines.training_set import TrainingSet
 
         return TrainingSet.open(self.lake, cache=self.cache)
@@ -44,8 +44,8 @@ class EvaluationContext:
             self.training_set, self.params, track, self._drawer, extractor=self._extractor_name
         ).fingerprint
 
-    def judge(self, colorizer: "Colorizer", **told: Any) -> "Evaluation":
-        """A colorizer on the benchmark; `told` goes to `evaluate`.
+    def evaluate(self, colorizer: "Colorizer", **options: Any) -> "Evaluation":
+        """Evaluates a colorizer on the benchmark; options are those of `benchmark.evaluate`.
 
         Raises FileNotFoundError that says which file belongs where, or what to train first.
         """
@@ -58,11 +58,11 @@ class EvaluationContext:
             extractor=self._extractor,
             drawer=self._drawer,
             work=self.cache / "evaluation",
-            **told,
+            **options,
         )
 
     def unpaired(self) -> "dict[str, np.ndarray]":
-        """What is coloured without a truth: a folder, or panels that were dropped as gray. Raises FileNotFoundError."""
+        """The pictures without a truth: of a folder, or panels dropped as gray. Raises FileNotFoundError."""
         from pipelines.evaluation.unpaired import gray_panels, pictures_of
 
         return pictures_of(Path(self.params.unpaired)) if self.params.unpaired else gray_panels(self.lake)

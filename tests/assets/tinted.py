@@ -10,11 +10,12 @@ from torch import nn
 
 from assets.tracking.client import Tracking
 from assets.tracking.promote import Promotion, promote_best
-from assets.tracking.publish_leaderboard import Comparison, compare
+from assets.tracking.registry import read_champions
 from models.build import build_network
 from models.checkpoint import Checkpoint, save_checkpoint
 from models.recipes import RECIPES
 from pipelines.colorize.picture import TrainedColorizer
+from pipelines.comparison.leaderboards import Comparison, compare
 from pipelines.comparison.params import PromotionParams
 from pipelines.evaluation.benchmark import evaluate
 from pipelines.evaluation.evaluation import save_evaluation
@@ -111,17 +112,17 @@ class Installation:
         write_record(self.lake, record)
         return record
 
-    def judge(self, name: str, params: BenchmarkParams = QUICK) -> None:
+    def evaluate(self, name: str, params: BenchmarkParams = QUICK) -> None:
         """As the asset `evaluation` does, but for what people see of it in MLflow: that takes longer than all else."""
         record = read_record(self.lake, name)
-        judged = evaluate(
+        found = evaluate(
             TrainedColorizer.load(local_checkpoint(self.lake, name, self.cache)),
             TrainingSet.open(self.lake),
             params,
             checkpoint_digest=record.checkpoint_sha256,
             mlflow_run_id=record.mlflow_run_id,
         )
-        save_evaluation(self.lake, judged)
+        save_evaluation(self.lake, found)
 
     def compare(self, params: BenchmarkParams = QUICK) -> Comparison:
         return compare(
@@ -129,11 +130,11 @@ class Installation:
             params,
             cache=self.cache,
             weights=self.root / "weights",
-            tracking=self.tracking,
+            champions=read_champions(self.tracking),
             on_picture=lambda done, total: None,
         )
 
-    def crown(self, params: PromotionParams = PARAMS) -> list[Promotion]:
+    def promote(self, params: PromotionParams = PARAMS) -> list[Promotion]:
         return promote_best(self.lake, params, cache=self.cache, weights=self.root / "weights", tracking=self.tracking)
 
 

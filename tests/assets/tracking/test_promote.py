@@ -1,6 +1,9 @@
-"""Champions on a real MLflow store: who is crowned, who is kept out and why, and the way back."""
+"""Champions on a real MLflow store: what is promoted, what is kept out and why, and the way back."""
 
 import shutil
+import subprocess
+import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,8 +11,8 @@ import pytest
 
 from assets.tracking.model_card import card_path
 from assets.tracking.promote import Promotion, champion_checkpoint, promote_best, undo
-from assets.tracking.publish_leaderboard import stored_boards
-from assets.tracking.registry import Registry
+from assets.tracking.registry import Registry, registry_lock
+from pipelines.comparison.leaderboards import stored_leaderboards
 from pipelines.comparison.params import PromotionParams
 from pipelines.evaluation.evaluation import load_evaluation
 from pipelines.lake import Lake
@@ -28,13 +31,14 @@ OTHER = QUICK.model_copy(update={"seed": 1})
 """Another benchmark than QUICK."""
 
 A, B, C = "webtoon_l2", "webtoon_no_skips", "webtoon_adversarial"
+PROJECT = Path(__file__).resolve().parents[3]
 LINES = "frames_convnet_edge"
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """Twelve test pictures, an MLflow store, and the floors of gray."""
-    found = Installation(tmp_path_factory.mktemp("judged") / "home")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Twelve test pictures, an MLflow store, and the baselines of gray."""
+    found = Installation(tmp_path_factory.mktemp("evaluated") / "home")
     write: WriteLake = write_lake.__wrapped__()
     issues = {
         ("moon-cat", "1"): ("train", [drawn_panel(seed) for seed in range(3)]),
@@ -48,21 +52,21 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 @pytest.fixture
-def here(judged: Installation, tmp_path: Path) -> Installation:
+def here(evaluated: Installation, tmp_path: Path) -> Installation:
     """One of its own."""
-    return judged.copied_to(tmp_path / "home")
+    return evaluated.copied_to(tmp_path / "home")
 
 
-def crown(here: Installation) -> Promotion:
-    """Ranks what was judged and crowns the best; the result of the track of gray."""
+def promote(here: Installation) -> Promotion:
+    """Ranks the evaluated recipes and promotes the best; the result of the track of gray."""
     here.compare()
-    return here.crown(ON_SCORE_ALONE)[0]
+    return here.promote(ON_SCORE_ALONE)[0]
 
 
-def judge(here: Installation, name: str, tint: float) -> str:
-    """A recipe trained and judged: the SHA-256 of its checkpoint."""
+def evaluate(here: Installation, name: str, tint: float) -> str:
+    """Trains and evaluates a recipe; the SHA-256 of its checkpoint."""
     record = here.train(name, tint)
-    here.judge(name)
+    here.evaluate(name)
     return record.checkpoint_sha256
 
 
@@ -75,15 +79,15 @@ def test_the_first_champion_is_registered_with_its_card(here):
     registry = Registry(here.tracking, "gray")
     with pytest.raises(FileNotFoundError, match="no champion yet of track gray: train and compare first"):
         served(here)
-    checkpoint = judge(here, A, MIDDLING)
-    promotions = crown(here)
+    checkpoint = evaluate(here, A, MIDDLING)
+    promotions = promote(here)
     assert (promotions.version.recipe, promotions.version.number, promotions.moved) == (A, "1", True)
     assert served(here) == checkpoint
     tags = promotions.version.tags
     assert tags["checkpoint_sha256"] == checkpoint
     assert tags["decision"] == promotions.reason
     assert "is the first champion: ciede2000" in promotions.reason
-    assert promotions.reason.endswith(f"; {A} is worse than the picture itself")  # a finding, and said to be one
+    assert promotions.reason.endswith(f"; {A} is worse than the picture itself")  # a finding, not a result
     assert tags["benchmark"] == load_evaluation(here.lake, A).benchmark_fingerprint
     assert tags["training_set"] == read_record(here.lake, A).training_set
     assert "previous" not in tags
@@ -99,17 +103,17 @@ def test_the_first_champion_is_registered_with_its_card(here):
     assert {Path(file.path).name for file in files} == {"model_card.md", *pictures}
     assert str(card) in here.tracking.client().get_model_version("colorizer", "1").description
 
-    again = crown(here)
+    again = promote(here)
     assert (again.moved, again.version) == (False, promotions.version)
 
 
 def test_a_worse_one_is_kept_out_and_a_better_one_promoted(here):
     registry = Registry(here.tracking, "gray")
-    first = judge(here, A, MIDDLING)
-    crown(here)
+    first = evaluate(here, A, MIDDLING)
+    promote(here)
 
-    judge(here, B, STRONG)
-    kept = crown(here)
+    evaluate(here, B, STRONG)
+    kept = promote(here)
     assert (kept.version.number, kept.moved, served(here)) == ("1", False, first)
     challenger = registry.at("challenger")
     assert challenger is not None
@@ -119,12 +123,12 @@ def test_a_worse_one_is_kept_out_and_a_better_one_promoted(here):
     card = card_path(here.lake, registry, challenger)
     assert kept.reason in card.read_text()
     card.unlink()  # as if killed before it was written: the next time makes up for it
-    assert crown(here).reason == kept.reason  # the same again: no third version
+    assert promote(here).reason == kept.reason  # the same again: no third version
     assert registry.at("challenger") == registry.numbered("2")
     assert kept.reason in card.read_text()
 
-    better = judge(here, C, MILD)
-    promoted = crown(here)
+    better = evaluate(here, C, MILD)
+    promoted = promote(here)
     assert (promoted.version.recipe, promoted.version.number, promoted.moved) == (C, "3", True)
     assert promoted.version.tags["previous"] == "1"
     assert promoted.reason.startswith(f"{C} is better than {A}: ciede2000")
@@ -132,21 +136,21 @@ def test_a_worse_one_is_kept_out_and_a_better_one_promoted(here):
     assert served(here) == better
 
     # The recipe that is served, trained again and worse: what is served does not move with the recipe's name.
-    judge(here, C, STRONG)
-    assert crown(here).moved is False
+    evaluate(here, C, STRONG)
+    assert promote(here).moved is False
     assert served(here) == better
 
 
 def test_what_breaks_a_guard_lets_the_next_one_have_its_turn(here):
-    judge(here, A, STRONG)
-    crown(here)
-    judge(here, B, FAINT)  # the best by far, and nearly gray
-    judge(here, C, MIDDLING)
+    evaluate(here, A, STRONG)
+    promote(here)
+    evaluate(here, B, FAINT)  # the best by far, and nearly gray
+    evaluate(here, C, MIDDLING)
     here.compare()
-    assert [row.name for row in stored_boards(here.lake)[0][0].colorizers] == [B, C, A]
-    promotions = here.crown(PromotionParams(resamples=1000, min_issues=1))[0]
+    assert [row.name for row in stored_leaderboards(here.lake)[0][0].colorizers] == [B, C, A]
+    promotions = here.promote(PromotionParams(resamples=1000, min_issues=1))[0]
     assert (promotions.version.recipe, promotions.moved) == (C, True)
-    kept = here.crown(PromotionParams(resamples=1000, min_issues=1))[0]
+    kept = here.promote(PromotionParams(resamples=1000, min_issues=1))[0]
     assert (kept.version.recipe, kept.moved) == (C, False)
     assert f"{B} is better (ciede2000" in kept.reason
     assert "but breaks colorfulness_error" in kept.reason
@@ -155,17 +159,17 @@ def test_what_breaks_a_guard_lets_the_next_one_have_its_turn(here):
     assert challenger.recipe == B
 
 
-def test_a_champion_of_an_older_benchmark_is_judged_again(here):
-    old = judge(here, A, MIDDLING)
-    crown(here)
+def test_a_champion_of_an_older_benchmark_is_evaluated_again(here):
+    old = evaluate(here, A, MIDDLING)
+    promote(here)
     latest = load_evaluation(here.lake, A)
-    here.train(A, STRONG)  # since then, and not judged: it is the old one that serves
+    here.train(A, STRONG)  # since then, and not evaluated: the old one serves
     for name, tint, moved in ((B, STRONG, False), (C, MILD, True)):
         here.train(name, tint)
-        here.judge(name, OTHER)
+        here.evaluate(name, OTHER)
         board = here.compare(OTHER).boards[0]
         assert A not in {row.name for row in board.rows}
-        promotions = here.crown(ON_SCORE_ALONE)[0]
+        promotions = here.promote(ON_SCORE_ALONE)[0]
         assert promotions.moved is moved
         assert f"against {latest.metrics['ciede2000']:.4g}" in promotions.reason  # of what serves
         assert served(here) == (promotions.version.sha256 if moved else old)
@@ -174,64 +178,64 @@ def test_a_champion_of_an_older_benchmark_is_judged_again(here):
     assert load_evaluation(here.lake, A).key == latest.key  # its own latest result stays what it was
 
 
-def test_undo_goes_back_and_who_was_taken_back_never_serves_again(here):
+def test_undo_goes_back_and_what_was_taken_back_is_never_promoted_again(here):
     registry, before = Registry(here.tracking, "gray"), {}
     with pytest.raises(ValueError, match="no champion of track gray to take back: there is none"):
-        undo(tracking=here.tracking, track="gray")
+        undo(cache=here.cache, tracking=here.tracking, track="gray")
     for name, tint in ((A, STRONG), (B, MIDDLING), (C, MILD)):
-        before[name] = judge(here, name, tint)
-        assert crown(here).moved
-    back = undo(tracking=here.tracking, track="gray")
+        before[name] = evaluate(here, name, tint)
+        assert promote(here).moved
+    back = undo(cache=here.cache, tracking=here.tracking, track="gray")
     assert (back.version.recipe, back.moved, back.reason) == (B, True, f"version 3, {C}, was taken back")
     assert served(here) == before[B]
     assert "undone" in registry.numbered("3").tags
 
-    stays = crown(here)  # C is still the best of the table
+    stays = promote(here)  # C is still the best of the table
     assert (stays.version.recipe, stays.moved) == (B, False)
     assert served(here) == before[B]
     challenger = registry.at("challenger")
     assert challenger is not None
     assert challenger.recipe == A
 
-    judge(here, C, FAINT)  # another checkpoint of that recipe may
-    assert (crown(here).version.number, served(here) != before[C]) == ("4", True)
-    assert [undo(tracking=here.tracking, track="gray").version.recipe for _ in range(2)] == [B, A]
-    with pytest.raises(ValueError, match=f"nobody was before {A}"):
-        undo(tracking=here.tracking, track="gray")
+    evaluate(here, C, FAINT)  # another checkpoint of that recipe may
+    assert (promote(here).version.number, served(here) != before[C]) == ("4", True)
+    assert [undo(cache=here.cache, tracking=here.tracking, track="gray").version.recipe for _ in range(2)] == [B, A]
+    with pytest.raises(ValueError, match=f"{A} is the first"):
+        undo(cache=here.cache, tracking=here.tracking, track="gray")
     assert served(here) == before[A]
 
 
-def test_undo_passes_over_those_who_were_taken_back(here):
+def test_undo_passes_over_versions_that_were_taken_back(here):
     """A, then B, then A again, which is taken back: so is B after it, and nobody is left."""
     registry = Registry(here.tracking, "gray")
-    judge(here, A, STRONG)
-    crown(here)
-    judge(here, B, MIDDLING)
-    second = crown(here).version
+    evaluate(here, A, STRONG)
+    promote(here)
+    evaluate(here, B, MIDDLING)
+    second = promote(here).version
     # By hand, as if a later benchmark had found the first to be the better one after all.
     registry.tag(registry.numbered("1"), {"previous": second.number})
     registry.point("champion", registry.numbered("1"))
-    assert undo(tracking=here.tracking, track="gray").version.number == second.number
-    with pytest.raises(ValueError, match=f"nobody was before {B}"):
-        undo(tracking=here.tracking, track="gray")
+    assert undo(cache=here.cache, tracking=here.tracking, track="gray").version.number == second.number
+    with pytest.raises(ValueError, match=f"{B} is the first"):
+        undo(cache=here.cache, tracking=here.tracking, track="gray")
 
 
-def test_a_recipe_that_was_trained_again_after_it_was_judged_is_refused(here):
-    judge(here, A, MIDDLING)
+def test_a_recipe_that_was_trained_again_after_its_evaluation_is_refused(here):
+    evaluate(here, A, MIDDLING)
     here.compare()
     here.train(A, MILD)
-    with pytest.raises(ValueError, match=rf"^{A} was trained again after it was judged: .*tintoon run evaluation"):
-        here.crown(ON_SCORE_ALONE)
+    with pytest.raises(ValueError, match=rf"^{A} was trained again after it was evaluated: .*tintoon run evaluation"):
+        here.promote(ON_SCORE_ALONE)
     assert Registry(here.tracking, "gray").at("champion") is None
-    here.judge(A)
-    assert crown(here).version.sha256 == read_record(here.lake, A).checkpoint_sha256
+    here.evaluate(A)
+    assert promote(here).version.sha256 == read_record(here.lake, A).checkpoint_sha256
 
 
 def test_each_track_has_a_champion_of_its_own(here):
-    judge(here, A, MIDDLING)
-    judge(here, LINES, 0.1)
+    evaluate(here, A, MIDDLING)
+    evaluate(here, LINES, 0.1)
     here.compare()
-    promotions = {one.track: one.version for one in here.crown(ON_SCORE_ALONE)}
+    promotions = {one.track: one.version for one in here.promote(ON_SCORE_ALONE)}
     assert {track: (version.recipe, version.number) for track, version in promotions.items()} == {
         "gray": (A, "1"),
         "line": (LINES, "1"),
@@ -243,13 +247,77 @@ def test_each_track_has_a_champion_of_its_own(here):
 
 def test_what_is_missing_is_named(here, tmp_path):
     with pytest.raises(ValueError, match="no champion: no colorizer has a result on this benchmark"):
-        here.crown()
-    judge(here, A, MIDDLING)
+        here.promote()
+    evaluate(here, A, MIDDLING)
     here.compare()
     shutil.rmtree(here.root / "lake" / "evaluations" / A)
     with pytest.raises(FileNotFoundError, match=f"{A}: the evaluation that the leaderboard ranks is gone: materialize"):
-        here.crown()
+        here.promote()
     with pytest.raises(FileNotFoundError, match="no leaderboard yet: train and compare first"):
         promote_best(
             Lake.at(tmp_path / "empty"), ON_SCORE_ALONE, cache=here.cache, weights=here.cache, tracking=here.tracking
         )
+
+
+def test_a_leaderboard_of_an_older_benchmark_promotes_nothing(here, write_lake):
+    evaluate(here, A, MIDDLING)
+    here.compare()
+    issues = {
+        ("moon-cat", "1"): ("train", [drawn_panel(seed) for seed in range(3)]),
+        ("moon-cat", "2"): ("val", [drawn_panel(10)]),
+        ("moon-cat", "3"): ("test", [drawn_panel(seed) for seed in range(20, 24)]),
+    }
+    freeze(write_lake(here.root / "lake", issues))  # other test pictures
+    with pytest.raises(ValueError, match=r"the leaderboard of track gray is of benchmark .* materialize evaluation"):
+        here.promote(ON_SCORE_ALONE)
+    assert Registry(here.tracking, "gray").at("champion") is None
+
+
+def start(here: Installation, call: str) -> subprocess.Popen:
+    """Another process that makes a call on the installation `here`, once it has printed `ready`."""
+    code = (
+        "from pathlib import Path\n"
+        "from assets.tracking.promote import undo\n"
+        "from pipelines.comparison.params import PromotionParams\n"
+        "from tests.assets.tinted import Installation\n"
+        f"here = Installation(Path({str(here.root)!r}))\n"
+        "here.tracking.client().search_registered_models()\n"
+        "print('ready', flush=True)\n"
+        f"print({call})\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    while "ready" not in (line := process.stdout.readline()):
+        assert line or process.poll() is None, process.stderr and process.stderr.read()
+    return process
+
+
+def test_undos_and_promotions_at_once_wait_for_one_another(here):
+    registry, before = Registry(here.tracking, "gray"), {}
+    for name, tint in ((A, STRONG), (B, MIDDLING), (C, MILD)):
+        before[name] = evaluate(here, name, tint)
+        assert promote(here).moved
+    undoing = "undo(cache=here.cache, tracking=here.tracking, track='gray').version.number"
+    with registry_lock(here.cache):
+        both = [start(here, undoing), start(here, undoing)]
+        time.sleep(1)  # time enough to go on without the lock
+        assert [one.poll() for one in both] == [None, None]
+        assert served(here) == before[C]
+    answers = [one.communicate(timeout=60) for one in both]
+    assert sorted(out.strip() for out, _ in answers) == ["1", "2"], answers  # each saw what the other left
+    assert served(here) == before[A]
+    assert ["undone" in registry.numbered(number).tags for number in "123"] == [False, True, True]
+
+    best = evaluate(here, C, FAINT)
+    here.compare()
+    promoting = "[one.moved for one in here.promote(PromotionParams(resamples=1000, guards={}, min_issues=1))]"
+    with registry_lock(here.cache):
+        both = [start(here, promoting), start(here, promoting)]
+        time.sleep(1)
+        assert [one.poll() for one in both] == [None, None]
+    answers = [one.communicate(timeout=60) for one in both]
+    assert sorted(out.strip() for out, _ in answers) == ["[False]", "[True]"], answers
+    assert served(here) == best
+    assert registry.numbered("4").tags["previous"] == "1"

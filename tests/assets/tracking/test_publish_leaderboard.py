@@ -1,21 +1,22 @@
-"""The leaderboards in the lake: floors judged once a benchmark, tracks apart, and nothing mixed."""
+"""The published report: of one benchmark only, with the ratings of studies, rendered again where either changed."""
 
+import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from assets.tracking.log_evaluation import log_evaluation
-from assets.tracking.publish_leaderboard import stored_boards
-from pipelines.comparison.params import PromotionParams
-from pipelines.evaluation.baselines import BASELINES
-from pipelines.evaluation.evaluation import load_evaluation
-from tests.assets.tinted import QUICK, Installation, freeze, small_installation
-from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
+from assets.home import Home
+from assets.resources import default_resources
+from assets.tracking.publish_leaderboard import PublishedReport, publish_leaderboard
+from pipelines.studies.plan import PlanParams
+from pipelines.studies.store import StudyStore
+from tests.assets.tinted import QUICK, Installation, small_installation
+from tests.pipelines.conftest import WriteLake, write_lake
+from tests.pipelines.studies.conftest import plan_study
 
 __all__ = ["write_lake"]
 
-A, B, LINES = "webtoon_l2", "webtoon_no_skips", "frames_convnet_edge"
+A, B = "webtoon_l2", "webtoon_no_skips"
 OTHER = QUICK.model_copy(update={"seed": 1})
 
 
@@ -24,83 +25,47 @@ def here(tmp_path: Path, write_lake: WriteLake) -> Installation:
     return small_installation(tmp_path / "home", write_lake)
 
 
-def names(board) -> set[str]:
-    return {row.name for row in board.rows}
+def papers(report: PublishedReport) -> str:
+    """The text of the section of the papers' tables."""
+    section = Path(report.path).read_text().partition('id="papers"')[2].partition("</section>")[0]
+    return re.sub(r"\s+", " ", re.sub("<[^>]+>", "", section))
 
 
-def test_boards_hold_what_was_judged_on_their_benchmark_with_the_floors(here):
-    with pytest.raises(FileNotFoundError, match="no leaderboard yet"):
-        stored_boards(here.lake)
-    found = here.compare()
-    assert [board.track for board in found.boards] == ["gray"]  # nobody draws from lines
-    assert names(found.boards[0]) == set(BASELINES["gray"])
-    baselines = {path: path.stat().st_mtime_ns for path in (here.root / "lake" / "evaluations").rglob("*.parquet")}
-    assert not found.unchanged
-
-    here.train(A, 0.3)
-    here.judge(A)
-    found = here.compare()
-    assert (names(found.boards[0]), found.unchanged) == ({A, *BASELINES["gray"]}, False)
-    assert found.boards[0].reference == A
-    again = here.compare()
-    assert (again.unchanged, again.digest) == (True, found.digest)
-    assert baselines == {path: path.stat().st_mtime_ns for path in baselines}  # judged once
-
-    here.train(LINES, 0.3)
-    here.judge(LINES)
-    gray, line = here.compare().boards
-    assert (gray.track, line.track) == ("gray", "line")
-    assert LINES not in names(gray)
-    assert names(line) == {LINES, *BASELINES["line"]}
-    assert gray.benchmark_fingerprint != line.benchmark_fingerprint
-
-    boards, params = stored_boards(here.lake)
-    assert [board.to_json() for board in boards] == [gray.to_json(), line.to_json()]
-    assert params == QUICK
-
-
-def test_the_reference_is_the_champion_and_other_benchmarks_stand_apart(here):
-    for name, tint in ((A, 0.3), (B, 0.1)):
+def test_the_papers_tables_hold_one_benchmark_and_the_ratings(here, monkeypatch):
+    monkeypatch.delenv("TINTOON_STUDIES", raising=False)
+    database = default_resources(Home.of({"TINTOON_HOME": str(here.root)}))["studies"]
+    for name, tint, params in ((A, 0.1, QUICK), (B, 0.3, OTHER)):
         here.train(name, tint)
-        here.judge(name)
-        board = here.compare().boards[0]
-        here.crown(PromotionParams(resamples=100, confidence=0.999, guards={}))
-    assert board.reference == A  # the first champion, not the best
-    assert board.colorizers[0].name == B
+        here.evaluate(name, params)
+    found = here.compare(OTHER)
 
-    here.judge(B, OTHER)
-    board = here.compare(OTHER).boards[0]
-    assert A not in names(board)
-    assert [row.name for row in board.not_comparable] == [A]
-    assert board.reference == B  # the champion is not on this benchmark
-    assert f"- {A} (benchmark `" in board.to_markdown()
+    def published() -> tuple[PublishedReport, int]:
+        report = publish_leaderboard(found, here.lake, studies=database.url, tracking=here.tracking)
+        return report, Path(report.path).stat().st_mtime_ns
 
+    first, rendered = published()
+    assert f"no evaluation of {A}" in papers(first)  # it has one, of another benchmark
+    assert f"no evaluation of {B}" not in papers(first)
+    assert "no ratings: run a study" in papers(first)
+    assert published() == (first, rendered)
+    assert not (here.root / "studies.db").exists()
 
-def test_floors_follow_the_pictures_that_they_learn_from(here, write_lake):
-    red = [drawn_panel(seed) // np.array([1, 4, 4], np.uint8) for seed in range(3)]
-    issues = {
-        ("moon-cat", "1"): ("train", red),
-        ("moon-cat", "2"): ("val", [drawn_panel(10)]),
-        ("moon-cat", "3"): ("test", [drawn_panel(seed) for seed in range(20, 24)]),
-    }
-    freeze(write_lake(here.root / "lake", issues))
-    here.compare()
-    first = load_evaluation(here.lake, "mean_chroma")
-    issues["moon-cat", "1"] = ("train", [drawn_panel(seed) for seed in range(3)])
-    freeze(write_lake(here.root / "lake", issues))
-    here.compare()
-    second = load_evaluation(here.lake, "mean_chroma")
-    assert first.benchmark_fingerprint == second.benchmark_fingerprint  # the test pictures are the same
-    assert first.metrics["ciede2000"] != second.metrics["ciede2000"]
+    store = StudyStore(database.url)
+    study = plan_study(store, PlanParams(kind="mos", pictures=1, golds=0, repeats=0), methods=("two_stage",))
+    assert published() == (first, rendered)  # a plan is no answer
+    for rater, points in (("ada", 4), ("bob", 5)):
+        store.next_trial(study, rater)
+        store.answer(study, rater, 1, {"overall": points})
+    store.close()
+    second, rendered_again = published()
+    assert "no ratings: run a study" not in papers(second)
+    assert "4.5 (" in papers(second)
+    assert "2 raters)" in papers(second)
+    assert second.url != first.url
+    assert rendered_again > rendered
+    assert published() == (second, rendered_again)
 
-
-def test_what_mlflow_missed_is_shown_again(here):
-    record = here.train(A, 0.1)
-    here.judge(A)  # killed before MLflow was told
-    told = {"lake": here.lake, "cache": here.cache, "weights": here.root, "tracking": here.tracking}
-    found, unchanged = log_evaluation(A, QUICK, **told, on_picture=lambda done, total: None)
-    assert not unchanged
-    run = here.tracking.client().get_run(record.mlflow_run_id)
-    assert run.data.metrics["test/ciede2000"] == found.metrics["ciede2000"]
-    assert run.data.tags["benchmark"] == found.benchmark_fingerprint
-    assert log_evaluation(A, QUICK, **told, on_picture=lambda done, total: None)[1]
+    assert database.url == f"sqlite:///{here.root / 'studies.db'}"
+    monkeypatch.setenv("TINTOON_STUDIES", "postgresql+psycopg://ada:secret@host/base")
+    assert database.url == "postgresql+psycopg://ada:secret@host/base"
+    assert "secret" not in str(default_resources()["studies"])

@@ -134,7 +134,7 @@ def test_an_imported_colorizer_is_crowned_though_nobody_has_its_training_set(her
     import_results(results, here.lake, tracking=here.tracking)
     board = here.compare().boards[0]
     assert [row.name for row in board.colorizers] == ["webtoon_l2"]
-    (promotions,) = here.crown()
+    (promotions,) = here.promote()
     assert (promotions.version.recipe, promotions.moved) == ("webtoon_l2", True)
     card = card_path(here.lake, Registry(here.tracking, "gray"), promotions.version).read_text()
     assert "| a-sun | 3 | CC-BY-4.0 | a-sun by a tester |" in card
@@ -149,7 +149,7 @@ def test_results_of_another_benchmark_are_listed_apart(here: Installation, resul
     assert [row.name for row in board.not_comparable] == ["webtoon_l2"]
     assert board.colorizers == []
     with pytest.raises(ValueError, match="no colorizer has a result on this benchmark; train and judge"):
-        here.crown()
+        here.promote()
 
 
 def test_what_keeps_no_recipe_has_no_card(there: Installation):
@@ -172,7 +172,7 @@ def test_a_new_evaluation_of_what_is_there_is_taken_in(there: Installation, resu
     assert tags["benchmark"] == latest.benchmark_fingerprint
 
     current = there.train("webtoon_l2", 0.1)  # trained here since, and judged
-    there.judge("webtoon_l2")
+    there.evaluate("webtoon_l2")
     judged(there, results, QUICK.model_copy(update={"seed": 2}))
     assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", True)]
     assert read_record(lake, "webtoon_l2") == current

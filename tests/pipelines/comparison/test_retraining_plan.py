@@ -30,7 +30,7 @@ def grow(root: Path, write: WriteLake, *, train_panels: int) -> str:
 
 @pytest.fixture
 def here(tmp_path: Path, write_lake: WriteLake) -> Installation:
-    """Twenty train panels, on which nobody was trained."""
+    """Twenty train panels, on which nothing was trained."""
     grow(tmp_path / "home", write_lake, train_panels=20)
     return Installation(tmp_path / "home")
 
@@ -42,11 +42,11 @@ def planned(
     return plan_retraining(here.lake, params, champions=champions, cache=here.cache, failed=failed)
 
 
-def crown(here: Installation, name: str, tint: float) -> None:
+def promote(here: Installation, name: str, tint: float) -> None:
     here.train(name, tint)
-    here.judge(name)
+    here.evaluate(name)
     here.compare()
-    here.crown(PromotionParams(resamples=100, guards={}))
+    here.promote(PromotionParams(resamples=100, guards={}))
 
 
 def test_from_nothing_to_a_champion_and_on(here, write_lake):
@@ -56,7 +56,7 @@ def test_from_nothing_to_a_champion_and_on(here, write_lake):
     two_stages = RetrainingParams(recipes=["two_stage"])
     assert planned(here, two_stages).recipes == ["line_detector", "two_stage_draft", "two_stage"]
 
-    crown(here, A, 0.2)
+    promote(here, A, 0.2)
     assert planned(here) == Retraining([], "the same 20 train pictures as last time")
 
     grow(here.root, write_lake, train_panels=21)
@@ -76,25 +76,25 @@ def test_from_nothing_to_a_champion_and_on(here, write_lake):
     # Both were trained again, and the champion stayed: not every week anew.
     here.train(A, 0.6)
     here.train(B, 0.6)
-    assert planned(here).recipes == [A, B]  # not judged yet
-    here.judge(A)
-    here.judge(B)
+    assert planned(here).recipes == [A, B]  # not evaluated yet
+    here.evaluate(A)
+    here.evaluate(B)
     assert planned(here) == Retraining([], "the same 21 train pictures as last time")
-    here.train(B, 0.7)  # another checkpoint, which nobody judged
+    here.train(B, 0.7)  # another checkpoint, which was not evaluated
     assert planned(here).recipes == [A, B]
 
 
 def test_any_track_with_a_champion_of_other_pictures_asks_for_training(here, write_lake):
-    crown(here, A, 0.2)
+    promote(here, A, 0.2)
     grow(here.root, write_lake, train_panels=22)
-    crown(here, "frames_convnet_edge", 0.2)
+    promote(here, "frames_convnet_edge", 0.2)
     found = planned(here)
     assert found.recipes == [A, "frames_convnet_edge", B]
     assert found.reason.startswith("2 new and 0 gone train pictures of 20")
 
 
 def test_what_a_champion_learned_from_may_be_gone(here):
-    crown(here, A, 0.2)
+    promote(here, A, 0.2)
     champion = Registry(here.tracking, "gray").at("champion")
     assert champion is not None
     shutil.rmtree(here.root / "lake" / "training_sets")
@@ -106,7 +106,7 @@ def test_what_a_champion_learned_from_may_be_gone(here):
 
 def test_a_recipe_that_failed_twice_on_this_training_set_is_left_out(here, write_lake):
     trained_on = here.lake.read_json(here.lake.training_set)["fingerprint"]
-    crown(here, A, 0.2)
+    promote(here, A, 0.2)
     before = grow(here.root, write_lake, train_panels=22)
     assert planned(here, failed={B: (before, 1)}).recipes == [A, B]  # once may be chance
     assert planned(here, failed={B: (trained_on, 5)}).recipes == [A, B]  # that was another training set
@@ -118,7 +118,7 @@ def test_a_recipe_that_failed_twice_on_this_training_set_is_left_out(here, write
 
     # The others were trained again: the one that fails no longer asks for a training every week.
     here.train(A, 0.3)
-    here.judge(A)
+    here.evaluate(A)
     assert planned(here, failed={B: (before, 2)}).recipes == []
     assert planned(here).recipes == [A, B]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.evaluation.baselines import BASELINES, Copy, floor
+from pipelines.evaluation.baselines import BASELINES, Copy, build_baseline
 from pipelines.evaluation.benchmark import Pass, evaluate, passes_of
 from pipelines.evaluation.evaluation import (
     RANKING_METRIC,
@@ -140,27 +140,29 @@ def test_what_changes_the_benchmark_changes_its_fingerprint_and_nothing_else_doe
 
 def test_the_truth_has_no_latency_and_others_have(training_set: TrainingSet) -> None:
     params = small(latency_sides=[32])
-    assert evaluate(floor("truth", training_set, 64), training_set, params).cost == {}
+    assert evaluate(build_baseline("truth", training_set, 64), training_set, params).cost == {}
     assert set(evaluate(GRAY_COPY, training_set, params).cost) == {"parameters", "latency_cpu_32x32_ms"}
 
 
 def test_floors_and_ceiling_stand_where_they_belong(training_set: TrainingSet) -> None:
     for names in BASELINES.values():
-        found = {name: evaluate(floor(name, training_set, 64), training_set, SMALL).metrics for name in names}
+        found = {name: evaluate(build_baseline(name, training_set, 64), training_set, SMALL).metrics for name in names}
         itself, mean, nearest, truth = (found[name] for name in names)
         assert truth["ciede2000"] == 0
         assert itself["gray_share"] == 1
         assert min(one["ciede2000"] for one in (itself, mean, nearest)) > 5
     assert mean["colorfulness"] == pytest.approx(0, abs=60)  # of the lines: one flat colour
-    gray_mean = evaluate(floor("mean_chroma", training_set, 64), training_set, SMALL).metrics
+    gray_mean = evaluate(build_baseline("mean_chroma", training_set, 64), training_set, SMALL).metrics
     assert (
         0
         < gray_mean["colorfulness"]
-        < evaluate(floor("truth", training_set, 64), training_set, SMALL).metrics["colorfulness"]
+        < evaluate(build_baseline("truth", training_set, 64), training_set, SMALL).metrics["colorfulness"]
     )
     train = training_set.pairs("train", "gray", 64)
     seen = np.asarray(train.variant[:, 0])
-    np.testing.assert_allclose(floor("nearest_panel", training_set, 64).colorize_batch(seen), train.color, atol=3)
+    np.testing.assert_allclose(
+        build_baseline("nearest_panel", training_set, 64).colorize_batch(seen), train.color, atol=3
+    )
 
 
 def test_fid_and_kid_are_taken_of_each_condition_between_floor_and_ceiling(

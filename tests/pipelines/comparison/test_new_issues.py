@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.tracking.publish_drift import DriftResult, compare_new_issues
+from assets.tracking.registry import read_champions
+from pipelines.comparison.new_issues import DriftResult, compare_new_issues
 from pipelines.comparison.params import DriftParams, PromotionParams
 from pipelines.panels.panel import PANEL_SCHEMA
-from tests.assets.tinted import Installation, freeze
+from tests.assets.tinted import QUICK, Installation, freeze
 from tests.pipelines.conftest import WriteLake, drawn_panel, panel_row, write_lake
 
 __all__ = ["write_lake"]
@@ -43,7 +44,7 @@ def reddened(pictures: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def compared(here: Installation) -> DriftResult:
-    return compare_new_issues(here.lake, PARAMS, cache=here.cache, tracking=here.tracking)
+    return compare_new_issues(here.lake, PARAMS, champions=read_champions(here.tracking), cache=here.cache)
 
 
 @pytest.fixture
@@ -80,9 +81,9 @@ def test_new_issues_are_held_against_what_the_champion_learned_from(here, write_
     assert (again.unchanged, again.digest) == (True, found.digest)
 
     here.train(A, 0.2)
-    here.judge(A)
+    here.evaluate(A)
     here.compare()
-    here.crown(PromotionParams(resamples=100, guards={}))
+    here.promote(PromotionParams(resamples=100, guards={}))
     found = compared(here)
     assert found.unchanged  # it learned from that very set
     weak = found.weak["gray"]
@@ -104,3 +105,19 @@ def test_new_issues_are_held_against_what_the_champion_learned_from(here, write_
 
     shutil.rmtree(here.root / "lake" / "training_sets")
     assert compared(here).why_not.endswith("it was never made in this lake, or was removed")
+
+
+def test_weak_titles_are_those_of_the_current_benchmark(here, write_lake):
+    grow(here, write_lake, train_issues=4)
+    here.train(A, 0.2)
+    here.evaluate(A)
+    here.compare()
+    here.promote(PromotionParams(resamples=100, guards={}))
+    assert compared(here).weak["gray"]["pictures"].tolist() == [5]
+
+    fewer = QUICK.model_copy(update={"max_pictures": 3})
+    here.compare(fewer)
+    assert compared(here).weak == {}  # the champion has no result on the new benchmark, and the old one says nothing
+    here.evaluate(A, fewer)
+    here.compare(fewer)
+    assert compared(here).weak["gray"]["pictures"].tolist() == [3]

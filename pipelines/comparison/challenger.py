@@ -1,0 +1,98 @@
+"""The challenger of a leaderboard: the candidate that takes the champion's place, or the best of those that do not.
+
+Both sides are evaluated on one benchmark, the current one: a champion without a result on it is evaluated again first.
+Where the best by the score breaks a guard, the next candidate is considered.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.colorize.picture import TrainedColorizer
+from pipelines.comparison.champion import Champion
+from pipelines.comparison.leaderboard import Leaderboard, LeaderboardRow
+from pipelines.comparison.params import PromotionParams
+from pipelines.comparison.promotion import decide
+from pipelines.evaluation.context import EvaluationContext
+from pipelines.evaluation.evaluation import Evaluation, find_evaluation, save_evaluation
+from pipelines.training.store import checkpoint_path
+
+if TYPE_CHECKING:
+    from pipelines.lake import Lake
+
+
+@dataclass(frozen=True, eq=False)
+class Challenger:
+    """A candidate with the decision on it."""
+
+    evaluation: Evaluation
+    promoted: bool
+    """It becomes the champion."""
+    reason: str
+    """For people: one sentence with the numbers."""
+
+
+def choose_challenger(
+    board: Leaderboard,
+    champion: Champion | None,
+    params: PromotionParams,
+    context: EvaluationContext,
+    *,
+    undone: Collection[str] = (),
+) -> Challenger | None:
+    """The best candidate that may become the champion, else the best one with the reason against it.
+
+    Args:
+        board: The current leaderboard of the track.
+        champion: The colorizer that is served; None before there is one.
+        params: When a challenger is promoted.
+        context: The current benchmark; evaluates the champion where it has no result on it.
+        undone: Digests of checkpoints that a person took back: they are no candidates.
+
+    Returns None where there is no candidate beside the champion. Raises ValueError for a leaderboard of an older
+    benchmark, FileNotFoundError where an evaluation that it ranks is gone.
+    """
+    current = context.benchmark(board.track)
+    if board.benchmark_fingerprint != current:
+        raise ValueError(
+            f"the leaderboard of track {board.track} is of benchmark {board.benchmark_fingerprint[:12]}, and the "
+            f"current one is {current[:12]}: materialize evaluation, leaderboard and champion again (tintoon run "
+            "evaluation leaderboard champion)"
+        )
+    served = champion.checkpoint_sha256 if champion else None
+    rows = [row for row in board.colorizers if row.checkpoint_digest not in {served, *undone}]
+    if not rows:
+        return None
+    held = _evaluation_of_champion(champion, board, context) if champion else None
+    evaluations = [_evaluation_of_row(row, context.lake) for row in rows]
+    decisions = [decide(one, held, params, challengers=len(rows)) for one in evaluations]
+    place = next((place for place, decision in enumerate(decisions) if decision.promoted), 0)
+    reason = decisions[place].reason
+    if rows[place].below_baseline:
+        reason += f"; {rows[place].name} is worse than the picture itself"
+    return Challenger(evaluations[place], decisions[place].promoted, reason)
+
+
+def _evaluation_of_row(row: LeaderboardRow, lake: "Lake") -> Evaluation:
+    found = find_evaluation(lake, row.name, checkpoint=row.checkpoint_digest, benchmark=row.benchmark_fingerprint)
+    if found is None:
+        raise FileNotFoundError(
+            f"{row.name}: the evaluation that the leaderboard ranks is gone: materialize evaluation, leaderboard and "
+            f"champion (tintoon run evaluation leaderboard champion --recipe {row.name})"
+        )
+    return found
+
+
+def _evaluation_of_champion(champion: Champion, board: Leaderboard, context: EvaluationContext) -> Evaluation:
+    """Its result on the current benchmark: the lake's, or else measured now."""
+    lake, digest = context.lake, champion.checkpoint_sha256
+    found = find_evaluation(lake, champion.recipe, checkpoint=digest, benchmark=board.benchmark_fingerprint)
+    if found is not None:
+        return found
+    measured = context.evaluate(
+        TrainedColorizer.load(checkpoint_path(lake, champion.recipe, champion.checkpoint, context.cache)),
+        checkpoint_digest=digest,
+        mlflow_run_id=champion.mlflow_run_id,
+    )
+    save_evaluation(lake, measured, as_latest=False)  # its recipe may have been trained again since
+    return measured

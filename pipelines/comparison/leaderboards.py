@@ -1,0 +1,123 @@
+"""The leaderboards of a lake: every colorizer's latest result beside the baselines, ranked on the current benchmark.
+
+Writes `leaderboard.json`, and evaluations of baselines that are missing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.comparison.champion import Champion
+from pipelines.evaluation.context import EvaluationContext
+from pipelines.evaluation.params import BenchmarkParams
+from pipelines.lake import Lake, digest_of
+from pipelines.progress import Progress
+
+if TYPE_CHECKING:
+    from pipelines.comparison.leaderboard import Leaderboard
+    from pipelines.evaluation.evaluation import Evaluation
+    from pipelines.evaluation.tracks import Track
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The current leaderboards."""
+
+    boards: "list[Leaderboard]"
+    """One for each track with an evaluated colorizer; that of gray always."""
+    evaluations: "list[Evaluation]"
+    """All that they rank, the baselines among them."""
+    digest: str
+    unchanged: bool
+    """The lake had the same ones already."""
+
+
+def compare(
+    lake: Lake,
+    params: BenchmarkParams,
+    *,
+    cache: Path,
+    weights: Path,
+    champions: "Mapping[Track, Champion]",
+    on_picture: Progress,
+) -> Comparison:
+    """Ranks every colorizer that was evaluated on the current benchmark, and writes `leaderboard.json`.
+
+    Baselines without a result on it are evaluated first.
+
+    Args:
+        lake: Holds the training set and the evaluations.
+        params: The size of the benchmark.
+        cache: A local folder for arrays of a remote lake and for evaluations that are under way.
+        weights: The folder of feature extractors' files.
+        champions: The colorizer of each track that the others are compared with, where there is one.
+        on_picture: Called with (done, all) pictures of a baseline.
+
+    Raises FileNotFoundError before the training set was made, ValueError when its test split is empty.
+    """
+    from pipelines.comparison.leaderboard import build_leaderboard
+    from pipelines.evaluation.baselines import BASELINE_NAMES, BASELINES, build_baseline
+    from pipelines.evaluation.evaluation import load_evaluations, save_evaluation
+    from pipelines.evaluation.tracks import TRACKS
+
+    context = EvaluationContext(lake, params, cache, weights)
+    found = {evaluation.name: evaluation for evaluation in load_evaluations(lake)}
+    evaluated = {"gray", *(one.track for one in found.values() if one.name not in BASELINE_NAMES)}
+    boards = []
+    for track in TRACKS:
+        if track not in evaluated:
+            continue
+        fingerprint = context.benchmark(track)
+        for name in BASELINES[track]:
+            # Some baselines depend on the train split, which the benchmark's fingerprint does not cover.
+            made_on = (
+                (found[name].benchmark_fingerprint, found[name].training_set_fingerprint) if name in found else None
+            )
+            if made_on != (fingerprint, context.training_set.fingerprint):
+                baseline = build_baseline(name, context.training_set, params.resolution)
+                found[name] = context.evaluate(baseline, on_progress=on_picture)
+                save_evaluation(lake, found[name])
+        champion = champions.get(track)
+        boards.append(
+            build_leaderboard(
+                list(found.values()),
+                track=track,
+                benchmark_fingerprint=fingerprint,
+                champion=champion.checkpoint_sha256 if champion else None,
+            )
+        )
+    stored = {"params": params.model_dump(mode="json"), "boards": [board.to_json() for board in boards]}
+    digest = digest_of(stored)
+    unchanged = lake.leaderboard.exists() and lake.read_json(lake.leaderboard).get("digest") == digest
+    if not unchanged:
+        lake.write_json(lake.leaderboard, {"digest": digest, **stored})
+    return Comparison(boards, _ranked(boards, list(found.values())), digest, unchanged)
+
+
+def stored_leaderboards(lake: Lake) -> "tuple[list[Leaderboard], BenchmarkParams]":
+    """The leaderboards as `compare` wrote them, with the parameters of their benchmark.
+
+    Raises FileNotFoundError that says what to run, ValueError for a file of a version that cannot be read.
+    """
+    from pipelines.comparison.leaderboard import Leaderboard
+
+    if not lake.leaderboard.exists():
+        raise FileNotFoundError("no leaderboard yet: train and compare first (tintoon run all, or make demo)")
+    stored: dict[str, Any] = lake.read_json(lake.leaderboard)
+    if "boards" not in stored:
+        raise ValueError(f"{lake.leaderboard}: written by another version: materialize leaderboard again")
+    params = stored.get("params") or stored["rule"]  # "rule": versions before 0.2
+    return [Leaderboard.from_json(board) for board in stored["boards"]], BenchmarkParams(**params)
+
+
+def ranked_evaluations(lake: Lake) -> "list[Evaluation]":
+    """The evaluations that the stored leaderboards rank. Raises as `stored_leaderboards`."""
+    from pipelines.evaluation.evaluation import load_evaluations
+
+    return _ranked(stored_leaderboards(lake)[0], load_evaluations(lake))
+
+
+def _ranked(boards: "list[Leaderboard]", evaluations: "list[Evaluation]") -> "list[Evaluation]":
+    current = {board.benchmark_fingerprint for board in boards}
+    return [evaluation for evaluation in evaluations if evaluation.benchmark_fingerprint in current]
