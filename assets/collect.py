@@ -97,14 +97,7 @@ def panels(
     return dg.MaterializeResult(
         metadata={
             "panels": report.panels,
-            "passing": report.kept,
-            "too_small": report.too_small,
-            "too_large": report.too_large,
-            "extreme_aspect": report.extreme_aspect,
-            "high_key": report.high_key,
-            "low_key": report.low_key,
-            "skewed_color": report.skewed_color,
-            "gray": report.gray,
+            **counts(report.counts),
             "pages": report.pages,
             "layout": report.layout,
             "unchanged": report.unchanged,

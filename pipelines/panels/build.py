@@ -1,7 +1,7 @@
 """Stage 2 for one issue. Reads its table of pages, writes its table of panels (schema in `panel.py`).
 
 Pages that are slices are stitched first. Panels that a filter drops keep their row, with the reason. The table is
-written again only if the pages, the rule or this code changed.
+written again only if the pages, the parameters or this code changed.
 """
 
 from collections import Counter
@@ -14,42 +14,34 @@ import pyarrow as pa
 from pipelines.images.decode import decode_picture
 from pipelines.lake import Lake, digest_of, split_issue_key
 from pipelines.panels.cut import Cut, cut_page, cut_strip
-from pipelines.panels.filters import colored_share, drop_reason, is_gray
+from pipelines.panels.filters import FILTERS, colored_share, drop_reason, is_gray
 from pipelines.panels.hashing import HASH_VERSION, is_flat, phash, pixels_sha256, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.params import PanelParams
 from pipelines.panels.strip import are_slices, stitch
 
 CODE_VERSION = "3"
-"""Part of every digest: raise it whenever the same pages and rule give other panels."""
+"""Part of every digest: raise it whenever the same pages and parameters give other panels."""
 
 
 @dataclass(frozen=True)
 class PanelReport:
-    """What came of one issue: how many pages, how they were laid out, and how many panels by reason."""
+    """Counts of one issue: its pages and its panels, and whether anything is new."""
 
     pages: int
     layout: str
     """"strip", "pages" or "whole"."""
-    kept: int
-    too_small: int
-    too_large: int
-    gray: int
-    """Passed by the other filters, but naturally gray."""
+    counts: dict[str, int]
+    """Panels by outcome: "passing", every reason of `FILTERS`, and "gray" (passing the filters, but naturally gray)."""
     digest: str
-    """Of the panels' content: their places, pixels and marks."""
+    """Digest of the panels' content: their places, pixels and marks."""
     unchanged: bool
-    """Whether the table was there already, made from the same pages by the same rule and code."""
-    extreme_aspect: int = 0
-    high_key: int = 0
-    low_key: int = 0
-    skewed_color: int = 0
+    """True where the table was there already, made from the same pages, parameters and code."""
 
     @property
     def panels(self) -> int:
-        """All panels that were cut."""
-        by_shape = self.too_small + self.too_large + self.extreme_aspect
-        return self.kept + by_shape + self.high_key + self.low_key + self.skewed_color + self.gray
+        """The number of panels that were cut."""
+        return sum(self.counts.values())
 
 
 def build_panels(key: str, lake: Lake, params: PanelParams) -> PanelReport:
@@ -172,19 +164,12 @@ _REPORTED = [*_CONTENT, "strip_box"]
 
 def _report(panels: pa.Table, params: PanelParams, *, pages: int, unchanged: bool) -> PanelReport:
     rows = panels.select(_REPORTED).to_pylist()
-    reasons = Counter(row["drop_reason"] or ("gray" if row["is_gray"] else "kept") for row in rows)
+    outcomes = Counter(row["drop_reason"] or ("gray" if row["is_gray"] else "passing") for row in rows)
     content = [[row["mask"].hex() if name == "mask" and row[name] else row[name] for name in _CONTENT] for row in rows]
     return PanelReport(
         pages=pages,
         layout="whole" if params.layout == "whole" else "strip" if any(row["strip_box"] for row in rows) else "pages",
-        kept=reasons["kept"],
-        too_small=reasons["too_small"],
-        too_large=reasons["too_large"],
-        gray=reasons["gray"],
+        counts={outcome: outcomes[outcome] for outcome in ("passing", *FILTERS, "gray")},
         digest=digest_of(content),
         unchanged=unchanged,
-        extreme_aspect=reasons["extreme_aspect"],
-        high_key=reasons["high_key"],
-        low_key=reasons["low_key"],
-        skewed_color=reasons["skewed_color"],
     )

@@ -1,10 +1,12 @@
-"""Which panels a dataset can use. Works on uint8 RGB arrays.
+"""Which panels a dataset can use: the drop reasons, and the mark of naturally gray panels.
 
-Of a fitting size and coloured, for papers 000 and 003; and what the authors of paper 003 took out of their
-illustrations by eye, where a title's rule asks for it: extreme shapes, high and low key, skewed colour. Filters look
-at panels, not at pages: what is dropped keeps its row and pixels, so that a threshold can be changed at any time
-without collecting anything again.
+A drop reason is a function below and a line in `FILTERS`; its threshold is a field of `PanelParams`. Filters look at
+panels, not at pages. A dropped panel keeps its row and pixels, so that a threshold can be changed at any time without
+collecting anything again. Works on uint8 RGB arrays.
 """
+
+from collections.abc import Callable
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -18,58 +20,81 @@ _TINT_CHROMA = 12  # a tint stronger than this is a colour that somebody chose,
 _SEPIA_CHROMA = 32  # but paper yellows and ink browns farther, between these hues:
 _SEPIA_HUES = (40, 115)  # degrees from red (a) to yellow (b)
 
-
 _KEY_SHARE = 0.1  # of the pixels may be darker in a high key, or lighter in a low key
 _MIN_CAST_CHROMA = 6  # a mean colour nearer to gray than this is no cast, however even
 
 
+class MeasuredPanel:
+    """A panel and the measures that filters share, each computed once and only where a filter asks for it."""
+
+    def __init__(self, rgb: np.ndarray):
+        """rgb: uint8 (H, W, 3)."""
+        self._rgb = rgb
+        self.height_px, self.width_px = rgb.shape[:2]
+        self.short_side_px, self.long_side_px = sorted(rgb.shape[:2])
+
+    @cached_property
+    def lab(self) -> np.ndarray:
+        """The averaged pixels in CIELAB, (N, 3) float32."""
+        return _small_lab(self._rgb)
+
+
+def is_too_small(panel: MeasuredPanel, params: PanelParams) -> bool:
+    """A side is shorter than `min_side_px`: 200 in paper 000, 512 in paper 003."""
+    return panel.short_side_px < params.min_side_px
+
+
+def is_too_large(panel: MeasuredPanel, params: PanelParams) -> bool:
+    """A side is longer than `max_side_px`: 800 in paper 000."""
+    return panel.long_side_px > params.max_side_px
+
+
+def has_extreme_aspect(panel: MeasuredPanel, params: PanelParams) -> bool:
+    """The longer side is more than `max_aspect` shorter ones (paper 003, by eye)."""
+    return params.max_aspect is not None and panel.long_side_px > params.max_aspect * panel.short_side_px
+
+
+def is_high_key(panel: MeasuredPanel, params: PanelParams) -> bool:
+    """At most a tenth of the pixels is darker than `high_key_lightness` (paper 003, by eye)."""
+    limit = params.high_key_lightness
+    return limit is not None and bool(np.quantile(panel.lab[:, 0], _KEY_SHARE) > limit)
+
+
+def is_low_key(panel: MeasuredPanel, params: PanelParams) -> bool:
+    """At most a tenth of the pixels is lighter than `low_key_lightness` (paper 003, by eye)."""
+    limit = params.low_key_lightness
+    return limit is not None and bool(np.quantile(panel.lab[:, 0], 1 - _KEY_SHARE) < limit)
+
+
+def is_skewed_in_color(panel: MeasuredPanel, params: PanelParams) -> bool:
+    """The mean colour is far from gray for the spread of the colours (paper 003, by eye).
+
+    Far: the distance of the mean of a and b (CIELAB) from gray is more than `max_cast` times the mean distance of the
+    colours from that mean (Gasparini and Schettini 2004: an equivalent circle that does not reach gray).
+    """
+    if params.max_cast is None:
+        return False
+    mean = panel.lab[:, 1:].mean(axis=0)
+    cast = float(np.hypot(*mean))
+    spread = float(np.hypot(*(panel.lab[:, 1:] - mean).T).mean())
+    return cast > max(_MIN_CAST_CHROMA, params.max_cast * spread)
+
+
+FILTERS: dict[str, Callable[[MeasuredPanel, PanelParams], bool]] = {
+    "too_small": is_too_small,
+    "too_large": is_too_large,
+    "extreme_aspect": has_extreme_aspect,
+    "high_key": is_high_key,
+    "low_key": is_low_key,
+    "skewed_color": is_skewed_in_color,
+}
+"""Every drop reason, in the order of the checks: a panel has the first one that holds."""
+
+
 def drop_reason(rgb: np.ndarray, params: PanelParams) -> str | None:
-    """Why a panel, uint8 RGB (H, W, 3), is dropped, whatever its colour: the first that holds; None for none.
-
-    "too_small", "too_large", "extreme_aspect", then "high_key", "low_key", "skewed_color". Whether it is gray at all
-    is told apart (`is_gray`): such a panel is gray, not skewed.
-    """
-    height, width = rgb.shape[:2]
-    return size_reason(width, height, params) or look_reason(rgb, params)
-
-
-def size_reason(width_px: int, height_px: int, params: PanelParams) -> str | None:
-    """Why a panel of this size is dropped: "too_small", "too_large" (it may be both), "extreme_aspect", or None.
-
-    Paper 000 drops panels with a width or height below 200 or above 800 px, paper 003 below 512.
-    """
-    if min(width_px, height_px) < params.min_side_px:
-        return "too_small"
-    if max(width_px, height_px) > params.max_side_px:
-        return "too_large"
-    if params.max_aspect is not None and max(width_px, height_px) > params.max_aspect * min(width_px, height_px):
-        return "extreme_aspect"
-    return None
-
-
-def look_reason(rgb: np.ndarray, params: PanelParams) -> str | None:
-    """Why a panel is dropped for its light or its colours: "high_key", "low_key", "skewed_color", or None.
-
-    The authors of paper 003 chose by eye. Here, a high key is a picture of which no more than a tenth is darker than
-    the rule's lightness, a low key one of which no more than a tenth is lighter. Skewed is one whose mean colour (a
-    and b of CIELAB) lies away from gray by more than `max_cast` times the mean distance of its colours from that mean
-    (Gasparini and Schettini 2004: an equivalent circle that does not reach gray).
-    """
-    if params.high_key_lightness is None and params.low_key_lightness is None and params.max_cast is None:
-        return None
-    lab = _small_lab(rgb)
-    darker, lighter = np.quantile(lab[:, 0], [_KEY_SHARE, 1 - _KEY_SHARE])
-    if params.high_key_lightness is not None and darker > params.high_key_lightness:
-        return "high_key"
-    if params.low_key_lightness is not None and lighter < params.low_key_lightness:
-        return "low_key"
-    if params.max_cast is not None:
-        mean = lab[:, 1:].mean(axis=0)
-        cast = float(np.hypot(*mean))
-        spread = float(np.hypot(*(lab[:, 1:] - mean).T).mean())
-        if cast > max(_MIN_CAST_CHROMA, params.max_cast * spread):
-            return "skewed_color"
-    return None
+    """The first reason to drop a panel, uint8 RGB (H, W, 3), or None. Gray panels are marked apart: see `is_gray`."""
+    panel = MeasuredPanel(rgb)
+    return next((reason for reason, drops in FILTERS.items() if drops(panel, params)), None)
 
 
 def colored_share(rgb: np.ndarray, params: PanelParams) -> float:
@@ -91,7 +116,7 @@ def colored_share(rgb: np.ndarray, params: PanelParams) -> float:
 
 
 def is_gray(colored_share: float, params: PanelParams) -> bool:
-    """Whether a picture with this `colored_share` is naturally gray: drawn without colour, on whatever paper."""
+    """True for the `colored_share` of a naturally gray picture: drawn without colour, on whatever paper."""
     return colored_share < params.gray_share
 
 

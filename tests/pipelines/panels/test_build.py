@@ -75,7 +75,8 @@ def lake(tmp_path):
 
 def test_report_counts_by_reason(lake):
     report = build_panels(KEY, lake, PARAMS)
-    assert (report.kept, report.too_small, report.too_large, report.gray) == (2, 1, 1, 1)
+    unused = dict.fromkeys(("extreme_aspect", "high_key", "low_key", "skewed_color"), 0)
+    assert report.counts == {"passing": 2, "too_small": 1, "too_large": 1, **unused, "gray": 1}
     assert (report.pages, report.panels, report.layout, report.unchanged) == (2, 5, "pages", False)
 
 
@@ -124,11 +125,11 @@ def test_nothing_is_written_when_nothing_changed(lake):
     assert lake.panels(KEY).stat().st_mtime_ns == written
 
 
-def test_another_rule_or_page_makes_another_table(lake):
+def test_other_parameters_or_pages_make_another_table(lake):
     first = build_panels(KEY, lake, PARAMS)
     wider = build_panels(KEY, lake, PARAMS.model_copy(update={"max_side_px": 800}))
     assert not wider.unchanged
-    assert (wider.too_large, wider.digest != first.digest) == (0, True)
+    assert (wider.counts["too_large"], wider.digest != first.digest) == (0, True)
     store(lake, three_pages()[:1])
     assert build_panels(KEY, lake, PARAMS).panels == 3
 
@@ -173,7 +174,8 @@ def test_blank_issue_has_an_empty_table(lake):
 def test_filters_that_are_off_leave_the_table_as_it_was(lake):
     first = build_panels(KEY, lake, PARAMS)
     on = build_panels(KEY, lake, PARAMS.model_copy(update={"max_aspect": 1.4}))
-    assert (first.extreme_aspect, on.extreme_aspect, on.kept, on.panels) == (0, 3, 0, first.panels)
+    assert (first.counts["extreme_aspect"], first.panels) == (0, 5)
+    assert (on.counts["extreme_aspect"], on.counts["passing"], on.panels) == (3, 0, 5)
     reasons = lake.read_table(lake.panels(KEY))["drop_reason"].to_pylist()
     assert reasons == ["extreme_aspect", "extreme_aspect", "too_small", "extreme_aspect", "too_large"]
     again = build_panels(KEY, lake, PARAMS)
@@ -185,7 +187,7 @@ def test_panels_are_dropped_for_their_looks_after_their_size_and_keep_their_pixe
     dark[::9, ::9] = (60, 20, 20)
     store(lake, [png(drawn_page((20, 20, dark), (20, 280, painted(200, 300, 1))))])
     report = build_panels(KEY, lake, PARAMS.model_copy(update={"low_key_lightness": 25.0}))
-    assert (report.kept, report.low_key, report.panels) == (1, 1, 2)
+    assert (report.counts["passing"], report.counts["low_key"], report.panels) == (1, 1, 2)
     row = lake.read_table(lake.panels(KEY)).to_pylist()[0]
     assert row["drop_reason"] == "low_key"
     assert decode_picture(row["image"]["bytes"], name="panel").shape == (240, 240, 3)
@@ -193,7 +195,7 @@ def test_panels_are_dropped_for_their_looks_after_their_size_and_keep_their_pixe
 
 def test_whole_pages_are_not_cut(lake):
     report = build_panels(KEY, lake, PanelParams(layout="whole"))
-    assert (report.layout, report.panels, report.kept) == ("whole", 2, 2)
+    assert (report.layout, report.panels, report.counts["passing"]) == ("whole", 2, 2)
     rows = lake.read_table(lake.panels(KEY)).to_pylist()
     assert [(row["page"], row["page_box"], row["mask"]) for row in rows] == [
         (1, [0, 0, 400, 500], None),
