@@ -3,33 +3,18 @@
 import dagster as dg
 
 from assets.display import counts, pictures
-from assets.partitions import issues
+from assets.progress import progress_of
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
+from assets.stages import stage_asset
 from pipelines.issue_pages.params import FetchParams
 from pipelines.lake import split_issue_key
 from pipelines.panels.params import PanelParams
-from pipelines.progress import progress_of
 
 
-class PagesConfig(dg.Config, FetchParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
-    """How politely pages are fetched."""
-
-
-@dg.asset(
-    partitions_def=issues,
-    pool="sources",  # one issue at a time: hosts see one connection, and pauses between requests
-    group_name="1_collect",
-    kinds={"requests", "parquet"},
-    owners=["team:data"],
-    code_version="1",
-)
+@stage_asset("issue_pages")
 def issue_pages(
-    context: dg.AssetExecutionContext,
-    config: PagesConfig,
-    lake: LakeResource,
-    settings: StandingSettings,
-    catalogue: Catalogue,
+    context: dg.AssetExecutionContext, lake: LakeResource, settings: StandingSettings, catalogue: Catalogue
 ) -> dg.MaterializeResult:
     """Every page of an issue as served: bytes, URL, validators, digest, licence.
 
@@ -39,7 +24,7 @@ def issue_pages(
     from pipelines.issue_pages.collect import collect_issue
     from pipelines.issue_pages.entry import Unavailable
 
-    params = settings.params("issue_pages", config, FetchParams)
+    params = settings.params(context, FetchParams)
     try:
         report = collect_issue(
             context.partition_key,
@@ -65,35 +50,19 @@ def issue_pages(
     )
 
 
-class PanelConfig(dg.Config, PanelParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
-    """How pages are cut; a title's own settings in titles.yaml come on top."""
-
-
-@dg.asset(
-    partitions_def=issues,
-    deps=[issue_pages],
-    group_name="1_collect",
-    kinds={"opencv", "parquet"},
-    owners=["team:data"],
-    code_version="1",
-)
+@stage_asset("panels")
 def panels(
-    context: dg.AssetExecutionContext,
-    config: PanelConfig,
-    lake: LakeResource,
-    settings: StandingSettings,
-    catalogue: Catalogue,
+    context: dg.AssetExecutionContext, lake: LakeResource, settings: StandingSettings, catalogue: Catalogue
 ) -> dg.MaterializeResult:
     """Panels of an issue: stitched, cut at the common background, size-filtered, gray ones marked, hashed."""
     from pipelines.panels.build import build_panels
-    from pipelines.previews import preview_cut, preview_panels
+    from pipelines.previews import panel_previews
 
     key = context.partition_key
     title = catalogue.titles().get(split_issue_key(key)[0])
-    params = settings.params("panels", config, PanelParams)
+    params = settings.params(context, PanelParams)
     opened = lake.open()
     report = build_panels(key, opened, title.panel_params(params) if title else params)
-    seen = {"cut": preview_cut(opened, key), **preview_panels(opened, key)}
     return dg.MaterializeResult(
         metadata={
             "panels": report.panels,
@@ -101,7 +70,7 @@ def panels(
             "pages": report.pages,
             "layout": report.layout,
             "unchanged": report.unchanged,
-            **pictures(seen),
+            **pictures(panel_previews(opened, key)),
         },
         data_version=dg.DataVersion(report.digest),
     )

@@ -2,45 +2,27 @@
 
 import dagster as dg
 
-from assets.automation import when_a_result_arrives, when_inputs_change
-from assets.dataset import training_set
-from assets.display import picture, table_of
-from assets.partitions import recipes
+from assets.display import picture, pictures, table_of
+from assets.progress import progress_of
 from assets.resources import Extractors, LakeResource, Studies
-from assets.select import unique_panels
 from assets.settings import StandingSettings
+from assets.stages import stage_asset
 from assets.tracking.client import Tracking
 from assets.tracking.log_cross_validation import log_cross_validation
 from assets.tracking.log_evaluation import log_evaluation
 from assets.tracking.promote import promote_best
 from assets.tracking.publish_leaderboard import publish_leaderboard
 from assets.tracking.registry import read_champions
-from assets.train import colorizer
 from pipelines.comparison.leaderboards import compare
 from pipelines.comparison.new_issues import compare_new_issues
 from pipelines.comparison.params import CrossValidationParams, DriftParams, PromotionParams
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import digest_of
-from pipelines.progress import progress_of
 
 
-class BenchmarkConfig(dg.Config, BenchmarkParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
-    """The size of the benchmark."""
-
-
-@dg.asset(
-    partitions_def=recipes,
-    deps=[colorizer, training_set],
-    pool="gpu",
-    automation_condition=when_inputs_change,
-    group_name="4_train",
-    kinds={"torch", "mlflow"},
-    owners=["team:models"],
-    code_version="1",
-)
+@stage_asset("evaluation")
 def evaluation(
     context: dg.AssetExecutionContext,
-    config: BenchmarkConfig,
     lake: LakeResource,
     settings: StandingSettings,
     extractors: Extractors,
@@ -48,17 +30,29 @@ def evaluation(
 ) -> dg.MaterializeResult:
     """The benchmark: pixels, colour, bleeding, hints, FID and KID, consistency, cost; with pictures that show it."""
     from pipelines.evaluation.gallery import gallery_grid
+    from pipelines.previews import keep_previews
 
+    opened = lake.open()
     result, unchanged = log_evaluation(
         context.partition_key,
-        settings.params("evaluation", config, BenchmarkParams),
-        lake=lake.open(),
+        settings.params(context, BenchmarkParams),
+        lake=opened,
         cache=lake.cache,
         weights=extractors.folder,
         tracking=tracking,
         on_picture=progress_of(context.log),
     )
-    worst = result.gallery[result.gallery["kind"] == "worst"]
+    version = f"{result.checkpoint_digest}:{result.benchmark_fingerprint}"
+    shown = keep_previews(
+        opened,
+        "evaluation",
+        context.partition_key,
+        made_from=version,
+        draw=lambda: {
+            "input | output | truth": result.grid,
+            "worst": gallery_grid(result.gallery[result.gallery["kind"] == "worst"], result.name),
+        },
+    )
     return dg.MaterializeResult(
         metadata={
             "mlflow": dg.MetadataValue.url(tracking.url_of(str(result.mlflow_run_id))),
@@ -67,29 +61,15 @@ def evaluation(
             "track": result.track,
             "benchmark": result.benchmark_fingerprint,
             "unchanged": unchanged,
-            "input | output | truth": picture(result.grid, "input, output, truth"),
-            "worst": picture(gallery_grid(worst, result.name), "the worst pictures"),
+            **pictures(shown),
         },
-        data_version=dg.DataVersion(f"{result.checkpoint_digest}:{result.benchmark_fingerprint}"),
+        data_version=dg.DataVersion(version),
     )
 
 
-class CrossValidationConfig(dg.Config, CrossValidationParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
-    """The folds, and the budget of each training."""
-
-
-@dg.asset(
-    partitions_def=recipes,
-    deps=[training_set],
-    pool="gpu",
-    group_name="5_compare",
-    kinds={"torch", "mlflow"},
-    owners=["team:models"],
-    code_version="1",
-)
+@stage_asset("cross_validation")
 def cross_validation(
     context: dg.AssetExecutionContext,
-    config: CrossValidationConfig,
     lake: LakeResource,
     settings: StandingSettings,
     extractors: Extractors,
@@ -98,7 +78,7 @@ def cross_validation(
     """Each picture colored by a training that never saw its issue (or its title): how small titles are compared."""
     found = log_cross_validation(
         context.partition_key,
-        settings.params("cross_validation", config, CrossValidationParams),
+        settings.params(context, CrossValidationParams),
         lake=lake.open(),
         cache=lake.cache,
         extractors=extractors.folder,
@@ -117,21 +97,9 @@ def cross_validation(
     )
 
 
-class PromotionConfig(dg.Config, PromotionParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
-    """When a challenger takes the champion's place."""
-
-
-@dg.asset(
-    deps=[evaluation, training_set],
-    group_name="5_compare",
-    kinds={"json", "mlflow"},
-    owners=["team:models"],
-    code_version="2",
-    automation_condition=when_a_result_arrives,
-)
+@stage_asset("leaderboard")
 def leaderboard(
     context: dg.AssetExecutionContext,
-    config: BenchmarkConfig,
     lake: LakeResource,
     settings: StandingSettings,
     extractors: Extractors,
@@ -139,7 +107,7 @@ def leaderboard(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     """Every colorizer evaluated on the current benchmark, the best first, with baselines, and an HTML report."""
-    params = settings.params("leaderboard", config, BenchmarkParams)
+    params = settings.params(context, BenchmarkParams)
     opened = lake.open()
     found = compare(
         opened,
@@ -165,16 +133,9 @@ def leaderboard(
     )
 
 
-@dg.asset(
-    deps=[leaderboard],
-    group_name="5_compare",
-    kinds={"mlflow"},
-    owners=["team:models"],
-    code_version="2",
-    automation_condition=when_a_result_arrives,
-)
+@stage_asset("champion")
 def champion(
-    config: PromotionConfig,
+    context: dg.AssetExecutionContext,
     lake: LakeResource,
     settings: StandingSettings,
     extractors: Extractors,
@@ -183,7 +144,7 @@ def champion(
     """The colorizer of each track that is served: MLflow's alias `champion`, moved only to a better one."""
     promotions = promote_best(
         lake.open(),
-        settings.params("champion", config, PromotionParams),
+        settings.params(context, PromotionParams),
         cache=lake.cache,
         weights=extractors.folder,
         tracking=tracking,
@@ -204,24 +165,14 @@ def champion(
     )
 
 
-class DriftConfig(dg.Config, DriftParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
-    """What counts as unlike."""
-
-
-@dg.asset(
-    deps=[unique_panels],
-    group_name="5_compare",
-    kinds={"opencv"},
-    owners=["team:models"],
-    code_version="1",
-)
+@stage_asset("drift")
 def drift(
-    config: DriftConfig, lake: LakeResource, settings: StandingSettings, tracking: Tracking
+    context: dg.AssetExecutionContext, lake: LakeResource, settings: StandingSettings, tracking: Tracking
 ) -> dg.MaterializeResult:
     """New issues against what the champion learned from, in colour, style and lines; titles on which it is weak."""
     found = compare_new_issues(
         lake.open(),
-        settings.params("drift", config, DriftParams),
+        settings.params(context, DriftParams),
         champions=read_champions(tracking),
         cache=lake.cache,
     )

@@ -1,17 +1,18 @@
 """The code location: every asset, job, schedule and sensor, over the installation that the environment names.
 
-Loading it does no I/O and imports neither torch nor mlflow: each step process pays for it.
+Loading it does no I/O and imports nothing heavy (torch, mlflow, pandas, cv2, ...): each step process pays for it.
 """
 
 import dagster as dg
 
 from assets import collect, compare, dataset, select, train
-from assets.automation import JOBS, SCHEDULES, SENSORS
+from assets.automation import SCHEDULES, SENSORS
+from assets.jobs import JOBS
 from assets.resources import default_resources
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([collect, select, dataset, train, compare]),
-    jobs=JOBS,
+    jobs=JOBS.values(),
     schedules=SCHEDULES,
     sensors=SENSORS,
     resources=default_resources(),

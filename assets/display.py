@@ -5,26 +5,29 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import numpy as np
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
-def picture(rgb: np.ndarray, caption: str) -> dg.MarkdownMetadataValue:
+def picture(rgb: "np.ndarray", caption: str) -> dg.MarkdownMetadataValue:
     """A picture, uint8 RGB (H, W, 3), as Markdown with a JPEG inside.
 
     Less than 100 kB, because metadata lives in the event log for ever.
     """
     from pipelines.images.sheets import to_jpeg
 
-    encoded = base64.b64encode(to_jpeg(rgb)).decode()
-    return dg.MetadataValue.md(f"![{caption}](data:image/jpeg;base64,{encoded})")
+    return _markdown(to_jpeg(rgb), caption)
 
 
-def pictures(found: Mapping[str, np.ndarray | None]) -> dict[str, dg.MarkdownMetadataValue]:
-    """Several pictures by name, those that there are."""
-    return {name: picture(rgb, name) for name, rgb in found.items() if rgb is not None}
+def pictures(jpegs: Mapping[str, bytes]) -> dict[str, dg.MarkdownMetadataValue]:
+    """Kept previews by name, each as `picture` shows one."""
+    return {name: _markdown(jpeg, name) for name, jpeg in jpegs.items()}
+
+
+def _markdown(jpeg: bytes, caption: str) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(f"![{caption}](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})")
 
 
 def counts(found: Mapping[str, int], prefix: str = "") -> dict[str, dg.IntMetadataValue]:

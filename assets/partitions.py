@@ -1,4 +1,7 @@
-"""What the lineage is partitioned by: an issue (grows as titles do), a split, a recipe. Never a picture."""
+"""The partitions of the lineage: an issue (their number grows), a split, a recipe. Never a picture."""
+
+from collections.abc import Sequence
+from functools import cache
 
 import dagster as dg
 
@@ -7,6 +10,31 @@ from pipelines.training.registry import TRAININGS
 
 issues = dg.DynamicPartitionsDefinition(name="issue")
 splits = dg.StaticPartitionsDefinition(list(SPLITS))
-recipes = dg.StaticPartitionsDefinition(list(map(str, TRAININGS["colorizer"])))
-classifiers = dg.StaticPartitionsDefinition(list(map(str, TRAININGS["title_classifier"])))
-recipes_with_draft = dg.StaticPartitionsDefinition(list(map(str, TRAININGS["draft"])))
+
+
+@cache
+def recipes_of(asset: str) -> dg.StaticPartitionsDefinition | None:
+    """The recipes that a training asset trains; None where it trains one alone, without partitions."""
+    trained = TRAININGS[asset]
+    return None if None in trained else dg.StaticPartitionsDefinition([str(key) for key in trained])
+
+
+def dependency_links(asset: str) -> Sequence[dg.AssetDep]:
+    """The training assets that a training asset depends on, each partition linked to the partitions that need it."""
+    links = {other: _links(other, asset) for other in TRAININGS}
+    return [
+        dg.AssetDep(other, partition_mapping=None if None in TRAININGS[other] else dg.StaticPartitionMapping(found))
+        for other, found in links.items()
+        if found
+    ]
+
+
+def _links(needed: str, asset: str) -> dict[str, list[str]]:
+    """Partitions of `asset` by the partition of `needed` that they need."""
+    links = {
+        str(partition): [
+            str(key) for key, recipe in TRAININGS[asset].items() if any(n.recipe == trained.name for n in recipe.needs)
+        ]
+        for partition, trained in TRAININGS[needed].items()
+    }
+    return {partition: keys for partition, keys in links.items() if keys}

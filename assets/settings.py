@@ -1,9 +1,10 @@
 """Settings by stage, from a YAML file: the same fields as in Dagster's Launchpad, checked before anything runs.
 
-An installation's standing settings are in `$TINTOON_HOME/settings.yaml`: schedules, sensors and runs from the UI go by
-them. What the Launchpad or `--config` says otherwise than the default goes before them.
+The standing settings of an installation are in `$TINTOON_HOME/settings.yaml`. Schedules, sensors and runs from the UI
+use them. What a run sets explicitly, in the Launchpad or by `--config`, has precedence.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,36 +12,28 @@ import dagster as dg
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from pipelines.comparison.params import CrossValidationParams, DriftParams, PromotionParams, RetrainingParams
-from pipelines.evaluation.params import BenchmarkParams
-from pipelines.issue_pages.params import FetchParams
-from pipelines.panels.params import PanelParams
-from pipelines.params import SplitParams, TrainingSetParams, UniqueParams, VariantParams
-from pipelines.training.params import TrainingParams
-from pipelines.training.registry import TRAININGS
+from assets.stages import STAGES
+from pipelines.comparison.params import RetrainingParams
 from pipelines.yaml import read_yaml
 
 PARAMS_OF: dict[str, type[BaseModel]] = {
-    "issue_pages": FetchParams,
-    "panels": PanelParams,
-    "unique_panels": UniqueParams,
-    "issue_splits": SplitParams,
-    "gray_panels": VariantParams,
-    "edge_panels": VariantParams,
-    "line_panels": VariantParams,
-    "training_set": TrainingSetParams,
-    **dict.fromkeys(TRAININGS, TrainingParams),
-    "evaluation": BenchmarkParams,
-    "leaderboard": BenchmarkParams,
-    "champion": PromotionParams,
-    "drift": DriftParams,
-    "cross_validation": CrossValidationParams,
+    **{stage.settings_key: stage.params for stage in STAGES.values()},
     "retraining": RetrainingParams,
 }
-"""What each stage that has settings can be told; `retraining` is no stage, but what the weekly schedule goes by."""
+"""The parameters of each key of a settings file; `retraining` is no stage, but the weekly schedule's."""
 
 BUDGETS = {"steps", "pictures", "minutes"}
-"""A training has one of these: the one that a run is told takes the place of a standing one."""
+"""A training has one of these: the one that a run sets replaces a standing one."""
+
+RENAMED: Mapping[str, Mapping[str, str]] = {
+    "champion": {"least_issues": "min_issues"},
+    "drift": {"least_panels": "min_panels"},
+    "retraining": {"least_change": "min_change", "least_change_on_drift": "min_change_on_drift"},
+}
+"""Names of version 0.1.0 in settings files, by key, with the present ones."""
+
+FORMER_BENCHMARK = "leaderboard"
+"""A key of version 0.1.0: it repeated the settings of `evaluation`, which both stages use now."""
 
 Settings = dict[str, dict[str, Any]]
 
@@ -52,22 +45,21 @@ class StandingSettings(dg.ConfigurableResource):
 
     path: str
 
-    def params(self, stage: str, config: dg.Config, kind: type[_Params]) -> _Params:
-        """The rule of a stage: defaults, then the standing settings, then what this run was told.
+    def params(self, context: dg.AssetExecutionContext, kind: type[_Params]) -> _Params:
+        """The parameters of the stage that runs: defaults, then the standing settings, then what the run sets.
 
-        Raises SettingsError for a wrong setting.
+        Raises SettingsError for a wrong standing setting, pydantic's ValidationError for a wrong one of the run.
         """
-        defaults = kind().model_dump()
-        told = {name: value for name, value in config.model_dump().items() if value != defaults[name]}
-        standing = self.of(stage)
-        if BUDGETS & told.keys():
+        explicit = context.op_execution_context.op_config or {}
+        standing = self.of(STAGES[context.asset_key.to_user_string()].settings_key)
+        if BUDGETS & explicit.keys():
             standing = {name: value for name, value in standing.items() if name not in BUDGETS}
-        return kind(**{**standing, **told})
+        return kind(**{**standing, **explicit})
 
-    def of(self, stage: str) -> dict[str, Any]:
-        """The standing settings of a stage."""
+    def of(self, key: str) -> dict[str, Any]:
+        """The standing settings below a key."""
         path = Path(self.path)
-        return load_settings(path).get(stage, {}) if path.exists() else {}
+        return load_settings(path).get(key, {}) if path.exists() else {}
 
 
 class SettingsError(ValueError):
@@ -81,18 +73,22 @@ def load_settings(path: Path) -> Settings:
         return {}
     if not isinstance(settings, dict):
         raise SettingsError(f"{path}: expected settings by stage, e.g. 'colorizer: {{steps: 300}}'")
-    for stage, values in settings.items():
-        if stage not in PARAMS_OF:
-            raise SettingsError(f"{path}: no stage {stage!r} with settings; there are: {', '.join(PARAMS_OF)}")
-        if not isinstance(values, dict):
-            example = next(iter(PARAMS_OF[stage].model_fields))
-            raise SettingsError(f"{path}: {stage}: expected settings, e.g. '{stage}: {{{example}: ...}}'")
-        _check(path, stage, values)
-    return settings
+    return _without_former_benchmark(path, {stage: _checked(path, stage, found) for stage, found in settings.items()})
 
 
-def _check(path: Path, stage: str, values: dict[str, Any]) -> None:
-    params = PARAMS_OF[stage]
+def _checked(path: Path, stage: Any, values: Any) -> dict[str, Any]:
+    """The values under their present names."""
+    params = {**PARAMS_OF, FORMER_BENCHMARK: PARAMS_OF["evaluation"]}.get(stage)
+    if params is None:
+        raise SettingsError(f"{path}: no stage {stage!r} with settings; there are: {', '.join(PARAMS_OF)}")
+    if not isinstance(values, dict):
+        example = next(iter(params.model_fields))
+        raise SettingsError(f"{path}: {stage}: expected settings, e.g. '{stage}: {{{example}: ...}}'")
+    renamed = RENAMED.get(stage, {})
+    if twice := {old: new for old, new in renamed.items() if {old, new} <= values.keys()}:
+        old, new = next(iter(twice.items()))
+        raise SettingsError(f"{path}: {stage}.{old}: this is the former name of {new}, which is set too; remove it")
+    values = {renamed.get(name, name): value for name, value in values.items()}
     try:
         params.model_validate(values)
     except ValidationError as error:
@@ -103,3 +99,18 @@ def _check(path: Path, stage: str, values: dict[str, Any]) -> None:
         else:
             problem = f"{first['msg']}, found {first['input']!r}"
         raise SettingsError(f"{path}: {place}: {problem}") from None
+    return values
+
+
+def _without_former_benchmark(path: Path, settings: Settings) -> Settings:
+    """The settings without a `leaderboard:` that repeats `evaluation:`. Raises SettingsError where the two differ."""
+    if FORMER_BENCHMARK not in settings:
+        return settings
+    kind = PARAMS_OF["evaluation"]
+    former, current = (kind(**settings.get(key, {})) for key in (FORMER_BENCHMARK, "evaluation"))
+    if former != current:
+        raise SettingsError(
+            f"{path}: {FORMER_BENCHMARK} and evaluation differ, but they use one benchmark: set it under evaluation, "
+            f"and remove {FORMER_BENCHMARK}"
+        )
+    return {key: values for key, values in settings.items() if key != FORMER_BENCHMARK}

@@ -1,76 +1,32 @@
 """The assets of the group "train": one recipe trained is one materialization and one MLflow run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
-from assets.dataset import training_set
-from assets.display import pictures
-from assets.partitions import classifiers, recipes, recipes_with_draft
+from assets.display import picture
+from assets.progress import progress_of
 from assets.resources import Extractors, LakeResource
 from assets.settings import StandingSettings
+from assets.stages import stage_asset
 from assets.tracking.client import Tracking
 from assets.tracking.log_classifier_report import log_classifier_report
 from assets.tracking.log_training import log_training
-from pipelines.progress import progress_of
 from pipelines.training.params import TrainingParams
 from pipelines.training.registry import TRAININGS
 from pipelines.training.store import TrainedRecord
 
-
-def dependency_links(asset: str) -> Sequence[dg.AssetDep]:
-    """What the trainings of an asset need: each partition of another asset leads to the partitions that need it."""
-    links = {other: _links(other, asset) for other in TRAININGS}
-    return [
-        dg.AssetDep(other, partition_mapping=None if None in TRAININGS[other] else dg.StaticPartitionMapping(found))
-        for other, found in links.items()
-        if found
-    ]
-
-
-def _links(needed: str, asset: str) -> dict[str, list[str]]:
-    """Partitions of `asset` by the partition of `needed` that they need."""
-    links = {
-        str(partition): [
-            str(key) for key, recipe in TRAININGS[asset].items() if any(n.recipe == trained.name for n in recipe.needs)
-        ]
-        for partition, trained in TRAININGS[needed].items()
-    }
-    return {partition: keys for partition, keys in links.items() if keys}
-
-
 Report = Callable[[TrainedRecord, LakeResource, Tracking], Mapping[str, Any]]
-"""What else a training asset has to say about what it has trained, as metadata."""
+"""Further metadata of a training asset about what it has trained."""
 
 
-class TrainingConfig(dg.Config, TrainingParams):  # pyright: ignore[reportGeneralTypeIssues]  # dg.Config is not frozen
-    """Size, pace and machine of a training; what is left empty is the recipe's own."""
+def training_asset(name: str, *, description: str, report: Report | None = None) -> dg.AssetsDefinition:
+    """The asset that trains the recipes of `TRAININGS[name]`."""
 
-
-def training_asset(
-    name: str,
-    *,
-    description: str,
-    partitions_def: dg.PartitionsDefinition | None = None,
-    report: Report | None = None,
-) -> dg.AssetsDefinition:
-    """An asset that trains the recipes of `TRAININGS[name]`, each after what it needs. All share the pool `gpu`."""
-
-    @dg.asset(
-        name=name,
-        description=description,
-        partitions_def=partitions_def,
-        deps=[training_set, *dependency_links(name)],
-        pool="gpu",
-        group_name="4_train",
-        kinds={"torch", "mlflow"},
-        owners=["team:models"],
-        code_version="1",
-    )
+    @stage_asset(name, description=description)
     def trained(
         context: dg.AssetExecutionContext,
-        config: TrainingConfig,
         lake: LakeResource,
         settings: StandingSettings,
         extractors: Extractors,
@@ -79,7 +35,7 @@ def training_asset(
         partition = context.partition_key if context.has_partition_key else None
         record, unchanged = log_training(
             TRAININGS[name][partition],
-            settings.params(name, config, TrainingParams),
+            settings.params(context, TrainingParams),
             lake=lake.open(),
             cache=lake.cache,
             extractors=extractors.folder,
@@ -115,14 +71,13 @@ def training_asset(
 
 def _report(record: TrainedRecord, lake: LakeResource, tracking: Tracking) -> dict[str, Any]:
     metrics, shown = log_classifier_report(record, lake=lake.open(), cache=lake.cache, tracking=tracking)
-    return {**metrics, **pictures(shown)}
+    return {**metrics, **{name: picture(rgb, name) for name, rgb in shown.items()}}
 
 
 title_classifier = training_asset(
     "title_classifier",
     description="A network that tells the title of a panel, with its accuracies, its confusions and its dead features "
     "(paper 000).",
-    partitions_def=classifiers,
     report=_report,
 )
 
@@ -137,7 +92,6 @@ draft = training_asset(
     "draft",
     description="The first stage of a two-stage recipe (paper 003): small pictures in colour, which the recipe's "
     "colorizer refines.",
-    partitions_def=recipes_with_draft,
 )
 
 
@@ -145,5 +99,4 @@ colorizer = training_asset(
     "colorizer",
     description="A recipe trained on the current training set. Killed, it goes on where it was; unchanged, it is "
     "left alone.",
-    partitions_def=recipes,
 )

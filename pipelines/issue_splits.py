@@ -6,7 +6,7 @@ are furthest below their goal (ties by a salted hash), and a title of three issu
 An issue that keeps no panel has no split until it does.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 
 import numpy as np
@@ -16,7 +16,8 @@ import pyarrow as pa
 from pipelines.lake import Lake, digest_of, issue_key
 from pipelines.params import SPLITS, SplitParams
 
-CODE_VERSION = "1"
+MIN_CORRELATION = 0.99
+"""Panels of different splits count as lookalikes from this correlation of their thumbnails on."""
 
 BLOCK_PANELS = 1024
 """Panels that are compared with another split at a time: with 100,000 panels in train, 400 MB."""
@@ -93,7 +94,7 @@ def build_issue_splits(lake: Lake, params: SplitParams) -> SplitReport:
             "panels": issues["kept"].astype(np.int32),
         }
     )
-    digest = digest_of([CODE_VERSION, rows.astype(object).where(rows.notna(), None).values.tolist()])
+    digest = digest_of([SplitParams.code_version, rows.astype(object).where(rows.notna(), None).values.tolist()])
     unchanged = lake.made_from(lake.issue_splits) == digest
     if not unchanged:
         table = pa.Table.from_pandas(rows, schema=SPLIT_SCHEMA, preserve_index=False)
@@ -154,3 +155,13 @@ def lookalikes_across_splits(lake: Lake, *, min_correlation: float) -> list[Look
                 bits = (hashes[one] ^ hashes[two]).bit_count()
                 found.append(Lookalikes(ids[one], split, ids[two], other, float(correlation[i, j]), bits))
     return sorted(found, key=lambda pair: -pair.correlation)
+
+
+def check_lookalikes(lake: Lake) -> list[Lookalikes]:
+    """The `lookalikes_across_splits`; compared once for the same decisions and splits, and kept in the lake."""
+    made_from = digest_of([lake.made_from(lake.unique_panels), lake.made_from(lake.issue_splits), MIN_CORRELATION])
+    if lake.lookalikes.exists() and (kept := lake.read_json(lake.lookalikes))["made_from"] == made_from:
+        return [Lookalikes(**pair) for pair in kept["pairs"]]
+    found = lookalikes_across_splits(lake, min_correlation=MIN_CORRELATION)
+    lake.write_json(lake.lookalikes, {"made_from": made_from, "pairs": [asdict(pair) for pair in found]})
+    return found

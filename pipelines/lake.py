@@ -13,10 +13,13 @@
     cards/                                   model cards of registered versions
     cross_validations/<recipe>/              results of all folds
     drift.json
+    lookalikes.json                          what the check on the splits found
+    previews/<stage>/                        pictures of a stage's output for people, one file a partition
     ratings/                                 what people thought of results, one file a rating
 
 Tables are Parquet. What a table was made from is kept in its schema metadata (`made_from`), so that a stage
-can see that nothing changed. A file appears whole or not at all: it is written aside, then renamed.
+can see that nothing changed. A file appears whole or not at all: it is written under
+another name, then renamed.
 """
 
 import json
@@ -153,6 +156,15 @@ class Lake:
     def drift(self) -> UPath:
         """Which new issues look unlike what the champion learned from."""
         return self.root / "drift.json"
+
+    @property
+    def lookalikes(self) -> UPath:
+        """The result of the check on the splits."""
+        return self.root / "lookalikes.json"
+
+    def previews(self, stage: str, partition: str) -> UPath:
+        """The table of pictures that show the output of one partition of a stage."""
+        return self.root / "previews" / stage / f"{partition}.parquet"
 
     @property
     def ratings(self) -> UPath:

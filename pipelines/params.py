@@ -2,6 +2,8 @@
 tests set. Values only: importing them costs nothing.
 """
 
+from typing import ClassVar
+
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 SPLITS = ("train", "val", "test")
@@ -9,6 +11,8 @@ SPLITS = ("train", "val", "test")
 
 class UniqueParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `unique_panels`."""
+
+    code_version: ClassVar[str] = "1"
 
     radius_bits: int = Field(
         default=8,
@@ -20,6 +24,8 @@ class UniqueParams(BaseModel, frozen=True, extra="forbid"):
 
 class SplitParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `issue_splits`."""
+
+    code_version: ClassVar[str] = "1"
 
     train_share: float = Field(
         default=0.90, gt=0, lt=1, description="Goal for train, as a share of each title's kept panels."
@@ -42,6 +48,8 @@ class SplitParams(BaseModel, frozen=True, extra="forbid"):
 
 class VariantParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stages `gray_panels`, `edge_panels` and `line_panels`."""
+
+    code_version: ClassVar[str] = "2"
 
     resolutions: list[int] = Field(
         default=[256, 512],
@@ -70,5 +78,7 @@ class VariantParams(BaseModel, frozen=True, extra="forbid"):
 
 class TrainingSetParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `training_set`."""
+
+    code_version: ClassVar[str] = "1"
 
     min_train_panels: int = Field(default=1, ge=1, description="Fewer panels than this in train are an error.")

@@ -1,19 +1,22 @@
-"""What a stage left in the lake, as pictures for people: boxes on pages, kept and dropped panels, titles, variants.
+"""Previews of the stages' outputs for people: boxes on pages, kept and dropped panels, titles, variants.
 
-Reads tables and arrays of the lake; writes nothing. Every picture is uint8 RGB (H, W, 3).
+`preview_...` draw pictures, uint8 RGB (H, W, 3), from tables and arrays of the lake. `..._previews` give them as JPEG
+files by name, and keep them in the lake: an output that did not change is not drawn again.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 
 from pipelines.images.decode import decode_picture
 from pipelines.images.sampling import evenly_spaced
-from pipelines.images.sheets import contact_sheet, labelled_grid
+from pipelines.images.sheets import contact_sheet, labelled_grid, to_jpeg
 from pipelines.issue_splits import Lookalikes
-from pipelines.lake import Lake
+from pipelines.lake import IMAGE, Lake, digest_of
 from pipelines.panels.cut import Cut
 from pipelines.panels.overlay import draw_boxes
 from pipelines.panels.strip import stitch
@@ -24,7 +27,76 @@ MAX_PICTURES = 24
 SHEET_COLUMNS = 6  # wider sheets run out of the window in which Dagster shows them
 COLUMN_PX = (230, 1100)  # width and height of one column of a strip's overview
 MAX_COLUMNS = 8
+PREVIEW_SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False), pa.field("image", IMAGE, nullable=False)])
+PREVIEW_VERSION = "1"
+"""Part of every kept preview's digest: raise it whenever the same output is drawn otherwise."""
+
 DECISION_COLUMNS = ["title", "issue", "panel", "panel_id", "kept", "reason", "duplicate_of", "distance_bits"]
+
+
+Pictures = Mapping[str, np.ndarray | None]
+"""Pictures by name; None where there is nothing to show."""
+
+
+def keep_previews(
+    lake: Lake, stage: str, partition: str, *, made_from: object, draw: Callable[[], Pictures]
+) -> dict[str, bytes]:
+    """The pictures of a partition as JPEG files by name, drawn only where the kept ones were made from something else.
+
+    made_from: what the pictures show, as a JSON value, e.g. the digest of a table.
+    """
+    path, digest = lake.previews(stage, partition), digest_of([PREVIEW_VERSION, made_from])
+    if lake.made_from(path) != digest:
+        rows = [
+            {"name": name, "image": {"bytes": to_jpeg(rgb), "path": f"{name}.jpg"}}
+            for name, rgb in draw().items()
+            if rgb is not None
+        ]
+        lake.write_table(path, pa.Table.from_pylist(rows, PREVIEW_SCHEMA), made_from=digest)
+    return {row["name"]: row["image"]["bytes"] for row in lake.read_table(path).to_pylist()}
+
+
+def panel_previews(lake: Lake, key: str) -> dict[str, bytes]:
+    """The cut and the panels of an issue, as JPEG files by name."""
+    return keep_previews(
+        lake,
+        "panels",
+        key,
+        made_from=lake.made_from(lake.panels(key)),
+        draw=lambda: {"cut": preview_cut(lake, key), **preview_panels(lake, key)},
+    )
+
+
+def decision_previews(lake: Lake) -> dict[str, bytes]:
+    """Kept panels and near-duplicates, as JPEG files by name."""
+    made_from = lake.made_from(lake.unique_panels)
+    return keep_previews(lake, "unique_panels", "all", made_from=made_from, draw=lambda: preview_decisions(lake))
+
+
+def title_previews(lake: Lake) -> dict[str, bytes]:
+    """Example panels of each title, as JPEG files by name."""
+    made_from = [lake.made_from(lake.unique_panels), lake.made_from(lake.issue_splits)]
+    return keep_previews(lake, "issue_splits", "titles", made_from=made_from, draw=lambda: preview_titles(lake))
+
+
+def leak_previews(lake: Lake, leaks: list[Lookalikes]) -> dict[str, bytes]:
+    """Panels that look alike across splits, as JPEG files by name."""
+    made_from = [lake.made_from(lake.unique_panels), [vars(leak) for leak in leaks]]
+    return keep_previews(
+        lake, "issue_splits", "lookalikes", made_from=made_from, draw=lambda: preview_leaks(lake, leaks)
+    )
+
+
+def variant_previews(kind: str, split: str, lake: Lake, *, cache: Path | None = None) -> dict[str, bytes]:
+    """Samples of a variant, as JPEG files by name."""
+    made_from = read_manifest(lake, kind, split)["digest"]
+    return keep_previews(
+        lake,
+        f"{kind}_panels",
+        split,
+        made_from=made_from,
+        draw=lambda: preview_variant(kind, split, lake, cache=cache),
+    )
 
 
 def preview_cut(lake: Lake, key: str) -> np.ndarray | None:

@@ -22,13 +22,10 @@ import numpy as np
 import pyarrow as pa
 from upath import UPath
 
-from pipelines.evaluation.metrics.definitions import METRICS_VERSION
 from pipelines.lake import Lake, digest_of
 from pipelines.pairs import Pairs
 from pipelines.params import SPLITS, TrainingSetParams, VariantParams
 from pipelines.variants import KINDS, derive, open_array, read_manifest, resize_square
-
-CODE_VERSION = "1"
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def build_training_set(
     datasheet = _datasheet(lake, fingerprint, manifests, rows, sources or {})
     manifest = {
         "fingerprint": fingerprint,
-        "code_version": CODE_VERSION,
+        "code_version": TrainingSetParams.code_version,
         "resolutions": manifests["color", "train"]["made_from"]["resolutions"],
         "edge_settings": datasheet["edge_settings"],
         "arrays": arrays,
@@ -169,11 +166,11 @@ class TrainingSet:
         rows = self._rows[split]
         return dict(zip(rows["panel_id"].to_pylist(), rows["sha256"].to_pylist(), strict=True))
 
-    def test_fingerprint(self, resolution: int = 256, max_pictures: int | None = None) -> str:
+    def test_fingerprint(self, resolution: int = 256, max_pictures: int | None = None, *, metrics_version: str) -> str:
         """SHA-256 of the test pictures, as a part of the fingerprint of every benchmark on them.
 
         That is the rows of the test split, its arrays of all kinds, the resolution, the limit on pictures where it
-        leaves some out, and the version of the metrics.
+        leaves some out, and the version of the metrics (`BenchmarkParams.code_version`).
         """
         stored = str(self._stored_resolution(resolution))
         entries = {kind: self._manifest["arrays"][f"{kind}/test"]["arrays"][stored] for kind in KINDS}
@@ -184,7 +181,7 @@ class TrainingSet:
                 "arrays": {kind: entry["sha256"] for kind, entry in entries.items()},
                 "resolution": resolution,
                 "pictures": min(pictures, max_pictures or pictures),
-                "metrics": METRICS_VERSION,
+                "metrics": metrics_version,
             }
         )
 

@@ -26,8 +26,6 @@ from pipelines.lake import Lake, digest_of, natural_key, split_issue_key
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
 
-CODE_VERSION = "1"
-
 PANEL_COLUMNS = [
     "title", "issue", "panel", "panel_id", "page", "pages_sha256", "page_box", "width_px", "height_px",
     "drop_reason", "is_gray", "is_flat", "phash", "sha256", "thumbnail",
@@ -201,7 +199,7 @@ def build_unique_panels(lake: Lake, params: UniqueParams, *, title_order: list[s
         raise FileNotFoundError("no panels yet: materialize `panels` first (tintoon run panels)")
     sequence = _sequence(lake, keys, title_order)
     made_from = digest_of(
-        [CODE_VERSION, params.model_dump(), [[key, lake.made_from(lake.panels(key))] for key in sequence]]
+        [UniqueParams.code_version, params.model_dump(), [[key, lake.made_from(lake.panels(key))] for key in sequence]]
     )
     unchanged = lake.made_from(lake.unique_panels) == made_from
     if not unchanged:

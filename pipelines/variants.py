@@ -43,8 +43,6 @@ from pipelines.lake import Lake, atomic_write, digest_of, issue_key, natural_key
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import SPLITS, VariantParams
 
-CODE_VERSION = "2"
-
 Kind = Literal["color", "gray", "edge", "line"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -295,7 +293,7 @@ def _store(
     kind: str, split: str, lake: Lake, rows: pa.Table, made_from: dict[str, Any], batches: Iterator[list[np.ndarray]]
 ) -> VariantReport:
     """Writes the arrays, unless there is a folder made from the same, and makes them the current ones."""
-    digest = digest_of({"kind": kind, "split": split, "code_version": CODE_VERSION, **made_from})
+    digest = digest_of({"kind": kind, "split": split, "code_version": VariantParams.code_version, **made_from})
     folder = lake.variants(kind) / digest
     unchanged = (folder / "manifest.json").exists()
     if not unchanged:
@@ -311,7 +309,7 @@ def _store(
                 "arrays": arrays,
                 "rows_digest": digest_of(rows.to_pylist()),
                 "made_from": made_from,
-                "code_version": CODE_VERSION,
+                "code_version": VariantParams.code_version,
                 "opencv_version": cv2.__version__,
             }
             (temporary / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -113,7 +113,8 @@ def run(
     is left alone, and said to be so.
     """
     from assets.settings import load_settings
-    from studio.materialize import STAGES, USUAL_STAGES, Selection, chosen_recipes
+    from assets.stages import STAGES
+    from studio.materialize import USUAL_STAGES, Selection, chosen_recipes
     from studio.report import run_stages
 
     wanted = USUAL_STAGES if stages == ["all"] else stages
@@ -123,7 +124,7 @@ def run(
     settings = load_settings(_existing(config)) if config else {}
     selection = Selection(chosen_recipes(recipe or (), settings), issue or (), title or ())
     for stage in wanted if stages != ["all"] else ():
-        if STAGES[stage] == "recipe" and not selection.trainings(stage):
+        if STAGES[stage].partitions == "recipe" and not selection.trainings(stage):
             raise UsageError(f"{stage}: no part of {', '.join(selection.recipes)}; name what to train with --recipe")
     run_stages(wanted, selection, settings)
 

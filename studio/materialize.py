@@ -10,12 +10,13 @@ from typing import Any
 import dagster as dg
 import psutil
 
-from assets.automation import TRAINING_JOBS
 from assets.definitions import defs
 from assets.home import Home
 from assets.partitions import issues, splits
+from assets.progress import report_progress_to
 from assets.resources import Catalogue, default_resources, one_client
 from assets.settings import StandingSettings
+from assets.stages import STAGES
 from models.recipes import Recipe
 from pipelines.comparison.params import RetrainingParams
 from pipelines.issue_pages.client.fetch_error import FetchError
@@ -23,47 +24,10 @@ from pipelines.issue_pages.collect import is_complete, sync_titles
 from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
 from pipelines.issue_pages.params import FetchParams
 from pipelines.issue_pages.plan import PlannedIssue, plan_title
-from pipelines.progress import report_progress_to
 from pipelines.training.registry import TRAININGS, with_dependencies
 
-STAGES: dict[str, str | None] = {
-    "issue_pages": "issue",
-    "panels": "issue",
-    "unique_panels": None,
-    "issue_splits": None,
-    "gray_panels": "split",
-    "edge_panels": "split",
-    "line_panels": "split",
-    "training_set": None,
-    **dict.fromkeys(TRAININGS, "recipe"),
-    "evaluation": "recipe",
-    "leaderboard": None,
-    "champion": None,
-    "drift": None,
-    "cross_validation": "recipe",
-}
-"""The stages in the order of the lineage, and what their partitions are chosen by."""
-
-USUAL_STAGES = [stage for stage in STAGES if stage != "cross_validation"]
-"""What `all` means: a cross-validation trains each recipe several times, so it is asked for by name."""
-
-_JOB_OF = {
-    "issue_pages": "collect_issues",
-    "panels": "collect_issues",
-    "unique_panels": "select_panels",
-    "issue_splits": "select_panels",
-    "gray_panels": "make_variants",
-    "edge_panels": "make_variants",
-    "line_panels": "make_variants",
-    "training_set": "freeze_training_set",
-    **{stage: job.name for stage, job in TRAINING_JOBS.items()},
-    "evaluation": TRAINING_JOBS["colorizer"].name,
-    "leaderboard": "compare_colorizers",
-    "champion": "compare_colorizers",
-    "drift": "select_panels",
-    "cross_validation": "cross_validate",
-}
-
+USUAL_STAGES = [name for name, stage in STAGES.items() if stage.is_usual]
+"""The stages that `all` means."""
 
 _log = logging.getLogger(__name__)
 
@@ -101,12 +65,13 @@ class Selection:
 
         Raises ValueError for a key that does not exist, with those that do.
         """
-        if STAGES[stage] is None:
-            return [None]
-        if STAGES[stage] == "split":
-            return list(splits.get_partition_keys())
-        if STAGES[stage] == "recipe":
-            return self.trainings(stage)
+        match STAGES[stage].partitions:
+            case None:
+                return [None]
+            case "split":
+                return list(splits.get_partition_keys())
+            case "recipe":
+                return self.trainings(stage)
         known = instance.get_dynamic_partitions(str(issues.name))
         if not known:
             raise ValueError("no issue is registered yet: run 'tintoon sync' first")
@@ -140,12 +105,12 @@ def chosen_recipes(told: Sequence[str], config: dict[str, dict[str, Any]]) -> li
 
 
 def _recipes_of(stage: str) -> Mapping[str | None, Recipe]:
-    return TRAININGS["colorizer" if stage in ("evaluation", "cross_validation") else stage]
+    return TRAININGS[STAGES[stage].training_stage]
 
 
 def _hangs_on(stage: str, key: str | None) -> list[str]:
     """What must not have failed before: the issue, or the recipe and what it needs. The last one is its own name."""
-    if STAGES[stage] == "recipe":
+    if STAGES[stage].partitions == "recipe":
         return with_dependencies([_recipes_of(stage)[key].name])
     return [key] if key else []
 
@@ -207,10 +172,10 @@ def materialize(
             for place, key in enumerate(keys):
                 on_start(stage, key, place, len(keys))
                 with report_progress_to(on_progress):
-                    outcome = _materialize_one(stage, key, instance, config.get(stage, {}))
+                    outcome = _materialize_one(stage, key, instance, config.get(STAGES[stage].settings_key, {}))
                 yield outcome
                 if outcome.problem:
-                    if STAGES[stage] is None:
+                    if STAGES[stage].partitions is None:
                         return
                     failed.update(_hangs_on(stage, key)[-1:])
 
@@ -222,7 +187,7 @@ def _fetch_params(told: dict[str, Any]) -> FetchParams:
 
 
 def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, config: dict[str, Any]) -> Materialized:
-    job = defs.resolve_job_def(_JOB_OF[stage])
+    job = defs.resolve_job_def(STAGES[stage].job)
     result = job.execute_in_process(
         partition_key=key,
         asset_selection=[dg.AssetKey(stage)],

@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from assets.stages import STAGES
 from studio.cli import app
-from studio.materialize import STAGES, USUAL_STAGES
+from studio.materialize import USUAL_STAGES
 from tests.installation import PROJECT, QUICK, Installation, free_port
 
 

@@ -17,7 +17,6 @@ from assets.home import code_version
 from assets.tracking.client import TrackedRun, Tracking
 from models.old_names import with_earlier_names
 from models.recipes import PAPERS, Recipe
-from pipelines.images.sheets import side_by_side
 from pipelines.lake import Lake, digest_of
 from pipelines.training.dependencies import Dependencies, find_dependencies
 from pipelines.training.lock import die_with_parent, only_trainer
@@ -42,6 +41,7 @@ def log_training(
     tags: what links the MLflow run back to Dagster.
     Raises FileNotFoundError for a training or an extractor's file that it needs and that is not there.
     """
+    from pipelines.images.sheets import side_by_side
     from pipelines.training.loop import TrainingResult, train
     from pipelines.training_set import TrainingSet
 

@@ -21,7 +21,6 @@ from pipelines.comparison.significance import mean_with_interval, paired_differe
 from pipelines.evaluation.baselines import BASELINES, build_baseline
 from pipelines.evaluation.benchmark import evaluate
 from pipelines.evaluation.evaluation import RANKING_METRIC
-from pipelines.evaluation.metrics.definitions import METRICS_VERSION
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.evaluation.tracks import track_of
 from pipelines.lake import atomic_write, digest_of
@@ -83,7 +82,7 @@ def cross_validation_key(recipe: Recipe, params: CrossValidationParams, training
     """A digest of all that a cross-validation hangs on; `training_set` is a fingerprint."""
     # `log_every` changes no result, and keys of earlier versions are without it.
     values = params.model_dump(mode="json", exclude={"log_every"})
-    return digest_of([METRICS_VERSION, with_earlier_names(recipe.to_json()), values, training_set])[:16]
+    return digest_of([BenchmarkParams.code_version, with_earlier_names(recipe.to_json()), values, training_set])[:16]
 
 
 def _judged(

@@ -24,8 +24,6 @@ from pipelines.pairs import Pairs
 from pipelines.params import SPLITS
 from pipelines.training_set import TrainingSet
 
-CODE_VERSION = "1"
-
 
 class Folds:
     """All folds of a training set: each picture is in the test split of exactly one.
@@ -86,7 +84,7 @@ class Fold(TrainingSet):
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the training set's own, the rule and the fold."""
-        return digest_of([CODE_VERSION, self.folds.training_set.fingerprint, self._described])
+        return digest_of([FoldParams.code_version, self.folds.training_set.fingerprint, self._described])
 
     @property
     def resolutions(self) -> list[int]:
@@ -133,13 +131,13 @@ class Fold(TrainingSet):
             titles=tuple(stored[name].titles[row] for name, row in places),
         )
 
-    def test_fingerprint(self, resolution: int = 256, max_pictures: int | None = None) -> str:
+    def test_fingerprint(self, resolution: int = 256, max_pictures: int | None = None, *, metrics_version: str) -> str:
         """SHA-256 of the pictures that this fold tests, and of all that the training set's own hangs on."""
         tested = self._panel_ids("test")
         return digest_of(
             {
                 "training_set": self.folds.training_set.fingerprint,
-                "settings": self.folds.training_set.test_fingerprint(resolution),
+                "settings": self.folds.training_set.test_fingerprint(resolution, metrics_version=metrics_version),
                 "tested": tested,
                 "pictures": min(len(tested), max_pictures or len(tested)),
             }

@@ -1,7 +1,7 @@
 """The parameters of comparing colorizers: promotion, drift, retraining, folds and cross-validation. Values only."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
@@ -22,6 +22,8 @@ MARGINS: Mapping[str, float] = {
 
 class PromotionParams(BaseModel, frozen=True, extra="forbid"):
     """When a challenger becomes the champion."""
+
+    code_version: ClassVar[str] = "2"
 
     score: str = Field(default="ciede2000", description="The metric that the challenger must be better in.")
     confidence: float = Field(
@@ -55,6 +57,8 @@ class PromotionParams(BaseModel, frozen=True, extra="forbid"):
 
 class DriftParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the drift check."""
+
+    code_version: ClassVar[str] = "1"
 
     side_px: int = Field(default=256, ge=32, description="Panels are reduced to this longer side before they compare.")
     panels_per_issue: int = Field(default=32, ge=1, description="At most so many panels an issue, evenly spread.")
@@ -99,6 +103,8 @@ USUAL_FOLDS = {"issue": 5, "picture": 10}
 class FoldParams(BaseModel, frozen=True, extra="forbid"):
     """How pictures are dealt."""
 
+    code_version: ClassVar[str] = "1"
+
     by: Literal["issue", "title", "picture"] = Field(
         default="issue", description="What stays together: an issue, a whole title, or nothing (leaks: paper 001)."
     )
@@ -116,6 +122,8 @@ class FoldParams(BaseModel, frozen=True, extra="forbid"):
 
 class CrossValidationParams(TrainingParams, FoldParams, frozen=True, extra="forbid"):
     """How to deal the pictures, and how each fold is trained. `seed` is that of the deal and of each training."""
+
+    code_version: ClassVar[str] = f"{FoldParams.code_version}.{TrainingParams.code_version}"
 
     test_resolution: int = Field(default=256, ge=16, le=4096, description="Side of the test pictures in pixels.")
     max_pictures: int | None = Field(default=None, ge=1, description="At most so many test pictures of each fold.")

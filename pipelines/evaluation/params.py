@@ -1,6 +1,6 @@
 """How large the benchmark is: one class of parameters for the Launchpad, the command line and the tests."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -8,7 +8,13 @@ Side = Annotated[int, Field(ge=16, le=4096)]
 
 
 class BenchmarkParams(BaseModel, frozen=True, extra="forbid"):
-    """Parameters of the stage `evaluation`. All but the last three are part of the benchmark's fingerprint."""
+    """Parameters of the stages `evaluation` and `leaderboard`.
+
+    All but the last three are part of the benchmark's fingerprint.
+    """
+
+    code_version: ClassVar[str] = "3"
+    """Part of every benchmark's fingerprint: raise it whenever a metric gives other values for the same pictures."""
 
     resolution: int = Field(default=256, ge=16, le=4096, description="Side of the test pictures in pixels.")
     max_pictures: int | None = Field(

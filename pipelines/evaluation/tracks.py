@@ -93,7 +93,9 @@ class TestPictures:
         )
         self.fingerprint = digest_of(
             {
-                "pictures": training_set.test_fingerprint(params.resolution, params.max_pictures),
+                "pictures": training_set.test_fingerprint(
+                    params.resolution, params.max_pictures, metrics_version=params.code_version
+                ),
                 "track": track,
                 "hints": params.hint_counts,
                 "draws": params.draws,

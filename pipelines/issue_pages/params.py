@@ -1,6 +1,7 @@
 """How gently hosts are asked, and what is left alone: one class for the Launchpad, the command line and the tests."""
 
 from importlib.metadata import version
+from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
@@ -10,6 +11,8 @@ ROBOT = "tintoon"
 
 class FetchParams(BaseModel, frozen=True, extra="forbid"):
     """How gently hosts are asked, when to give up, and what is left alone."""
+
+    code_version: ClassVar[str] = "1"
 
     spacing_s: float = Field(
         default=1.0, ge=0, description="Least pause between two requests to a host, of all processes of this machine."

@@ -20,9 +20,6 @@ from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.params import PanelParams
 from pipelines.panels.strip import are_slices, stitch
 
-CODE_VERSION = "3"
-"""Part of every digest: raise it whenever the same pages and parameters give other panels."""
-
 
 @dataclass(frozen=True)
 class PanelReport:
@@ -59,7 +56,7 @@ def build_panels(key: str, lake: Lake, params: PanelParams) -> PanelReport:
     if not pages:
         raise ValueError(f"{key}: none of {known.num_rows} pages has a picture; see `status` in {source}")
     # Without filters that are off: a filter that is new here changes nothing where it is not used.
-    made_from = digest_of([pages, params.model_dump(exclude_none=True), CODE_VERSION, HASH_VERSION])
+    made_from = digest_of([pages, params.model_dump(exclude_none=True), PanelParams.code_version, HASH_VERSION])
     target = lake.panels(key)
     if lake.made_from(target) == made_from:
         return _report(lake.read_table(target, columns=_REPORTED), params, pages=len(pages), unchanged=True)

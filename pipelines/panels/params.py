@@ -1,12 +1,15 @@
 """How pages are cut and which panels pass: one class of parameters for the Launchpad, titles.yaml and the tests."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
 
 class PanelParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `panels`. A title may set its own under `panels:` in titles.yaml."""
+
+    code_version: ClassVar[str] = "3"
+    """Part of every digest: raise it whenever the same pages and parameters give other panels."""
 
     layout: Literal["auto", "strip", "pages", "whole"] = Field(
         default="auto",

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -10,12 +10,13 @@ import dagster as dg
 import pytest
 import yaml
 
-from assets.automation import SCHEDULES, SENSORS, TRAINING_JOBS, WEEKLY
+from assets.automation import SCHEDULES, SENSORS, weekly_retraining
 from assets.definitions import defs
 from assets.home import Home
+from assets.jobs import JOBS
 from assets.resources import default_resources
+from assets.stages import STAGES
 from pipelines.training.registry import TRAININGS, trained_by, with_dependencies
-from studio.materialize import STAGES
 from tests.assets.tinted import freeze
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -62,38 +63,45 @@ Ask = Callable[..., tuple[dict[str, str | None], str]]
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Ask:
-    """What a weekly schedule asks for: partitions by run key, or none and why not."""
-    resources = default_resources(Home.of({"TINTOON_HOME": str(tmp_path)}))
+def ask(tmp_path: Path) -> Iterator[Ask]:
+    """The partitions that the weekly schedule asks for, by run key; or none, and the reason."""
+    home = Home.of({"TINTOON_HOME": str(tmp_path)})
+    home.prepare()
+    resources = {name: found for name, found in default_resources(home).items() if name in weekly_needs}
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
 
-    def call(schedule: dg.ScheduleDefinition, day: datetime = MONDAY) -> tuple[dict[str, str | None], str]:
-        needed = {name: resources[name] for name in ("lake", "settings", "tracking")}
-        Home.of({"TINTOON_HOME": str(tmp_path)}).prepare()
-        found = list(schedule(dg.build_schedule_context(scheduled_execution_time=day, resources=needed)))
-        if isinstance(found[0], dg.SkipReason):
-            assert len(found) == 1
-            return {}, str(found[0].skip_message)
-        whys = {request.tags["tintoon/why"] for request in found}
-        assert len(whys) == 1
-        return {request.run_key: request.partition_key for request in found}, whys.pop()
+        def call(day: datetime = MONDAY) -> tuple[dict[str, str | None], str]:
+            context = dg.build_schedule_context(instance, scheduled_execution_time=day, resources=resources)
+            found = list(weekly_retraining(context))
+            if isinstance(found[0], dg.SkipReason):
+                assert len(found) == 1
+                return {}, str(found[0].skip_message)
+            whys = {request.tags["tintoon/why"] for request in found}
+            assert len(whys) == 1
+            return {request.run_key: request.partition_key for request in found}, whys.pop()
 
-    return call
+        yield call
+
+
+weekly_needs = ("lake", "settings", "tracking")
 
 
 def test_retraining_waits_for_a_training_set(ask):
-    assert [ask(schedule) for schedule in WEEKLY] == [({}, "there is no training set yet: materialize it first")] * 4
+    assert ask() == ({}, "there is no training set yet: materialize it first")
 
 
-def test_retraining_asks_for_the_chosen_recipes_once_a_week(ask, tmp_path, small_lake):
+def test_retraining_asks_for_the_chosen_recipes_once_a_week_in_the_order_of_need(ask, tmp_path, small_lake):
     freeze(small_lake)
-    *needed, retraining = WEEKLY
     week = {"2026-W48:webtoon_l2": "webtoon_l2", "2026-W48:frames_gan_gray": "frames_gan_gray"}
-    assert ask(retraining) == (week, "nothing was trained yet")
-    assert ask(retraining)[0].keys().isdisjoint(ask(retraining, NEXT_MONDAY)[0])
-    assert [ask(schedule) for schedule in needed] == [({}, "none of these is needed: nothing was trained yet")] * 3
+    assert ask() == (week, "nothing was trained yet")
+    assert ask()[0].keys().isdisjoint(ask(NEXT_MONDAY)[0])
     (tmp_path / "settings.yaml").write_text("retraining: {recipes: [two_stage, frames_convnet_gray]}")
-    assert list(ask(retraining)[0].values()) == ["frames_convnet_gray", "two_stage"]
-    assert [list(ask(schedule)[0].values()) for schedule in needed] == [[], [None], ["two_stage"]]
+    assert list(ask()[0].items()) == [
+        ("2026-W48:line_detector", None),
+        ("2026-W48:two_stage_draft", "two_stage"),
+        ("2026-W48:frames_convnet_gray", "frames_convnet_gray"),
+        ("2026-W48:two_stage", "two_stage"),
+    ]
 
 
 def test_what_runs_by_itself_starts_switched_off():
@@ -101,16 +109,13 @@ def test_what_runs_by_itself_starts_switched_off():
     assert {sensor.default_status for sensor in SENSORS} == {dg.DefaultSensorStatus.STOPPED}
 
 
-def test_what_is_needed_is_trained_by_another_job_that_goes_first():
-    priorities = [int(TRAINING_JOBS[asset].tags["dagster/priority"]) for asset in TRAININGS]
-    assert priorities == sorted(priorities, reverse=True)
+def test_what_others_need_is_trained_by_another_job_with_a_higher_priority():
+    priorities = {asset: int(JOBS[STAGES[asset].job].tags["dagster/priority"]) for asset in TRAININGS}
+    assert list(priorities.values()) == sorted(priorities.values(), reverse=True)
     for asset, partitions in TRAININGS.items():
         for recipe in partitions.values():
             for need in recipe.needs:
-                other, _ = trained_by(need.recipe)
-                assert int(TRAINING_JOBS[other].tags["dagster/priority"]) > int(
-                    TRAINING_JOBS[asset].tags["dagster/priority"]
-                )
+                assert priorities[trained_by(need.recipe)[0]] > priorities[asset]
 
 
 def test_the_graph_links_each_partition_with_those_that_it_needs():

@@ -83,10 +83,10 @@ def test_an_older_training_set_stays_readable(lake: Lake) -> None:
 def test_the_benchmark_fingerprint_hangs_on_the_test_split_only(lake: Lake, write_lake, tmp_path: Path) -> None:
     build_training_set(lake, TrainingSetParams())
     training_set = TrainingSet.open(lake)
-    fingerprint = training_set.test_fingerprint(32)
-    assert training_set.test_fingerprint(32, max_pictures=3) == fingerprint  # there are 3
-    assert training_set.test_fingerprint(32, max_pictures=2) != fingerprint
-    assert len({training_set.test_fingerprint(side) for side in (32, 48, 64)}) == 3
+    fingerprint = training_set.test_fingerprint(32, metrics_version="3")
+    assert training_set.test_fingerprint(32, max_pictures=3, metrics_version="3") == fingerprint  # there are 3
+    assert training_set.test_fingerprint(32, max_pictures=2, metrics_version="3") != fingerprint
+    assert len({training_set.test_fingerprint(side, metrics_version="3") for side in (32, 48, 64)}) == 3
     # An issue moves from val to train: another training set, the same benchmark.
     splits = lake.read_table(lake.issue_splits)
     rows = splits.to_pylist()
@@ -96,7 +96,7 @@ def test_the_benchmark_fingerprint_hangs_on_the_test_split_only(lake: Lake, writ
     build_training_set(lake, TrainingSetParams())
     moved = TrainingSet.open(lake)
     assert moved.fingerprint != training_set.fingerprint
-    assert moved.test_fingerprint(32) == fingerprint
+    assert moved.test_fingerprint(32, metrics_version="3") == fingerprint
 
 
 def test_the_datasheet_says_what_is_in_it(lake: Lake) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
-import dagster as dg
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -322,17 +321,3 @@ def test_the_manifest_describes_the_arrays(small_lake: Lake) -> None:
 def test_impossible_rules_are_errors(settings: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         VariantParams(**settings)
-
-
-def test_the_rule_dresses_as_a_dagster_config() -> None:
-    class VariantConfig(dg.Config, VariantParams): ...
-
-    seen = []
-
-    @dg.asset
-    def variants(config: VariantConfig) -> None:
-        seen.append(config.resolutions)
-
-    run_config = dg.RunConfig({"variants": VariantConfig(resolutions=[512, 128])})
-    assert dg.materialize([variants], run_config=run_config, instance=dg.DagsterInstance.ephemeral()).success
-    assert seen == [[128, 512]]

@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 
 from assets.settings import PARAMS_OF, load_settings
+from assets.stages import STAGES
 from models.recipes import RECIPES
 from pipelines.issue_pages.sources.source import SOURCES
 from studio.cli import app, main
@@ -214,7 +215,7 @@ CONFIGS = {
     "colorizer: {1: 2}": ["colorizer.1"],
     "colourizer: {steps: 3}": ["'colourizer'", "colorizer"],
     "champion: {steps: 3}": ["champion.steps", "unknown key", "min_issues"],
-    "gray: {steps: 3}": ["'gray'", "leaderboard"],
+    "gray: {steps: 3}": ["'gray'", "evaluation"],
     "colorizer: 3": ["colorizer", "expected settings"],
     "[colorizer]": ["expected settings by stage"],
     "colorizer": ["expected settings by stage"],
@@ -249,8 +250,7 @@ def test_settings_are_those_of_the_launchpad(tmp_path):
     for key in graph.materializable_asset_keys:
         (op,) = graph.get(key).assets_def.node_def.iterate_op_defs()
         fields = getattr(op.config_schema.config_type, "fields", {})
-        params = PARAMS_OF.get(key.to_user_string())
-        assert set(fields) == set(params.model_fields if params else {}), key
+        assert set(fields) == set(PARAMS_OF[STAGES[key.to_user_string()].settings_key].model_fields), key
     (tmp_path / "empty.yaml").write_text("# nothing yet\n")
     assert load_settings(tmp_path / "empty.yaml") == {}
     for shipped in (QUICK, PROJECT / "demo" / "settings.yaml"):

@@ -11,7 +11,7 @@ Figure 12) and give no number; this one is ours [I].
              changes in the truth too. The mean over regions, then over pairs.
 
 Time grows with the square of an issue's panels, and is spent on every colorizer: of a longer issue COMPARED panels
-stand for all. `metrics.METRICS_VERSION` is not raised for it: results of issues up to that length are the same as
+stand for all. `BenchmarkParams.code_version` is not raised for it: results of issues up to that length are the same as
 before there was a limit, and older ones of longer issues are means over more pairs of the same kind.
 
 A colorizer that gives everything one colour is consistent: read it beside the distances to the truth. Works on

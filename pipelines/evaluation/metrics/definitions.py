@@ -26,9 +26,6 @@ from pipelines.evaluation.metrics.pixels import PSNR_LIMIT_DB, ciede2000, half_s
 from pipelines.evaluation.metrics.structural_similarity import WINDOW_PX, ssim_and_ms_ssim
 from pipelines.images.color import AB_SCALE, rgb_to_gray, rgb_to_lab
 
-METRICS_VERSION = "3"
-"""Raised whenever a definition below changes: older results then no longer compare."""
-
 
 @dataclass(frozen=True)
 class MetricSpec:

@@ -122,7 +122,10 @@ def test_folds_are_a_function_of_rule_and_pictures(training_set):
     ]
     every = [fold for one in all_params for fold in Folds(training_set, one)]
     for of in ("fingerprint", "benchmark"):
-        found = {fold.fingerprint if of == "fingerprint" else fold.test_fingerprint(32) for fold in every}
+        found = {
+            fold.fingerprint if of == "fingerprint" else fold.test_fingerprint(32, metrics_version="3")
+            for fold in every
+        }
         assert len(found) == len(every)
     assert training_set.fingerprint not in {fold.fingerprint for fold in every}
     assert FoldParams().folds is None
@@ -131,10 +134,10 @@ def test_folds_are_a_function_of_rule_and_pictures(training_set):
 
 def test_a_folds_benchmark_hangs_on_what_it_tests(training_set):
     fold = Folds(training_set, FoldParams(folds=3))[0]
-    assert fold.test_fingerprint(32) != fold.test_fingerprint(64)
+    assert fold.test_fingerprint(32, metrics_version="3") != fold.test_fingerprint(64, metrics_version="3")
     tested = len(ids(fold, "test"))
-    assert fold.test_fingerprint(32, tested) == fold.test_fingerprint(32)
-    assert fold.test_fingerprint(32, tested - 1) != fold.test_fingerprint(32)
+    assert fold.test_fingerprint(32, tested, metrics_version="3") == fold.test_fingerprint(32, metrics_version="3")
+    assert fold.test_fingerprint(32, tested - 1, metrics_version="3") != fold.test_fingerprint(32, metrics_version="3")
 
 
 def test_the_datasheet_names_the_fold(training_set):
