@@ -46,7 +46,7 @@ def issues(panel_ids) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "rule", [FoldParams(folds=3), FoldParams(by="title"), FoldParams(by="picture", folds=4, seed=3)]
+    "params", [FoldParams(folds=3), FoldParams(by="title"), FoldParams(by="picture", folds=4, seed=3)]
 )
 def test_every_picture_is_tested_exactly_once(training_set, params):
     every = sorted(panel_id for split in SPLITS for panel_id in training_set.pairs(split, "gray", 32).panel_ids)
