@@ -10,11 +10,10 @@ from demo.palette import Color, lit, shaded
 
 @dataclass(frozen=True)
 class HairStyle:
-    """Closed outlines (N, 2). `behind` is drawn before the body, `front` over the forehead, `over` last."""
+    """Closed outlines (N, 2). `behind` is drawn before the body, `front` over the forehead."""
 
     front: np.ndarray
     behind: tuple[np.ndarray, ...] = ()
-    over: tuple[np.ndarray, ...] = ()
     strands: tuple[tuple[tuple[float, float], ...], ...] = ()
     shine: float = -0.62  # height of the band of light
     buns: tuple[np.ndarray, ...] = field(default=())

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel
-
 from pipelines.issue_pages.picture import Picture
 
 SkipStatus = Literal["no_picture", "repost", "hidden", "deleted", "unwanted", "unlicensed"]
@@ -86,7 +84,3 @@ class IssueUnavailable(Unavailable):
 
 class ListingFailed(Exception):
     """A source's answer cannot be understood: the message names the address, what was seen and the remedy."""
-
-
-class NoSettings(BaseModel, frozen=True, extra="forbid"):
-    """A source of which a title can set nothing."""

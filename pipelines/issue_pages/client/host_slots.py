@@ -1,31 +1,33 @@
-"""What all threads and processes of this machine share of a host: whose turn it is, since when it is left alone, and
-what was spent there.
+"""One slot per host, shared by all threads and processes of this machine, with what they know of the host.
 
-One request at a time, spaced; after a refusal none for some hours; no more than the budgets. Writes one small file a
-host into a folder that all share. The file is locked while the host is asked; the system lets go of the lock when a
-process ends, however it ends. To forget a refusal, or what was spent, remove the host's file.
+One request at a time, spaced; after a refusal none for some hours; no more than the budgets. A folder that all share
+has one small record a host, and a lock that is held while the host is asked. The system releases the lock when a
+process ends, however it ends. To forget a refusal or the budget spent, remove the host's record.
 """
 
-import fcntl
 import os
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from io import BufferedRandom
 from pathlib import Path
 
+from filelock import FileLock
 from pydantic import BaseModel, ValidationError
+
+from pipelines.lake import atomic_write
+
+_POLL_S = 0.01  # shorter than the work between two requests, so that no process takes every slot
 
 
 class HostRecord(BaseModel):
-    """What a host's file says. Moments are in seconds since the epoch."""
+    """What is known of a host. Moments are in seconds since the epoch."""
 
-    next_at: float = 0.0  # not asked before
-    stopped_until: float = 0.0  # left alone until then ...
+    next_at: float = 0.0  # no request before
+    stopped_until: float = 0.0  # no request before, either ...
     stopped_by: str = ""  # ... because of this
-    counted_from: float = 0.0  # when the hours began in which are counted:
+    counted_from: float = 0.0  # the beginning of the hours that budgets count in
     requests: int = 0
     bytes: int = 0  # of bodies
 
@@ -33,62 +35,49 @@ class HostRecord(BaseModel):
 class HostSlot:
     """The right to ask one host now."""
 
-    def __init__(self, file: BufferedRandom, path: Path):
-        self._file = file
+    def __init__(self, path: Path):
         self.path = path
         try:
-            self.record = HostRecord.model_validate_json(file.readline())
-        except ValidationError:
-            self.record = HostRecord()  # a new file
+            self.record = HostRecord.model_validate_json(path.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            self.record = HostRecord()
 
     def ask_again_at(self, moment: float) -> None:
-        """Nobody asks before this moment, or before one that was said already."""
+        """Allows no request before this moment. An earlier call with a later moment stays in force."""
         self.record.next_at = max(self.record.next_at, moment)
         self.save()
 
     def stop(self, until: float, why: str) -> None:
-        """Nobody asks before `until`, because of `why`."""
+        """Allows no request before `until`, because of `why`."""
         self.record.stopped_until, self.record.stopped_by = until, why
         self.save()
 
     def count_anew(self, now: float, *, every_s: float) -> None:
-        """Forgets what was spent in hours that are over."""
+        """Resets the budget's counts where their hours are over."""
         begun_s = now - self.record.counted_from
         if not 0 <= begun_s < every_s:  # negative where the clock was set back
             self.record.counted_from, self.record.requests, self.record.bytes = now, 0, 0
 
     def save(self) -> None:
-        """Writes the record. Killed at any moment, it leaves one that is whole: only the first line counts."""
-        line = f"{self.record.model_dump_json()}\n".encode()
-        os.pwrite(self._file.fileno(), line, 0)
-        os.ftruncate(self._file.fileno(), len(line))
+        """Writes the record, whole or not at all."""
+        with atomic_write(self.path) as file:
+            file.write_text(self.record.model_dump_json())
 
 
 class HostSlots:
-    """The turns at all hosts."""
+    """The slots of all hosts."""
 
     def __init__(self, folder: Path | None = None):
-        """folder: shared by all that are to take turns; by default one for this user of this machine."""
+        """folder: shared by all that ask the same hosts; by default one for this user of this machine."""
+        # The name of the folder is that of earlier versions: refusals of hosts must outlast an update.
         self._folder = folder or Path(tempfile.gettempdir()) / f"tintoon-{os.getuid()}" / "turns"
 
     @contextmanager
     def at(self, host: str) -> Iterator[HostSlot]:
-        """Waits until nobody else asks the host, and keeps it until the block ends."""
+        """Waits for the slot of a host, and keeps it until the block ends."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         readable = re.sub(r"[^A-Za-z0-9.-]", "_", host)[:80]
         path = self._folder / f"{readable}-{sha256(host.encode()).hexdigest()[:12]}.json"
-        while True:
-            # A file opened anew is a lock of its own: threads wait for each other as processes do.
-            with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if not _is_at(path, file):
-                    continue  # a person removed it while we waited
-                yield HostSlot(file, path)
-                return
-
-
-def _is_at(path: Path, file: BufferedRandom) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
+        # A lock object of its own for each call: threads wait for each other as processes do.
+        with FileLock(path.with_suffix(".lock"), poll_interval=_POLL_S):
+            yield HostSlot(path)

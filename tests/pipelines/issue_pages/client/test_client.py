@@ -509,7 +509,7 @@ def test_a_stop_is_of_the_host_whatever_the_scheme(tmp_path, client):
 
 
 @pytest.mark.parametrize("written", [b"", b"1764150000.5", b"\xff\n", b'{"next_at": "soon"}', b'{"next_at": 1'])
-def test_a_file_of_turns_that_says_nothing_is_a_new_one(tmp_path, written):
+def test_unreadable_record_of_a_host_is_a_new_one(tmp_path, written):
     slots = HostSlots(tmp_path)
     with slots.at("comic.example") as slot:
         slot.ask_again_at(5)
@@ -522,7 +522,7 @@ def test_a_file_of_turns_that_says_nothing_is_a_new_one(tmp_path, written):
         assert (slot.record.stopped_until, slot.record.stopped_by) == (8, "no")
 
 
-def test_a_file_of_turns_that_is_removed_while_one_waits_is_made_anew(tmp_path):
+def test_record_removed_while_another_waits_is_made_anew(tmp_path):
     slots = HostSlots(tmp_path)
     waited: list[Path] = []
 
@@ -534,6 +534,7 @@ def test_a_file_of_turns_that_is_removed_while_one_waits_is_made_anew(tmp_path):
     with slots.at("comic.example") as slot:
         waiting = threading.Thread(target=wait)
         waiting.start()
+        slot.ask_again_at(5)
         time.sleep(0.05)
         slot.path.unlink()
     waiting.join(10)
