@@ -115,18 +115,18 @@ def scatter_chart(points: Sequence[Point], *, label: str, x_label: str, y_label:
     return _svg(WIDTH, HEIGHT, label, parts)
 
 
-def whisker(value: float, interval: tuple[float, float] | None, *, most: float, floor_at: float | None) -> Markup:
-    """A mean as a dot on its interval, on a scale from 0 to `most`; the floor is a line across."""
+def whisker(value: float, interval: tuple[float, float] | None, *, high: float, line_at: float | None) -> Markup:
+    """A mean as a dot on its interval, on a scale from 0 to `high`; the baseline is a line across."""
 
     def x_of(number: float) -> float:
-        return 4 + min(max(number, 0), most) / most * (WHISKER_WIDTH - 8)
+        return 4 + min(max(number, 0), high) / high * (WHISKER_WIDTH - 8)
 
     middle = WHISKER_HEIGHT / 2
     parts = []
-    if floor_at is not None:
+    if line_at is not None:
         parts.append(
             Markup('<line class="baseline" x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}"/>').format(
-                x_of(floor_at), WHISKER_HEIGHT
+                x_of(line_at), WHISKER_HEIGHT
             )
         )
     if interval and isfinite(interval[0]) and isfinite(interval[1]):

@@ -1,5 +1,5 @@
-"""Cross-validation: a recipe trained once a fold, so that every picture of the training set is judged by a colorizer
-that never saw its issue. Small titles are judged so, never by one or two test issues.
+"""Cross-validation: a recipe trained once a fold, so that every picture is evaluated on a colorizer that never saw its
+issue. Small titles are evaluated so, never on one or two test issues.
 
 What a recipe builds on (classifiers, drafts, line detectors) is trained on the same fold: else it would have seen the
 test pictures. Reads a frozen training set; writes below a work folder, where a fold that is done is kept, so what is
@@ -35,7 +35,7 @@ EVALUATED_BASELINES = 2
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one fold gave."""
+    """The rows of one fold."""
 
     fold: int
     folds: int
@@ -46,7 +46,7 @@ class FoldResult:
 def cross_validate(
     recipe: Recipe, training_set: TrainingSet, params: CrossValidationParams, *, weights: Path, work: Path
 ) -> Iterator[FoldResult]:
-    """Trains and judges a recipe and its floors on each fold; yields each fold as it ends.
+    """Trains and evaluates a recipe, beside its baselines, on each fold; yields each fold as it ends.
 
     Args:
         recipe: Of a colorizer.
@@ -71,7 +71,7 @@ def cross_validate(
     for index, fold in enumerate(folds[number] for number in range(len(folds))):
         kept = work / f"{recipe.name}-{key}" / f"fold_{index}.parquet"
         if not kept.exists():
-            rows = _judged(recipe, fold, training, benchmark, weights, kept.with_suffix(""))
+            rows = _evaluated(recipe, fold, training, benchmark, weights, kept.with_suffix(""))
             rows.insert(0, "fold", index)
             with atomic_write(kept) as temporary:
                 rows.to_parquet(temporary, index=False)
@@ -85,15 +85,15 @@ def cross_validation_key(recipe: Recipe, params: CrossValidationParams, training
     return digest_of([BenchmarkParams.code_version, with_earlier_names(recipe.to_json()), values, training_set])[:16]
 
 
-def _judged(
+def _evaluated(
     recipe: Recipe, fold: Fold, training: TrainingParams, benchmark: BenchmarkParams, weights: Path, work: Path
 ) -> pd.DataFrame:
     checkpoint = _trained(recipe, fold, training, weights, work)
     colorizer = TrainedColorizer.load(checkpoint)
     baselines = BASELINES[track_of(colorizer.variant)][:EVALUATED_BASELINES]
-    judged = [colorizer, *(build_baseline(name, fold, benchmark.resolution) for name in baselines)]
+    colorizers = [colorizer, *(build_baseline(name, fold, benchmark.resolution) for name in baselines)]
     tables = []
-    for one in judged:
+    for one in colorizers:
         rows = evaluate(one, fold, benchmark, with_hints=False, work=work / "evaluation").rows
         rows.insert(0, "name", one.name)
         tables.append(rows)
@@ -124,8 +124,8 @@ def _trained(recipe: Recipe, fold: Fold, params: TrainingParams, weights: Path, 
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of the rows of all folds, one row a colorizer (the index): the mean CIEDE2000 over all pictures with its 95 %
-    interval, and the paired difference to the first floor, the picture itself, with interval and p-value.
+    """One row a colorizer (the index), over all folds: the mean CIEDE2000 over all pictures with its 95 % interval,
+    and the paired difference to the first baseline, the picture itself, with interval and p-value.
     """
     by_name = {str(name): part for name, part in rows.groupby("name", sort=False)}
     itself = next(names[0] for names in BASELINES.values() if names[0] in by_name)

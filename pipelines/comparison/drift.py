@@ -1,4 +1,4 @@
-"""Whether new issues look like what a training set holds: colour, texture and lines, each against its own threshold.
+"""The drift of new issues from a training set: colour, texture and lines, each against its own threshold.
 
 Reads the panel tables of issues, and the rows of a frozen training set; writes nothing.
 
@@ -45,7 +45,7 @@ FEATURES: dict[str, str] = {
     "contrast": f"standard deviation of the gray in windows of {CONTRAST_WINDOW_PX} pixels, 0 to 100",
     "line_density": "share of Canny edge pixels of a panel, 0 to 0.4",
 }
-"""What is compared, and on which scale. The first three are colour, the next two style, the last is lines."""
+"""The features, and the scale of each. The first three are colour, the next two style, the last is lines."""
 
 
 class InsufficientReference(ValueError):
@@ -60,7 +60,7 @@ class IssueDrift:
     panels: int
     """That were compared."""
     distances: Mapping[str, float]
-    """By feature, in shares of its range; empty where there were too few panels."""
+    """The distances by feature, in shares of its range; empty where there were too few panels."""
     drifted: tuple[str, ...]
     """The features that are further away than their thresholds."""
 
@@ -109,7 +109,7 @@ def check_drift(
 ) -> DriftReport:
     """Compares issues with those that the training set learns from.
 
-    keys: The issues to judge; None: every issue with panels of which the training set has none.
+    keys: The issues to compare; None: every issue with panels of which the training set has none.
     Raises InsufficientReference for a training set of fewer than MIN_TRAINING_ISSUES issues, or whose panels are gone;
     FileNotFoundError for an issue without a panel table.
     """
@@ -125,19 +125,21 @@ def check_drift(
         describe(read_panels_of(lake, key, params, only=panel_ids), params)
         for key, panel_ids in sorted(learned.items())
     ]
-    norm = Reference.of(described, params)
+    reference = Reference.of(described, params)
     issues = []
     for key in keys:
         panels = list(read_panels_of(lake, key, params))
-        distances = norm.distances(describe(panels, params)) if len(panels) >= params.min_panels else {}
-        drifted = tuple(name for name, distance in distances.items() if distance > norm.thresholds[name])
+        distances = reference.distances(describe(panels, params)) if len(panels) >= params.min_panels else {}
+        drifted = tuple(name for name, distance in distances.items() if distance > reference.thresholds[name])
         issues.append(IssueDrift(key, len(panels), distances, drifted))
-    return DriftReport(training_set.fingerprint, len(described), norm.false_alarms, norm.thresholds, tuple(issues))
+    return DriftReport(
+        training_set.fingerprint, len(described), reference.false_alarms, reference.thresholds, tuple(issues)
+    )
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What is usual: the mean of the training issues, and how far from it one of them may be."""
+    """The mean of the training issues, and the distance from it that one of them may have."""
 
     means: Mapping[str, np.ndarray]
     thresholds: Mapping[str, float]
@@ -145,10 +147,10 @@ class Reference:
 
     @classmethod
     def of(cls, issues: Sequence[Mapping[str, np.ndarray]], params: DriftParams) -> "Reference":
-        """From the descriptions of training issues. Raises InsufficientReference for too few."""
+        """Builds it from the descriptions of training issues. Raises InsufficientReference for too few."""
         if len(issues) < MIN_TRAINING_ISSUES:
             raise InsufficientReference(
-                f"the training set learns from {len(issues)} issues; what is usual needs at least "
+                f"the training set learns from {len(issues)} issues; a reference needs at least "
                 f"{MIN_TRAINING_ISSUES}: collect more issues"
             )
         means, distances = {}, []
@@ -166,7 +168,7 @@ class Reference:
         return cls(means, thresholds, max(params.false_alarms, 1 / (len(issues) + 1)))
 
     def distances(self, issue: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """How far an issue is from the mean, by feature."""
+        """The distances of an issue from the mean, by feature."""
         return {name: distance(name, issue[name], self.means[name]) for name in FEATURES}
 
 

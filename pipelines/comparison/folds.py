@@ -4,7 +4,7 @@ A fold looks like a training set, so training and evaluation take it as one. Not
 of the stored ones, and read, batch by batch, what is asked for. (Only at resolutions that are not stored, which
 `TrainingSet.pairs` makes in memory, are the pictures of all splits held, once for all folds.)
 
-    by issue    k-fold over issues, each title's spread over the folds: how small titles are judged
+    by issue    k-fold over issues, each title's spread over the folds: how small titles are evaluated
     by title    leave-one-title-out: test is a title that training never saw
     by picture  paper 001's shuffle of frames, 8:1:1 with ten folds. It leaks, since consecutive panels are alike: to
                 reproduce the paper, and for nothing else
@@ -29,7 +29,7 @@ class Folds:
     """All folds of a training set: each picture is in the test split of exactly one.
 
     Fold i tests group i. By issue and by picture it validates on group i + 1 and learns from the others; by title
-    it validates on the stored val issues of the other titles, since a colorizer that is told titles can be judged
+    it validates on the stored val issues of the other titles, since a colorizer that takes titles can be evaluated
     in training only on titles that it learns.
     """
 

@@ -15,6 +15,7 @@ from pipelines.comparison.significance import Estimate, holm, mean_with_interval
 from pipelines.evaluation.baselines import BASELINE_NAMES, BASELINES, ORACLES
 from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
 from pipelines.evaluation.metrics.definitions import METRICS
+from pipelines.evaluation.old_names import current_row
 from pipelines.evaluation.tracks import Track
 from pipelines.images.sheets import MARGIN_PX, PAPER, draw_text
 
@@ -30,16 +31,16 @@ class LeaderboardRow:
     """1 is best. None where the result is not comparable, and for the truth."""
     variant: str
     is_baseline: bool
-    """It learned nothing, and never serves. The truth is one of them."""
+    """It learned nothing, and is never promoted. The oracle is one of them."""
     pictures: int
     metrics: dict[str, float]
     benchmark_fingerprint: str
     checkpoint_digest: str | None
     mlflow_run_id: str | None
     interval: tuple[float, float] | None = None
-    """95 % of the ranking metric's mean."""
+    """The 95 % interval of the ranking metric's mean."""
     difference: dict[str, Any] | None = None
-    """Of the ranking metric to the reference: an `Estimate`, and its `p_value` after Holm over the table."""
+    """The difference of the ranking metric to the reference: an `Estimate`, its `p_value` after Holm over the table."""
     worst_style: str | None = None
     """On the track of lines."""
     below_baseline: bool = False
@@ -71,12 +72,13 @@ class LeaderboardRow:
         return self.metrics[RANKING_METRIC]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON can hold it: what is no finite number is None."""
+        """The row as JSON values: None for numbers that are not finite."""
         return _finite(asdict(self))
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "LeaderboardRow":
-        """What `to_json` gave."""
+        """The row that `to_json` gave, also that of an earlier version."""
+        values = current_row(values)
         metrics = {name: float("nan") if value is None else value for name, value in values["metrics"].items()}
         low, high = values["interval"] or (None, None)
         return cls(**{**values, "metrics": metrics, "interval": None if low is None else (low, high)})
@@ -89,17 +91,17 @@ class Leaderboard:
     track: Track
     benchmark_fingerprint: str
     reference: str | None
-    """What the differences are to: the champion where it is among the rows, else the best colorizer."""
+    """The row that differences are to: the champion where it is among them, else the best colorizer."""
     rows: tuple[LeaderboardRow, ...]
     not_comparable: tuple[LeaderboardRow, ...] = ()
 
     @property
     def colorizers(self) -> list[LeaderboardRow]:
-        """Those that learned something, best first."""
+        """The rows of trained colorizers, best first."""
         return [row for row in self.rows if not row.is_baseline]
 
     def to_json(self) -> dict[str, Any]:
-        """As `from_json` reads it."""
+        """The leaderboard as JSON values, which `from_json` reads."""
         return {
             "track": self.track,
             "benchmark": self.benchmark_fingerprint,
@@ -110,7 +112,7 @@ class Leaderboard:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Leaderboard":
-        """What `to_json` gave."""
+        """The leaderboard that `to_json` gave, also that of an earlier version."""
         ranked, apart = (tuple(map(LeaderboardRow.from_json, values[part])) for part in ("rows", "not_comparable"))
         return cls(values["track"], values["benchmark"], values["reference"], ranked, apart)
 
@@ -137,7 +139,7 @@ class Leaderboard:
 def build_leaderboard(
     evaluations: Sequence[Evaluation], *, track: Track, benchmark_fingerprint: str, champion: str | None = None
 ) -> Leaderboard:
-    """Ranks by the mean CIEDE2000, lower first, ties by name; floors are ranked too, and marked.
+    """Ranks by the mean CIEDE2000, lower first, ties by name; baselines are ranked too, and marked.
 
     Results of other tracks are left out.
 
@@ -160,7 +162,7 @@ def build_leaderboard(
     reference = next((one for one in learned if champion and one.checkpoint_digest == champion), None)
     reference = reference or next(iter(learned), None)
     differences = _differences(learned, reference)
-    floor = next((one.metrics[RANKING_METRIC] for one in comparable if one.name == BASELINES[track][0]), float("inf"))
+    copy = next((one.metrics[RANKING_METRIC] for one in comparable if one.name == BASELINES[track][0]), float("inf"))
     rows, rank = [], 0
     for evaluation in comparable:
         rank += evaluation.name not in ORACLES
@@ -171,7 +173,7 @@ def build_leaderboard(
                 rank=None if evaluation.name in ORACLES else rank,
                 interval=(estimate.low, estimate.high),
                 difference=differences.get(evaluation.name),
-                below_baseline=evaluation.metrics[RANKING_METRIC] > floor,
+                below_baseline=evaluation.metrics[RANKING_METRIC] > copy,
             )
         )
     return Leaderboard(
@@ -198,8 +200,8 @@ def _differences(learned: Sequence[Evaluation], reference: Evaluation | None) ->
 
 def _label(row: LeaderboardRow) -> str:
     if row.is_baseline:
-        return f"{row.name} ({'ceiling' if row.name in ORACLES else 'floor'})"
-    return f"{row.name} (below the floor)" if row.below_baseline else row.name
+        return f"{row.name} ({'oracle' if row.name in ORACLES else 'baseline'})"
+    return f"{row.name} (below the baseline)" if row.below_baseline else row.name
 
 
 def shown(value: float) -> str:
@@ -228,7 +230,7 @@ def _finite(value: Any) -> Any:
 
 
 def _few(leaderboard: Leaderboard) -> str:
-    """What intervals and p-values are about, where it is not other issues."""
+    """A remark where intervals and p-values do not hold for other issues."""
     about = {row.difference["unit"] for row in leaderboard.rows if row.difference}
     return " of two issues or one, so intervals and p are about these very issues" if "picture" in about else ""
 

@@ -6,10 +6,11 @@ Writes `leaderboard.json`, and evaluations of baselines that are missing.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.comparison.champion import Champion
 from pipelines.evaluation.context import EvaluationContext
+from pipelines.evaluation.old_names import current_leaderboards
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake, digest_of
 from pipelines.progress import Progress
@@ -104,11 +105,10 @@ def stored_leaderboards(lake: Lake) -> "tuple[list[Leaderboard], BenchmarkParams
 
     if not lake.leaderboard.exists():
         raise FileNotFoundError("no leaderboard yet: train and compare first (tintoon run all, or make demo)")
-    stored: dict[str, Any] = lake.read_json(lake.leaderboard)
+    stored = current_leaderboards(lake.read_json(lake.leaderboard))
     if "boards" not in stored:
         raise ValueError(f"{lake.leaderboard}: written by another version: materialize leaderboard again")
-    params = stored.get("params") or stored["rule"]  # "rule": versions before 0.2
-    return [Leaderboard.from_json(board) for board in stored["boards"]], BenchmarkParams(**params)
+    return [Leaderboard.from_json(board) for board in stored["boards"]], BenchmarkParams(**stored["params"])
 
 
 def ranked_evaluations(lake: Lake) -> "list[Evaluation]":

@@ -1,4 +1,4 @@
-"""The model card of a registered version, as Markdown: what it is, what it learned from, how good it is, its limits.
+"""The model card of a registered version, as Markdown: its recipe, its training data, its results and its limits.
 
 Headings follow Mitchell et al., "Model Cards for Model Reporting" (2019), section 4. Works on what training and
 evaluation recorded; touches no files. Every claim of "better" or "worse" is a paired bootstrap (see `significance`).
@@ -25,21 +25,21 @@ SEES = {"gray": "gray pictures", "edge": "Canny edges", "line": "line drawings"}
 
 @dataclass(frozen=True, eq=False)
 class CardFacts:
-    """All that a card is written from."""
+    """The contents of a card."""
 
     version: str
-    """As registered."""
+    """The number of the registered version."""
     evaluation: Evaluation
     recipe: Mapping[str, Any]
     """`Recipe.to_json()`, as trained."""
     budget: Mapping[str, Any]
-    """What training took and was told: `seconds`, `pictures_seen`, `best_step`, `seed`, and settings of the rule."""
+    """The budget of the training: `seconds`, `pictures_seen`, `best_step`, `seed`, and some parameters."""
     datasheet: Mapping[str, Any]
-    """Of the training set that it learned from."""
+    """The datasheet of the training set that it learned from."""
     learned_from: str
     """The fingerprint of that training set."""
     baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    """Rows of what learns nothing, by name, on the same benchmark. The truth is no floor."""
+    """Rows of the baselines by name, on the same benchmark, without the oracle."""
     reason: str = ""
     """Why it was promoted, or not."""
     pictures: Mapping[str, str] = field(default_factory=dict)
@@ -99,8 +99,8 @@ def _use(facts: CardFacts) -> list[str]:
         f"tintoon colorize IN OUT --colorizer {name}",
         "```",
         "",
-        "Out of scope: photographs, finding the very colours that an artist chose, and publishing what nobody has "
-        "looked at.",
+        "Out of scope: photographs, finding the very colours that an artist chose, and publishing pictures that no "
+        "person has looked at.",
     ]
 
 
@@ -109,7 +109,7 @@ def _factors(rows: pd.DataFrame) -> list[str]:
     return [
         "## Factors",
         "",
-        f"Results are told apart by title ({rows['title'].nunique()}) and by what is seen ({styles} "
+        f"Results are given by title ({rows['title'].nunique()}) and by style of input ({styles} "
         f"{'style' if styles == 1 else 'styles'}).",
     ]
 
@@ -156,11 +156,11 @@ def _training_data(facts: CardFacts) -> list[str]:
 
 def _analyses(facts: CardFacts, rows: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]) -> list[str]:
     by_title, by_style = weak_spots(rows, RANKING_METRIC), weak_spots(rows, RANKING_METRIC, by=["style"])
-    lines = ["## Quantitative analyses", "", "Mean over pictures, without hints; floors learn nothing."]
+    lines = ["## Quantitative analyses", "", "Mean over pictures, without hints; baselines learn nothing."]
     lines += ["", *_table(["metric", facts.evaluation.name, *baselines], _metric_rows(rows, baselines))]
     if facts.evaluation.sets:
-        lines += ["", "Of the whole set:", ""]
-        columns = ["mean", "std", "floor", "ceiling", "pictures"]
+        lines += ["", "Numbers of the whole set:", ""]
+        columns = ["mean", "std", "oracle", "baseline", "pictures"]
         lines += _table(
             ["", *columns],
             (
@@ -204,8 +204,8 @@ def _ethics(facts: CardFacts) -> list[str]:
     return [
         "## Ethical considerations",
         "",
-        f"It learned from the work of the people named above, under: {', '.join(licences)}. Whoever passes it or its "
-        "pictures on keeps to these terms and names them. It repeats their palettes, and the skin and hair colours "
+        f"It learned from the work of the people named above, under: {', '.join(licences)}. To pass it or its pictures "
+        "on, keep to these terms and name the authors. It repeats their palettes, and the skin and hair colours "
         "that they draw.",
     ]
 
@@ -220,7 +220,7 @@ def _caveats(facts: CardFacts, rows: pd.DataFrame, baselines: Mapping[str, pd.Da
             verdict = "**worse** than"
         else:
             verdict = "**not distinguishable** from"
-        lines.append(f"- It is {verdict} the floor `{name}`: `{RANKING_METRIC}` {_interval(against, signed=True)}.")
+        lines.append(f"- It is {verdict} the baseline `{name}`: `{RANKING_METRIC}` {_interval(against, signed=True)}.")
     for by in ("title", "style"):
         found = weak_spots(rows, RANKING_METRIC, by=[by])
         weak = [str(name) for name in found.loc[found["is_weak"], by]]
@@ -229,17 +229,17 @@ def _caveats(facts: CardFacts, rows: pd.DataFrame, baselines: Mapping[str, pd.Da
     learned = {name for name, title in facts.datasheet["titles"].items() if title["pictures"]["train"]}
     unseen = sorted(set(rows["title"].unique()) - learned)
     lines.append(
-        f"- Judged on titles that it never saw: {', '.join(unseen)}."
+        f"- Evaluated on titles that it never saw: {', '.join(unseen)}."
         if unseen
-        else "- Not judged on titles that it never saw."
+        else "- Not evaluated on titles that it never saw."
     )
     if facts.recipe.get("hint") and not (facts.evaluation.rows["hints"] > 0).any():
-        lines.append("- It takes hints, but was not judged with any.")
+        lines.append("- It takes hints, but was not evaluated with any.")
     if facts.evaluation.training_set_fingerprint != facts.learned_from:
-        lines.append("- It learned from another training set than the one whose test pictures judged it.")
+        lines.append("- It learned from another training set than the one of the test pictures.")
     return [
         *lines,
-        "- Not judged on scanned pages or on line art that was never coloured: for these there is no truth to "
+        "- Not evaluated on scanned pages or on line art that was never coloured: for these there is no truth to "
         "compare with, so look at the pictures.",
     ]
 

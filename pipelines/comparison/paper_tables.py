@@ -14,7 +14,7 @@ class PictureMeasure:
     metric: str
     """A key of METRICS."""
     styles: tuple[str, ...] = ()
-    """What was seen, as far as the track has it; none named: the mean over all styles of the track."""
+    """The styles of the input, as far as the track has them; none named: the mean over all styles of the track."""
     hints: int = 0
     """Random points."""
 
@@ -81,7 +81,7 @@ class Column:
 
     label: str
     measure: Measure | None
-    """The same number here; None: there is none, and `note` says why."""
+    """Our metric of the same number; None: there is none, and `note` gives the reason."""
     note: str = ""
 
 

@@ -17,11 +17,11 @@ MARGINS: Mapping[str, float] = {
     "colorfulness_error": 5.0,  # a third of one step of Hasler and Suesstrunk's seven, which are about 15 apart
     "ssim": 0.02,
 }
-"""By how much a guard may get worse, in its unit."""
+"""The margin by which each guard may get worse, in its unit."""
 
 
 class PromotionParams(BaseModel, frozen=True, extra="forbid"):
-    """When a challenger becomes the champion."""
+    """Parameters of the stage `champion`: when a challenger is promoted."""
 
     code_version: ClassVar[str] = "2"
 
@@ -32,8 +32,8 @@ class PromotionParams(BaseModel, frozen=True, extra="forbid"):
     min_issues: int = Field(
         default=3,
         ge=1,
-        description="Nobody is promoted on fewer test issues: they say nothing about others. 1: pictures count as if "
-        "each were an issue.",
+        description="A challenger is not promoted on fewer test issues: they predict nothing about others. 1: pictures "
+        "count as if each were an issue.",
     )
     guards: dict[str, Margin] = Field(
         default_factory=lambda: dict(MARGINS),
@@ -45,8 +45,8 @@ class PromotionParams(BaseModel, frozen=True, extra="forbid"):
         description="The challenger may take at most so many times the champion's time, at each size that both were "
         "timed at on the same kind of device.",
     )
-    resamples: int = Field(default=10_000, ge=100, description="Of the bootstrap.")
-    seed: int = Field(default=0, ge=0, description="Of the bootstrap.")
+    resamples: int = Field(default=10_000, ge=100, description="The number of resamples of the bootstrap.")
+    seed: int = Field(default=0, ge=0, description="The seed of the bootstrap.")
 
     @model_validator(mode="after")
     def _score_is_no_guard(self) -> "PromotionParams":
@@ -62,7 +62,7 @@ class DriftParams(BaseModel, frozen=True, extra="forbid"):
 
     side_px: int = Field(default=256, ge=32, description="Panels are reduced to this longer side before they compare.")
     panels_per_issue: int = Field(default=32, ge=1, description="At most so many panels an issue, evenly spread.")
-    min_panels: int = Field(default=4, ge=1, description="New issues with fewer panels are not judged.")
+    min_panels: int = Field(default=4, ge=1, description="New issues with fewer panels are not compared.")
     false_alarms: float = Field(
         default=0.05, gt=0, lt=1, description="Share of ordinary issues that may be flagged by chance."
     )
@@ -85,7 +85,7 @@ class RetrainingParams(BaseModel, frozen=True, extra="forbid"):
         default=0.01,
         ge=0,
         description="The same where new ones are of an issue that looks unlike the others, and enough issues say "
-        "what is usual; 1 or more: drift alone never asks for a training.",
+        "were compared with; 1 or more: drift alone never asks for a training.",
     )
 
     @field_validator("recipes")
@@ -101,27 +101,28 @@ USUAL_FOLDS = {"issue": 5, "picture": 10}
 
 
 class FoldParams(BaseModel, frozen=True, extra="forbid"):
-    """How pictures are dealt."""
+    """Parameters of the folds of a cross-validation."""
 
     code_version: ClassVar[str] = "1"
 
     by: Literal["issue", "title", "picture"] = Field(
-        default="issue", description="What stays together: an issue, a whole title, or nothing (leaks: paper 001)."
+        default="issue",
+        description="The unit that stays together: an issue, a whole title, or nothing (leaks: paper 001).",
     )
     folds: int | None = Field(
         default=None, ge=2, description="How many; empty: 5 by issue, 10 by picture, as many as titles by title."
     )
-    seed: int = Field(default=0, ge=0, description="Of the deal.")
+    seed: int = Field(default=0, ge=0, description="The seed of the folds.")
 
     @model_validator(mode="after")
-    def _leaves_something_to_learn(self) -> "FoldParams":
+    def _leave_pictures_to_learn_from(self) -> "FoldParams":
         if self.folds == 2 and self.by != "title":
             raise ValueError(f"2 folds by {self.by}: one is tested and one validates; ask for 3 or more")
         return self
 
 
 class CrossValidationParams(TrainingParams, FoldParams, frozen=True, extra="forbid"):
-    """How to deal the pictures, and how each fold is trained. `seed` is that of the deal and of each training."""
+    """The folds, and how each of them is trained. `seed` is that of the folds and of each training."""
 
     code_version: ClassVar[str] = f"{FoldParams.code_version}.{TrainingParams.code_version}"
 

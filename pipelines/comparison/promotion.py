@@ -1,4 +1,4 @@
-"""Whether a challenger takes the champion's place: better on the score, and no worse elsewhere than may be.
+"""The decision whether a challenger becomes the champion: better on the score, and within margins elsewhere.
 
 Works on the per-picture rows of two evaluations of one benchmark; touches no files. Only headline rows count, those
 without hints, for a served colorizer starts without any.
@@ -20,7 +20,7 @@ from pipelines.evaluation.metrics.definitions import METRICS
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MetricComparison:
     """One metric of both, over the pictures of the track."""
 
     challenger: float | None
@@ -35,23 +35,23 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Decision:
-    """Who serves, and why."""
+    """The outcome for a challenger."""
 
     promoted: bool
     reason: str
     """For people: one sentence with the numbers."""
-    comparisons: dict[str, Comparison] = field(default_factory=dict)
-    """By metric, the score first; empty where nothing was to compare."""
+    comparisons: dict[str, MetricComparison] = field(default_factory=dict)
+    """The metrics by name, the score first; empty where there was nothing to compare."""
 
 
 def decide(
     challenger: Evaluation, champion: Evaluation | None, params: PromotionParams, *, challengers: int = 1
 ) -> Decision:
-    """Whether the challenger becomes the champion.
+    """Decides whether the challenger becomes the champion.
 
-    challengers: How many are judged on this occasion: each must be the surer for it (Bonferroni), for the best of
-        many is better by chance.
-    Raises ValueError where a metric of the rule was not measured, or where two results of one fingerprint are of
+    challengers: The number of challengers that are compared now. The more there are, the surer each must be
+        (Bonferroni), because the best of many is better by chance.
+    Raises ValueError where a metric of the parameters was not measured, or where two results of one fingerprint are of
     different pictures.
     """
     if challengers < 1:
@@ -80,9 +80,9 @@ def decide(
     comparisons = {params.score: _compare_score(rows, current, params, challengers)}
     comparisons |= {name: _compare_guard(rows, current, name, margin, params) for name, margin in params.guards.items()}
     score = f"{params.score} {_against(comparisons[params.score])}"
-    who = f"{challenger.name}, trained again," if challenger.name == champion.name else challenger.name
+    name = f"{challenger.name}, trained again," if challenger.name == champion.name else challenger.name
     if not comparisons[params.score].passed:
-        return _kept(champion, f"{who} is not significantly better: {score}", comparisons)
+        return _kept(champion, f"{name} is not significantly better: {score}", comparisons)
     issues = rows["issue"].nunique()
     if issues < params.min_issues:
         return _kept(
@@ -98,11 +98,11 @@ def decide(
     ]
     broken += _slower(challenger, champion, params)
     if broken:
-        return _kept(champion, f"{who} is better ({score}) but breaks {'; '.join(broken)}", comparisons)
-    return Decision(True, f"{who} is better than {champion.name}: {score}", comparisons)
+        return _kept(champion, f"{name} is better ({score}) but breaks {'; '.join(broken)}", comparisons)
+    return Decision(True, f"{name} is better than {champion.name}: {score}", comparisons)
 
 
-def _kept(champion: Evaluation | None, why: str, comparisons: dict[str, Comparison] | None = None) -> Decision:
+def _kept(champion: Evaluation | None, why: str, comparisons: dict[str, MetricComparison] | None = None) -> Decision:
     stays = f"{champion.name} stays" if champion else "there is no champion yet"
     return Decision(False, f"{stays}: {why}", comparisons or {})
 
@@ -112,7 +112,7 @@ def _headline(contender: Evaluation, params: PromotionParams) -> pd.DataFrame:
     for metric in (params.score, *params.guards):
         if metric not in rows:
             raise ValueError(
-                f"{contender.name}: {metric} was not measured; evaluate it again, or take it out of the rule"
+                f"{contender.name}: {metric} was not measured; evaluate it again, or take it out of champion.guards"
             )
     return rows[rows["hints"] == 0]
 
@@ -122,18 +122,20 @@ def _pictures_without(rows: pd.DataFrame, metric: str) -> int:
     return rows.loc[rows[metric].isna(), "panel_id"].nunique()
 
 
-def _compare_score(rows: pd.DataFrame, current: pd.DataFrame, params: PromotionParams, challengers: int) -> Comparison:
+def _compare_score(
+    rows: pd.DataFrame, current: pd.DataFrame, params: PromotionParams, challengers: int
+) -> MetricComparison:
     confidence = 1 - (1 - params.confidence) / challengers
     difference = paired_difference(
         rows, current, params.score, confidence=confidence, resamples=params.resamples, seed=params.seed
     )
     better = difference.is_significant and _worsening(params.score, difference.value) < 0
-    return Comparison(_mean(rows, params.score), _mean(current, params.score), difference, None, better)
+    return MetricComparison(_mean(rows, params.score), _mean(current, params.score), difference, None, better)
 
 
 def _compare_guard(
     rows: pd.DataFrame, current: pd.DataFrame, metric: str, margin: float, params: PromotionParams
-) -> Comparison:
+) -> MetricComparison:
     """Over the pictures where both have a number. Bleeding, for one, has none on a picture without chroma, so holes
     are no fault; but where the champion has numbers the challenger needs some.
     """
@@ -144,7 +146,7 @@ def _compare_guard(
             rows, current, metric, confidence=params.confidence, resamples=params.resamples, seed=params.seed
         )
     keeps = _worsening(metric, difference.value) <= margin if difference else not known_before
-    return Comparison(_mean(rows, metric), _mean(current, metric), difference, margin, keeps)
+    return MetricComparison(_mean(rows, metric), _mean(current, metric), difference, margin, keeps)
 
 
 def _slower(challenger: Evaluation, champion: Evaluation, params: PromotionParams) -> list[str]:
@@ -171,7 +173,7 @@ def _of(found: Estimate) -> str:
     return f" of {found.units} issues" if found.unit == "issue" else ""
 
 
-def _against(comparison: Comparison) -> str:
+def _against(comparison: MetricComparison) -> str:
     """e.g. "18.2 against 19.1 (-0.9, 95 % interval -1.4 to -0.4, 37 pictures)"."""
     challenger, champion = (
         "no number" if value is None else f"{value:.4g}" for value in (comparison.challenger, comparison.champion)

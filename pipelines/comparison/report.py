@@ -1,4 +1,4 @@
-"""The report: all that one has to see to choose a colorizer, as one HTML page that needs neither network nor script.
+"""The report: all that is needed to choose a colorizer, as one HTML page without network or script.
 
     index.html       tables, charts and texts
     pictures/*.jpg   named after their content; loaded when they are scrolled to
@@ -181,7 +181,7 @@ class Example:
 
 
 class _Track:
-    """What the page shows of one track."""
+    """The parts of the page about one track."""
 
     def __init__(self, board: Leaderboard, evaluations: Sequence[Evaluation], picture_url: PictureUrl) -> None:
         self.board = board
@@ -191,12 +191,10 @@ class _Track:
         self._learned = [by_name[row.name] for row in board.colorizers if row.name in by_name]
         self._picture_url = picture_url
         self.columns = [METRICS[name] for name in SHOWN_METRICS]
-        floor = next((row for row in board.rows if row.name == BASELINES[board.track][0]), None)
-        self.floor = floor
-        most = max((row.score for row in board.rows), default=1.0) * 1.05 or 1.0
-        self.whiskers = {
-            row.name: whisker(row.score, row.interval, most=most, floor_at=floor and floor.score) for row in board.rows
-        }
+        self.copy = next((row for row in board.rows if row.name == BASELINES[board.track][0]), None)
+        line_at = self.copy.score if self.copy else None
+        high = max((row.score for row in board.rows), default=1.0) * 1.05 or 1.0
+        self.whiskers = {row.name: whisker(row.score, row.interval, high=high, line_at=line_at) for row in board.rows}
 
     @property
     def label(self) -> str:
@@ -204,7 +202,7 @@ class _Track:
 
     @property
     def facts(self) -> dict[str, str]:
-        """Of the benchmark."""
+        """The properties of the benchmark, for people."""
         if not self.evaluations:
             return {"Benchmark": self.board.benchmark_fingerprint}
         one = max(self.evaluations, key=lambda one: len(one.rows))
@@ -221,15 +219,15 @@ class _Track:
         }
 
     def kind_of(self, row: LeaderboardRow) -> str:
-        """What a row is, in one word; empty for a result."""
+        """The kind of a row in a few words; empty for a result."""
         if row.name in ORACLES:
-            return "ceiling"
+            return "oracle"
         if row.is_baseline:
-            return "floor"
-        return "below the floor" if row.below_baseline else ""
+            return "baseline"
+        return "below the baseline" if row.below_baseline else ""
 
     def difference_of(self, row: LeaderboardRow) -> str:
-        """To the reference, in words."""
+        """The difference to the reference, in words."""
         if row.name == self.board.reference:
             return "reference"
         if row.difference is None:
@@ -239,7 +237,7 @@ class _Track:
         return f"{found['value']:+.3g} ({interval}), {p_text(found['p_value'])}"
 
     def verdict_of(self, row: LeaderboardRow) -> str:
-        """Whether the difference is more than chance."""
+        """The verdict on the difference: better, worse, or no clear difference."""
         if row.difference is None:
             return ""
         if row.difference["p_value"] >= 1 - row.difference["confidence"]:
@@ -247,7 +245,7 @@ class _Track:
         return "worse" if row.difference["value"] > 0 else "better"
 
     def interval_of(self, row: LeaderboardRow) -> str:
-        """Of the score."""
+        """The interval of the score, in words."""
         if row.interval is None:
             return ""
         return f"{shown(row.interval[0])} to {shown(row.interval[1])}" if np.isfinite(row.interval[0]) else "none"
@@ -297,14 +295,14 @@ class _Track:
 
     @property
     def sets(self) -> Table | None:
-        """Numbers of the whole set: mean and spread over draws, with floor and ceiling as rows."""
+        """Numbers of the whole set: mean and spread over draws, with the oracle and the baseline as rows."""
         names = sorted({name for one in self.evaluations for name in one.sets})
         if not names:
             return None
         known = {name: next(one.sets[name] for one in self.evaluations if name in one.sets) for name in names}
         rows: list[tuple[str, Sequence[Cell]]] = [
             (label, [Cell(shown(known[name].get(end, np.nan))) for name in names])
-            for end, label in (("floor", "the truth's own (floor)"), ("ceiling", "without colour (ceiling)"))
+            for end, label in (("oracle", "the truths themselves (oracle)"), ("baseline", "gray copies (baseline)"))
         ]
         for one in self.evaluations:
             rows.append((one.name, [_spread_cell(one.sets.get(name), known[name]) for name in names]))
@@ -312,7 +310,7 @@ class _Track:
 
     @property
     def costs(self) -> Table | None:
-        """What each colorizer costs."""
+        """The costs of each colorizer."""
         names = list(dict.fromkeys(name for one in self.evaluations for name in one.cost))
         if not names:
             return None
@@ -347,7 +345,7 @@ class _Track:
 
     @property
     def hinted(self) -> list[Evaluation]:
-        """Those that were judged with hints, best first."""
+        """The results with hints, best first."""
         return [one for one in self.evaluations if len(one.curve) > 1]
 
     @property
@@ -365,8 +363,8 @@ class _Track:
             if len(counts) < 2:
                 continue
             baselines = {}
-            if self.floor and 0 in counts and np.isfinite(self.floor.metrics[metric]):
-                baselines[self.floor.name] = self.floor.metrics[metric]
+            if self.copy and 0 in counts and np.isfinite(self.copy.metrics[metric]):
+                baselines[self.copy.name] = self.copy.metrics[metric]
             chart = line_chart(
                 series, label=f"{metric} over random hints", x_label="random hint points", baselines=baselines
             )
@@ -376,7 +374,7 @@ class _Track:
 
     @property
     def legend(self) -> list[tuple[Markup, str]]:
-        """Of the curves."""
+        """The marks and names of the curves."""
         return [(legend_mark(number), one.name) for number, one in enumerate(self.hinted)]
 
     @property
@@ -399,12 +397,12 @@ class _Track:
 
     @property
     def examples(self) -> list[tuple[str, list[tuple[str, list[Example]]]]]:
-        """Of each colorizer its best, median and worst pictures."""
+        """The best, median and worst pictures of each colorizer."""
         return [(one.name, [(kind, self._of_kind(one, kind)) for kind in EXAMPLES]) for one in self._learned[:PICTURED]]
 
     @property
     def failures(self) -> list[tuple[str, list[Example]]]:
-        """By kind, the best colorizer's first."""
+        """The failures by kind, those of the best colorizer first."""
         return [
             (kind, [example for one in self._learned[:PICTURED] for example in self._of_kind(one, kind)])
             for kind in FAILURES
@@ -464,7 +462,7 @@ def _spread_cell(spread: Mapping[str, float] | None, ends: Mapping[str, float]) 
     text = shown(spread["mean"])
     if spread.get("std", 0.0) > 0:
         text += f" ± {shown(spread['std'])}"
-    low, high = ends.get("floor", np.nan), ends.get("ceiling", np.nan)
+    low, high = ends.get("oracle", np.nan), ends.get("baseline", np.nan)
     heat = (spread["mean"] - low) / (high - low) if np.isfinite(low) and np.isfinite(high) and high > low else None
     return Cell(text, None if heat is None else round(min(1.0, max(0.0, float(heat))), 3))
 

@@ -58,13 +58,13 @@ class Ours:
     high: float
     count: int
     unit: str
-    """Of what the number is a mean: so many issues, pictures, draws or raters."""
+    """The number of issues, pictures, draws or raters that it is a mean of."""
     p_value: float = 1.0
     """Two-sided, of the value being 0: for differences. Not corrected for the number of claims."""
     made_with: str = ""
     """The extractor that a distance between sets looked through."""
     std: float = nan
-    """Of a distance between sets, over draws, which share their pictures: no error of the number."""
+    """The spread of a distance between sets over draws, which share their pictures: no error of the number."""
 
     @property
     def is_significant(self) -> bool:
@@ -85,7 +85,7 @@ class Pair:
 
     @property
     def verdict(self) -> Verdict:
-        """What our numbers say."""
+        """The verdict of our numbers."""
         if self.difference is None:
             return "not measured"
         if not self.difference.is_significant:
@@ -95,7 +95,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """What became of a claim: it holds where all its pairs do."""
+    """The result of a claim: it holds where all its pairs do."""
 
     claim: Claim
     pairs: tuple[Pair, ...]
@@ -130,7 +130,7 @@ def reproduce(
         evaluations: The latest of each colorizer; those of several tracks together.
         ratings: One row an answer: `study` ("mos": 1 to 5 points, "unhinted" and "hinted": paper 004's questions),
             `question` (a key of `pipelines.studies.questions.QUESTIONS`), `method` (the recipe), `rater`, `picture`
-            and `value`. None where nobody was asked.
+            and `value`. None where there are no ratings.
         tables: Which tables.
 
     Raises ValueError where two evaluations have the same name, or a column of `ratings` is missing.
@@ -203,7 +203,7 @@ class _Results:
         if isinstance(lower.measure, RatingMeasure) and isinstance(higher.measure, RatingMeasure):
             paired = (self._points(lower.recipe, lower.measure) - self._points(higher.recipe, higher.measure)).dropna()
             if paired.empty:
-                raise NotMeasuredError(f"nobody rated both {lower.recipe} and {higher.recipe}")
+                raise NotMeasuredError(f"no rater rated both {lower.recipe} and {higher.recipe}")
             return _of_estimate(estimate(paired.to_numpy(float)), unit="raters")
         raise TypeError(f"{lower} and {higher}: expected two measures of one kind")
 
@@ -300,7 +300,7 @@ def number_text(ours: Ours) -> str:
 
 
 def difference_text(pair: Pair) -> str:
-    """What was found of one pair: difference, interval and p, or why there are none."""
+    """The result of one pair in words: difference, interval and p, or why there are none."""
     if pair.difference is None:
         return pair.missing
     found = pair.difference
@@ -317,7 +317,7 @@ def p_text(p_value: float) -> str:
 
 
 def pair_text(pair: Pair) -> str:
-    """What a pair says: "A < B, metric"."""
+    """A pair in words: "A < B, metric"."""
     first, second = pair.lower, pair.higher
     if first.measure == second.measure:
         return f"{first.recipe} < {second.recipe}, {first.measure}"

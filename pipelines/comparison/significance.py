@@ -1,4 +1,4 @@
-"""Whether a difference between two colorizers is more than chance: means with intervals, paired and bootstrapped.
+"""Means and differences of colorizers with intervals and p-values: paired, and bootstrapped over issues.
 
 Works on per-picture rows (one row a picture, style and hint draw; see `benchmark`); touches no files. A picture's
 value is its mean over the rows that have a number, so a colorizer of lines counts each picture once.
@@ -28,10 +28,10 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 Unit = Literal["issue", "picture"]
 
 MIN_ISSUES = 8
-"""From so many issues on, issues are resampled."""
+"""The number of issues from which on issues are resampled."""
 
 MIN_FOR_T = 3
-"""From so many issues on, an interval is about issues."""
+"""The number of issues from which on an interval is about issues."""
 
 MIN_BEYOND = 10
 """With fewer resamples beyond 0, their share is no longer known, and the normal tail takes its place."""
@@ -51,7 +51,7 @@ class Estimate:
     """Two-sided, of the value being 0: for differences."""
     pictures: int
     unit: Unit
-    """What the interval is about: other issues, or other pictures of the same ones."""
+    """The unit of the interval: other issues, or other pictures of the same ones."""
     units: int
     confidence: float
 

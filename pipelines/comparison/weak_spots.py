@@ -1,4 +1,4 @@
-"""Where a colorizer is weak: the titles, issues and styles of which its results are worse than elsewhere.
+"""The weak spots of a colorizer: titles, issues and styles with worse results than elsewhere.
 
 Works on per-picture rows; touches no files. A title's or an issue's mean is held against the mean of all pictures.
 Styles show the same pictures, so each picture is held against itself: its value in a style less its mean over styles.
@@ -15,7 +15,7 @@ from pipelines.evaluation.evaluation import RANKING_METRIC
 from pipelines.evaluation.metrics.definitions import METRICS
 
 MIN_PICTURES = 4
-"""Of fewer pictures nothing is claimed."""
+"""No claim is made about groups of fewer pictures."""
 
 
 def weak_spots(
@@ -58,8 +58,8 @@ def weak_spots(
             }
         )
     table = pd.DataFrame(found)
-    judged = table["pictures"] >= MIN_PICTURES
-    adjusted = holm({str(place): float(p) for place, p in table.loc[judged, "p_value"].items()})
+    is_large = table["pictures"] >= MIN_PICTURES
+    adjusted = holm({str(place): float(p) for place, p in table.loc[is_large, "p_value"].items()})
     table["p_value"] = [adjusted.get(str(place), float("nan")) for place in table.index]
     worse = table["difference"] < 0 if is_higher_better else table["difference"] > 0
     table["is_weak"] = worse & (table["p_value"] < 1 - confidence)

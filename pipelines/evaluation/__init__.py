@@ -1,1 +1,1 @@
-"""From a colorizer and a test split to named numbers and pictures, and from those to the leaderboard."""
+"""The benchmark: named numbers and pictures of a colorizer on the test split."""

@@ -1,7 +1,7 @@
-"""Colorizers that learn nothing, and the truth: floor and ceiling of every table.
+"""Baselines: colorizers that learn nothing, and the oracle, which gives the truth.
 
 A colorizer below the gray copy is a finding, not a result (episodes differ in their ambient light, so that a plain
-network answers in sepia); the truth says what the metrics give at best.
+network answers in sepia). The oracle shows the best value of each metric.
 """
 
 from abc import ABC, abstractmethod
@@ -25,14 +25,14 @@ BASELINES: dict[Track, tuple[str, ...]] = {
     "gray": ("gray_copy", "mean_chroma", "nearest_panel", "truth"),
     "line": ("line_copy", "mean_color", "nearest_drawing", "true_drawing"),
 }
-"""By track: the picture itself, the mean of train, the most similar training panel, and the truth as ceiling."""
+"""By track: the picture itself, the mean of train, the most similar training panel, and the oracle."""
 
 ORACLES = frozenset({"truth", "true_drawing"})
 BASELINE_NAMES = frozenset(name for names in BASELINES.values() for name in names)
 
 
 class _Baseline(ABC):
-    """What the trivial colorizers share: they take any title, and no hints."""
+    """A trivial colorizer: it takes any title, and no hints."""
 
     takes_hints = False
 
@@ -103,10 +103,10 @@ class NearestPanel(_Baseline):
 
 
 class Truth(_Baseline):
-    """The ceiling. It is shown nothing, so `evaluate` gives it the truths: its copy of them is the result."""
+    """The oracle. It sees no truths itself: `evaluate` takes them as its outputs."""
 
     def _colored(self, pictures: np.ndarray) -> np.ndarray:
-        raise ValueError(f"{self.name} has no picture of its own: only `evaluate` can judge it")
+        raise ValueError(f"{self.name} has no picture of its own: only `evaluate` can give it one")
 
 
 def build_baseline(name: str, training_set: "TrainingSet", resolution: int) -> _Baseline:

@@ -21,9 +21,10 @@ from pipelines.evaluation.cost import machine_name, measure_cost
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.gallery import difficulties, gallery, pick, without_truth
 from pipelines.evaluation.metrics.consistency import consistency
-from pipelines.evaluation.metrics.definitions import METRICS, measure_pictures
+from pipelines.evaluation.metrics.definitions import METRICS
 from pipelines.evaluation.metrics.distribution import FeatureExtractor, distribution
 from pipelines.evaluation.metrics.hint_auc import RATIOS, area_under
+from pipelines.evaluation.metrics.measure import measure_pictures
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.evaluation.tracks import MAIN_STYLE, LineDrawer, Placement, TestPictures, track_of
 from pipelines.evaluation.unpaired import seen_by
@@ -55,19 +56,19 @@ class Pass:
 
     @property
     def has_features(self) -> bool:
-        """Whether FID and KID are taken of it: without hints, and with those of C-FID, on the main style."""
+        """Whether FID and KID are computed for it: without hints, and with those of C-FID, on the main style."""
         return self.style in MAIN_STYLE.values() and self.placement in ("none", "regions")
 
     @property
     def condition(self) -> str:
-        """How it is named: `none`, `10_hints`, `regions`, `25_percent`."""
+        """Its name: `none`, `10_hints`, `regions`, `25_percent`."""
         count = {"random": f"{self.hints}_hints", "scribbles": f"{self.hints}_percent"}
         return count.get(self.placement, self.placement)
 
 
 @dataclass(frozen=True, eq=False)
 class PassResult:
-    """What one pass gave."""
+    """The results of one pass."""
 
     metrics: pd.DataFrame
     """One row a picture, a column a metric."""
@@ -107,18 +108,18 @@ def evaluate(
     """Colorizes the test split in every pass and measures every picture.
 
     Args:
-        colorizer: What is judged.
+        colorizer: The colorizer to evaluate.
         training_set: Its test split is the benchmark set.
-        rule: How large the benchmark is.
-        extractor: What FID and KID look through; None leaves them out.
+        params: How large the benchmark is.
+        extractor: The network of FID and KID; None leaves them out.
         drawer: A trained line detector, for the style `learned` of the track of lines.
         unpaired: Pictures without a truth by name, (H, W) uint8, to be colorized and looked at.
-        with_hints: Whether colorizers that take hints are judged with them too.
-        costs: What else it costs, to stand beside what is measured here: `training_seconds`, `pictures_seen`.
-        checkpoint_digest: Of what is judged; with the benchmark it names the evaluation.
-        mlflow_run_id: Of its training.
+        with_hints: Whether colorizers that take hints are evaluated with them too.
+        costs: Costs that are not measured here: `training_seconds`, `pictures_seen`.
+        checkpoint_digest: The SHA-256 of the checkpoint; with the benchmark it names the evaluation.
+        mlflow_run_id: The run of its training.
         work: A folder in which passes are kept until all are done; None keeps nothing.
-        on_progress: Told (done, all) pictures after each batch.
+        on_progress: Called with (done, all) pictures after each batch.
 
     Raises ValueError for an empty test split and for outputs of another shape.
     """
@@ -128,7 +129,7 @@ def evaluate(
     )
     passes = passes_of(test, params, takes_hints=colorizer.takes_hints and with_hints)
     grid = _grid_places(test)
-    # Floors have no checkpoint, but some of them hang on train.
+    # Baselines have no checkpoint, but some of them depend on the train split.
     made_by = [colorizer.name, checkpoint_digest or training_set.fingerprint, test.fingerprint]
     folder = work / digest_of(made_by)[:16] if work else None
     results: dict[Pass, PassResult] = {}
@@ -175,7 +176,7 @@ def evaluate(
 
 
 def _known(numbers: dict[str, float]) -> dict[str, float]:
-    """Without what is no number."""
+    """The numbers that are not NaN."""
     return {name: value for name, value in numbers.items() if not np.isnan(value)}
 
 
@@ -265,7 +266,7 @@ def _rows(one: Pass, result: PassResult, test: TestPictures) -> pd.DataFrame:
 def _reference_features(
     test: TestPictures, extractor: FeatureExtractor | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Features of the truths, and of what colorizers see as gray pictures: the ceiling."""
+    """Features of the truths, and of their gray copies, the baseline."""
     if extractor is None:
         return None, None
     truths, grays = [], []

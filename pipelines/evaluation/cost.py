@@ -1,8 +1,8 @@
-"""What a colorizer costs: parameters, latency and memory, by the interface that benchmarks hold.
+"""The costs of a colorizer: parameters, latency and memory.
 
 Names of costs say device and size, so that only like is compared:
 
-    parameters                     of the networks that it holds; 0 for floors
+    parameters                     of the networks that it holds; 0 for baselines
     latency_<device>_<H>x<W>_ms    wall time of colorizing one picture, median of repeats after a warm-up
     peak_<device>_<H>x<W>_mib      memory at its highest while it colorizes one picture, weights included
 
@@ -10,7 +10,7 @@ A picture is random noise: no layer skips work for what it sees. Its way to and 
 or `cuda`; latencies of two machines do not compare, so an evaluation keeps the name of its machine.
 
 Memory of a GPU is what torch allocated (`torch.cuda.max_memory_allocated`). Memory of a CPU is by how much the resident
-set of a fresh process grows from before the colorizer is loaded, looked at every few milliseconds: shorter peaks are
+set of a fresh process grows from before the colorizer is loaded, sampled every few milliseconds: shorter peaks are
 missed, and a picture's own bytes count.
 """
 
@@ -69,19 +69,19 @@ def cpu_peak_mib(load: Callable[[str], Colorizer], size: tuple[int, int]) -> flo
 
 
 def machine_name() -> str:
-    """What costs are compared within: host, cores, and GPU where there is one."""
+    """The machine, within which costs compare: host, cores, and GPU where there is one."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return f"{platform.node()}, {platform.machine()}, {os.cpu_count()} cores, {gpu}"
 
 
 def parameters_of(colorizer: Colorizer) -> int:
-    """Of the networks that it holds: 0 for a floor."""
+    """The number of parameters of its networks: 0 for a baseline."""
     parameters = {id(one): one.numel() for network in _networks(colorizer) for one in network.parameters()}
     return sum(parameters.values())
 
 
 def device_of(colorizer: Colorizer) -> torch.device:
-    """Where its networks are: the CPU for a floor."""
+    """The device of its networks: the CPU for a baseline."""
     devices = (parameter.device for network in _networks(colorizer) for parameter in network.parameters())
     return next(devices, torch.device("cpu"))
 

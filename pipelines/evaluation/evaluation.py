@@ -1,4 +1,4 @@
-"""What a colorizer did on one benchmark: every number of every picture, and where it is kept in the lake.
+"""The evaluation of a colorizer on one benchmark: every number of every picture, and its files in the lake.
 
     evaluations/<name>/<key>.parquet            a row for each picture, style and hint: the metrics of METRICS
     evaluations/<name>/<key>_gallery.parquet    the pictures that people should see, as JPEG files
@@ -21,42 +21,43 @@ import pyarrow as pa
 from upath import UPath
 
 from pipelines.evaluation.metrics.definitions import METRICS
+from pipelines.evaluation.old_names import current_sets
 from pipelines.evaluation.tracks import MAIN_STYLE, Track, track_of
 from pipelines.images.decode import decode_picture
 from pipelines.images.sheets import to_png
 from pipelines.lake import Lake, digest_of
 
 RANKING_METRIC = "ciede2000"
-"""By which colorizers are ranked: perceptual, and it sees lightness, which those of lines have to invent."""
+"""The metric that colorizers are ranked by: perceptual, and with lightness, which those of lines have to invent."""
 
 ROW_KEYS = ("track", "style", "placement", "hints", "draw", "panel_id", "title", "issue")
-"""The columns of `Evaluation.rows` that say of what a row is; the others are metrics."""
+"""The columns of `Evaluation.rows` that identify a row; the others are metrics."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a colorizer did on one benchmark."""
+    """The results of a colorizer on one benchmark."""
 
     name: str
     variant: str
-    """What it sees."""
+    """The input of the colorizer: gray, edge or line."""
     benchmark_fingerprint: str
     """Results are comparable only where this agrees; those of two tracks never do."""
     training_set_fingerprint: str
-    """Of the training set that the test split belongs to."""
+    """The training set that the test split belongs to."""
     resolution: int
     seed: int
-    """Of the hints, the draws and the intervals."""
+    """The seed of the hints, the draws and the intervals."""
     rows: pd.DataFrame = field(repr=False)
     """One a picture, style, hint and draw: the columns ROW_KEYS, then a column a metric (NaN: it does not apply).
     `placement` is as in `tracks`; `hints` is the number of points, of scribbles the percentage of regions."""
     sets: dict[str, dict[str, float]]
-    """Numbers of the whole set, by name and condition (`fid_efflite0/none`): mean and std over draws, the floor and
-    the ceiling beside them where there are some, and the number of pictures."""
+    """Numbers of the whole set, by name and condition (`fid_efflite0/none`): mean and std over draws, the values of
+    the oracle and the baseline beside them where there are some, and the number of pictures."""
     cost: dict[str, float]
     """Parameters, latency, memory, and what training took; see `pipelines.evaluation.cost`."""
     machine: str
-    """Where these were measured: costs of two machines do not compare."""
+    """The machine that costs were measured on: those of two machines do not compare."""
     gallery: pd.DataFrame = field(repr=False)
     """Pictures for people; see `pipelines.evaluation.gallery`."""
     grid: np.ndarray = field(repr=False)
@@ -66,7 +67,7 @@ class Evaluation:
 
     @property
     def track(self) -> Track:
-        """The track that it was judged on."""
+        """The track that it was evaluated on."""
         return track_of(self.variant)
 
     @property
@@ -81,7 +82,7 @@ class Evaluation:
 
     @property
     def pictures(self) -> int:
-        """How many test pictures there were."""
+        """The number of test pictures."""
         return self.unhinted["panel_id"].nunique()
 
     @cached_property
@@ -96,7 +97,7 @@ class Evaluation:
 
     @cached_property
     def styles(self) -> dict[str, dict[str, float]]:
-        """The same for each style."""
+        """The metrics of each style, as in `metrics`."""
         means = self.unhinted.groupby("style", sort=False)[list(METRICS)].mean()
         return {str(style): {str(k): float(v) for k, v in row.items()} for style, row in means.iterrows()}
 
@@ -116,15 +117,15 @@ class Evaluation:
 
     @property
     def has_hints(self) -> bool:
-        """Whether it was judged with hints too."""
+        """Whether it was evaluated with hints too."""
         return bool((self.rows["placement"] != "none").any())
 
     def of_run(self, mlflow_run_id: str) -> "Evaluation":
-        """The same, in the MLflow run of its training."""
+        """A copy that names the MLflow run of its training."""
         return replace(self, mlflow_run_id=mlflow_run_id)
 
     def with_pictures_of(self, titles: Collection[str]) -> "Evaluation":
-        """The same, with a gallery of these titles alone: not every picture may be passed on."""
+        """A copy with a gallery of these titles only: not every picture may be passed on."""
         of_titles = self.gallery["panel_id"].str.partition("__")[0].isin(list(titles))
         return replace(self, gallery=self.gallery[of_titles].reset_index(drop=True))
 
@@ -179,6 +180,7 @@ def load_evaluation(lake: Lake, name: str, key: str | None = None) -> Evaluation
         for part, end in (("rows", ""), ("gallery", "_gallery"))
     }
     grid = decode_picture((folder / f"{stem}.png").read_bytes(), name=f"{stem}.png")
+    values["sets"] = current_sets(values["sets"])
     return Evaluation(**values, **frames, grid=grid)
 
 
@@ -191,8 +193,9 @@ def find_evaluation(lake: Lake, name: str, *, checkpoint: str | None, benchmark:
 
 
 def load_evaluations(lake: Lake) -> list[Evaluation]:
-    """The latest evaluation of every colorizer that has one, by name; those of other versions are left out, for their
-    numbers mean something else.
+    """The latest evaluation of every colorizer that has one, by name.
+
+    Those of other versions are left out: their numbers mean something else.
     """
     found = []
     for path in sorted((lake.root / "evaluations").glob("*/latest.json")):

@@ -15,7 +15,7 @@ from pipelines.images.decode import decode_picture
 from pipelines.images.sheets import labelled_grid
 
 PICTURES = 3
-"""Of each kind."""
+"""The number of pictures of each kind."""
 
 KINDS = {
     "shared": "the same pictures for every colorizer, evenly spread over the set",
@@ -36,11 +36,11 @@ UNPAIRED = "unpaired"
 COLUMNS = ["kind", "style", "panel_id", "ciede2000", "input", "output", "truth"]
 
 SIGN_PX = (2, 14)
-"""Least and most height of a sign of lettering, on a picture of 256 pixels."""
+"""Smallest and largest height of a sign of lettering, on a picture of 256 pixels."""
 
 
 def difficulties(truth: np.ndarray) -> dict[str, float]:
-    """What makes a picture difficult, (H, W, 3) uint8 RGB: each a share of its pixels, in 0..1.
+    """The difficulties of a picture, (H, W, 3) uint8 RGB: each a share of its pixels, in 0..1.
 
     texture: pixels whose lightness differs from the blurred one by more than 6 levels, but by less than a line does;
     lettering: pixels of small dark components on white; large_object: the largest area of one quantized colour that

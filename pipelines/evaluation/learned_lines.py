@@ -15,8 +15,8 @@ from pipelines.images.color import network_target, resized
 def load_line_drawer(path: Path, *, digest: str) -> LineDrawer:
     """The drawer of a checkpoint of the recipe `line_detector`; `digest` is the SHA-256 of the file.
 
-    It sees pictures at its training resolution, and its lines are scaled back. The file is read when first it draws:
-    who only asks whether a result is there needs the digest alone. Drawing raises FileNotFoundError, or
+    It sees pictures at its training resolution, and its lines are scaled back. The file is read when it first draws:
+    finding a result that is there takes the digest alone. Drawing raises FileNotFoundError, or
     CheckpointError for a file that is no checkpoint.
     """
 

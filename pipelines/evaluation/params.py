@@ -1,4 +1,4 @@
-"""How large the benchmark is: one class of parameters for the Launchpad, the command line and the tests."""
+"""The size of the benchmark: one class of parameters for the Launchpad, the command line and the tests."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -25,11 +25,11 @@ class BenchmarkParams(BaseModel, frozen=True, extra="forbid"):
         description="Numbers of random hint points, for colorizers that take hints; beside none, and the 28 of C-FID.",
     )
     draws: int = Field(default=3, ge=1, description="How often hints are drawn, and halves for the spread of KID.")
-    seed: int = Field(default=0, ge=0, description="Of the hints and the draws.")
+    seed: int = Field(default=0, ge=0, description="The seed of the hints and the draws.")
     extractor: Literal["efflite0", "inception", "title_vgg16", "none"] = Field(
         default="efflite0",
-        description="What FID and KID look through: EfficientNet-Lite0, the standard Inception file, our classifier "
-        "of titles (paper 000); none: they are left out.",
+        description="The feature extractor of FID and KID: EfficientNet-Lite0, the standard Inception file, our "
+        "classifier of titles (paper 000); none: FID and KID are left out.",
     )
     unpaired: str = Field(
         default="",

@@ -1,7 +1,7 @@
 """The tracks: what colorizers of one kind are shown of the test pictures. Results of two tracks never compare.
 
 `gray` is from gray to colour. `line` is from lines to colour, in every style of lines that there is: over-fitting to
-one style is what paper 003 is about. Colorizers of edges and of lines are judged on the same styles, each in its own
+one style is what paper 003 is about. Colorizers of edges and of lines are evaluated on the same styles, each in its own
 polarity: edges are light on dark, lines dark on light.
 """
 
@@ -25,7 +25,7 @@ Track = Literal["gray", "line"]
 TRACKS: tuple[Track, ...] = ("gray", "line")
 
 Placement = Literal["none", "random", "regions", "scribbles"]
-"""Of hints: points anywhere; the 28 points of C-FID; scribbles in the largest regions, as Hint-AUC has them."""
+"""The places of hints: anywhere; the 28 points of C-FID; scribbles in the largest regions, as in Hint-AUC."""
 
 MAIN_STYLE: dict[Track, str] = {"gray": "gray", "line": "xdog_0.4"}
 """The style on which hints are given, and FID is taken: the middle one of paper 003's three sigmas."""
@@ -66,7 +66,7 @@ class TestPictures:
         *,
         extractor: str = "none",
     ) -> None:
-        """`extractor` is the name of what FID looks through.
+        """`extractor` is the name of the feature extractor of FID.
 
         Raises ValueError where the test split is empty; it says which titles need more issues.
         """
@@ -113,7 +113,7 @@ class TestPictures:
         return np.asarray(next(iter(self._pairs.values())).color[self._chosen[places]])
 
     def seen(self, style: str, places: slice, *, by: str) -> np.ndarray:
-        """What a colorizer of the variant `by` is shown, (N, R, R) uint8."""
+        """The input of a colorizer of the variant `by`, (N, R, R) uint8."""
         if style == LEARNED:
             assert self._drawer is not None
             pictures, is_light_on_dark = self._drawer.draw(self.truths(places)), False

@@ -45,7 +45,7 @@ def _shown(rgb: np.ndarray) -> np.ndarray:
 
 
 def seen_by(picture: np.ndarray, variant: str) -> np.ndarray:
-    """What a colorizer of a variant is shown of a picture that is dark on light, (H, W) uint8.
+    """The input of a colorizer of a variant for a picture that is dark on light, (H, W) uint8.
 
     Lines and gray are the picture itself; edges are light on dark, and those of what is between black and white
     are found by Canny, as in training.

@@ -7,7 +7,8 @@ number. Both numbers here are ours [I]. Works on arrays; touches no files.
 import cv2
 import numpy as np
 
-from pipelines.evaluation.metrics.color_behaviour import GRAY_CHROMA, chroma_of
+from pipelines.evaluation.metrics.color_behaviour import chroma_of
+from pipelines.evaluation.metrics.definitions import GRAY_CHROMA
 
 _CANNY = (100.0, 200.0)  # the thresholds of the edge variants
 _NEAR_SHARE = 1 / 85  # of the longer side: how far from an edge a line reaches; 3 px of 256
@@ -18,9 +19,9 @@ _WHITE_PIXELS = 1 / 1000  # of the picture: smaller white regions are highlights
 
 
 def lines_of(truth_gray: np.ndarray) -> np.ndarray:
-    """Where the truth may change its colour: near its edges (Canny 100/200). (H, W) uint8 -> (H, W) bool.
+    """The places where the truth may change its colour: near its edges (Canny 100/200). (H, W) uint8 -> (H, W) bool.
 
-    Taken from the truth, so that all colorizers are judged by the same lines.
+    Taken from the truth, so that all colorizers are measured by the same lines.
     """
     reach = max(1, round(max(truth_gray.shape) * _NEAR_SHARE))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
@@ -45,7 +46,7 @@ def bleeding(output_lab: np.ndarray, is_line: np.ndarray) -> float:
 
 
 def white_of(truth_lab: np.ndarray) -> np.ndarray:
-    """What is white in the truth: speech bubbles, white lettering, paper. Float32 Lab (H, W, 3) -> (H, W) bool.
+    """The white regions of the truth: speech bubbles, white lettering, paper. Float32 Lab (H, W, 3) -> (H, W) bool.
 
     Connected regions of lightness 95 or more and chroma below 5, without their outermost pixel, where they blend
     with a line, and without regions below a thousandth of the picture.

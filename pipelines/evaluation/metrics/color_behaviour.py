@@ -1,4 +1,4 @@
-"""How an output is coloured, whatever its pixels: colourfulness, gray, and the distances of its chroma and hues.
+"""The colours of an output as a whole: colourfulness, gray, and the distances of its chroma and hues.
 
 Works on arrays; touches no files.
 """
@@ -6,8 +6,7 @@ Works on arrays; touches no files.
 import cv2
 import numpy as np
 
-GRAY_CHROMA = 5.0
-"""In CIELAB; what is nearer to gray counts as gray and has no hue."""
+from pipelines.evaluation.metrics.definitions import GRAY_CHROMA
 
 _HUE_BINS = 360
 

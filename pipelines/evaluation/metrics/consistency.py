@@ -48,7 +48,7 @@ Load = Callable[[list[int]], np.ndarray]
 
 @dataclass(frozen=True)
 class Consistency:
-    """How much more colours change between panels than they should."""
+    """The change of colours between panels beyond that of the truth."""
 
     mean: float
     """The excess over the truth, delta E, mean over pairs; NaN without pairs. The truth's own is 0."""

@@ -1,11 +1,11 @@
-"""Are the outputs, as a set, like real pictures? FID and KID, by torchmetrics, with their floor and ceiling.
+"""FID and KID of the outputs as a set, by torchmetrics, beside those of an oracle and of a baseline.
 
 FID: Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash equilibrium" (2017),
 equation 6. KID: Binkowski et al., "Demystifying MMD GANs" (2018): the unbiased squared MMD under a cubic kernel.
 
     halves   Each draw splits the pictures at random. Outputs of one half are compared with the truths of the other,
-             so that no picture meets its own truth, and beside them the floor, truths of both halves, and the
-             ceiling, gray copies against truths. All three have the same numbers of pictures, so they compare,
+             so that no picture meets its own truth. Beside them are the oracle, truths of both halves, and the
+             baseline, gray copies against truths. All three have the same numbers of pictures, so they compare,
              though FID falls with more pictures.
     name     The extractor is part of it: `fid_efflite0`, `kid_inception`. Two extractors do not compare.
     small    With fewer pictures in a half than features, FID's covariances have not their full rank: prefer KID,
@@ -69,9 +69,9 @@ def load_feature_extractor(name: str, weights: Path, *, device: str = "auto") ->
     WeightsError where it does not fit. For a trained classifier: `load_title_extractor`.
     """
     if name == "efflite0":
-        from pipelines.evaluation.metrics.feature_networks import EfficientNetLite0
+        from models.efficientnet import load_efficientnet_lite0
 
-        return FeatureExtractor(name, EfficientNetLite0(), device=device)
+        return FeatureExtractor(name, load_efficientnet_lite0(), device=device)
     if name == "inception":
         from models.inception import load_inception
 
@@ -80,7 +80,7 @@ def load_feature_extractor(name: str, weights: Path, *, device: str = "auto") ->
 
 
 TITLE_CLASSIFIER = "vgg16_color"
-"""The recipe that the extractor `title_vgg16` is trained by; one that sees gray cannot judge colour."""
+"""The recipe that the extractor `title_vgg16` is trained by; one that sees gray has no features of colour."""
 
 
 def title_extractor_name(sha256: str) -> str:
@@ -96,7 +96,7 @@ def load_title_extractor(checkpoint: Path, sha256: str) -> FeatureExtractor:
     Raises FileNotFoundError, or CheckpointError for a file that is no checkpoint.
     """
     from models.checkpoint import load_checkpoint
-    from pipelines.evaluation.metrics.feature_networks import TitleFeatures
+    from pipelines.evaluation.metrics.title_features import TitleFeatures
 
     network = cast("TitleNetwork", load_checkpoint(checkpoint).trained())
     return FeatureExtractor(title_extractor_name(sha256), TitleFeatures(network))
@@ -110,14 +110,14 @@ class Distribution:
     std: float
     """Over draws, with n - 1; NaN of a single draw."""
     draws: int
-    floor: float
-    """Mean for the truths themselves: what a perfect colorizer gets."""
-    ceiling: float
+    oracle: float
+    """Mean for the truths themselves: the value of a perfect colorizer."""
+    baseline: float
     """Mean for gray copies."""
     pictures: int
-    """In the set; each draw compares one half with the other."""
+    """The size of the set; each draw compares one half with the other."""
     features: int
-    """Of the extractor. More than half the pictures: FID has not its full rank."""
+    """The width of the extractor. Above half the number of pictures, FID has not its full rank."""
 
 
 def distribution(
@@ -152,18 +152,18 @@ def distribution(
     if count >= 4:
         for draw in range(draws):
             order = np.random.default_rng([seed, draw]).permutation(count)
-            real, judged = order[: count // 2], order[count // 2 : count // 2 * 2]
+            real, compared = order[: count // 2], order[count // 2 : count // 2 * 2]
             for place, features in enumerate((outputs[draw % len(outputs)], truths, grays)):
-                measured[0, place, draw] = frechet_distance(features[judged], truths[real])
-                measured[1, place, draw] = kernel_distance(features[judged], truths[real], seed=seed)
+                measured[0, place, draw] = frechet_distance(features[compared], truths[real])
+                measured[1, place, draw] = kernel_distance(features[compared], truths[real], seed=seed)
     return {
         f"{name}_{extractor}": asdict(
             Distribution(
                 mean=float(of_outputs.mean()),
                 std=float(of_outputs.std(ddof=1)) if draws > 1 else float("nan"),
                 draws=draws,
-                floor=float(of_truths.mean()),
-                ceiling=float(of_grays.mean()),
+                oracle=float(of_truths.mean()),
+                baseline=float(of_grays.mean()),
                 pictures=count,
                 features=width,
             )

@@ -1,4 +1,4 @@
-"""Whether an output follows its hint: at the marked pixels, and in the segments of the truth around them.
+"""The obedience of an output to its hint: at the marked pixels, and in the segments of the truth around them.
 
 Paper 004 asks raters whether the colour is that of the hint (its first question) and argues that no pixel metric
 sees it; these two numbers are ours [I]. Works on arrays; touches no files.
@@ -54,9 +54,9 @@ def hint_segment_ciede2000(differences: np.ndarray, truth_lab: np.ndarray, hint:
 
 
 def marked_segments(truth_lab: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """What hangs together with marked pixels and is within 10 of their L, a and b: (H, W, 3) -> (H, W) bool.
+    """The regions connected with marked pixels and within 10 of their L, a and b: (H, W, 3) -> (H, W) bool.
 
-    A flood of the truth, not the segments that a colorizer may snap to: a judge shares nothing with the judged.
+    A flood of the truth, not the segments that a colorizer may snap to: a metric shares no code with colorizers.
     """
     height, width = truth_lab.shape[:2]
     smooth = cv2.medianBlur(truth_lab, _SMOOTHED_PX)

@@ -1,4 +1,4 @@
-"""How far an output's pixels are from the truth's: distances in RGB and CIELAB, PSNR and CIEDE2000.
+"""Distances between the pixels of an output and of the truth: in RGB and CIELAB, PSNR and CIEDE2000.
 
 Works on arrays; touches no files.
 """
@@ -7,9 +7,8 @@ import math
 
 import numpy as np
 
+from pipelines.evaluation.metrics.definitions import PSNR_LIMIT_DB
 from pipelines.images.color import AB_SCALE
-
-PSNR_LIMIT_DB = 100.0
 
 
 def l1_rgb(output: np.ndarray, truth: np.ndarray) -> float:
@@ -42,7 +41,7 @@ def ciede2000(lab: np.ndarray, other: np.ndarray) -> np.ndarray:
 
     Symmetric, and in the precision of what it is given.
     """
-    # Imported late: whoever only reads the definitions of metrics does not pay for it.
+    # Imported late: scikit-image takes a second to load.
     from skimage.color import deltaE_ciede2000
 
     return deltaE_ciede2000(lab, other)

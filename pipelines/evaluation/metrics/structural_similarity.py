@@ -17,7 +17,7 @@ _BORDER_PX = WINDOW_PX // 2
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the scales of MS-SSIM, full size first."""
+"""The weights of the scales of MS-SSIM, full size first."""
 
 
 def ssim_and_ms_ssim(output: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -43,7 +43,7 @@ def ssim_and_ms_ssim(output: np.ndarray, truth: np.ndarray) -> tuple[float, floa
 
 
 def number_of_scales(shape: tuple[int, ...]) -> int:
-    """How many scales MS-SSIM has for pictures (H, W, ...): 1 to 5."""
+    """The number of scales of MS-SSIM for pictures (H, W, ...): 1 to 5."""
     side = min(shape[:2])
     return 1 + sum(side >> halvings >= WINDOW_PX for halvings in range(1, len(_WEIGHTS)))
 

@@ -1,4 +1,4 @@
-"""Colorizers: any size in, the same size out, lettering untouched, the floor and the trained one alike."""
+"""Colorizers: any size in, the same size out, lettering untouched, the baseline and the trained one alike."""
 
 from pathlib import Path
 
@@ -177,9 +177,9 @@ def test_pictures_in_colour_are_refused_with_the_remedy():
         colorizer.colorize(np.zeros((8, 8)))
 
 
-def test_the_floor_is_the_gray_picture():
-    floor: Colorizer = Copy("gray_copy", "gray")
+def test_the_baseline_is_the_gray_picture():
+    copy: Colorizer = Copy("gray_copy", "gray")
     gray = lettered(20, 30)
-    assert np.array_equal(floor.colorize(gray), np.stack([gray] * 3, axis=-1))
-    assert np.array_equal(floor.colorize_batch(gray[None])[0], floor.colorize(gray))
-    assert (floor.name, floor.variant) == ("gray_copy", "gray")
+    assert np.array_equal(copy.colorize(gray), np.stack([gray] * 3, axis=-1))
+    assert np.array_equal(copy.colorize_batch(gray[None])[0], copy.colorize(gray))
+    assert (copy.name, copy.variant) == ("gray_copy", "gray")

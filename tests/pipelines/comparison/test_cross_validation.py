@@ -1,4 +1,4 @@
-"""Cross-validation: every picture is judged once, by a colorizer that never saw its issue, and it resumes."""
+"""Cross-validation: every picture is evaluated once, by a colorizer that never saw its issue, and it resumes."""
 
 from pathlib import Path
 

@@ -105,7 +105,7 @@ def test_histograms_by_hand():
 
 
 def test_few_issues_promise_less(norm):
-    with pytest.raises(ValueError, match="learns from 2 issues; what is usual needs at least 3"):
+    with pytest.raises(ValueError, match="learns from 2 issues; a reference needs at least 3"):
         Reference.of([describe(issue(number), PARAMS) for number in range(2)], PARAMS)
     few = Reference.of([describe(issue(number), PARAMS) for number in range(4)], PARAMS)
     assert few.false_alarms == pytest.approx(0.2)

@@ -16,7 +16,7 @@ from pipelines.training.loop import TrainingResult, train
 from pipelines.training.params import TrainingParams
 from pipelines.training_set import TrainingSet, datasheet_markdown
 from tests.pipelines.conftest import WriteLake, drawn_panel
-from tests.pipelines.evaluation.conftest import SMALL, freeze
+from tests.pipelines.evaluation.conftest import SMALL, Tint, freeze
 
 SPLITS = ("train", "val", "test")
 
@@ -161,14 +161,14 @@ def test_training_takes_a_fold_as_a_training_set(training_set, tmp_path):
     assert isinstance(last, TrainingResult)
 
 
-def test_the_benchmark_over_all_folds_tests_every_picture_once(training_set, tint):
+def test_the_benchmark_over_all_folds_tests_every_picture_once(training_set):
     folds = Folds(training_set, FoldParams(folds=3))
-    measured = [evaluate(tint("warm", (20, 0, -20)), fold, SMALL) for fold in folds]
+    measured = [evaluate(Tint("warm", (20, 0, -20)), fold, SMALL) for fold in folds]
     every = [panel_id for split in SPLITS for panel_id in training_set.pairs(split, "gray", 64).panel_ids]
     assert sorted(pd.concat([one.rows for one in measured])["panel_id"]) == sorted(every)
     assert len({one.benchmark_fingerprint for one in measured}) == 3
     # Each picture's numbers are those that it has in the split where it is stored.
-    stored = evaluate(tint("warm", (20, 0, -20)), training_set, SMALL).per_picture["ciede2000"]
+    stored = evaluate(Tint("warm", (20, 0, -20)), training_set, SMALL).per_picture["ciede2000"]
     dealt = pd.concat([one.per_picture["ciede2000"] for one in measured])
     pd.testing.assert_series_equal(dealt.loc[stored.index], stored)
 

@@ -43,7 +43,7 @@ def result(
         resolution=64,
         seed=0,
         rows=rows,
-        sets={"kid_efflite0/none": {"mean": 0.1, "floor": 0.0, "ceiling": 0.2, "pictures": PICTURES}},
+        sets={"kid_efflite0/none": {"mean": 0.1, "oracle": 0.0, "baseline": 0.2, "pictures": PICTURES}},
         machine="here",
         cost={"parameters": 10},
         gallery=pd.DataFrame({"kind": []}),
@@ -53,8 +53,8 @@ def result(
     )
 
 
-def board(*results: Evaluation, **told) -> Leaderboard:
-    return build_leaderboard(results, **{"track": "gray", "benchmark_fingerprint": NOW, **told})
+def board(*results: Evaluation, **options) -> Leaderboard:
+    return build_leaderboard(results, **{"track": "gray", "benchmark_fingerprint": NOW, **options})
 
 
 FIVE = (
@@ -63,7 +63,7 @@ FIVE = (
 )  # fmt: skip
 
 
-def test_lower_ciede2000_ranks_first_and_floors_and_findings_are_marked() -> None:
+def test_lower_ciede2000_ranks_first_and_baselines_and_findings_are_marked() -> None:
     found = board(*FIVE)
     assert [(row.rank, row.name, row.is_baseline, row.below_baseline) for row in found.rows] == [
         (None, "truth", True, False),
@@ -102,7 +102,7 @@ def test_tracks_and_other_benchmarks_are_kept_apart() -> None:
     assert [(row.name, row.rank) for row in found.not_comparable] == [("old_best", None)]
     ranked, apart = found.to_markdown().split("Not comparable")
     assert "| 1 | webtoon_l2 |" in ranked
-    assert "frames_gan_gray (below the floor)" in ranked
+    assert "frames_gan_gray (below the baseline)" in ranked
     assert "old_best" not in ranked
     assert "old_best" in apart
     assert [row.name for row in board(*FIVE, result("two_stage", 1, variant="line"), track="line").rows] == [

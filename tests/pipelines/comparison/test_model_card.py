@@ -1,4 +1,4 @@
-"""The model card says what was recorded: data, licences, numbers with intervals, floors, weak titles, limits."""
+"""The model card says what was recorded: data, licences, numbers with intervals, baselines, weak titles, limits."""
 
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,7 @@ class Measured:
     name: str = "two_stage"
     variant: str = "line"
     resolution: int = 256
-    sets: dict = field(default_factory=lambda: {"fid_efflite0/none": {"mean": 12.5, "std": 0.5, "floor": 40.0}})
+    sets: dict = field(default_factory=lambda: {"fid_efflite0/none": {"mean": 12.5, "std": 0.5, "oracle": 40.0}})
     cost: dict = field(default_factory=lambda: {"parameters": 54_000_000, "latency_cpu_256x256_ms": 81.25})
     benchmark_fingerprint: str = "bench" * 10
     training_set_fingerprint: str = "data" * 10
@@ -117,7 +117,7 @@ def test_data_with_licences_and_attributions():
     assert "meadow" not in card
 
 
-def test_numbers_with_intervals_and_floors_beside():
+def test_numbers_with_intervals_and_baselines_beside():
     card = model_card(facts())
     rows = rows_of(weak=3.0)
     found = mean_with_interval(rows, "ciede2000")
@@ -131,15 +131,15 @@ def test_numbers_with_intervals_and_floors_beside():
     assert "| `fid_efflite0/none` | 12.5 | 0.5 | 40 |  |  |" in card
 
 
-def test_limits_are_said():
+def test_limits_are_named():
     card = model_card(facts())
-    assert "- It is better than the floor `line_copy`: `ciede2000` -" in card
-    assert "- It is **not distinguishable** from the floor `mean_color`" in card
+    assert "- It is better than the baseline `line_copy`: `ciede2000` -" in card
+    assert "- It is **not distinguishable** from the baseline `mean_color`" in card
     assert "- Weak titles, significantly worse than its mean: harbour." in card
     assert "Weak styles" not in card
     harbour = next(line for line in card.splitlines() if line.startswith("| harbour | 24 |"))
     assert harbour.endswith("| weak |")
-    assert "- Not judged on titles that it never saw." in card
+    assert "- Not evaluated on titles that it never saw." in card
     assert "another training set" not in card
 
     worse = facts(
@@ -148,18 +148,18 @@ def test_limits_are_said():
         datasheet={"titles": {"orchard": DATASHEET["titles"]["orchard"]}},
     )
     card = model_card(worse)
-    assert "- It is **worse** than the floor `line_copy`" in card
-    assert "- Judged on titles that it never saw: harbour." in card
+    assert "- It is **worse** than the baseline `line_copy`" in card
+    assert "- Evaluated on titles that it never saw: harbour." in card
     assert "- It learned from another training set" in card
 
 
 def test_hints_that_were_not_judged_are_said():
     recipe = RECIPES["two_stage"].to_json()
     hinted = rows_of().assign(hints=10, ciede2000=0.0)
-    assert ("takes hints, but was not judged" in model_card(facts())) == bool(recipe["hint"])
+    assert ("takes hints, but was not evaluated" in model_card(facts())) == bool(recipe["hint"])
     both = facts(evaluation=Measured(pd.concat([rows_of(), hinted])), recipe={**recipe, "hint": {"scale": 4}})
     card = model_card(both)
-    assert "but was not judged with any" not in card
+    assert "but was not evaluated with any" not in card
     assert f"| `ciede2000` | {rows_of()['ciede2000'].mean():.4g} (" in card
 
 

@@ -59,7 +59,7 @@ def test_before_there_is_anything_to_compare_with(here, write_lake):
     assert here.lake.read_json(here.lake.drift) == {"is_sure": False, "training_set": None, "drifted": {}}
     grow(here, write_lake, train_issues=2)
     found = compared(here)
-    assert "learns from 2 issues; what is usual needs at least 3" in found.why_not
+    assert "learns from 2 issues; a reference needs at least 3" in found.why_not
     assert found.unchanged
 
 
@@ -96,7 +96,7 @@ def test_new_issues_are_held_against_what_the_champion_learned_from(here, write_
     assert freeze(write_lake(here.root / "lake", issues | others)) != learned
     assert compared(here).unchanged
 
-    # An issue that it learned from is cut otherwise: nothing says what is usual, and that is said.
+    # An issue that it learned from is cut otherwise: there is no reference, and the result says why.
     collect(here, "2", [cv2.resize(rgb, (24, 24)) for rgb in issue(2)[:3]])
     found = compared(here)
     assert found.report is None

@@ -17,7 +17,7 @@ from pipelines.comparison.report import licence_url, report_html, write_report
 from pipelines.comparison.reproduction import reproduce
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.metrics.definitions import METRICS
-from tests.pipelines.evaluation.handmade import BENCHMARKS, TITLES, judged
+from tests.pipelines.evaluation.handmade import BENCHMARKS, TITLES, evaluated
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LATENCY = "latency_cpu_256x256_ms"
@@ -43,7 +43,7 @@ def datasheet(*licences: str) -> dict[str, Any]:
 def scored(name: str, score: float, variant: str = "gray", **given: Any) -> Evaluation:
     sets = {"fid_efflite0/none": (score * 4, 0.5), "kid_efflite0/none": (score / 100, float("nan"))}
     cost = {"parameters": 1_234_567.0, LATENCY: score * 10}
-    return judged(name, variant, values={"ciede2000": score}, sets=sets, cost=cost, **given)
+    return evaluated(name, variant, values={"ciede2000": score}, sets=sets, cost=cost, **given)
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +113,11 @@ def test_the_page_asks_for_nothing_but_its_pictures(written: Path, soup: Beautif
 def test_the_leaderboard_has_ranks_intervals_differences_and_marks(soup: BeautifulSoup, boards) -> None:
     rows = table_under(section(soup, "gray"), "Leaderboard, Gray to colour")
     assert list(rows) == [
-        "truth ceiling",
+        "truth oracle",
         "webtoon_color_and_apply",
         "webtoon_l2",
-        "gray_copy floor",
-        "webtoon_no_skips below the floor",
+        "gray_copy baseline",
+        "webtoon_no_skips below the baseline",
     ]
     assert [cells[0] for cells in rows.values()] == ["", "1", "2", "3", "4"]
     assert rows["webtoon_l2"][4] == "reference"
@@ -127,7 +127,7 @@ def test_the_leaderboard_has_ranks_intervals_differences_and_marks(soup: Beautif
     assert best[4].startswith("-3")
     assert "p < 0.001" in best[4]
     assert best[5] == "better"
-    assert rows["webtoon_no_skips below the floor"][5] == "worse"
+    assert rows["webtoon_no_skips below the baseline"][5] == "worse"
     header = soup.find("header")
     assert header is not None
     assert "webtoon_color_and_apply is the first of 3" in header.get_text()
@@ -152,10 +152,10 @@ def test_breakdowns_are_warm_where_a_colorizer_is_weak(soup: BeautifulSoup) -> N
     assert len(every["webtoon_l2"]) == len(METRICS)
 
 
-def test_sets_stand_between_floor_and_ceiling_and_costs_are_shown(soup: BeautifulSoup) -> None:
+def test_sets_stand_between_oracle_and_baseline_and_costs_are_shown(soup: BeautifulSoup) -> None:
     sets = table_under(section(soup, "gray"), "Mean ± standard deviation over draws")
-    assert sets["the truth's own (floor)"] == ["5", "5"]
-    assert sets["without colour (ceiling)"] == ["90", "90"]
+    assert sets["the truths themselves (oracle)"] == ["5", "5"]
+    assert sets["gray copies (baseline)"] == ["90", "90"]
     assert sets["webtoon_l2"] == ["48 ± 0.5", "0.12"]
     costs = table_under(section(soup, "gray"), "Cost")
     assert costs["webtoon_l2"] == ["1,234,567", "120"]

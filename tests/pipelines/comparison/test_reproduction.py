@@ -21,7 +21,7 @@ from pipelines.comparison.reproduction import (
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.metrics.definitions import METRICS
 from pipelines.studies.questions import QUESTIONS
-from tests.pipelines.evaluation.handmade import judged
+from tests.pipelines.evaluation.handmade import evaluated
 
 
 def table_of(title: str, tables: tuple[ReproductionTable, ...]) -> ReproductionTable:
@@ -34,7 +34,7 @@ def claim_of(says: str, tables: tuple[ReproductionTable, ...]) -> ClaimResult:
 
 
 def l2(name: str, value: float, noise: float = 1.0) -> Evaluation:
-    return judged(name, values={"l2_ab_half_sum": value}, noise=noise)
+    return evaluated(name, values={"l2_ab_half_sum": value}, noise=noise)
 
 
 def test_every_recipe_metric_and_question_exists() -> None:
@@ -82,7 +82,7 @@ def test_a_missing_result_is_named() -> None:
 
 def test_one_pair_in_the_other_order_refutes_a_claim_of_several() -> None:
     names = ("webtoon_color_and_apply", "webtoon_l2", "webtoon_adversarial")
-    found = [judged(name, values={"ciede2000": value}) for name, value in zip(names, (10, 12, 8), strict=True)]
+    found = [evaluated(name, values={"ciede2000": value}) for name, value in zip(names, (10, 12, 8), strict=True)]
     claim = claim_of("colour & apply is the best", reproduce(found))
     assert [pair.verdict for pair in claim.pairs] == ["confirmed", "refuted", "not measured"]
     assert claim.verdict == "refuted"
@@ -91,8 +91,8 @@ def test_one_pair_in_the_other_order_refutes_a_claim_of_several() -> None:
 
 
 def test_gray_and_edges_are_compared_on_the_same_pictures_only() -> None:
-    gray = judged("frames_gan_gray", values={"l1_rgb": 16, "l2_rgb": 700})
-    edge = judged("frames_gan_edge", "edge", values={"l1_rgb": 39, "l2_rgb": 3000})
+    gray = evaluated("frames_gan_gray", values={"l1_rgb": 16, "l2_rgb": 700})
+    edge = evaluated("frames_gan_edge", "edge", values={"l1_rgb": 39, "l2_rgb": 3000})
     says = "gray is below edge in L1 and L2, GAN"
     assert claim_of(says, reproduce([gray, edge])).verdict == "confirmed"
     fewer = edge.rows[edge.rows["panel_id"] != edge.rows["panel_id"].iloc[0]]
@@ -103,16 +103,16 @@ def test_gray_and_edges_are_compared_on_the_same_pictures_only() -> None:
 
 
 def test_edges_are_judged_on_the_style_of_the_paper() -> None:
-    edge = judged("frames_convnet_edge", "edge", values={"l1_rgb": 50}, noise=0.01)
+    edge = evaluated("frames_convnet_edge", "edge", values={"l1_rgb": 50}, noise=0.01)
     rows = edge.rows.copy()
     rows.loc[rows["style"] != "canny", "l1_rgb"] = 500.0
-    cells = table_of("L1 and L2", reproduce([judged("frames_convnet_edge", "edge", rows=rows)])).cells
+    cells = table_of("L1 and L2", reproduce([evaluated("frames_convnet_edge", "edge", rows=rows)])).cells
     assert isinstance(cells[2][0], Ours)
     assert cells[2][0].value == pytest.approx(50, abs=0.1)
 
 
 def test_other_benchmarks_do_not_compare() -> None:
-    found = [l2("webtoon_l2", 1000), judged("webtoon_adversarial", benchmark_fingerprint="c" * 64)]
+    found = [l2("webtoon_l2", 1000), evaluated("webtoon_adversarial", benchmark_fingerprint="c" * 64)]
     claim = claim_of("adversarial loss does not lower L2", reproduce(found))
     assert claim.verdict == "not measured"
     assert "evaluate both again" in claim.pairs[0].missing
@@ -120,7 +120,7 @@ def test_other_benchmarks_do_not_compare() -> None:
 
 def fid(name: str, none: float, regions: float, std: float = 0.1, extractor: str = "efflite0") -> Evaluation:
     sets = {f"fid_{extractor}/none": (none, std), f"fid_{extractor}/regions": (regions, std)}
-    return judged(name, "line", sets=sets)
+    return evaluated(name, "line", sets=sets)
 
 
 def test_distances_between_sets_have_a_direction_and_no_test() -> None:
@@ -188,11 +188,11 @@ def test_scores_of_people_are_paired_by_rater() -> None:
 
 
 def test_hints_are_followed() -> None:
-    sketch = judged("sketch_hint", "line", values={"ciede2000": 10, "hint_ciede2000": 2}, hints=[1, 10])
+    sketch = evaluated("sketch_hint", "line", values={"ciede2000": 10, "hint_ciede2000": 2}, hints=[1, 10])
     tables = reproduce([sketch])
     assert claim_of("ten hints bring", tables).verdict == "confirmed"
     assert claim_of("hinted output follows", tables).verdict == "confirmed"
-    unhinted = reproduce([judged("sketch_hint", "line")])
+    unhinted = reproduce([evaluated("sketch_hint", "line")])
     assert "with 10 hints of sketch_hint" in claim_of("ten hints bring", unhinted).pairs[0].missing
 
 

@@ -41,7 +41,7 @@ def _truths() -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
     return truths, {panel_id: difficulties(truth) for panel_id, truth in truths.items()}
 
 
-def judged(
+def evaluated(
     name: str,
     variant: str = "gray",
     *,
@@ -84,7 +84,7 @@ def judged(
 
     chosen = pick(of_main, difficult, [])
     spreads = {
-        key: {"mean": mean, "std": std, "draws": 3, "floor": 5.0, "ceiling": 90.0, "pictures": PICTURES}
+        key: {"mean": mean, "std": std, "draws": 3, "oracle": 5.0, "baseline": 90.0, "pictures": PICTURES}
         for key, (mean, std) in (sets or {}).items()
     }
     given: dict[str, Any] = {

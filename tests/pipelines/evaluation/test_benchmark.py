@@ -16,8 +16,9 @@ from pipelines.evaluation.evaluation import (
     load_evaluations,
     save_evaluation,
 )
-from pipelines.evaluation.metrics.definitions import METRICS, measure_pictures
+from pipelines.evaluation.metrics.definitions import METRICS
 from pipelines.evaluation.metrics.distribution import FeatureExtractor
+from pipelines.evaluation.metrics.measure import measure_pictures
 from pipelines.evaluation.tracks import LineDrawer, TestPictures
 from pipelines.lake import Lake
 from pipelines.training_set import TrainingSet
@@ -31,7 +32,7 @@ def small(**told: Any):
     return SMALL.model_copy(update=told)
 
 
-def test_the_floor_is_measured_on_every_test_picture(training_set: TrainingSet) -> None:
+def test_the_baseline_is_measured_on_every_test_picture(training_set: TrainingSet) -> None:
     evaluation = evaluate(GRAY_COPY, training_set, SMALL)
     pairs = training_set.pairs("test", "gray", 64)
     expected = measure_pictures(np.repeat(pairs.variant[:, 0, ..., None], 3, axis=-1), pairs.color)
@@ -144,7 +145,7 @@ def test_the_truth_has_no_latency_and_others_have(training_set: TrainingSet) -> 
     assert set(evaluate(GRAY_COPY, training_set, params).cost) == {"parameters", "latency_cpu_32x32_ms"}
 
 
-def test_floors_and_ceiling_stand_where_they_belong(training_set: TrainingSet) -> None:
+def test_baselines_and_oracle_are_ordered(training_set: TrainingSet) -> None:
     for names in BASELINES.values():
         found = {name: evaluate(build_baseline(name, training_set, 64), training_set, SMALL).metrics for name in names}
         itself, mean, nearest, truth = (found[name] for name in names)
@@ -165,7 +166,7 @@ def test_floors_and_ceiling_stand_where_they_belong(training_set: TrainingSet) -
     )
 
 
-def test_fid_and_kid_are_taken_of_each_condition_between_floor_and_ceiling(
+def test_fid_and_kid_are_taken_of_each_condition_between_oracle_and_baseline(
     write_lake, freeze_lake, tmp_path, tint
 ) -> None:
     from tests.pipelines.conftest import drawn_panel
@@ -189,8 +190,8 @@ def test_fid_and_kid_are_taken_of_each_condition_between_floor_and_ceiling(
     plain = evaluation.sets["fid_means/none"]
     assert plain["pictures"] == 12
     assert plain["draws"] == 3
-    assert plain["mean"] == pytest.approx(plain["ceiling"])  # it is the gray copy
-    assert plain["floor"] < plain["ceiling"]
+    assert plain["mean"] == pytest.approx(plain["baseline"])  # it is the gray copy
+    assert plain["oracle"] < plain["baseline"]
     assert isinstance(FeatureExtractor, type)
     assert evaluation.numbers()["fid_means/none"] == plain["mean"]
 

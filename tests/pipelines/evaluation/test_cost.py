@@ -15,7 +15,7 @@ from tests.untrained import install_untrained
 
 
 class Slow:
-    """A floor that takes its time, ever less of it."""
+    """A baseline that is slow at first, and faster each time."""
 
     name, variant, takes_hints = "slow", "gray", False
 

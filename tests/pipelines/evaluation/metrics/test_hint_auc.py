@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from pipelines.colorize.hints import Hint, rasterize
-from pipelines.evaluation.metrics.definitions import METRICS, measure_pictures
+from pipelines.evaluation.metrics.definitions import METRICS
 from pipelines.evaluation.metrics.hint_auc import RATIOS, Mark, Region, area_under, hint_at, regions_of
+from pipelines.evaluation.metrics.measure import measure_pictures
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
 
 HINTAUC_REGIONS = [1332, 594, 571, 544, 410, 232, 41, 41, 39, 34, 22, 22, 18, 17, 12, 12, 8, 8, 7, 4]

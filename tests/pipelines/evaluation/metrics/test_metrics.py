@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pipelines.colorize.hints import Hint, hint_of_truth
-from pipelines.evaluation.metrics.definitions import METRICS, measure_pictures
-from pipelines.evaluation.metrics.pixels import PSNR_LIMIT_DB, ciede2000
+from pipelines.evaluation.metrics.definitions import METRICS, PSNR_LIMIT_DB
+from pipelines.evaluation.metrics.measure import measure_pictures
+from pipelines.evaluation.metrics.pixels import ciede2000
 from pipelines.images.color import gray_to_rgb, rgb_to_gray, rgb_to_lab
 
 OF_HINTS = ("hint_ciede2000", "hint_segment_ciede2000")
