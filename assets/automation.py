@@ -78,7 +78,7 @@ def new_issues(
     context: dg.SensorEvaluationContext, lake: LakeResource, catalogue: Catalogue, settings: StandingSettings
 ) -> dg.SensorResult:
     """New issues become partitions, and each that is not there yet is collected in a run of its own."""
-    from pipelines.issue_pages.collect import sync_titles
+    from pipelines.issue_pages.catalogue import sync_titles
 
     params = FetchParams(**settings.of("issue_pages"))
     report = sync_titles(catalogue.titles(), catalogue.sources(params), lake.open())

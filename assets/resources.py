@@ -60,7 +60,7 @@ class Catalogue(dg.ConfigurableResource):
 
     def titles(self) -> dict[str, Any]:
         """Titles by key, in the order of titles.yaml. Raises TitlesError."""
-        from pipelines.issue_pages.sources.source import SOURCES
+        from pipelines.issue_pages.sources.registry import SOURCES
         from pipelines.titles import load_titles
 
         return load_titles(Path(self.titles_path), sources=SOURCES, variables=os.environ)
@@ -68,7 +68,7 @@ class Catalogue(dg.ConfigurableResource):
     def sources(self, params: Any = None) -> dict[str, Any]:
         """Every source by name, asking through the shared client, or else through one of their own."""
         from pipelines.issue_pages.client.client import Client
-        from pipelines.issue_pages.sources.source import sources
+        from pipelines.issue_pages.sources.registry import sources
 
         return sources(_shared_client.get() or Client(params))
 

@@ -178,7 +178,7 @@ def hash_pictures(files: Pictures, as_json: AsJson = False) -> None:
 @app.command("sources")
 def list_sources(as_json: AsJson = False) -> None:
     """List the kinds of places that titles can come from: what each takes, and what a title can set for it."""
-    from pipelines.issue_pages.sources.source import SOURCES
+    from pipelines.issue_pages.sources.registry import SOURCES
 
     rows = [
         {

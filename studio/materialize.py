@@ -19,9 +19,10 @@ from assets.settings import StandingSettings
 from assets.stages import STAGES
 from models.recipes import Recipe
 from pipelines.comparison.params import RetrainingParams
+from pipelines.issue_pages.catalogue import sync_titles
 from pipelines.issue_pages.client.fetch_error import FetchError
-from pipelines.issue_pages.collect import is_complete, sync_titles
 from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
+from pipelines.issue_pages.page_store import is_complete
 from pipelines.issue_pages.params import FetchParams
 from pipelines.issue_pages.plan import PlannedIssue, plan_title
 from pipelines.training.registry import TRAININGS, with_dependencies

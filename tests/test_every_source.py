@@ -13,7 +13,7 @@ from PIL import Image
 
 from demo.draw import DrawnIssue, Webtoon
 from demo.naver import NaverSite, SiteTitle
-from pipelines.issue_pages.sources.source import SOURCES
+from pipelines.issue_pages.sources.registry import SOURCES
 from tests.installation import SHARED, Installation
 from tests.pipelines.issue_pages.packed import write_zip
 from tests.sites.danbooru import DanbooruSite, SitePost

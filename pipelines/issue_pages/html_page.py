@@ -4,8 +4,13 @@ lxml reads as HTML's standard says, so odd markup is no error. Limits keep hosti
 near them. Works on texts; touches no files.
 """
 
-from bs4 import BeautifulSoup
+import warnings
+
+from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
 from bs4.exceptions import ParserRejectedMarkup
+
+# Books are XHTML, read by the same rules: a person can do nothing about the warning.
+warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
 
 _MAX_CHARACTERS = 4 * 1024 * 1024
 _MAX_TAGS = 20_000  # a viewer of the known sites has some thousands

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.issue_pages.client.fetch_error import BudgetSpent, FetchError
-from pipelines.issue_pages.collect import licensed, settled_pages, stored_pages
+from pipelines.issue_pages.collect import licensed
 from pipelines.issue_pages.entry import IssueEntry, ListingFailed, PageEntry, Unavailable
+from pipelines.issue_pages.page_store import settled_pages, stored_pages
 from pipelines.issue_pages.sources.source import Source
 from pipelines.lake import Lake, issue_key
 from pipelines.titles import Title

@@ -15,7 +15,7 @@ from assets.home import Home
 from assets.partitions import issues
 from assets.resources import default_resources
 from demo.naver import NaverSite, SiteTitle
-from pipelines.issue_pages.collect import read_catalogue
+from pipelines.issue_pages.catalogue import read_catalogue
 from pipelines.lake import Lake
 from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, small_webtoon
 from tests.sites.faults import answer, html_as_image, truncated

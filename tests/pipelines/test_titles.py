@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.issue_pages.sources.source import SOURCES
+from pipelines.issue_pages.sources.registry import SOURCES
 from pipelines.panels.params import PanelParams
 from pipelines.titles import Title, TitlesError, load_titles
 

@@ -17,7 +17,7 @@ from PIL import Image
 from assets.settings import PARAMS_OF, load_settings
 from assets.stages import STAGES
 from models.recipes import RECIPES
-from pipelines.issue_pages.sources.source import SOURCES
+from pipelines.issue_pages.sources.registry import SOURCES
 from studio.cli import app, main
 from tests.installation import PROJECT, QUICK, Installation
 

@@ -11,7 +11,7 @@ import yaml
 from demo.naver import NaverSite, SiteTitle
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.collect import PagesFailed, collect_issue
-from pipelines.issue_pages.sources.source import sources
+from pipelines.issue_pages.sources.registry import sources
 from pipelines.lake import Lake
 from pipelines.titles import Title
 from studio.materialize import Selection, register_issues

@@ -8,32 +8,29 @@ this machine share of a host (`turns`): whose turn it is, refusals, and what was
 """
 
 import logging
-import math
 import random
 import shlex
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from threading import RLock
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from protego import Protego
 
+from pipelines.issue_pages.client.answer import REDIRECTS, Answer, failure_of, fetched_picture
 from pipelines.issue_pages.client.fetch_error import (
     AddressRefused,
     BadAddress,
     BudgetSpent,
     FetchError,
     Forbidden,
-    Gone,
     HostStopped,
     IncompleteBody,
-    NotAPicture,
     RateLimited,
     Redirected,
     RobotsRefused,
@@ -42,44 +39,18 @@ from pipelines.issue_pages.client.fetch_error import (
     Unreachable,
 )
 from pipelines.issue_pages.client.host_slots import HostSlot, HostSlots
+from pipelines.issue_pages.client.origin import host_of, origin_of
+from pipelines.issue_pages.client.retry_after import retry_after_s
 from pipelines.issue_pages.client.site import Site, is_loopback
 from pipelines.issue_pages.entry import Fetched, NotModified, PageEntry
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.params import ROBOT, FetchParams
-from pipelines.issue_pages.picture import read_picture
 
 _log = logging.getLogger(__name__)
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5  # as RFC 9309, section 2.3.1.2
 ROBOTS_MAX_BYTES = 500 * 1024  # RFC 9309, section 2.5
 _LONGEST_STOP_S = 30 * 24 * 3600.0  # however long a host asks for, it is then asked once more
-_FIRST_EPOCH = 1e9  # what is greater is no number of seconds to wait (31 years), but a moment since the epoch
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a host answered, complete."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]  # without regard to case
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as text; every site here writes UTF-8."""
-        return self.body.decode("utf-8", errors="replace")
-
-    @property
-    def location(self) -> str | None:
-        """Where a redirect points, as an absolute address; None where the answer is no redirect, or to no address."""
-        if self.status not in _REDIRECTS or "Location" not in self.headers:
-            return None
-        try:
-            return urljoin(self.url, self.headers["Location"])
-        except ValueError:
-            return None
 
 
 @dataclass
@@ -147,7 +118,7 @@ class Client:
             validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
             validators = {name: value for name, value in validators.items() if value and value.isprintable()}
             headers = {"Referer": referer, **validators}
-            expected = {200, *_REDIRECTS, *answers} | ({304} if validators else set())
+            expected = {200, *REDIRECTS, *answers} | ({304} if validators else set())
             return self._ask(host, url, headers, expected=expected, max_bytes=self.params.max_bytes)
 
     def refusal(self, url: str, site: Site) -> FetchError | None:
@@ -182,7 +153,7 @@ class Client:
             if answer.status == 304:
                 return NotModified()
             if answer.status == 200:
-                return _fetched(answer)
+                return fetched_picture(answer)
             place = answer.location or ""
             if why := site.refusal(place):
                 seen = f"HTTP {answer.status}, a redirect to {place or 'nowhere'}: {why}"
@@ -196,14 +167,14 @@ class Client:
         return self.picture(page.url, site, referer=page.referer, etag=etag, last_modified=last_modified)
 
     def _host(self, url: str) -> _Host:
-        origin = _origin(url)
+        origin = origin_of(url)
         if origin is None:
             raise BadAddress(url, "no http(s) address", "give one like https://host/path")
         with self._hosts_lock:
-            return self._hosts.setdefault(origin, _Host(origin, _name_of(origin)))
+            return self._hosts.setdefault(origin, _Host(origin, host_of(origin)))
 
     def _check_address(self, url: str, site: Site) -> None:
-        if _origin(url) is None:
+        if origin_of(url) is None:
             raise BadAddress(url, "no http(s) address", "give one like https://host/path")
         if why := site.refusal(url):
             raise AddressRefused(url, f"not asked: {why}", "if the site has moved, correct the title's address")
@@ -231,7 +202,7 @@ class Client:
         absent = set(range(400, 500)) - {401, 403, 429}
         for _ in range(_MAX_REDIRECTS + 1):
             try:
-                answer = self._ask(host, place, {}, expected={200, *_REDIRECTS, *absent}, max_bytes=ROBOTS_MAX_BYTES)
+                answer = self._ask(host, place, {}, expected={200, *REDIRECTS, *absent}, max_bytes=ROBOTS_MAX_BYTES)
             except (BudgetSpent, HostStopped):
                 raise  # not asked: nothing is known of its rules
             except FetchError as error:
@@ -242,7 +213,7 @@ class Client:
                 host.robots = Protego.parse(answer.text)
                 return self._keep_crawl_delay(host, host.robots)
             place = answer.location or ""
-            if _origin(place) != host.origin:
+            if origin_of(place) != host.origin:
                 return f"it redirects to {place or 'nowhere'}, another host"
         return f"more than {_MAX_REDIRECTS} redirects"
 
@@ -306,7 +277,7 @@ class Client:
             self._check_budget(slot, url)
             try:
                 answer = self._ask_once(slot, url, headers, max_bytes=max_bytes)
-                failure = None if answer.status in expected else _failure(answer)
+                failure = None if answer.status in expected else failure_of(answer)
             except (IncompleteBody, Unreachable) as error:
                 answer, failure = None, error
             finally:
@@ -415,84 +386,6 @@ class Client:
             self._sleep(wait_s)
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by the header `Retry-After` (RFC 9110, section 10.2.3) or one that some sites send in its place.
-
-    Its value is a number of seconds, a date or a moment since the epoch; None without a readable one.
-
-    A moment counts from the answer's own `Date`, so that a clock that is wrong does no harm.
-    """
-    now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
-    for name in ("Retry-After", "X-RateLimit-Retry-After", "X-RateLimit-Reset"):
-        value = headers.get(name, "").strip()
-        moment = _http_date(value)
-        if value.isascii() and value.isdecimal() and math.isfinite(seconds := float(value)):
-            return seconds if seconds < _FIRST_EPOCH else max(0.0, seconds - now.timestamp())
-        if moment is not None:
-            return max(0.0, (moment - now).total_seconds())
-    return None
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _written(moment: float) -> str:
     """A moment since the epoch, for people."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _origin(url: str) -> str | None:
-    """Scheme, host and port, as every writing of one origin gives them; None for what is no http(s) address."""
-    try:
-        url.encode()  # a lone surrogate is in no address
-        parts = urlsplit(url)
-        port = parts.port
-        host = (parts.hostname or "").encode("idna").decode().rstrip(".")
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https") or not host:
-        return None
-    name = f"[{host}]" if ":" in host else host
-    is_usual = port in (None, {"http": 80, "https": 443}[parts.scheme])
-    return f"{parts.scheme}://{name}" + ("" if is_usual else f":{port}")
-
-
-def _name_of(origin: str) -> str:
-    """The host of an origin, with its port where that is none of the web's own: one machine, whatever the scheme."""
-    parts = urlsplit(origin)
-    return parts.netloc.removesuffix(f":{parts.port}") if parts.port in (80, 443) else parts.netloc
-
-
-def _fetched(answer: Answer) -> Fetched:
-    try:
-        picture = read_picture(answer.body, name=answer.url.rpartition("/")[2])
-    except ValueError as error:
-        said = answer.headers.get("Content-Type", "nothing")
-        seen = f"no whole picture came, though the host said {said}: {error}"
-        remedy = "open the address in a browser; try again later"
-        raise NotAPicture(answer.url, seen, remedy, http_status=answer.status) from error
-    return Fetched(
-        picture=picture,
-        http_status=answer.status,
-        etag=answer.headers.get("ETag"),
-        last_modified=answer.headers.get("Last-Modified"),
-    )
-
-
-def _failure(answer: Answer) -> FetchError:
-    status, seen = answer.status, f"HTTP {answer.status}"
-    if status in (401, 403):
-        remedy = "the host refuses; it is asked nothing more for stop_hours, so check whether you may collect it"
-        return Forbidden(answer.url, seen, remedy, http_status=status)
-    if status in (404, 410, 451):
-        return Gone(answer.url, seen, "list the issues again, or remove the title", http_status=status)
-    if status == 429:
-        return RateLimited(answer.url, seen, "run again later, or with a longer spacing", http_status=status)
-    if status >= 500:
-        return Unreachable(answer.url, seen, "the host is in trouble; run again later", http_status=status)
-    return UnexpectedAnswer(answer.url, seen, "open the address in a browser", http_status=status)

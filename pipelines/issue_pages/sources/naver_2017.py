@@ -20,7 +20,8 @@ from urllib.parse import parse_qs, urlsplit
 from bs4 import Tag
 from pydantic import BaseModel, Field
 
-from pipelines.issue_pages.client.client import Answer, Client
+from pipelines.issue_pages.client.answer import Answer
+from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, Gone
 from pipelines.issue_pages.client.site import Site
 from pipelines.issue_pages.entry import (

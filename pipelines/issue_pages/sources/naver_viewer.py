@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from bs4 import BeautifulSoup, Tag
 from pydantic import BaseModel, Field
 
-from pipelines.issue_pages.client.client import Answer
+from pipelines.issue_pages.client.answer import Answer
 from pipelines.issue_pages.client.site import Site
 from pipelines.issue_pages.entry import IssueEntry, IssueUnavailable, ListingFailed, PageEntry, Skip
 from pipelines.issue_pages.html_page import HtmlError, read_html

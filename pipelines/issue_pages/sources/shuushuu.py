@@ -19,7 +19,8 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.ElementTree import fromstring
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
-from pipelines.issue_pages.client.client import Answer, Client
+from pipelines.issue_pages.client.answer import Answer
+from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, Gone
 from pipelines.issue_pages.client.host_slots import HostSlots
 from pipelines.issue_pages.client.site import Site

@@ -1,4 +1,4 @@
-"""The one interface of every place that issues come from, and the list of those places."""
+"""The interface of every source: a kind of place that issues come from."""
 
 from typing import ClassVar, Protocol
 
@@ -8,17 +8,6 @@ from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.entry import Fetched, IssueEntry, NotModified, PageEntry
 from pipelines.issue_pages.page import PageRow
-from pipelines.issue_pages.sources.archive import ArchiveSource
-from pipelines.issue_pages.sources.danbooru import DanbooruSource
-from pipelines.issue_pages.sources.danbooru_dump import DanbooruDumpSource
-from pipelines.issue_pages.sources.folder import FolderSource
-from pipelines.issue_pages.sources.naver import NaverSource
-from pipelines.issue_pages.sources.naver_2017 import Naver2017Source
-from pipelines.issue_pages.sources.peppercarrot import PepperCarrotSource
-from pipelines.issue_pages.sources.shuushuu import ShuushuuSource
-from pipelines.issue_pages.sources.shuushuu_2017 import Shuushuu2017Source
-from pipelines.issue_pages.sources.video import VideoSource
-from pipelines.issue_pages.sources.webtoons import WebtoonsSource
 from pipelines.titles import Title
 
 
@@ -56,26 +45,3 @@ class Source(Protocol):
         Raises a FetchError.
         """
         ...
-
-
-SOURCES: dict[str, type[Source]] = {
-    source.name: source
-    for source in (
-        NaverSource,
-        Naver2017Source,
-        FolderSource,
-        ArchiveSource,
-        VideoSource,
-        WebtoonsSource,
-        ShuushuuSource,
-        Shuushuu2017Source,
-        DanbooruSource,
-        DanbooruDumpSource,
-        PepperCarrotSource,
-    )
-}
-
-
-def sources(client: Client) -> dict[str, Source]:
-    """Every source by name, all asking through one client."""
-    return {name: source(client) for name, source in SOURCES.items()}

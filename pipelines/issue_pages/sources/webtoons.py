@@ -16,7 +16,8 @@ from urllib.parse import SplitResult, parse_qs, parse_qsl, urlencode, urljoin, u
 from bs4 import Tag
 from pydantic import BaseModel, Field, ValidationError
 
-from pipelines.issue_pages.client.client import Answer, Client
+from pipelines.issue_pages.client.answer import Answer
+from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, Gone, UnexpectedAnswer, Unreachable
 from pipelines.issue_pages.client.site import Site
 from pipelines.issue_pages.entry import (

@@ -7,7 +7,7 @@ import pytest
 from demo.draw import Webtoon
 from demo.naver import ROBOTS, NaverSite, SiteTitle
 from pipelines.issue_pages.client.client import Client
-from pipelines.issue_pages.sources.source import sources
+from pipelines.issue_pages.sources.registry import sources
 from pipelines.lake import Lake
 from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, small_webtoon
 

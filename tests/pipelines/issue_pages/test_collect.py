@@ -15,12 +15,14 @@ import pytest
 
 from demo.draw import DrawnIssue, draw_webtoon
 from demo.naver import SiteTitle
+from pipelines.issue_pages.catalogue import read_catalogue, sync_titles
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import BudgetSpent, RobotsRefused
-from pipelines.issue_pages.collect import PagesFailed, collect_issue, is_complete, read_catalogue, sync_titles
+from pipelines.issue_pages.collect import PagesFailed, collect_issue
 from pipelines.issue_pages.entry import IssueUnavailable, TitleUnavailable
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
-from pipelines.issue_pages.sources.source import sources
+from pipelines.issue_pages.page_store import is_complete
+from pipelines.issue_pages.sources.registry import sources
 from pipelines.lake import Lake
 from pipelines.titles import Title
 from tests.pipelines.issue_pages.packed import write_zip
@@ -478,7 +480,7 @@ import sys
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.params import FetchParams
 from pipelines.issue_pages.collect import collect_issue
-from pipelines.issue_pages.sources.source import sources
+from pipelines.issue_pages.sources.registry import sources
 from pipelines.lake import Lake
 from pipelines.titles import Title
 

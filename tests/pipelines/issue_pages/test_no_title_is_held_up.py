@@ -4,11 +4,12 @@ import logging
 
 import pytest
 
+from pipelines.issue_pages.catalogue import read_catalogue, sync_titles
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import BudgetSpent, RobotsRefused
-from pipelines.issue_pages.collect import collect_issue, read_catalogue, sync_titles
+from pipelines.issue_pages.collect import collect_issue
 from pipelines.issue_pages.sources.folder import FolderSource
-from pipelines.issue_pages.sources.source import sources
+from pipelines.issue_pages.sources.registry import sources
 from pipelines.titles import Title
 from tests.pipelines.issue_pages.small_site import QUICK, declared, picture
 from tests.sites import faults

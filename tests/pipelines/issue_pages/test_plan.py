@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from demo.naver import SiteTitle
-from pipelines.issue_pages.collect import PagesFailed, collect_issue, sync_titles
+from pipelines.issue_pages.catalogue import sync_titles
+from pipelines.issue_pages.collect import PagesFailed, collect_issue
 from pipelines.issue_pages.entry import TitleUnavailable
 from pipelines.issue_pages.plan import plan_title
 from tests.pipelines.issue_pages.small_site import asked, declared, small_webtoon

@@ -16,7 +16,7 @@ from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, require_h
 from pipelines.issue_pages.archives.epub import NoSpine, read_spine
 from pipelines.issue_pages.entry import IssueUnavailable
 from pipelines.issue_pages.picture import read_picture
-from pipelines.issue_pages.sources.source import SOURCES
+from pipelines.issue_pages.sources.registry import SOURCES
 from pipelines.titles import TitlesError, load_titles
 from tests.pipelines.issue_pages.packed import epub_files
 

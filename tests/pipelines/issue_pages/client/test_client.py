@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from demo.naver import NaverSite
-from pipelines.issue_pages.client.client import Client, retry_after_s
+from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import (
     AddressRefused,
     BadAddress,
@@ -37,6 +37,7 @@ from pipelines.issue_pages.client.fetch_error import (
     Unreachable,
 )
 from pipelines.issue_pages.client.host_slots import HostSlots
+from pipelines.issue_pages.client.retry_after import retry_after_s
 from pipelines.issue_pages.client.site import DocumentedApi, Site
 from pipelines.issue_pages.entry import Fetched, NotModified
 from pipelines.issue_pages.params import FetchParams
@@ -280,7 +281,7 @@ def test_waits_are_those_of_the_given_clock(site, tmp_path):
     ("fault", "seen"),
     [
         (faults.truncated(), "truncated"),
-        (faults.html_as_image(), "said image/jpeg: an HTML page instead of a picture"),
+        (faults.html_as_image(), r"Content-Type: image/jpeg\): an HTML page instead of a picture"),
         (faults.empty_body(), "0 bytes"),
         (faults.other_body(b'{"message": "no"}'), "JSON instead of a picture"),
     ],

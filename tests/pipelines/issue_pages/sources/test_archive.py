@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipelines.images.decode import decode_picture
+from pipelines.issue_pages.catalogue import read_catalogue, sync_titles
 from pipelines.issue_pages.client.fetch_error import NotAPicture
-from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
+from pipelines.issue_pages.collect import PagesFailed, collect_issue
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed
 from pipelines.issue_pages.local_files import Unreadable
 from pipelines.issue_pages.sources.archive import ArchiveSource

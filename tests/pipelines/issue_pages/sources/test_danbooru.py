@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.issue_pages.catalogue import read_catalogue, sync_titles
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, Forbidden, HostStopped, RobotsRefused, Unreachable
-from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
+from pipelines.issue_pages.collect import PagesFailed, collect_issue
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed, TitleUnavailable, Unavailable
 from pipelines.issue_pages.sources.danbooru import DanbooruSource
 from pipelines.issue_pages.sources.danbooru_dump import DanbooruDumpSource

@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from demo.naver import LOGIN_URL, SiteTitle
+from pipelines.issue_pages.catalogue import read_catalogue, sync_titles
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, Forbidden, HostStopped, RobotsRefused
-from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
+from pipelines.issue_pages.collect import PagesFailed, collect_issue
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed, TitleUnavailable
-from pipelines.issue_pages.sources.source import sources
+from pipelines.issue_pages.sources.registry import sources
 from pipelines.lake import Lake
 from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, declared, drawn_issue, small_webtoon
 from tests.sites import faults

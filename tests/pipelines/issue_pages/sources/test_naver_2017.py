@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from demo.naver import NaverSite, SiteTitle
+from pipelines.issue_pages.catalogue import read_catalogue, sync_titles
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, Forbidden, HostStopped, RobotsRefused
-from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
+from pipelines.issue_pages.collect import PagesFailed, collect_issue
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed, TitleUnavailable
-from pipelines.issue_pages.sources.source import sources
+from pipelines.issue_pages.sources.registry import sources
 from pipelines.lake import Lake
 from pipelines.titles import Title
 from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, asked, drawn_issue, small_webtoon

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.images.decode import decode_picture
+from pipelines.issue_pages.catalogue import read_catalogue, sync_titles
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, Forbidden, Gone, HostStopped, RobotsRefused
-from pipelines.issue_pages.collect import PagesFailed, collect_issue, read_catalogue, sync_titles
+from pipelines.issue_pages.collect import PagesFailed, collect_issue
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed, TitleUnavailable
 from pipelines.issue_pages.sources.peppercarrot import PepperCarrotSettings, PepperCarrotSource
 from pipelines.lake import issue_key

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.images.decode import decode_picture
-from pipelines.issue_pages.collect import PagesFailed, collect_issue, sync_titles
+from pipelines.issue_pages.catalogue import sync_titles
+from pipelines.issue_pages.collect import PagesFailed, collect_issue
 from pipelines.issue_pages.entry import IssueUnavailable, ListingFailed
 from pipelines.issue_pages.local_files import Unreadable
 from pipelines.issue_pages.sources.video import VideoSource

@@ -1,0 +1,184 @@
+"""The catalogue of a title: every issue ever listed, with its state.
+
+    catalogue/<title>.json
+
+Asks sources which issues exist; writes the file above.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from upath import UPath
+
+from pipelines.issue_pages.client.fetch_error import FetchError
+from pipelines.issue_pages.entry import IssueEntry, ListingFailed, Unavailable
+from pipelines.issue_pages.sources.source import Source
+from pipelines.lake import Lake, issue_key
+from pipelines.titles import Title
+
+_log = logging.getLogger(__name__)
+
+_PASSING_STATES = ("unlisted", "empty")
+"""What opening an issue may have shown by one bad answer: it is tried again as the list has it."""
+
+
+@dataclass(frozen=True)
+class CatalogueIssue:
+    """One issue of the catalogue. `state` is "free", or why it is not collected.
+
+    "gone" when the list lost it; "unlisted" where the list of its pages could not be had: the next sync opens it again.
+    """
+
+    issue: str
+    name: str
+    date: str | None
+    state: str
+    listed_as: str  # the state by the list; the issue itself may have turned out otherwise
+    note: str
+    first_seen: str
+    facts: dict[str, Any] = field(default_factory=dict)  # what the source says of it, as JSON values
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every issue of a title that was ever listed, in the source's order, those that the list lost last."""
+
+    title: str
+    state: str = "listed"  # or why the title is not to be had
+    detail: str = ""
+    issues: tuple[CatalogueIssue, ...] = ()
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What the sources list now."""
+
+    keys: tuple[str, ...]  # of all free issues
+    new_keys: tuple[str, ...]  # of those, the ones seen for the first time
+    counts: dict[str, dict[str, int]]  # issues by state, by title
+    errors: dict[str, str]  # why a title could not be listed; what its catalogue says of issues stays
+
+
+def catalogue_path(lake: Lake, title: str) -> UPath:
+    """The file of one title's catalogue."""
+    return lake.root / "catalogue" / f"{title}.json"
+
+
+def read_catalogue(lake: Lake, title: str) -> Catalogue:
+    """What is known of one title's issues: nothing, before its first sync."""
+    path = catalogue_path(lake, title)
+    if not path.exists():
+        return Catalogue(title=title)
+    content = lake.read_json(path)
+    issues = tuple(CatalogueIssue(**issue) for issue in content.pop("issues"))
+    return Catalogue(**content, issues=issues)
+
+
+def sync_titles(titles: Mapping[str, Title], sources: Mapping[str, Source], lake: Lake) -> SyncReport:
+    """Asks each title's source which issues exist, and brings the catalogues up to date.
+
+    A title that cannot be listed stands in `errors`, with the remedy, and holds up no other.
+    """
+    keys: list[str] = []
+    new_keys: list[str] = []
+    counts: dict[str, dict[str, int]] = {}
+    errors: dict[str, str] = {}
+    for title in titles.values():
+        try:
+            known, catalogue = _sync_title(title, sources[title.source], lake)
+            free = {
+                issue.issue: issue_key(title.key, issue.issue) for issue in catalogue.issues if issue.state == "free"
+            }
+        except (Unavailable, FetchError, ListingFailed) as error:
+            errors[title.key] = str(error)
+            continue
+        except Exception as error:  # whatever a source has run into: the other titles are not to blame
+            _log.exception("%s: not listed", title.key)
+            errors[title.key] = f"{type(error).__name__}: {error}; report it with the log"
+            continue
+        counts[title.key] = dict(Counter(issue.state for issue in catalogue.issues))
+        seen_before = {issue.issue for issue in known.issues}
+        keys += free.values()
+        new_keys += [key for issue, key in free.items() if issue not in seen_before]
+    return SyncReport(keys=tuple(keys), new_keys=tuple(new_keys), counts=counts, errors=errors)
+
+
+def note_title_state(lake: Lake, title: str, error: Unavailable | FetchError | ListingFailed) -> None:
+    """Records why a title cannot be listed; its issues stay as they are."""
+    known = read_catalogue(lake, title)
+    _write_catalogue(lake, known, replace(known, state=_state_of(error), detail=str(error)))
+
+
+def note_state(lake: Lake, title: str, issue: str, state: str, note: str) -> None:
+    """Records the state of an issue that a source was asked to open."""
+    known = read_catalogue(lake, title)
+    issues = {entry.issue: entry for entry in known.issues}
+    old = issues.get(issue)
+    if state == (old.state if old is not None else "free"):
+        return
+    if old is None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        old = CatalogueIssue(issue, name="", date=None, state=state, listed_as="missing", note=note, first_seen=now)
+    issues[issue] = replace(old, state=state, note=note)
+    _write_catalogue(lake, known, replace(known, issues=tuple(issues.values())))
+
+
+def _sync_title(title: Title, source: Source, lake: Lake) -> tuple[Catalogue, Catalogue]:
+    """A title's catalogue as it was and as it is now. A title that cannot be listed keeps its issues, and says why."""
+    try:
+        entries = source.list_issues(title)
+    except (Unavailable, FetchError, ListingFailed) as error:
+        note_title_state(lake, title.key, error)
+        raise
+    # Read only now: a collection may have noted something while the source was answering.
+    known = read_catalogue(lake, title.key)
+    catalogue = _merged(known, entries)
+    _write_catalogue(lake, known, catalogue)
+    return known, catalogue
+
+
+def _merged(known: Catalogue, entries: list[IssueEntry]) -> Catalogue:
+    """The list as it is now, over what was known."""
+    before = {issue.issue: issue for issue in known.issues}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    issues: list[CatalogueIssue] = []
+    for entry in entries:
+        old = before.pop(entry.issue, None)
+        first_seen = old.first_seen if old else now
+        if entry.state == "missing" and old is not None and old.listed_as != "missing":
+            issues.append(replace(old, state="gone", note=entry.note))
+            continue
+        listed = CatalogueIssue(
+            issue=entry.issue,
+            name=entry.name,
+            date=entry.date,
+            state=entry.state,
+            listed_as=entry.state,
+            note=entry.note,
+            first_seen=first_seen,
+            facts=dict(entry.facts),
+        )
+        passing = (old.listed_as, "gone", *_PASSING_STATES) if old is not None else ()
+        if old is not None and old.state not in passing and old.listed_as == entry.state:
+            # What opening the issue has shown holds until the list says something else of it.
+            listed = replace(listed, state=old.state, note=old.note)
+        issues.append(listed)
+    issues += [replace(old, state="gone", note="the list does not have it any more") for old in before.values()]
+    return Catalogue(title=known.title, issues=tuple(issues))
+
+
+def _state_of(error: Unavailable | FetchError | ListingFailed) -> str:
+    """The state of what could not be listed: "adult", "robots_refused", "over_budget", ...; "unlisted" otherwise."""
+    if isinstance(error, Unavailable):
+        return error.state
+    return error.reason if isinstance(error, FetchError) else "unlisted"
+
+
+def _write_catalogue(lake: Lake, old: Catalogue, new: Catalogue) -> None:
+    path = catalogue_path(lake, new.title)
+    if new != old or not path.exists():
+        lake.write_json(path, asdict(new))

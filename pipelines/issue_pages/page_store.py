@@ -1,0 +1,106 @@
+"""The pages of an issue in the lake: its table, and those of an interrupted collection.
+
+issue_pages/<title>/<issue>.parquet          the pages of an issue
+issue_pages/<title>/.<issue>.partial/        pages of an interrupted collection, one small table a page
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import asdict
+from hashlib import sha256
+
+import pyarrow as pa
+from upath import UPath
+
+from pipelines.issue_pages.client.fetch_error import Gone
+from pipelines.issue_pages.entry import SKIP_STATUSES
+from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
+from pipelines.lake import Lake
+
+OK = "ok"
+_HARMLESS = frozenset({OK}) | SKIP_STATUSES
+KnownPages = dict[str, tuple[PageRow, bytes]]
+"""Whole pages by address, with their bytes."""
+
+
+def stored_pages(lake: Lake, key: str) -> tuple[list[PageRow], KnownPages]:
+    """The rows of an issue's table, and of these the whole pages; nothing before its first collection."""
+    path = lake.issue_pages(key)
+    if not path.exists():
+        return [], {}
+    stored = list(_rows(lake.read_table(path)))
+    return [row for row, _ in stored], {row.url: (row, data) for row, data in stored if row.status == OK and data}
+
+
+def is_complete(lake: Lake, key: str) -> bool:
+    """True where every page of an issue is there that its last collection found."""
+    path = lake.issue_pages(key)
+    return path.exists() and _HARMLESS.issuperset(lake.read_table(path, ["status"])["status"].to_pylist())
+
+
+def settled_pages(lake: Lake, key: str, rows: Collection[PageRow], stored: KnownPages) -> KnownPages:
+    """Whole pages that a collection need not ask a host for.
+
+    Those that an interrupted collection has fetched; and where the last one left pages out, those that it did not.
+    `rows` and `stored` are the issue's `stored_pages`.
+    """
+    was_incomplete = any(map(has_failed, rows))
+    whole = {url: page for url, page in stored.items() if was_incomplete and not has_failed(page[0])}
+    return {**whole, **kept_partial(lake, key)}
+
+
+def kept_partial(lake: Lake, key: str) -> KnownPages:
+    """Whole pages of an interrupted collection."""
+    folder = _partial_folder(lake, key)
+    if not folder.exists():
+        return {}
+    pages = (page for path in sorted(folder.glob("*.parquet")) for page in _rows(lake.read_table(path)))
+    return {row.url: (row, data) for row, data in pages if data}
+
+
+def keep_partial(lake: Lake, key: str, row: PageRow, picture: bytes) -> None:
+    """Stores a page that has come, so that an interruption does not lose it."""
+    # Named by its address: a list that changes between two tries mixes no pages up.
+    name = f"{sha256(row.url.encode()).hexdigest()[:24]}.parquet"
+    lake.write_table(_partial_folder(lake, key) / name, page_table([row], [picture]), made_from=row.sha256 or "")
+
+
+def clear_partial(lake: Lake, key: str) -> None:
+    """Removes what the table now has, and what a killed process left half-written."""
+    folder, path = _partial_folder(lake, key), lake.issue_pages(key)
+    if folder.exists():
+        folder.fs.rm(folder.path, recursive=True)
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        part.unlink()
+
+
+def _partial_folder(lake: Lake, key: str) -> UPath:
+    path = lake.issue_pages(key)
+    return path.with_name(f".{path.name.removesuffix('.parquet')}.partial")
+
+
+def has_failed(row: PageRow) -> bool:
+    """True where the last attempt to fetch or to check a page failed. Its row then has the reason.
+
+    A page that is there and that its source no longer has is no failure: nothing would mend it.
+    """
+    return row.status not in _HARMLESS or (row.status == OK and row.detail is not None and not is_gone(row))
+
+
+def is_gone(row: PageRow) -> bool:
+    """True where a page is there though its source no longer has it. `detail` then has the source's answer."""
+    return row.status == OK and (row.detail or "").startswith(f"{Gone.reason}: ")
+
+
+def page_table(rows: list[PageRow], pictures: list[bytes | None]) -> pa.Table:
+    """The table of an issue: one row a page, with its bytes where they came."""
+    records = [
+        {**asdict(row), "image": None if data is None else {"bytes": data, "path": row.name}}
+        for row, data in zip(rows, pictures, strict=True)
+    ]
+    return pa.Table.from_pylist(records, schema=PAGE_SCHEMA)
+
+
+def _rows(table: pa.Table) -> Iterator[tuple[PageRow, bytes | None]]:
+    for record in table.to_pylist():
+        image = record.pop("image")
+        yield PageRow(**record), image["bytes"] if image else None
