@@ -24,6 +24,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from statsmodels.stats.multitest import multipletests
 
 Unit = Literal["issue", "picture"]
 
@@ -164,12 +165,10 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     unknown = [name for name, value in p_values.items() if isnan(value)]
     if unknown:
         raise ValueError(f"no p-value of {', '.join(unknown)}: leave them out of the family")
-    adjusted: dict[str, float] = {}
-    highest = 0.0
-    for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[name]))
-        adjusted[name] = highest
-    return {name: adjusted[name] for name in p_values}
+    if not p_values:
+        return {}
+    adjusted = np.asarray(multipletests(list(p_values.values()), method="holm")[1])
+    return dict(zip(p_values, adjusted.tolist(), strict=True))
 
 
 def _issues(pictures: pd.DataFrame, unit: Unit | None) -> np.ndarray | None:

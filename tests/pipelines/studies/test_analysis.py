@@ -71,7 +71,7 @@ def test_the_paired_test_is_wilcoxons():
     assert paired_p(np.arange(1.0, 7)) == pytest.approx(2 / 64)
 
 
-@pytest.mark.parametrize("rule", [MOS, PAIRS])
+@pytest.mark.parametrize("params", [MOS, PAIRS])
 def test_known_preferences_are_recovered_within_the_intervals(params):
     """95 % intervals of ten studies of 40 raters: 30 truths, of which 27 at least lie inside (p = 0.06 for fewer)."""
     inside = inside_wide = 0
@@ -94,7 +94,7 @@ def test_known_preferences_are_recovered_within_the_intervals(params):
     assert inside_wide >= inside
 
 
-@pytest.mark.parametrize("rule", [MOS, PAIRS])
+@pytest.mark.parametrize("params", [MOS, PAIRS])
 def test_spammers_are_found_and_honest_raters_are_not(params):
     missed = unlucky = 0
     for seed in range(10):
