@@ -1,1 +1,1 @@
-"""What learns: networks, losses, hints on tensors, checkpoints. torch only; one file per published system."""
+"""Networks, losses, hints on tensors and checkpoints. torch only; one folder per published system."""

@@ -83,7 +83,7 @@ def distorted(pictures: Tensor, reach: float) -> Tensor:
 
 
 def dominant_color(pictures: Tensor) -> Tensor:
-    """The colour with the greatest (saturation + 0.1) * pixels, near-whites aside: (B, 3, H, W) -> (B, 3).
+    """The colour with the greatest (saturation + 0.1) * pixels, without near-whites: (B, 3, H, W) -> (B, 3).
 
     As in the released code, which counts exact colours; here colours are counted in 8 x 8 x 8 boxes and the mean
     of the box is given, so that shaded areas count as one. Near-white: a luma above 0.9 of video range, or every

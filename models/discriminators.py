@@ -9,7 +9,7 @@ from models.specs.discriminators import PatchGan as PatchGanSpec
 
 
 class PatchGan(nn.Module):
-    """One judgement for each patch of 70x70 pixels (Isola et al., 2017, appendix 6.1.2).
+    """One logit for each patch of 70x70 pixels (Isola et al., 2017, appendix 6.1.2).
 
     4x4 convolutions C64-C128-C256-C512 and one to the logits, leaky ReLU 0.2, batch norm in all layers but the
     first and the last. The first three halve; the other two have stride 1 and, as in the authors' code, padding 1.

@@ -1,6 +1,6 @@
 """Feature extractors: fixed VGG networks that losses, metrics and generators look through.
 
-Three kinds, which do not compare with one another, so whoever uses one names it: "vgg16" and "vgg19" trained on
+Three kinds, which do not compare with one another, so each use names one: "vgg16" and "vgg19" trained on
 ImageNet (torchvision's files), and "hed-vgg16", VGG16 that went on to learn edges (Xie and Tu, "Holistically-Nested
 Edge Detection", ICCV 2015).
 """
@@ -77,7 +77,7 @@ class Extractor(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, rgb: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """What some layers see.
+        """The maps of some layers.
 
         Args:
             rgb: (B, 3, H, W) in [-1, 1]; one channel stands for gray. A layer of block n needs 2**(n - 1) pixels.

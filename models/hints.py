@@ -42,7 +42,7 @@ def sample_hint(sampling: HintSampling, truth: Tensor) -> Tensor:
 
 
 def _drawn(sampling: HintSampling, colors: Tensor) -> tuple[Tensor, Tensor]:
-    """Colours (B, C, h, w), and the mask (B, 1, h, w) of 0 and 1 that says where they are shown."""
+    """Colours (B, C, h, w), and the mask (B, 1, h, w) of 0 and 1 that marks where they are shown."""
     match sampling:
         case KeptPixels():
             return colors, _as_mask(_uniform(colors) < sampling.share, colors)
@@ -101,7 +101,7 @@ def _truncated_normal(sampling: TruncatedNormalMask, colors: Tensor) -> Tensor:
     pictures, device = len(colors), colors.device
     # N(1, sigma) cut off above 1 is 1 - |N(0, sigma)|; what is cut off below 0 lies 200 sigma away.
     thresholds = 1 - sampling.sigma * torch.randn(pictures, 1, 1, 1, device=device).abs()
-    # A coin tells whether the first picture has hints, so that odd batches, and batches of one, have both kinds.
+    # A coin decides if the first picture has hints, so that odd batches, and batches of one, have both kinds.
     coin = torch.randint(2, (), device=device)
     has_hints = (torch.arange(pictures, device=device) + coin) % 2 == 0
     return _as_mask((_uniform(colors) >= thresholds) & has_hints[:, None, None, None], colors)

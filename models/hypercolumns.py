@@ -1,9 +1,9 @@
 """Dahl's residual encoder: Ryan Dahl, "Automatic Colorization", 2016 (tinyclouds.org/colorize).
 
-A classifier's maps of all depths tell a decoder what is where. Dahl first stacked them all at full size
-(hypercolumns); the residual encoder adds them one after the other instead, the deepest first, and needs far less
-memory. Paper 000 (section IV.B) tried this model with the weights of Illustration2vec, which are not at hand: here the
-maps are those of the title classifier on gray.
+A classifier's maps of all depths give a decoder the place and the kind of things. Dahl first stacked them all at
+full size (hypercolumns); the residual encoder adds them one after the other instead, the deepest first, and needs far
+less memory. Paper 000 (section IV.B) tried this model with the weights of Illustration2vec, which are not at
+hand: here the maps are those of the title classifier on gray.
 
 Dahl ends in a sigmoid for UV; here tanh gives ab. [I] The classifier's weights stay as they are.
 """

@@ -9,13 +9,13 @@ from torch.nn.functional import softplus
 from models.precision import full_precision
 
 
-def says_real(logits: Tensor) -> Tensor:
-    """Mean of -log sigmoid(logits): 0 where a discriminator is sure that everything is real."""
+def real_loss(logits: Tensor) -> Tensor:
+    """Mean of -log sigmoid(logits): 0 where a discriminator is sure that all pictures are real."""
     return softplus(-logits).mean()
 
 
-def says_fake(logits: Tensor) -> Tensor:
-    """Mean of -log(1 - sigmoid(logits)): 0 where a discriminator is sure that nothing is real."""
+def fake_loss(logits: Tensor) -> Tensor:
+    """Mean of -log(1 - sigmoid(logits)): 0 where a discriminator is sure that all pictures are fake."""
     return softplus(logits).mean()
 
 
@@ -24,9 +24,9 @@ def share(is_true: Tensor) -> Tensor:
     return is_true.float().mean()
 
 
-def judged(real_logits: Tensor, fake_logits: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The two terms of a discriminator's loss, and how well it does: `parts` and `health` of its turn."""
-    parts = {"real": says_real(real_logits), "fake": says_fake(fake_logits)}
+def discriminator_terms(real_logits: Tensor, fake_logits: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The two terms of a discriminator's loss, and its accuracies: `parts` and `health` of its optimizer step."""
+    parts = {"real": real_loss(real_logits), "fake": fake_loss(fake_logits)}
     health = {
         "accuracy_discriminator/real": share(real_logits > 0),
         "accuracy_discriminator/fake": share(fake_logits < 0),
@@ -37,7 +37,7 @@ def judged(real_logits: Tensor, fake_logits: Tensor) -> tuple[dict[str, Tensor],
 def gradient_penalty(
     critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, *, per_pixel: bool = False
 ) -> Tensor:
-    """How far a critic is from slope 1 between real and fake pictures: mean of (|grad critic(x)| - 1)^2.
+    """The gradient penalty of a critic between real and fake pictures: mean of (|grad critic(x)| - 1)^2.
 
     Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, equation 3: x lies at a uniformly random place on
     the line between each pair. Computed in float32 also under autocast; differentiable with respect to the critic.

@@ -1,4 +1,4 @@
-"""Where small numbers matter, autocast is left."""
+"""Full precision where small numbers matter, also under autocast."""
 
 from contextlib import AbstractContextManager, nullcontext
 

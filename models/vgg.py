@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 _CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
-"""How many each of the five blocks has."""
+"""Convolutions of each of the five blocks."""
 
 _MULTIPLES = (1, 2, 4, 8, 8)
 """Channels of each block, as multiples of the first one's."""
@@ -49,7 +49,7 @@ class VggStack(nn.Module):
         return self.features(x)
 
     def maps(self, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """What some layers give, in the order asked for. Nothing deeper than the deepest of them is computed.
+        """The maps of some layers, in the order asked for. Nothing deeper than the deepest of them is computed.
 
         x: (B, in_channels, H, W). A map of block n is (B, channels, H / 2**(n - 1), W / 2**(n - 1)), rounded down.
         Raises ValueError for a layer that there is not.

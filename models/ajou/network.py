@@ -29,7 +29,7 @@ from torch.nn.functional import (
 
 from models.ajou.spec import AjouDiscriminator, AjouGan, AjouGenerator, SoftLabels
 from models.blocks import Double, initialize_kaiming
-from models.losses import judged, says_real
+from models.losses import discriminator_terms, real_loss
 from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 
 
@@ -78,7 +78,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Eight 3x3 convolutions and four fully connected layers: one judgement a picture.
+    """Eight 3x3 convolutions and four fully connected layers: one logit a picture.
 
     The fully connected layers fix the size of the last map. Pictures of another size than the specification's are
     averaged to it there.
@@ -138,13 +138,13 @@ class AjouObjective(Objective):
         }
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The discriminator's turn, then the generator's."""
+        """The discriminator's optimizer step, then the generator's."""
         discriminator = self.networks["discriminator"]
         fake = self.networks["generator"](*batch.given)
         real_logits = discriminator(self._shown(batch.target, batch), done)
         fake_logits = discriminator(self._shown(fake.detach(), batch), done)
         real_labels, fake_labels = soft_labels(self._spec.labels, real_logits)
-        _, health = judged(real_logits, fake_logits)
+        _, health = discriminator_terms(real_logits, fake_logits)
         parts = {
             "real": binary_cross_entropy_with_logits(real_logits, real_labels),
             "fake": binary_cross_entropy_with_logits(fake_logits, fake_labels),
@@ -153,7 +153,7 @@ class AjouObjective(Objective):
 
         with frozen(discriminator):
             fake_logits = discriminator(self._shown(fake, batch), done)
-        parts = {"adversarial": says_real(fake_logits), "l1": l1_loss(fake, batch.target)}
+        parts = {"adversarial": real_loss(fake_logits), "l1": l1_loss(fake, batch.target)}
         yield OptimizerStep("generator", parts["adversarial"] + self._spec.l1_weight * parts["l1"], parts)
 
     @torch.no_grad()
@@ -163,12 +163,12 @@ class AjouObjective(Objective):
         was_training = discriminator.training
         discriminator.eval()
         logits = (discriminator(self._shown(picture, batch)) for picture in (batch.target, output))
-        parts, _ = judged(*logits)
+        parts, _ = discriminator_terms(*logits)
         discriminator.train(was_training)
         return {"l1": l1_loss(output, batch.target), "loss_discriminator": parts["real"] + parts["fake"]}
 
     def _shown(self, picture: Tensor, batch: Batch) -> Tensor:
-        """What the discriminator sees of a picture, real or generated."""
+        """The discriminator's input for a picture, real or generated."""
         return torch.cat([batch.condition, picture], dim=1) if self._spec.discriminator.conditional else picture
 
 

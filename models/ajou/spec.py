@@ -21,7 +21,7 @@ class AjouGenerator(NetworkSpec):
     up: tuple[int, ...] = (32, 16, 8, 4, 2, 1)
     """Channels at each resolution on the way up, the innermost first. [I] The last one: the table ends before it."""
     skips: bool = True
-    """Whether the way up sees the stages of the way down; without them the slides report a collapse to gray."""
+    """True: skip connections. Without them the slides report a collapse to gray."""
     leaky_slope: float = 0.2
     """[I] Slope of the leaky ReLU below zero."""
 
@@ -35,7 +35,7 @@ class LayerNoise(Spec):
     depth_factor: float = 0.8
     """From one layer to the next it is multiplied by this."""
     final_factor: float = 0.01
-    """What is left of it at the end of the budget: it decays exponentially."""
+    """Its share at the end of the budget; it decays exponentially."""
 
     def sigma_at(self, layer: int, done: float) -> float:
         """Before layer 0, 1, ... when a share `done` of the budget is behind."""
@@ -55,7 +55,7 @@ class AjouDiscriminator(NetworkSpec):
     fully_connected: tuple[int, ...] = (4000, 1000, 250)
     """Features of the fully connected layers before the last one, which gives the logit."""
     conditional: bool = False
-    """Whether it sees the gray picture too. The slides' formula has D(x) and D(G(z)), though the title says cGAN."""
+    """True: the gray picture is an input too. The slides' formula has D(x) and D(G(z)), though the title has cGAN."""
     doubled_first_rows: bool = False
     """The table prints its first three rows twice. [I] That is a slip of the layout; True: every printed layer is
     there, the second one of the third row with its stride too, so that one more halving follows."""
@@ -85,7 +85,7 @@ class AjouDiscriminator(NetworkSpec):
 
 @dataclass(frozen=True)
 class SoftLabels(Spec):
-    """What a discriminator is told in place of 1 and 0, anew for each picture."""
+    """The labels that a discriminator learns in place of 1 and 0, drawn anew for each picture."""
 
     real: tuple[float, float] = (0.7, 1.0)
     """Uniform between these for a real picture."""

@@ -9,8 +9,8 @@ synthetic lines look alike to them. With x the lines, h the hint, F the features
 
 Layers and figures are those of the authors' code (github.com/orashi/AlacGAN). It differs from what is here in this:
 its features are Illustration2vec's; it draws hints from another crop of the picture than the truth; the two players
-see different batches; it squares the batch's mean in the drift term, where here each judgement is squared; and see
-`Alacgan.penalty_per_pixel`. There is no normalization anywhere; weights start as torch's layers do.
+see different batches; in the drift term it squares the batch's mean, where here each picture's value is squared; and
+see `Alacgan.penalty_per_pixel`. There is no normalization anywhere; weights start as torch's layers do.
 """
 
 from collections.abc import Iterator, Mapping
@@ -72,7 +72,7 @@ class Generator(nn.Module):
         self.last = _conv3(outputs[-1] + widths[0], 3)
 
     def local_features(self, lines: Tensor) -> Tensor:
-        """What the extractor sees of lines (B, 1, H, W): (B, 512, H/16, W/16), rounded down but never to 0."""
+        """The extractor's maps of lines (B, 1, H, W): (B, 512, H/16, W/16), rounded down but never to 0."""
         lacking = [max(0, _FEATURES_SCALE - side) for side in lines.shape[-2:]]
         if any(lacking):
             lines = pad(lines, (0, lacking[1], 0, lacking[0]), mode="replicate")
@@ -84,7 +84,7 @@ class Generator(nn.Module):
         return self.colored(lines, hint, self.local_features(lines))
 
     def colored(self, lines: Tensor, hint: Tensor, features: Tensor) -> Tensor:
-        """`forward`, for those who have `local_features` already."""
+        """As `forward`, with `local_features` computed before."""
         x = leaky_relu(self.first(lines), _SLOPE)
         skips = []
         for level, halve in enumerate(self.halves):
@@ -102,7 +102,7 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """NetD: how real a picture looks for its lines, as a number without bounds."""
+    """NetD, the critic: a score without bounds for a picture and its lines."""
 
     def __init__(self, spec: AlacganDiscriminator) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class Critic(nn.Module):
 
 
 class AlacganObjective(Objective):
-    """The game of critic and generator."""
+    """WGAN-GP between critic and generator, with a content loss."""
 
     def __init__(self, spec: Alacgan, needs: Mapping[str, nn.Module]) -> None:
         features = needs["features"]
@@ -171,7 +171,7 @@ class AlacganObjective(Objective):
         }
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The critic's turn, then the generator's."""
+        """The critic's optimizer step, then the generator's."""
         lines, hint = batch.given
         features = self._generator.local_features(lines)
         fake = self._generator.colored(lines, hint, features)

@@ -23,7 +23,7 @@ class AlacganGenerator(NetworkSpec):
         (1, 1, 2, 2, 4, 4, 2, 1),
         (1, 2, 4, 2, 1),
     )
-    """Of the ResNeXt blocks of each level of the way up, the deepest first."""
+    """Dilations of the ResNeXt blocks at each level of the decoder, the deepest first."""
     cardinalities: tuple[int, ...] = (32, 32, 32, 16)
     """Groups of the ResNeXt blocks of each level of the way up."""
     extractor: VggExtractor = VggExtractor("vgg16")

@@ -1,8 +1,8 @@
-"""Paper 000, section IV.B: networks that tell the title of a panel, and which of their channels are dead.
+"""Paper 000, section IV.B: title classifiers of panels, and a check for dead channels.
 
 VGG16 (Simonyan and Zisserman, 2015, configuration D) and ResNet-50 (He et al., 2016), each on gray and on colour,
 learn from random weights under cross entropy. VGG16 on gray then lends its features to a generator, VGG16 on colour
-judges a generated picture. The paper found that ResNet-50 learns no features beyond its first layers;
+rates a generated picture. The paper found that ResNet-50 learns no features beyond its first layers;
 `dead_channels` is that look as numbers.
 
 Neither optimizer nor pictures per batch are given; the specification and the recipes hold our reading.
@@ -26,7 +26,7 @@ _POOLED_SIDE = 7
 
 
 class TitleNetwork(nn.Module, ABC):
-    """What both networks can do: pictures to logits, and the maps on the way."""
+    """The interface of both networks: pictures to logits, and the maps on the way."""
 
     spec: TitleClassifier
 
@@ -37,7 +37,7 @@ class TitleNetwork(nn.Module, ABC):
 
     @abstractmethod
     def stages(self, picture: Tensor) -> dict[str, Tensor]:
-        """What each stage gives, first to last, after its ReLU: (B, C, h, w), none below 0."""
+        """The maps of each stage, first to last, after its ReLU: (B, C, h, w), none below 0."""
 
     @abstractmethod
     def classify(self, last: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ class TitleResNet(TitleNetwork):
         return self.head(last.mean(dim=(2, 3)))
 
 
-class TellTitleObjective(Objective):
+class TitleClassificationObjective(Objective):
     """A classifier under cross entropy. The label is what it is to give, so it is called with the picture alone."""
 
     model = "classifier"
@@ -157,7 +157,7 @@ class TellTitleObjective(Objective):
         return {"classifier": adam(self.networks["classifier"], self._spec.optimizer)}
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The classifier's turn."""
+        """The classifier's optimizer step."""
         logits = self.output(batch)
         loss = cross_entropy(logits.float(), _label(batch))
         yield OptimizerStep("classifier", loss, {"cross_entropy": loss}, {"accuracy": _accuracy(logits, batch)})
@@ -167,7 +167,7 @@ class TellTitleObjective(Objective):
         return self.networks["classifier"](batch.condition)
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """`cross_entropy` in nats; `accuracy`: share of pictures whose title is told rightly."""
+        """`cross_entropy` in nats; `accuracy`: share of pictures with the right title."""
         return {
             "cross_entropy": cross_entropy(output.float(), _label(batch)),
             "accuracy": _accuracy(output, batch),
@@ -176,10 +176,10 @@ class TellTitleObjective(Objective):
 
 @torch.inference_mode()
 def dead_channels(network: TitleNetwork, pictures: Iterable[Tensor], *, min_share: float = 1e-3) -> dict[str, Tensor]:
-    """Which channels tell nothing about the pictures, by stage: (C,) bool.
+    """The dead channels of each stage: (C,) bool.
 
     A channel is dead when it never fires, or when its standard deviation over all pictures and places is less than
-    `min_share` of that of the stage's liveliest channel: then it is a constant, if not 0.
+    `min_share` of the greatest one of the stage: such a channel is a constant, if not 0.
 
     Args:
         network: In evaluation mode; its mode is not changed.
@@ -208,7 +208,7 @@ def _joined(one: tuple[int, Tensor, Tensor], other: tuple[int, Tensor, Tensor]) 
 
 
 def _is_dead(mean: Tensor, deviation: Tensor, min_share: float) -> Tensor:
-    # Behind a ReLU nothing is below 0, so a mean of 0 says that the channel never fired.
+    # Behind a ReLU nothing is below 0, so a mean of 0 means that the channel never fired.
     return (mean == 0) | (deviation < min_share * deviation.max()) | (deviation == 0)
 
 
@@ -220,7 +220,7 @@ def _number_of_titles(spec: TitleClassifier) -> int:
 
 def _label(batch: Batch) -> Tensor:
     if batch.label is None:
-        raise ValueError("a batch without labels; a recipe that tells titles has with_label")
+        raise ValueError("a batch without labels; the recipe of a title classifier needs with_label")
     return batch.label
 
 

@@ -7,7 +7,7 @@ from models.specs.base import ColorSpace
 
 def _recipe(name: str, network: str, classifier: TitleClassifier) -> Recipe:
     # The gray ones see L of Lab and not the gray value: exactly what the webtoon generators see, which take
-    # VGG16's features. The colour ones see RGB, which is what a generated picture is judged in.
+    # VGG16's features. The colour ones see RGB, in which generated pictures are evaluated.
     variant: Sight = "gray" if classifier.in_channels == 1 else "color"
     color_space: ColorSpace = "lab" if variant == "gray" else "rgb"
     return Recipe(

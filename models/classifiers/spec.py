@@ -8,12 +8,12 @@ from models.specs.base import Adam, NetworkSpec, ObjectiveSpec
 
 @dataclass(frozen=True)
 class TitleClassifier(NetworkSpec):
-    """What every classifier of titles has. A subclass is one network."""
+    """The fields of every title classifier. A subclass is one network."""
 
     in_channels: int = 1
     """1: it sees lightness, as the webtoon generators do. 3: it sees RGB."""
     titles: tuple[str, ...] = ()
-    """What it tells apart, in the order of its logits. Empty until it is fitted to a training set."""
+    """The classes, in the order of the logits. Empty until the network is fitted to a training set."""
     width: int = 64
     """Channels of the first layer; all others, the hidden layers of VGG16's head too, are multiples of it."""
 
@@ -36,7 +36,7 @@ class TitleResNet50(TitleClassifier):
 class TellTitle(ObjectiveSpec):
     """Cross entropy between the classifier's titles and the true one."""
 
-    builds: ClassVar[str] = "models.classifiers.network:TellTitleObjective"
+    builds: ClassVar[str] = "models.classifiers.network:TitleClassificationObjective"
     model: ClassVar[str] = "classifier"
 
     classifier: TitleClassifier

@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate, mse_loss
 
 from models.blocks import Halve, initialize_dcgan
 from models.diverse_gan import spec as specs
-from models.losses import judged, says_real
+from models.losses import discriminator_terms, real_loss
 from models.objective import Batch, Objective, OptimizerStep, frozen
 
 _POOLED_SIDE = 4
@@ -107,9 +107,9 @@ class Discriminator(nn.Module):
 
 
 class DiverseGanObjective(Objective):
-    """Several turns of the discriminator, then one of the generator, on one batch and each with new noise.
+    """Several optimizer steps of the discriminator, then one of the generator, on one batch, each with new noise.
 
-    The released code takes a new batch for every turn; here all turns of a step share one.
+    The released code takes a new batch for every optimizer step; here all of them share one batch.
     """
 
     def __init__(self, spec: specs.DiverseGan, needs: Mapping[str, nn.Module]) -> None:
@@ -128,7 +128,7 @@ class DiverseGanObjective(Objective):
         }
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The discriminator's turns, then the generator's."""
+        """The discriminator's optimizer steps, then the generator's."""
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         is_wasserstein = self._spec.loss == "wasserstein"
         for _ in range(self._spec.discriminator_turns):
@@ -140,7 +140,7 @@ class DiverseGanObjective(Objective):
                 parts = {"real": -real_logits.mean(), "fake": fake_logits.mean()}
                 health = {"wasserstein_distance": -parts["real"] - parts["fake"]}
             else:
-                parts, health = judged(real_logits, fake_logits)
+                parts, health = discriminator_terms(real_logits, fake_logits)
             yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
             if is_wasserstein:
                 with torch.no_grad():
@@ -150,12 +150,12 @@ class DiverseGanObjective(Objective):
         fake = generator(batch.condition)
         with frozen(discriminator):
             fake_logits = discriminator(torch.cat([batch.condition, fake], dim=1))
-        loss = -fake_logits.mean() if is_wasserstein else says_real(fake_logits)
+        loss = -fake_logits.mean() if is_wasserstein else real_loss(fake_logits)
         yield OptimizerStep("generator", loss, {"adversarial": loss})
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """`l2`: mean squared difference, ab in [-1, 1]. The game does not minimize it, but nothing else is measured
-        alike over a training whose discriminator changes.
+        """`l2`: mean squared difference, ab in [-1, 1]. It is not minimized, but it is the one measure that stays
+        comparable while the discriminator changes.
         """
         return {"l2": mse_loss(output, batch.target)}
 

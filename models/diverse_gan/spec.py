@@ -52,7 +52,7 @@ class RmsProp(Spec):
 
 @dataclass(frozen=True)
 class DiverseGan(ObjectiveSpec):
-    """The game of Cao et al. (2017), figures of the released code. There is no loss against the true colours."""
+    """The adversarial losses of Cao et al. (2017), figures of the released code, without a loss against the truth."""
 
     builds: ClassVar[str] = "models.diverse_gan.network:DiverseGanObjective"
 
@@ -61,7 +61,7 @@ class DiverseGan(ObjectiveSpec):
     loss: Literal["wasserstein", "cross_entropy"] = "wasserstein"
     """[I] The released code is a Wasserstein GAN; the paper derives a GAN with cross entropy."""
     discriminator_turns: int = 5
-    """How often the discriminator learns before the generator does."""
+    """Optimizer steps of the discriminator for each one of the generator."""
     clip: float = 0.01
     """Wasserstein: the discriminator's weights stay in [-clip, clip]."""
     generator_optimizer: RmsProp = RmsProp(1e-4)

@@ -21,7 +21,7 @@ from torch.nn.functional import adaptive_avg_pool2d, l1_loss, leaky_relu, mse_lo
 
 from models.blocks import Double, Halve, initialize_dcgan
 from models.frames.spec import FramesDiscriminator, FramesEncoder, FramesGan, FramesGenerator, FramesL2
-from models.losses import judged, says_real
+from models.losses import discriminator_terms, real_loss
 from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 
 
@@ -82,7 +82,7 @@ class ConvNet(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """One judgement a picture; the sigmoid of its logit is the probability "real" (section 3.2.1).
+    """One logit a picture; the sigmoid of its logit is the probability "real" (section 3.2.1).
 
     How the last map becomes one number is not given: [I] a linear layer over its means, which serves every size.
     """
@@ -119,7 +119,7 @@ class L2Objective(Objective):
         return {"generator": adam(self.networks["generator"], self._spec.generator_optimizer)}
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The generator's turn."""
+        """The generator's optimizer step."""
         loss = mse_loss(self.networks["generator"](*batch.given), batch.target)
         yield OptimizerStep("generator", loss, parts={"l2": loss})
 
@@ -130,7 +130,7 @@ class L2Objective(Objective):
 
 
 class GanObjective(Objective):
-    """The minimax game of section 3.2.2."""
+    """The adversarial loss of section 3.2.2 and L1."""
 
     def __init__(self, spec: FramesGan, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
@@ -148,17 +148,17 @@ class GanObjective(Objective):
         }
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The discriminator's turn, then the generator's."""
+        """The discriminator's optimizer step, then the generator's."""
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         fake = generator(*batch.given)
         real_logits = discriminator(torch.cat([batch.condition, batch.target], dim=1))
         fake_logits = discriminator(torch.cat([batch.condition, fake.detach()], dim=1))
-        parts, health = judged(real_logits, fake_logits)
+        parts, health = discriminator_terms(real_logits, fake_logits)
         yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
 
         with frozen(discriminator):
             fake_logits = discriminator(torch.cat([batch.condition, fake], dim=1))
-        parts = {"adversarial": says_real(fake_logits), "l1": l1_loss(fake, batch.target)}
+        parts = {"adversarial": real_loss(fake_logits), "l1": l1_loss(fake, batch.target)}
         yield OptimizerStep("generator", parts["adversarial"] + self._spec.l1_weight * parts["l1"], parts)
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:

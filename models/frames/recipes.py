@@ -1,6 +1,6 @@
 """The recipes of paper 001, frames: two models on two inputs, with the same numbers but for Adam's beta1.
 
-[I] Pictures are mirrored at random, of which the paper says nothing; `Augmentation(flip=0)` leaves them as they are.
+[I] Pictures are mirrored at random, which the paper does not mention; `Augmentation(flip=0)` leaves them as they are.
 """
 
 from typing import Literal

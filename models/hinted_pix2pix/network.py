@@ -1,7 +1,7 @@
 """The baseline "Pix2pix" of paper 003: Isola et al., "Image-to-Image Translation with Conditional Adversarial
 Networks", CVPR 2017, with a hint joined to its input.
 
-Paper 003 does not say how it gives hints to pix2pix. [I] The RGBA hint is enlarged to the picture by nearest
+Paper 003 does not state how pix2pix gets hints. [I] The RGBA hint is enlarged to the picture by nearest
 neighbours and joined to the lines, for the generator and for the discriminator, which is conditional. Losses are
 pix2pix's: adversarial and 100 times L1.
 """
@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate, l1_loss
 from models.discriminators import PatchGan
 from models.hinted_pix2pix.spec import HintedPix2pix
 from models.hinted_pix2pix.spec import HintedUNet as HintedUNetSpec
-from models.losses import judged, says_real
+from models.losses import discriminator_terms, real_loss
 from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 from models.pix2pix.network import UNet
 
@@ -52,18 +52,18 @@ class HintedPix2pixObjective(Objective):
         }
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The discriminator's turn, then the generator's."""
+        """The discriminator's optimizer step, then the generator's."""
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         fake = generator(*batch.given)
         given = _joined(*batch.given)
         real_logits = discriminator(torch.cat([given, batch.target], dim=1))
         fake_logits = discriminator(torch.cat([given, fake.detach()], dim=1))
-        parts, health = judged(real_logits, fake_logits)
+        parts, health = discriminator_terms(real_logits, fake_logits)
         yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
 
         with frozen(discriminator):
             fake_logits = discriminator(torch.cat([given, fake], dim=1))
-        parts = {"adversarial": says_real(fake_logits), "l1": l1_loss(fake, batch.target)}
+        parts = {"adversarial": real_loss(fake_logits), "l1": l1_loss(fake, batch.target)}
         yield OptimizerStep("generator", parts["adversarial"] + self._spec.l1_weight * parts["l1"], parts)
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ takes hints at its third level. With G the generator, S the sketch, H the hints,
     L_p = sum over l of lambda_l * |phi_l(G(S, H)) - phi_l(T)|_1,  L_h is Huber's loss   (2)
 
 The paper gives neither the weights w nor the lambdas, nor the layers phi, nor channels, nor the discriminator. Where
-SGRU's code has a figure, that is ours; where it has none, the specification says on what ground we chose. SGRU's
+SGRU's code has a figure, that is ours; where it has none, the specification gives the ground of our choice. SGRU's
 authors released none: by its code we mean github.com/pradeeplam/Anime-Sketch-Coloring-with-Swish-Gated-Residual-UNet
 at commit 075525b, by others, whose questions SGRU's authors answered.
 
@@ -25,7 +25,7 @@ from torch.nn.functional import huber_loss, interpolate, leaky_relu, max_pool2d
 
 from models.blocks import Double, Halve, initialize_dcgan
 from models.features import Extractor
-from models.losses import judged, says_real
+from models.losses import discriminator_terms, real_loss
 from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 from models.sketch.spec import Perceptual, Sgru, SgruDiverse, SketchDiscriminator, SketchGan, SketchSupervised
 
@@ -122,7 +122,7 @@ class SgruNetwork(nn.Module):
     """
 
     best_share: Tensor
-    """(pictures,): share of the pictures that it lately learned from for which each was the best; 0 at first."""
+    """(pictures,): running share of the training pictures for which each was the best; 0 at first."""
 
     def __init__(self, spec: Sgru) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class SgruNetwork(nn.Module):
 
     @torch.no_grad()
     def note_best(self, best: Tensor) -> None:
-        """Takes note of which picture was the best for each of a batch, (B,) int64."""
+        """Updates the shares with the best picture of each item of a batch, (B,) int64."""
         numbers = torch.arange(len(self.best_share), device=best.device)
         self.best_share.lerp_((best[:, None] == numbers).float().mean(dim=0), _BEST_SHARE_PACE)
 
@@ -264,7 +264,7 @@ class SupervisedObjective(Objective):
         return {"generator": adam(self.networks["generator"], self._spec.generator_optimizer)}
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The generator's turn."""
+        """The generator's optimizer step."""
         parts = self.distances(self.output(batch), batch)
         yield OptimizerStep("generator", self.weighted(parts), parts)
 
@@ -297,15 +297,15 @@ class GanObjective(SupervisedObjective):
         return {**super().optimizers(), "discriminator": discriminator}
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The discriminator's turn, then the generator's."""
+        """The discriminator's optimizer step, then the generator's."""
         discriminator = self.networks["discriminator"]
         fake = self.output(batch)
         real_logits, fake_logits = discriminator(batch.target), discriminator(fake.detach())
-        parts, health = judged(real_logits, fake_logits)
+        parts, health = discriminator_terms(real_logits, fake_logits)
         yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
 
         with frozen(discriminator):
-            parts = {**self.distances(fake, batch), "adversarial": says_real(discriminator(fake))}
+            parts = {**self.distances(fake, batch), "adversarial": real_loss(discriminator(fake))}
         yield OptimizerStep(
             "generator", self.weighted(parts) + self._gan.adversarial_weight * parts["adversarial"], parts
         )
@@ -326,7 +326,10 @@ class DiverseObjective(Objective):
         return {"generator": adam(self.generator, self._spec.generator_optimizer)}
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The generator's turn. `content_<extractor>/best` and `/mean` are of the N pictures, means over the batch."""
+        """The generator's optimizer step.
+
+        `content_<extractor>/best` and `/mean` are of the N pictures, means over the batch.
+        """
         losses = self._losses(self.generator.all_pictures(*batch.given), batch)  # (B, N)
         self.generator.note_best(losses.argmin(dim=1))
         name = _content(self.extractor)

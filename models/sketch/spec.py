@@ -24,8 +24,8 @@ class Sgru(NetworkSpec):
     pictures: int = 1
     """Colour pictures per sketch: [I] 1 in paper 004, 9 in SGRU."""
     shown: int | None = None
-    """[I] Which of the pictures it gives as a colorizer, from 0. None: the one that was the best for most of the
-    pictures that it lately learned from; the others lag behind it, and no truth is there to choose by. SGRU's authors
+    """[I] Which of the pictures it gives as a colorizer, from 0. None: the one that was the best for most of
+    the recent training pictures, since the others lag behind it and no truth is there to choose by. SGRU's authors
     show all nine."""
 
     def __post_init__(self) -> None:
@@ -51,9 +51,9 @@ class Perceptual(Spec):
 
     layers: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
     picture_weight: float = 0.88
-    """Of the difference between the pictures themselves, in the unit in which VGG sees them: 0.226 of their range."""
+    """Weight of the difference between the pictures themselves, in the unit of VGG's input: 0.226 of their range."""
     weights: tuple[float, ...] = (0.79, 0.63, 0.51, 0.39, 1.07)
-    """Of each of `layers`."""
+    """Weight of each of `layers`."""
     masked: bool = True
     """[I] Maps are multiplied by the sketch, in [0, 1] and at their size, so that nothing is asked for where lines
     are: so does SGRU's code. Equation 2 has no mask; False is that."""

@@ -9,7 +9,7 @@ Three trainings, each on what the one before it gave:
 The pictures of a batch have the full size, 512; whatever works at 128 reduces them itself by area means. The networks
 work at any size: a layer that halves rounds up, its mirror drops what is too much.
 
-Where the paper is silent we follow the authors' code (github.com/rapidrabbit76/SketchColorization): no bias, group
+Where the paper gives nothing we follow the authors' code (github.com/rapidrabbit76/SketchColorization): no bias, group
 norm in the line detector. It computes the line and content losses without gradient, see
 `Drafting.line_and_content_teach`; its trainers never call the initialization that it defines.
 """
@@ -31,7 +31,7 @@ from torch.nn.functional import (
 
 from models.artifacts import with_artifacts
 from models.blocks import Double, Halve, ResNeXt
-from models.losses import judged, says_real
+from models.losses import discriminator_terms, real_loss
 from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 from models.two_stage.spec import (
     Colorization,
@@ -158,7 +158,7 @@ class Draft(nn.Module):
         return interpolate(self.small(lines, hint), size=lines.shape[-2:])
 
     def small(self, lines: Tensor, hint: Tensor) -> Tensor:
-        """What the stage paints: lines (B, 1, H, W) and hint -> RGB (B, 3, ceil(H / scale), ceil(W / scale))."""
+        """The small picture: lines (B, 1, H, W) and hint -> RGB (B, 3, ceil(H / scale), ceil(W / scale))."""
         lines = reduced(lines, self.spec.scale)
         if hint.shape[-2:] != lines.shape[-2:]:
             hint = interpolate(hint, size=lines.shape[-2:])
@@ -166,7 +166,7 @@ class Draft(nn.Module):
 
 
 class DraftDiscriminator(nn.Module):
-    """The discriminator of Figure 7: colour alone, one judgement a picture."""
+    """The discriminator of Figure 7: colour alone, one logit a picture."""
 
     def __init__(self, spec: TwoStageDiscriminator) -> None:
         super().__init__()
@@ -226,7 +226,7 @@ class LineDetectionObjective(Objective):
         return {"detector": adam(self.networks["detector"], self._spec.detector_optimizer)}
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The detector's turn."""
+        """The detector's optimizer step."""
         drawn = self.networks["detector"](reduced(batch.condition, self._spec.scale))
         loss = l1_loss(drawn, reduced(batch.target, self._spec.scale))
         yield OptimizerStep("detector", loss, parts={"l1": loss})
@@ -263,16 +263,16 @@ class DraftObjective(Objective):
         }
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The discriminator's turn, then the generator's."""
+        """The discriminator's optimizer step, then the generator's."""
         spec, discriminator = self._spec, self.networks["discriminator"]
         lines, hint = batch.given
         fake = self._draft.small(lines, hint)
         truth = reduced(batch.target, spec.generator.scale)
-        parts, health = judged(discriminator(truth), discriminator(fake.detach()))
+        parts, health = discriminator_terms(discriminator(truth), discriminator(fake.detach()))
         yield OptimizerStep("discriminator", parts["real"] + parts["fake"], parts, health)
 
         with frozen(discriminator):
-            parts = {"adversarial": says_real(discriminator(fake)), "l1": l1_loss(fake, truth)}
+            parts = {"adversarial": real_loss(discriminator(fake)), "l1": l1_loss(fake, truth)}
         with torch.set_grad_enabled(spec.line_and_content_teach and torch.is_grad_enabled()):
             content = self._content(fake, truth) if "features" in self.frozen else {}
             line = {"line": self._line(fake, truth)} if "line_detector" in self.frozen else {}
@@ -320,7 +320,7 @@ class ColorizationObjective(Objective):
         return {"generator": adam(self._generator, self._spec.generator_optimizer)}
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The second stage's turn."""
+        """The second stage's optimizer step."""
         lines, hint = batch.given
         with torch.no_grad():
             if self._spec.learns_from == "draft":

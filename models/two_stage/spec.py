@@ -74,7 +74,7 @@ class TwoStageDiscriminator(NetworkSpec):
     """Groups of a ResNeXt block after each halving but the first: 4 in the released code; None: no such blocks,
     as in the figure."""
     head_px: int = 8
-    """Side in pixels of the map that the last layer judges. At the paper's 128 it is 8; at other sizes the map is
+    """Side in pixels of the map that the last layer takes. At the paper's 128 it is 8; at other sizes the map is
     averaged to it."""
 
 
@@ -121,8 +121,8 @@ class Colorization(ObjectiveSpec):
     generator: TwoStageGenerator = TwoStageGenerator()
     artifacts: Artifacts = Artifacts()
     learns_from: Literal["draft", "truth"] = "draft"
-    """What gets the artifacts and is then coloured in training: the draft stage's output (equation 7 and the released
-    code), or the truth at the draft's size, as in Zhang et al. (2018)."""
+    """The picture that gets the artifacts and is then coloured in training: the draft stage's output (equation 7 and
+    the released code), or the truth at the draft's size, as in Zhang et al. (2018)."""
     generator_optimizer: Adam = Adam(learning_rate=1e-4, beta1=0.5, beta2=0.9, drops=(733 / 1173,))
 
     def joined(self, needs: Mapping[str, NetworkSpec]) -> Self:

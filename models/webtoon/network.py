@@ -4,7 +4,7 @@ Every generator is pix2pix's (section IV), from lightness to chroma in Lab, cont
 to it, in the order of the paper:
 
     base                  L2                                                                      (IV.A)
-    adversarial           L2 and a PatchGAN; and both networks told the title                     (IV.A)
+    adversarial           L2 and a PatchGAN; both networks may take the title                     (IV.A)
     classification loss   L2 and a title classifier that looks at the generated picture           (IV.A)
     features              the encoder also sees maps of a title classifier on gray                (IV.B)
     iterative             learns with sparse chroma in its input; its output is its next input    (IV.C)
@@ -26,7 +26,7 @@ from models.build import build_network
 from models.classifiers.network import TitleNetwork
 from models.color import lab_to_rgb
 from models.discriminators import PatchGan
-from models.losses import judged, says_real, share
+from models.losses import discriminator_terms, real_loss, share
 from models.objective import Batch, Objective, OptimizerStep, adam, frozen
 from models.pix2pix.network import UNet
 from models.vgg import VggStack
@@ -34,7 +34,7 @@ from models.webtoon import spec as specs
 
 
 class LabelledUNet(UNet):
-    """The generator, told the title: a channel for each title is joined to its input."""
+    """The generator with the title as input: one more channel for each title."""
 
     def __init__(self, spec: specs.LabelledUNet) -> None:
         super().__init__(replace(spec, in_channels=spec.in_channels + len(spec.titles)))
@@ -47,7 +47,7 @@ class LabelledUNet(UNet):
 
 
 class LabelledPatchGan(PatchGan):
-    """The discriminator, told the title: a channel for each title is joined to its input."""
+    """The discriminator with the title as input: one more channel for each title."""
 
     def __init__(self, spec: specs.LabelledPatchGan) -> None:
         super().__init__(replace(spec, in_channels=spec.in_channels + len(spec.titles)))
@@ -70,7 +70,7 @@ def title_maps(label: Tensor | None, titles: int, like: Tensor) -> Tensor:
 
 
 class TitleBlindUNet(UNet):
-    """The generator of a recipe whose loss needs the title: it is called with the title and does not look."""
+    """The generator of a recipe whose loss needs the title: it takes the title and ignores it."""
 
     def forward(self, picture: Tensor, label: Tensor | None = None) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """As `UNet`."""
@@ -114,7 +114,7 @@ class IterativeUNet(UNet):
         """Lightness (B, 1, H, W) and hint (B, 3, h, w) -> ab (B, 2, H, W), in [-1, 1].
 
         One pass while it learns, `passes` in evaluation mode. Without a hint the first pass sees no colour. As the
-        paper's, it sees the hint's ab, not its mask: where there is no hint ab is 0.
+        paper's, it sees the hint's ab, not its mask: without a hint ab is 0.
         """
         ab = hinted_ab(hint, lightness)
         for _ in range(1 if self.training else self.passes):
@@ -183,7 +183,7 @@ class L2Objective(Objective):
         return {"generator": adam(self.networks["generator"], self._spec.generator_optimizer)}
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The generator's turn."""
+        """The generator's optimizer step."""
         loss = mse_loss(self.networks["generator"](*batch.given), batch.target)
         yield OptimizerStep("generator", loss, parts={"l2": loss})
 
@@ -222,13 +222,13 @@ class ClassificationObjective(L2Objective):
         assert isinstance(classifier, TitleNetwork)
         if classifier.spec.titles != spec.titles:
             raise ValueError(
-                f"the classifier tells the titles {classifier.spec.titles}, the training set has {spec.titles}; "
+                f"the classifier has the titles {classifier.spec.titles}, the training set has {spec.titles}; "
                 "train the classifier on this training set"
             )
         self.frozen = {"classifier": classifier.requires_grad_(False)}
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The generator's turn."""
+        """The generator's optimizer step."""
         assert batch.label is not None, "a recipe with this loss has with_label"
         ab = self.networks["generator"](*batch.given)
         logits = self.frozen["classifier"](lab_to_rgb(batch.condition, ab)).float()
@@ -238,7 +238,7 @@ class ClassificationObjective(L2Objective):
 
 
 class AdversarialObjective(Objective):
-    """Adversarial and L2 loss. Generator and discriminator are told the title where the batch has one."""
+    """Adversarial and L2 loss. Generator and discriminator get the title where the batch has one."""
 
     def __init__(self, spec: specs.WebtoonAdversarial, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
@@ -256,14 +256,14 @@ class AdversarialObjective(Objective):
         }
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The discriminator's turn, its loss halved as in pix2pix (section 3.3), then the generator's."""
+        """The discriminator's optimizer step, its loss halved as in pix2pix (section 3.3), then the generator's."""
         fake = self.networks["generator"](*batch.given)
-        parts, health = judged(self._logits(batch, batch.target), self._logits(batch, fake.detach()))
+        parts, health = discriminator_terms(self._logits(batch, batch.target), self._logits(batch, fake.detach()))
         yield OptimizerStep("discriminator", (parts["real"] + parts["fake"]) / 2, parts, health)
 
         with frozen(self.networks["discriminator"]):
             fake_logits = self._logits(batch, fake)
-        parts = {"adversarial": says_real(fake_logits), "l2": mse_loss(fake, batch.target)}
+        parts = {"adversarial": real_loss(fake_logits), "l2": mse_loss(fake, batch.target)}
         yield OptimizerStep("generator", parts["adversarial"] + self._spec.l2_weight * parts["l2"], parts)
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -271,12 +271,12 @@ class AdversarialObjective(Objective):
         return {"l2": mse_loss(output, batch.target)}
 
     def _logits(self, batch: Batch, ab: Tensor) -> Tensor:
-        told = () if batch.label is None else (batch.label,)
-        return self.networks["discriminator"](torch.cat([batch.condition, ab], dim=1), *told)
+        label = () if batch.label is None else (batch.label,)
+        return self.networks["discriminator"](torch.cat([batch.condition, ab], dim=1), *label)
 
 
 class ColorAndApplyObjective(Objective):
-    """Both networks in one turn.
+    """Both networks in one optimizer step.
 
     applier          |applier(L, hint) - ab|^2 with the truth's colours at sparse pixels as hint
     color_generator  |color_generator(L) - ab|^2
@@ -296,7 +296,7 @@ class ColorAndApplyObjective(Objective):
         return {"generator": adam(self.generator, self._spec.generator_optimizer)}
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The one turn."""
+        """The single optimizer step."""
         assert batch.hint is not None, "a recipe with this loss has hints"
         lightness, spec = batch.condition, self._spec
         colors = self.generator.color_generator(lightness)

@@ -1,4 +1,4 @@
-"""The recipes of paper 000, webtoons: its models in its order, the baselines that it tried, and its future work.
+"""The recipes of paper 000, webtoons: its models in its order, its baselines, and its future work.
 
 All see L of a gray panel and give ab at 256 pixels. [I] Optimizer, pictures a step and mirroring at random are
 pix2pix's; the budget is ours.

@@ -12,30 +12,30 @@ from models.specs.discriminators import PatchGan
 
 @dataclass(frozen=True)
 class LabelledUNet(Pix2pixUNet):
-    """A generator that is told the title (section IV.A). `in_channels` is without the titles' channels."""
+    """A generator with the title as input (section IV.A). `in_channels` is without the titles' channels."""
 
     builds: ClassVar[str] = "models.webtoon.network:LabelledUNet"
 
     in_channels: int = 1
     out_channels: int = 2
     titles: tuple[str, ...] = ()
-    """What labels stand for, in their order. Empty until it is fitted to a training set."""
+    """The titles that labels stand for, in their order. Empty until fitted to a training set."""
 
 
 @dataclass(frozen=True)
 class LabelledPatchGan(PatchGan):
-    """A discriminator that is told the title. `in_channels` is without the titles' channels."""
+    """A discriminator with the title as input. `in_channels` is without the titles' channels."""
 
     builds: ClassVar[str] = "models.webtoon.network:LabelledPatchGan"
 
     in_channels: int = 3
     titles: tuple[str, ...] = ()
-    """What labels stand for, in their order. Empty until it is fitted to a training set."""
+    """The titles that labels stand for, in their order. Empty until fitted to a training set."""
 
 
 @dataclass(frozen=True)
 class TitleBlindUNet(Pix2pixUNet):
-    """A generator that is given the title and does not look at it: the loss alone knows the title."""
+    """A generator that takes the title and ignores it: only the loss uses it."""
 
     builds: ClassVar[str] = "models.webtoon.network:TitleBlindUNet"
 
@@ -71,7 +71,7 @@ class IterativeUNet(Pix2pixUNet):
     in_channels: int = 3
     out_channels: int = 2
     passes: int = 2
-    """How often it looks at a picture once it is trained; figure 7 shows one and two."""
+    """Passes over a picture in evaluation; figure 7 shows one and two."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -132,7 +132,7 @@ class WebtoonSparse(WebtoonL2):
 
 @dataclass(frozen=True)
 class WebtoonAdversarial(ObjectiveSpec):
-    """Adversarial and L2 loss (section IV.A); told the title with `LabelledUNet` and `LabelledPatchGan`."""
+    """Adversarial and L2 loss (section IV.A); with the title as input for `LabelledUNet` and `LabelledPatchGan`."""
 
     builds: ClassVar[str] = "models.webtoon.network:AdversarialObjective"
 
@@ -146,7 +146,7 @@ class WebtoonAdversarial(ObjectiveSpec):
 
 @dataclass(frozen=True)
 class WebtoonClassification(WebtoonL2):
-    """L2, and how far a title classifier on colour is from telling the title of the generated picture (IV.A)."""
+    """L2, and the cross entropy of a title classifier on colour for the generated picture (IV.A)."""
 
     builds: ClassVar[str] = "models.webtoon.network:ClassificationObjective"
 
@@ -154,7 +154,7 @@ class WebtoonClassification(WebtoonL2):
     classification_weight: float = 1 / 300
     """[I] Not given; that of Iizuka et al. (2016), whom the paper cites for this loss, beside a squared error."""
     titles: tuple[str, ...] = ()
-    """What labels stand for, in their order: the classifier's titles. Empty until it is fitted to a training set."""
+    """The classifier's titles, which labels stand for, in their order. Empty until fitted to a training set."""
 
 
 @dataclass(frozen=True)

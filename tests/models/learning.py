@@ -15,7 +15,7 @@ def batch_of(*, channels: int, pictures: int = 4, side_px: int = 32) -> Batch:
 
 
 def minimize(objective: Objective, batch: Batch, *, steps: int) -> list[dict[str, float]]:
-    """Takes the turns on one batch again and again; every loss of every step."""
+    """Repeats the optimizer steps on one batch; returns every loss of every step."""
     optimizers = objective.optimizers()
     history = []
     for step in range(steps):

@@ -180,7 +180,7 @@ def test_each_layer_of_the_discriminator_sees_noise_of_its_sigma():
             assert abs(x.mean().item()) < 4 * sigma / x.numel() ** 0.5
     given.clear()
     network.eval()(torch.zeros(16, 3, 64, 64), 0.0)
-    assert not any(x.any() for x in given)  # none when it is judged
+    assert not any(x.any() for x in given)  # none in evaluation mode
 
 
 def test_soft_labels_are_uniform_and_now_and_then_flipped():
@@ -212,17 +212,17 @@ def test_losses_are_cross_entropies_and_l1(conditional: bool):
     batch = batch_of(channels=3)
     generator, discriminator = objective.networks["generator"], objective.networks["discriminator"]
 
-    def judged(picture: torch.Tensor) -> np.ndarray:
+    def discriminator_terms(picture: torch.Tensor) -> np.ndarray:
         shown = torch.cat([batch.condition, picture], 1) if conditional else picture
         return torch.sigmoid(discriminator(shown)).numpy()
 
     with torch.no_grad():
         fake = generator(batch.condition)
-        real_p, fake_p = judged(batch.target), judged(fake)
+        real_p, fake_p = discriminator_terms(batch.target), discriminator_terms(fake)
     torch.manual_seed(7)
     optimizer_steps = list(
         objective.optimizer_steps(batch, 0.3)
-    )  # nobody steps between, so one discriminator judges in both
+    )  # no optimizer steps between, so both losses come from one discriminator
     torch.manual_seed(7)
     a, b = (labels.numpy() for labels in soft_labels(spec.labels, torch.zeros(4)))
     real = -(a * np.log(real_p) + (1 - a) * np.log(1 - real_p)).mean()

@@ -96,7 +96,7 @@ def test_a_checkpoint_keeps_the_usual_noise():
 
 
 def played(objective: Objective) -> tuple[np.ndarray, np.ndarray, list]:
-    """What the discriminator says of real and generated pictures, and the turns; nobody steps, nothing is random."""
+    """The discriminator's logits of real and generated pictures, and the optimizer steps (not taken)."""
     batch = batch_of(channels=2)
     generator, discriminator = (objective.networks[name].eval() for name in ("generator", "discriminator"))
     with torch.no_grad():
@@ -166,7 +166,7 @@ def test_the_discriminator_learns_to_tell_real_from_generated():
 
 
 def test_the_generator_is_taught_by_a_critic_that_likes_one_colour():
-    """The game's colours follow the critic: here one that never learns and says how red the picture is."""
+    """The colours follow the critic: here one that never learns and measures how red the picture is."""
     objective = small_game(discriminator_turns=0, generator_optimizer=RmsProp(1e-3))
     critic = objective.networks["discriminator"]
     critic.layers, critic.head = torch.nn.Identity(), torch.nn.Sequential(Redness(), torch.nn.Unflatten(0, (-1, 1)))

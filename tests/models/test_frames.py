@@ -137,7 +137,7 @@ def test_the_gan_losses_are_those_of_section_3_2_2():
         fake_p = torch.sigmoid(discriminator(torch.cat([batch.condition, torch.from_numpy(fake)], 1))).numpy()
     optimizer_steps = list(
         objective.optimizer_steps(batch, 0.0)
-    )  # nobody steps between, so one discriminator judges in both
+    )  # no optimizer steps between, so both losses come from one discriminator
     assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator", "generator"]
     assert optimizer_steps[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
     l1 = np.abs(fake - batch.target.numpy()).mean()

@@ -173,7 +173,7 @@ def test_threshold_mask_shows_what_exceeds_it():
 
 
 def test_strokes_have_the_colour_of_their_start():
-    # Colours that tell the pixel which they are from
+    # Colours that identify their pixel
     truth = torch.stack(torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij"))[None] / 100
     hint = sample_hint(Strokes(scale=1, max_count=3, reach=10), truth.expand(50, -1, -1, -1))
     y, x = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.build import build_objective
-from models.losses import judged, says_fake, says_real, share
+from models.losses import discriminator_terms, fake_loss, real_loss, share
 from models.objective import frozen
 from models.pix2pix.spec import Pix2pixUNet
 from models.webtoon.spec import WebtoonL2
@@ -16,15 +16,15 @@ def test_adversarial_losses_are_the_papers_logarithms():
     logits = np.array([-3.0, -0.2, 0.0, 0.7, 5.0])
     probability = 1 / (1 + np.exp(-logits))
     tensor = torch.from_numpy(logits)
-    assert float(says_real(tensor)) == pytest.approx(-np.log(probability).mean())
-    assert float(says_fake(tensor)) == pytest.approx(-np.log(1 - probability).mean())
+    assert float(real_loss(tensor)) == pytest.approx(-np.log(probability).mean())
+    assert float(fake_loss(tensor)) == pytest.approx(-np.log(1 - probability).mean())
     assert float(share(tensor > 0)) == pytest.approx(2 / 5)
 
 
 def test_a_discriminators_terms_and_accuracies():
     real, fake = torch.tensor([2.0, -1.0, 3.0, 0.5]), torch.tensor([-2.0, 1.0])
-    parts, health = judged(real, fake)
-    assert parts == {"real": says_real(real), "fake": says_fake(fake)}
+    parts, health = discriminator_terms(real, fake)
+    assert parts == {"real": real_loss(real), "fake": fake_loss(fake)}
     assert {name: float(value) for name, value in health.items()} == {
         "accuracy_discriminator/real": 0.75,
         "accuracy_discriminator/fake": 0.5,
@@ -32,8 +32,8 @@ def test_a_discriminators_terms_and_accuracies():
 
 
 def test_a_sure_discriminator_gives_a_large_loss_and_not_infinity():
-    assert float(says_real(torch.tensor([-200.0]))) == pytest.approx(200)
-    assert float(says_fake(torch.tensor([200.0]))) == pytest.approx(200)
+    assert float(real_loss(torch.tensor([-200.0]))) == pytest.approx(200)
+    assert float(fake_loss(torch.tensor([200.0]))) == pytest.approx(200)
 
 
 def test_frozen_gives_back_only_what_it_took():

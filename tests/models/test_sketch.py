@@ -277,7 +277,7 @@ def test_losses_are_equations_1_3_and_4(delta: float):
     huber = np.where(off < delta, off**2 / 2, delta * (off - delta / 2)).mean()
     optimizer_steps = list(
         objective.optimizer_steps(batch, 0.0)
-    )  # nobody steps between, so one discriminator judges in both
+    )  # no optimizer steps between, so both losses come from one discriminator
     assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator", "generator"]
     assert optimizer_steps[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
     by_hand = 0.7 * content + 3 * huber - 0.2 * np.log(fake_p).mean()

@@ -58,7 +58,7 @@ def needs() -> dict[str, nn.Module]:
 
 
 def gradients_of(objective, batch: Batch, optimizer: str) -> dict[str, Tensor]:
-    """What the turn of one optimizer gives its network."""
+    """The gradients that one optimizer's step gives its network."""
     for optimizer_step in objective.optimizer_steps(batch, 0.0):
         if optimizer_step.optimizer == optimizer:
             objective.networks[optimizer].zero_grad()
@@ -279,7 +279,7 @@ def test_draft_losses_are_those_of_equations_2_to_6():
         maps = [given["features"](picture, ("relu2_2",))[0].numpy() for picture in (fake, truth)]
     optimizer_steps = list(
         objective.optimizer_steps(batch, 0.0)
-    )  # nobody steps between, so one discriminator judges in both
+    )  # no optimizer steps between, so both losses come from one discriminator
     assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator", "generator"]
     assert optimizer_steps[0].loss.item() == pytest.approx(-np.log(real_p).mean() - np.log(1 - fake_p).mean(), rel=1e-4)
     parts = {
@@ -334,7 +334,7 @@ def test_as_released_line_and_content_losses_are_still_reported():
 
 def test_each_term_of_the_draft_reaches_the_generator_and_nothing_that_is_fixed():
     batch, given = hinted_batch(), needs()
-    given["line_detector"].requires_grad_(True)  # whoever forgets to fix it loses nothing
+    given["line_detector"].requires_grad_(True)  # freezing it is the objective's task
     for name in ("adversarial", "l1", "content_vgg16", "line"):
         torch.manual_seed(0)
         objective = build_objective(Drafting().sized(**SMALL), given)

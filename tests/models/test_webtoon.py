@@ -273,16 +273,16 @@ def test_the_adversarial_losses_are_pix2pixs_with_l2(spec):
     torch.manual_seed(0)
     objective = build_objective(spec)
     batch = whole_batch(labels=spec is LABELLED)
-    told = () if batch.label is None else (batch.label,)
+    label = () if batch.label is None else (batch.label,)
     generator, discriminator = (objective.networks[name].eval() for name in ("generator", "discriminator"))
     with torch.no_grad():
-        discriminator.layers[0].weight[:, 3:] *= 100  # so that what it says depends on the title, if it is told
-        fake = generator(batch.condition, *told)
-        real_p = torch.sigmoid(discriminator(torch.cat([batch.condition, batch.target], 1), *told)).numpy()
-        fake_p = torch.sigmoid(discriminator(torch.cat([batch.condition, fake], 1), *told)).numpy()
+        discriminator.layers[0].weight[:, 3:] *= 100  # so that its output depends on the title, if it is an input
+        fake = generator(batch.condition, *label)
+        real_p = torch.sigmoid(discriminator(torch.cat([batch.condition, batch.target], 1), *label)).numpy()
+        fake_p = torch.sigmoid(discriminator(torch.cat([batch.condition, fake], 1), *label)).numpy()
     optimizer_steps = list(
         objective.optimizer_steps(batch, 0.0)
-    )  # nobody steps between, so one discriminator judges in both
+    )  # no optimizer steps between, so both losses come from one discriminator
     assert [optimizer_step.optimizer for optimizer_step in optimizer_steps] == ["discriminator", "generator"]
     assert optimizer_steps[0].loss.item() == pytest.approx(
         (-np.log(real_p).mean() - np.log(1 - fake_p).mean()) / 2, rel=1e-4
@@ -310,13 +310,13 @@ def test_each_turn_moves_its_own_network_only(spec):
 
 def test_the_classification_loss_is_the_cross_entropy_of_the_coloured_picture():
     torch.manual_seed(0)
-    judge = classifier(COLOR_VGG)
-    objective = build_objective(CLASSIFICATION, {"classifier": judge})
+    title_classifier = classifier(COLOR_VGG)
+    objective = build_objective(CLASSIFICATION, {"classifier": title_classifier})
     batch = whole_batch(labels=True)
     objective.networks["generator"].eval()
     with torch.no_grad():
         ab = objective.output(batch)
-        logits = judge(lab_to_rgb(batch.condition, ab)).double().numpy()
+        logits = title_classifier(lab_to_rgb(batch.condition, ab)).double().numpy()
     probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     cross_entropy = -np.log(probability[range(4), batch.label]).mean()
     l2 = np.square(ab.numpy() - batch.target.numpy()).mean()
@@ -329,15 +329,15 @@ def test_the_classification_loss_is_the_cross_entropy_of_the_coloured_picture():
 
 def test_the_classifier_teaches_the_generator_and_does_not_learn():
     torch.manual_seed(0)
-    judge = classifier(COLOR_VGG)
-    before = {name: tensor.clone() for name, tensor in judge.state_dict().items()}
-    objective = build_objective(replace(CLASSIFICATION, classification_weight=100.0), {"classifier": judge})
+    title_classifier = classifier(COLOR_VGG)
+    before = {name: tensor.clone() for name, tensor in title_classifier.state_dict().items()}
+    objective = build_objective(replace(CLASSIFICATION, classification_weight=100.0), {"classifier": title_classifier})
     (optimizer_step,) = objective.optimizer_steps(whole_batch(labels=True), 0.0)
     taught = gradients(objective.networks["generator"], optimizer_step.parts["classification"])
     assert taught.keys() == dict(objective.networks["generator"].named_parameters()).keys()
     history = minimize(objective, whole_batch(labels=True), steps=10)
     assert history[-1]["generator/classification"] < history[0]["generator/classification"]
-    assert all(torch.equal(tensor, before[name]) for name, tensor in judge.state_dict().items())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in title_classifier.state_dict().items())
     assert "classifier" not in objective.networks
 
 
