@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.images.decode import decode_picture
+from pipelines.images.line_brightness import histogram_picture, line_histograms
 from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import contact_sheet, labelled_grid, to_jpeg
 from pipelines.issue_splits import Lookalikes
@@ -24,11 +25,12 @@ from pipelines.params import SPLITS
 from pipelines.variants import STYLES, open_array, read_manifest
 
 MAX_PICTURES = 24
+BRIGHTNESS_PICTURES = 64  # enough for a smooth histogram
 SHEET_COLUMNS = 6  # wider sheets run out of the window in which Dagster shows them
 COLUMN_PX = (230, 1100)  # width and height of one column of a strip's overview
 MAX_COLUMNS = 8
 PREVIEW_SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False), pa.field("image", IMAGE, nullable=False)])
-PREVIEW_VERSION = "1"
+PREVIEW_VERSION = "2"
 """Part of every kept preview's digest: raise it whenever the same output is drawn otherwise."""
 
 DECISION_COLUMNS = ["title", "issue", "panel", "panel_id", "kept", "reason", "duplicate_of", "distance_bits"]
@@ -188,7 +190,7 @@ def preview_leaks(lake: Lake, leaks: list[Lookalikes]) -> dict[str, np.ndarray]:
 
 
 def preview_variant(kind: str, split: str, lake: Lake, *, cache: Path | None = None) -> dict[str, np.ndarray]:
-    """Samples of a variant beside the colour that they were made from; nothing for an empty split."""
+    """Samples of a variant beside their colour, and histograms of lines (paper 003, Figure 3); none if empty."""
     manifest = read_manifest(lake, kind, split)
     origin = read_manifest(lake, "color", split, manifest["made_from"]["color"])
     side = min(int(size) for size in manifest["arrays"])
@@ -196,7 +198,11 @@ def preview_variant(kind: str, split: str, lake: Lake, *, cache: Path | None = N
     if not len(color):
         return {}
     rows = [[color[index], *variant[index]] for index in _spread(list(range(len(color))), 4)]
-    return {f"{kind} of {split}": labelled_grid(rows, ["color", *STYLES[kind]], cell_px=min(side, 192))}
+    found = {f"{kind} of {split}": labelled_grid(rows, ["color", *STYLES[kind]], cell_px=min(side, 192))}
+    if kind == "line":
+        shown = np.asarray(variant[_spread(list(range(len(color))), BRIGHTNESS_PICTURES)])
+        found[f"brightness of lines of {split}"] = histogram_picture(line_histograms(shown, styles=STYLES[kind]))
+    return found
 
 
 def read_panels(lake: Lake, panel_ids: list[str]) -> dict[str, np.ndarray]:

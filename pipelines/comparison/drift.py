@@ -17,13 +17,11 @@ from math import ceil
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
-from PIL import Image, ImageDraw
 
 from pipelines.comparison.params import DriftParams
 from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
 from pipelines.images.decode import decode_picture
 from pipelines.images.sampling import evenly_spaced
-from pipelines.images.sheets import INK, MARGIN_PX, PAPER, draw_text
 from pipelines.lake import Lake
 from pipelines.training_set import TrainingSet
 from pipelines.variants import to_edges
@@ -101,7 +99,9 @@ class DriftReport:
 
     def picture(self) -> np.ndarray:
         """The distances as bars, a mark at each threshold, what drifted in red. uint8 RGB."""
-        return _draw(self)
+        from pipelines.comparison.drift_picture import draw_drift
+
+        return draw_drift(self, tuple(FEATURES))
 
 
 def check_drift(
@@ -260,27 +260,3 @@ def _cell(issue: IssueDrift, feature: str) -> str:
         return "too few panels"
     shown = f"{issue.distances[feature]:.3f}"
     return f"**{shown}**" if feature in issue.drifted else shown
-
-
-NAME_PX, CELL_PX, ROW_PX, MAX_THRESHOLDS = 240, 130, 26, 3.0
-USUAL, UNUSUAL = (66, 110, 180), (200, 60, 50)
-
-
-def _draw(report: DriftReport) -> np.ndarray:
-    width = 2 * MARGIN_PX + NAME_PX + CELL_PX * len(FEATURES)
-    image = Image.new("RGB", (width, 2 * MARGIN_PX + ROW_PX * (len(report.issues) + 1)), PAPER)
-    draw = ImageDraw.Draw(image)
-    draw_text(draw, MARGIN_PX, MARGIN_PX, "issue; the line is the threshold", width_px=NAME_PX - MARGIN_PX)
-    for column, name in enumerate(FEATURES):
-        draw_text(draw, MARGIN_PX + NAME_PX + column * CELL_PX, MARGIN_PX, name, width_px=CELL_PX - MARGIN_PX)
-    longest = CELL_PX - MARGIN_PX
-    for row, issue in enumerate(report.issues, 1):
-        y = MARGIN_PX + row * ROW_PX
-        draw_text(draw, MARGIN_PX, y, issue.key, width_px=NAME_PX - MARGIN_PX)
-        for column, (name, found) in enumerate(issue.distances.items()):
-            x = MARGIN_PX + NAME_PX + column * CELL_PX
-            thresholds = min(found / max(report.thresholds[name], 1e-9), MAX_THRESHOLDS)
-            color = UNUSUAL if name in issue.drifted else USUAL
-            draw.rectangle((x, y, x + longest * thresholds / MAX_THRESHOLDS, y + ROW_PX - 8), fill=color)
-            draw.line((x + longest / MAX_THRESHOLDS, y - 2, x + longest / MAX_THRESHOLDS, y + ROW_PX - 6), fill=INK)
-    return np.asarray(image)

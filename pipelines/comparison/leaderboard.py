@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from pipelines.comparison.significance import Estimate, holm, mean_with_interval, paired_difference
 from pipelines.evaluation.baselines import BASELINE_NAMES, BASELINES, ORACLES
@@ -17,7 +16,6 @@ from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
 from pipelines.evaluation.metrics.definitions import METRICS
 from pipelines.evaluation.old_names import current_row
 from pipelines.evaluation.tracks import Track
-from pipelines.images.sheets import MARGIN_PX, PAPER, draw_text
 
 SHOWN_METRICS = ("ciede2000", "l2_ab", "l1_rgb", "l2_rgb", "psnr", "ssim", "colorfulness_error")
 
@@ -133,7 +131,9 @@ class Leaderboard:
 
     def picture(self) -> np.ndarray:
         """The table as a picture, with a bar for the score of each colorizer. uint8 RGB."""
-        return _draw(self)
+        from pipelines.comparison.leaderboard_picture import draw_leaderboard
+
+        return draw_leaderboard(self, subtitle=_subtitle(self), metrics=SHOWN_METRICS, label=_label, text=shown)
 
 
 def build_leaderboard(
@@ -244,53 +244,3 @@ def _subtitle(leaderboard: Leaderboard) -> str:
         f"Track {leaderboard.track}, ranked by {spec.name} ({spec.unit}, {spec.direction} is better); {pictures}; "
         f"benchmark {leaderboard.benchmark_fingerprint[:12]}"
     )
-
-
-NAME_PX, BAR_PX, VALUE_PX, ROW_PX = 290, 240, 96, 28
-
-
-def _draw(leaderboard: Leaderboard) -> np.ndarray:
-    others = leaderboard.not_comparable
-    width = 2 * MARGIN_PX + 40 + NAME_PX + BAR_PX + VALUE_PX * len(SHOWN_METRICS)
-    height = 2 * MARGIN_PX + ROW_PX * (3 + len(leaderboard.rows)) + (ROW_PX * (1 + len(others)) if others else 0)
-    image = Image.new("RGB", (width, height), PAPER)
-    draw = ImageDraw.Draw(image)
-    y = MARGIN_PX
-    draw_text(draw, MARGIN_PX, y, "Leaderboard", width_px=width - 2 * MARGIN_PX, size_px=20)
-    y += ROW_PX
-    draw_text(draw, MARGIN_PX, y, _subtitle(leaderboard), width_px=width - 2 * MARGIN_PX)
-    y += ROW_PX
-    name_x, bar_x = MARGIN_PX + 40, MARGIN_PX + 40 + NAME_PX
-    values_x = bar_x + BAR_PX
-    draw_text(draw, name_x, y + 6, "name (what it sees)", width_px=NAME_PX - MARGIN_PX)
-    for column, name in enumerate(SHOWN_METRICS):
-        right = values_x + (column + 1) * VALUE_PX
-        draw_text(draw, right, y + 6, _HEADERS.get(name, name), width_px=VALUE_PX - 4, anchor="ra")
-    y += ROW_PX
-    worst = max((row.score for row in leaderboard.rows), default=1) or 1
-    for index, row in enumerate(leaderboard.rows):
-        if index % 2 == 0:
-            draw.rectangle((MARGIN_PX, y, width - MARGIN_PX, y + ROW_PX - 1), fill=(246, 246, 246))
-        draw_text(draw, MARGIN_PX + 30, y + 6, str(row.rank or ""), width_px=30, anchor="ra")
-        draw_text(draw, name_x, y + 6, f"{_label(row)}, {row.variant}", width_px=NAME_PX - MARGIN_PX)
-        scale = (BAR_PX - MARGIN_PX) / worst
-        color = (160, 160, 160) if row.is_baseline else (66, 110, 180)
-        draw.rectangle((bar_x, y + 6, bar_x + round(row.score * scale), y + ROW_PX - 7), fill=color)
-        if row.interval and np.isfinite(row.interval).all():
-            low, high = (bar_x + min(BAR_PX - MARGIN_PX, max(0, round(end * scale))) for end in row.interval)
-            draw.line((low, y + ROW_PX // 2, high, y + ROW_PX // 2), fill=(20, 20, 20), width=2)
-        for column, name in enumerate(SHOWN_METRICS):
-            right = values_x + (column + 1) * VALUE_PX
-            draw_text(draw, right, y + 6, shown(row.metrics[name]), width_px=VALUE_PX - 4, anchor="ra")
-        y += ROW_PX
-    if others:
-        text = "Not comparable (measured on another benchmark; evaluate again):"
-        draw_text(draw, MARGIN_PX, y + 6, text, width_px=width - 2 * MARGIN_PX)
-        for row in others:
-            y += ROW_PX
-            text = f"{row.name}, {row.variant}, benchmark {row.benchmark_fingerprint[:12]}"
-            draw_text(draw, name_x, y + 6, text, width_px=width - name_x - MARGIN_PX)
-    return np.asarray(image)
-
-
-_HEADERS = {"colorfulness_error": "color. error"}

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.evaluation.line_brightness import histogram_picture, line_histograms
+from pipelines.images.line_brightness import histogram_picture, line_histograms
 from pipelines.params import VariantParams
 from pipelines.variants import LINE_STYLES, derive
 from tests.pipelines.conftest import drawn_panel
@@ -27,7 +27,7 @@ def test_shares_are_those_of_the_pixels():
 
 def test_styles_differ_as_in_the_papers_figure():
     colors = np.stack([cv2.resize(drawn_panel(seed), (128, 128)) for seed in range(4)])
-    histograms = line_histograms(derive("line", colors, VariantParams()))
+    histograms = line_histograms(derive("line", colors, VariantParams()), styles=LINE_STYLES)
     assert list(histograms)[::2] == list(LINE_STYLES)
     assert all(histogram.sum() == pytest.approx(1) for histogram in histograms.values())
     middle = slice(110, 146)
@@ -40,22 +40,22 @@ def test_the_picture_has_a_bar_where_the_histogram_has_one():
     shares = np.zeros(256)
     shares[[50, 200, 255]] = 0.1, 0.05, 0.85
     picture = histogram_picture({"real": shares})
-    assert picture.dtype == np.uint8
-    assert picture.shape[2] == 3
-    plot = picture[:, :, 0] < 128
-    columns = plot.any(0).nonzero()[0]
-    heights = plot.sum(0)
-    left = 8 + 50
-    assert {left, left + 150, left + 205} <= set(columns.tolist())
-    assert heights[left] == pytest.approx(160, abs=1)
-    assert heights[left + 150] == pytest.approx(80, abs=1)
-    assert heights[left + 205] == pytest.approx(160, abs=1)  # paper is cut off
+    assert (picture.dtype, picture.shape[2]) == (np.uint8, 3)
+    bars = (picture == (66, 110, 180)).all(axis=-1)
+    heights = bars.sum(axis=0)
+    places = heights.nonzero()[0]
+    left, right = places[0], places[-1]
+    middle = left + round((right - left) * (200 - 50) / (255 - 50))
+    near = slice(middle - 2, middle + 3)
+    assert heights[near].max() / heights[left] == pytest.approx(0.5, abs=0.05)
+    assert heights[right] == pytest.approx(heights[left], abs=1)  # paper is cut off
+    assert heights[left + 4 : middle - 4].max() == 0
 
 
 def test_other_arrays_are_refused():
     with pytest.raises(ValueError, match=r"expected lines \(N, 5, H, W\) uint8, got \(1, 1, 4, 4\)"):
-        line_histograms(np.zeros((1, 1, 4, 4), np.uint8))
+        line_histograms(np.zeros((1, 1, 4, 4), np.uint8), styles=LINE_STYLES)
     with pytest.raises(ValueError, match="uint8, got"):
-        line_histograms(np.zeros((1, 5, 4, 4), np.float32))
+        line_histograms(np.zeros((1, 5, 4, 4), np.float32), styles=LINE_STYLES)
     with pytest.raises(ValueError, match="got"):
-        line_histograms(np.zeros((0, 5, 4, 4), np.uint8))
+        line_histograms(np.zeros((0, 5, 4, 4), np.uint8), styles=LINE_STYLES)

@@ -1,4 +1,4 @@
-"""How bright lines are: the histograms of paper 003's Figure 3, of each style as drawn and as equalized.
+"""The brightness of lines: the histograms of paper 003's Figure 3, of each style as drawn and as equalized.
 
 Works on arrays; touches no files. Lines are uint8, dark on white. The paper sees real line art spread over 0 to 170,
 XDoG at 120 to 140 and dilate-abs-sub at 0 to 60, and equalizes histograms in training to close that gap (section 3.1).
@@ -9,16 +9,13 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from pipelines.images.sheets import contact_sheet
-from pipelines.variants import LINE_STYLES
+from pipelines.images.figure import BLUE, figure_picture, new_figure
 
 BRIGHTEST_LINE = 240
-"""What is brighter counts as paper: it would hide the lines, being most of every picture."""
-
-_BARS_PX = 160
+"""Brighter pixels count as paper: being most of every picture, they would hide the lines."""
 
 
-def line_histograms(lines: np.ndarray, *, styles: Sequence[str] = LINE_STYLES) -> dict[str, np.ndarray]:
+def line_histograms(lines: np.ndarray, *, styles: Sequence[str]) -> dict[str, np.ndarray]:
     """Histograms of each style, "xdog_0.3" and so on, and equalized, "xdog_0.3, equalized".
 
     lines: (N, S, H, W) uint8, S as many as `styles`. One with real line art has a single style, e.g. ("real",).
@@ -41,16 +38,16 @@ def histogram_picture(histograms: Mapping[str, np.ndarray]) -> np.ndarray:
 
     The highest bar at BRIGHTEST_LINE or darker fills its plot; the bars of paper are cut off.
     """
-    return contact_sheet([_bars(shares) for shares in histograms.values()], list(histograms), columns=2, cell_px=256)
+    rows = -(-len(histograms) // 2)
+    figure = new_figure(640, 120 * rows + 30)
+    plots = figure.subplots(rows, 2, squeeze=False, sharex=True).flat
+    for plot, (name, shares) in zip(plots, histograms.items(), strict=False):
+        plot.bar(np.arange(256), shares, width=1, color=BLUE, antialiased=False)
+        plot.set(xlim=(-1, 256), ylim=(0, max(shares[: BRIGHTEST_LINE + 1].max(), 1e-12)), yticks=[])
+        plot.set_title(name, fontsize=9)
+        plot.tick_params(labelsize=8)
+    return figure_picture(figure)
 
 
 def _shares(pictures: np.ndarray) -> np.ndarray:
     return np.bincount(pictures.ravel(), minlength=256) / pictures.size
-
-
-def _bars(shares: np.ndarray) -> np.ndarray:
-    """(256,) -> (160, 256) uint8: a black bar for each brightness on white."""
-    highest = max(shares[: BRIGHTEST_LINE + 1].max(), 1e-12)
-    tops = np.minimum(shares / highest, 1) * _BARS_PX
-    from_below = np.arange(_BARS_PX, 0, -1)[:, np.newaxis]
-    return np.where(from_below <= tops, 0, 255).astype(np.uint8)
