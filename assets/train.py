@@ -14,10 +14,10 @@ from assets.tracking.client import Tracking
 from assets.tracking.log_classifier_report import log_classifier_report
 from assets.tracking.log_training import log_training
 from pipelines.training.params import TrainingParams
+from pipelines.training.record import TrainingRecord
 from pipelines.training.registry import TRAININGS
-from pipelines.training.store import TrainedRecord
 
-Report = Callable[[TrainedRecord, LakeResource, Tracking], Mapping[str, Any]]
+Report = Callable[[TrainingRecord, LakeResource, Tracking], Mapping[str, Any]]
 """Further metadata of a training asset about what it has trained."""
 
 
@@ -51,7 +51,10 @@ def training_asset(name: str, *, description: str, report: Report | None = None)
         return dg.MaterializeResult(
             metadata={
                 "mlflow": dg.MetadataValue.url(tracking.url_of(record.mlflow_run_id)),
-                **{f"needs_{role}": dg.MetadataValue.url(tracking.url_of(run)) for role, run in record.needs.items()},
+                **{
+                    f"needs_{role}": dg.MetadataValue.url(tracking.url_of(run))
+                    for role, run in record.dependencies.items()
+                },
                 **({"extractor": record.extractor} if record.extractor else {}),
                 "recipe": record.recipe,
                 "best_step": record.best_step,
@@ -69,7 +72,7 @@ def training_asset(name: str, *, description: str, report: Report | None = None)
     return trained
 
 
-def _report(record: TrainedRecord, lake: LakeResource, tracking: Tracking) -> dict[str, Any]:
+def _report(record: TrainingRecord, lake: LakeResource, tracking: Tracking) -> dict[str, Any]:
     metrics, shown = log_classifier_report(record, lake=lake.open(), cache=lake.cache, tracking=tracking)
     return {**metrics, **{name: picture(rgb, name) for name, rgb in shown.items()}}
 

@@ -359,7 +359,7 @@ app.add_typer(results, name="results")
 
 @results.command("import")
 def import_carried(
-    folder: Annotated[Path, typer.Argument(help="Results, as `python -m pipelines.training.run_folder` writes them.")],
+    folder: Annotated[Path, typer.Argument(help="Results, as `python -m pipelines` writes them.")],
 ) -> None:
     """Take results of another machine in: checkpoints and evaluations into the lake, curves into MLflow."""
     from assets.home import Home
@@ -368,8 +368,8 @@ def import_carried(
 
     Home.of().prepare()
     resources = default_resources()
-    for recipe, was_there in import_results(folder, resources["lake"].open(), tracking=resources["tracking"]):
-        out.print(f"{recipe}: {'was there' if was_there else 'imported'}", markup=False, highlight=False)
+    for recipe, outcome in import_results(folder, resources["lake"].open(), tracking=resources["tracking"]):
+        out.print(f"{recipe}: {outcome}", markup=False, highlight=False)
     out.print("Compare them: tintoon run leaderboard champion", highlight=False)
 
 

@@ -17,8 +17,8 @@ from pipelines.colorize.single_reference import REFERENCE_PARAMS, colorizer_like
 from pipelines.colorize.whole_picture import colorize_whole
 from pipelines.images.decode import decode_picture
 from pipelines.lake import atomic_write, natural_key
-from pipelines.training.loop import CHECKPOINT_NAME
-from pipelines.training.store import local_checkpoint
+from pipelines.training.run_folder import CHECKPOINT
+from pipelines.training.store import current_checkpoint
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 WRITABLE = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
@@ -79,7 +79,7 @@ def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[i
     picture = decode_picture(data, name=str(reference))
     params = REFERENCE_PARAMS.model_copy(update={"minutes": minutes})
     key = sha256(data + params.model_dump_json().encode()).hexdigest()[:16]
-    checkpoint = default_resources()["lake"].cache / "references" / key / CHECKPOINT_NAME
+    checkpoint = default_resources()["lake"].cache / "references" / key / CHECKPOINT
     if not checkpoint.exists():
         colorizer_like(
             picture,
@@ -99,7 +99,7 @@ def load_colorizer(name: str) -> TrainedColorizer:
         return TrainedColorizer.load(champion_checkpoint(opened, cache=cache, tracking=tracking, track=CHAMPIONS[name]))
     if name not in RECIPES:
         raise ValueError(f"no colorizer {name!r}; expected one of: {', '.join((*CHAMPIONS, *RECIPES))}")
-    return TrainedColorizer.load(local_checkpoint(opened, name, cache))
+    return TrainedColorizer.load(current_checkpoint(opened, name, cache))
 
 
 def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:

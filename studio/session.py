@@ -93,7 +93,7 @@ class Session:
                 record = read_record(self._lake, name)
             except FileNotFoundError:
                 continue
-            found.append(self._model_info(name, name, record.checkpoint, record.checkpoint_sha256))
+            found.append(self._model_info(name, name, record.key, record.checkpoint_sha256))
         if found and self._lake.leaderboard.exists():  # before one, nobody was crowned, and there is no need to ask
             for place, (name, track) in enumerate(CHAMPIONS.items()):
                 version = Registry(self._tracking, track).at("champion")

@@ -222,7 +222,7 @@ def _of_recipes(recipes: list[str]) -> "Pictures":
     records = {recipe: read_record(lake, recipe) for recipe in recipes}
     return ColoredPictures(
         colorizers={
-            recipe: TrainedColorizer.load(checkpoint_path(lake, recipe, record.checkpoint, cache))
+            recipe: TrainedColorizer.load(checkpoint_path(lake, recipe, record.key, cache))
             for recipe, record in records.items()
         },
         digests={recipe: record.checkpoint_sha256 for recipe, record in records.items()},

@@ -87,6 +87,9 @@ def _read_whole(path: Path) -> None:
             pq.read_table(path)
         case ".json":
             json.loads(path.read_bytes())
+        case ".jsonl":
+            for line in path.read_text().splitlines():
+                json.loads(line)
         case ".npy":
             np.load(path, allow_pickle=False)
         case ".safetensors":

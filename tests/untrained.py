@@ -10,7 +10,9 @@ from models.build import build_network
 from models.checkpoint import Checkpoint, save_checkpoint
 from models.recipes import RECIPES
 from pipelines.lake import Lake
-from pipelines.training.store import TrainedRecord, checkpoint_path, write_record
+from pipelines.training.record import TrainingRecord
+from pipelines.training.run_folder import CHECKPOINT
+from pipelines.training.store import checkpoint_path, keep_run
 
 RESOLUTION = 32
 
@@ -24,8 +26,9 @@ def install_untrained(home: Path, name: str) -> Path:
     for layer in (layers[0], layers[-1]):
         layer.weight.data *= 20
     lake = Lake.at(home / "lake")
-    path = checkpoint_path(lake, name, "k.safetensors", home / "cache")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    run_folder = home / "run"
+    run_folder.mkdir(parents=True, exist_ok=True)
+    path = run_folder / CHECKPOINT
     save_checkpoint(
         path,
         Checkpoint(
@@ -39,12 +42,12 @@ def install_untrained(home: Path, name: str) -> Path:
             resolution=RESOLUTION,
         ),
     )
-    write_record(
+    keep_run(
         lake,
-        TrainedRecord(
+        run_folder,
+        TrainingRecord(
             recipe=name,
             key="k",
-            checkpoint=path.name,
             checkpoint_sha256=sha256(path.read_bytes()).hexdigest(),
             training_set="f",
             mlflow_run_id="r",
@@ -53,8 +56,7 @@ def install_untrained(home: Path, name: str) -> Path:
             seconds=1.0,
             pictures_seen=1,
             seed=0,
-            needs={},
             extractor=None,
         ),
     )
-    return path
+    return checkpoint_path(lake, name, "k", home / "cache")

@@ -1,10 +1,11 @@
 """MLflow: one flat run for each training, found again after a kill, linked both ways with Dagster.
 
 Every call names its run explicitly; the global active run is never touched. mlflow is imported inside the
-methods, so that loading the definitions does not pay for it.
+methods, so that loading the definitions stays fast.
 """
 
 import time
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -29,26 +30,26 @@ class TrackedRun:
         self.url = url
         self._client = client
         self._buffer: list[Any] = []
-        self._written = self._last_steps()
-        self._pictures = self._shown()
 
-    def _last_steps(self) -> dict[str, int]:
-        metrics = self._client.get_run(self.run_id).data.metrics
-        return {key: max(m.step for m in self._client.get_metric_history(self.run_id, key)) for key in metrics}
+    @cached_property
+    def _written(self) -> dict[str, int]:
+        """The last step of each metric. The store keeps it with the run, so no history is read."""
+        return {metric.key: metric.step for metric in self._client.get_run(self.run_id).data.to_proto().metrics}
 
-    def _shown(self) -> set[tuple[str, int]]:
+    @cached_property
+    def _pictures(self) -> set[tuple[str, int]]:
         """Keys and steps of the pictures that are there: MLflow writes them as `<key>+step+<step>+...`."""
         names = [Path(file.path).name.split("+") for file in self._client.list_artifacts(self.run_id, "images")]
         return {(name[0], int(name[2])) for name in names if len(name) > 2 and name[1] == "step"}
 
     def results(self, values: dict[str, float], *, step: int) -> None:
-        """Numbers that replace what stood at this step before."""
+        """Writes numbers, also at a step that has some already: the latest ones count."""
         for key in values:
             self._written.pop(key, None)
         self.metrics(values, step=step)
 
     def metrics(self, values: dict[str, float], *, step: int) -> None:
-        """Numbers at a step. Replayed steps of a resumed training are passed over."""
+        """Writes numbers at a step. Steps that were written before, which a resumed training repeats, are left out."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -66,37 +67,37 @@ class TrackedRun:
         self._buffer.clear()
 
     def picture(self, key: str, picture: np.ndarray, *, step: int) -> None:
-        """A picture, uint8 RGB (H, W, 3), in the image grid of the run, at a step; one that is there already stays."""
+        """Writes a picture, uint8 RGB (H, W, 3), to the image grid, at a step; one that is there already stays."""
         if (key, step) in self._pictures:
             return
         self._pictures.add((key, step))
         self._client.log_image(self.run_id, picture, key=key, step=step)
 
     def file(self, path: Path, folder: str | None = None) -> None:
-        """A file as an artifact."""
+        """Writes a file as an artifact."""
         self._client.log_artifact(self.run_id, str(path), folder)
 
     def folder(self, path: Path, name: str) -> None:
-        """A folder with all in it, as artifacts."""
+        """Writes a folder, with its content, as artifacts."""
         self._client.log_artifacts(self.run_id, str(path), name)
 
     def text(self, text: str, name: str) -> None:
-        """A text artifact."""
+        """Writes a text artifact."""
         self._client.log_text(self.run_id, text, name)
 
     def document(self, value: dict[str, Any], name: str) -> None:
-        """A JSON artifact."""
+        """Writes a JSON artifact."""
         self._client.log_dict(self.run_id, value, name)
 
     def table(self, frame: "pd.DataFrame", name: str) -> None:
-        """A table as a Parquet artifact."""
+        """Writes a table as a Parquet artifact."""
         with TemporaryDirectory() as folder:
             path = Path(folder) / Path(name).name
             frame.to_parquet(path, index=False)
             self.file(path, str(Path(name).parent))
 
     def tags(self, values: dict[str, str]) -> None:
-        """Tags; the same key again replaces the value."""
+        """Sets tags; an earlier value of the same key is replaced."""
         for key, value in values.items():
             self._client.set_tag(self.run_id, key, value)
 
@@ -135,11 +136,11 @@ class Tracking(dg.ConfigurableResource):
 
     @property
     def charts_url(self) -> str:
-        """Where people compare runs."""
+        """The page that compares runs."""
         return f"{self.ui}/#/experiments/{self.experiment_id()}/runs?compareRunsMode=CHART&{TRAINING_VIEW}"
 
     def url_of(self, run_id: str, *, experiment: str = EXPERIMENT) -> str:
-        """Where people look at a run."""
+        """The page of a run."""
         return f"{self.ui}/#/experiments/{self.experiment_id(experiment)}/runs/{run_id}?{TRAINING_VIEW}"
 
     def start(
@@ -154,7 +155,7 @@ class Tracking(dg.ConfigurableResource):
         return TrackedRun(client, run.info.run_id, self.url_of(run.info.run_id, experiment=experiment))
 
     def reopen(self, run_id: str, *, tags: dict[str, str] | None = None) -> TrackedRun:
-        """An earlier run, to go on with it. Raises mlflow's MlflowException when the store does not have it."""
+        """An earlier run, running again. Raises mlflow's MlflowException when the store does not have it."""
         client = self.client()
         client.update_run(run_id, status="RUNNING")
         run = TrackedRun(client, run_id, self.url_of(run_id))
@@ -166,7 +167,7 @@ class Tracking(dg.ConfigurableResource):
         return TrackedRun(self.client(), run_id, self.url_of(run_id))
 
     def has(self, run_id: str) -> bool:
-        """Whether the store has this run, not deleted."""
+        """True where the store has this run, not deleted."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -177,7 +178,7 @@ class Tracking(dg.ConfigurableResource):
             raise
 
     def log_training_set(self, run_id: str, *, name: str, fingerprint: str, source: str, profile: str) -> None:
-        """The training set as an input of the run: `search_runs` and the UI find runs by its digest."""
+        """Logs the training set as an input of the run: `search_runs` and the UI find runs by its digest."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         dataset = Dataset(
@@ -188,6 +189,6 @@ class Tracking(dg.ConfigurableResource):
 
 
 def is_absent(error: Any) -> bool:
-    """Whether the store answered that there is no such thing; anything else is a failure, not an answer."""
-    # An alias that is not set, and a run number that is none, are INVALID_PARAMETER_VALUE in MLflow 3.
+    """True for an error that means that there is no such thing; any other error is a failure."""
+    # MLflow 3 answers INVALID_PARAMETER_VALUE for an alias that is not set and for an invalid run number.
     return error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}

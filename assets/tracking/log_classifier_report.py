@@ -1,4 +1,4 @@
-"""The report on a trained title classifier, in its MLflow run, and kept beside its checkpoint."""
+"""The report on a trained title classifier, in its MLflow run and in its run folder."""
 
 from pathlib import Path
 from typing import cast
@@ -8,23 +8,25 @@ import numpy as np
 from assets.tracking.client import Tracking
 from models.recipes import recipe_of
 from pipelines.lake import Lake
-from pipelines.training.store import TrainedRecord, checkpoint_path
+from pipelines.training.record import TrainingRecord
+from pipelines.training.store import checkpoint_path
 
 PICTURES = ("confusion", "activations")
 
 
 def log_classifier_report(
-    record: TrainedRecord, *, lake: Lake, cache: Path, tracking: Tracking
+    record: TrainingRecord, *, lake: Lake, cache: Path, tracking: Tracking
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Numbers and pictures (uint8 RGB) on the validation split, by name; made once for each checkpoint.
 
-    What they say: `pipelines.training.classifier_report.ClassifierReport`.
+    `pipelines.training.classifier_report.ClassifierReport` describes them.
     """
     from pipelines.images.decode import decode_picture
     from pipelines.images.sheets import to_png
 
-    numbers = lake.trained(record.recipe) / f"{record.key}_report.json"
-    shown = {name: lake.trained(record.recipe) / f"{record.key}_{name}.png" for name in PICTURES}
+    folder = lake.trained(record.recipe) / record.key / "report"
+    numbers = folder / "report.json"
+    shown = {name: folder / f"{name}.png" for name in PICTURES}
     if not numbers.exists():
         metrics, found = _report(record, lake, cache)
         run = tracking.finished(record.mlflow_run_id)
@@ -33,18 +35,18 @@ def log_classifier_report(
         for name, picture in found.items():
             run.picture(name, picture, step=record.best_step)
             lake.write_bytes(shown[name], to_png(picture))
-        lake.write_json(numbers, metrics)  # last: it says that all is there
+        lake.write_json(numbers, metrics)  # last: it marks the report as complete
     pictures = {name: decode_picture(path.read_bytes(), name=path.name) for name, path in shown.items()}
     return lake.read_json(numbers), pictures
 
 
-def _report(record: TrainedRecord, lake: Lake, cache: Path) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _report(record: TrainingRecord, lake: Lake, cache: Path) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     from models.checkpoint import load_checkpoint
     from models.classifiers.network import TitleNetwork
     from pipelines.training.classifier_report import report_on
     from pipelines.training_set import TrainingSet
 
-    checkpoint = load_checkpoint(checkpoint_path(lake, record.recipe, record.checkpoint, cache))
+    checkpoint = load_checkpoint(checkpoint_path(lake, record.recipe, record.key, cache))
     training_set = TrainingSet.open(lake, record.training_set, cache=cache)
     pairs = training_set.pairs("val", recipe_of(record.recipe).arrays, checkpoint.resolution)
     report = report_on(cast(TitleNetwork, checkpoint.trained()), pairs)

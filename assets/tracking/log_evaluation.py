@@ -9,7 +9,7 @@ from pipelines.evaluation.context import EvaluationContext
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
 from pipelines.progress import Progress
-from pipelines.training.store import local_checkpoint, read_record
+from pipelines.training.store import current_checkpoint, read_record
 
 if TYPE_CHECKING:
     from pipelines.evaluation.evaluation import Evaluation
@@ -44,7 +44,7 @@ def log_evaluation(
         if not is_shown:
             show_evaluation(run, found, step=record.best_step)
         return found, is_shown
-    checkpoint = local_checkpoint(lake, recipe, cache)
+    checkpoint = current_checkpoint(lake, recipe, cache)
     result = context.evaluate(
         TrainedColorizer.load(checkpoint),
         unpaired=context.unpaired(),

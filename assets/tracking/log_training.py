@@ -1,27 +1,28 @@
-"""A training with its MLflow run: found again after a kill, and left alone when nothing changed.
-
-The key of a training is the digest of all that it hangs on: code version, recipe, rule, training set, the
-checkpoints of the trainings that it needs, the file of its feature extractor. So what is trained anew has all
-that hangs on it trained anew, when that is asked for.
-"""
+"""Trainings with their MLflow runs: found again after a kill, and left alone where nothing changed."""
 
 import json
-import platform
-from collections.abc import Callable, Mapping
-from hashlib import sha256
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.home import code_version
 from assets.tracking.client import TrackedRun, Tracking
-from models.old_names import with_earlier_names
 from models.recipes import PAPERS, Recipe
-from pipelines.lake import Lake, digest_of
-from pipelines.training.dependencies import Dependencies, find_dependencies
+from pipelines.lake import Lake
+from pipelines.training.dependencies import trained_in
 from pipelines.training.lock import die_with_parent, only_trainer
-from pipelines.training.params import EXCLUDED_FROM_KEY, TrainingParams
-from pipelines.training.store import TrainedRecord, read_record, record_path, write_record
+from pipelines.training.params import TrainingParams
+from pipelines.training.record import TrainingRecord
+from pipelines.training.run_folder import CHECKPOINT, CURVES, SAMPLES, read_curves, read_samples
+from pipelines.training.store import is_trained, keep_run, read_record, set_current
+from pipelines.training.workflow import PlannedTraining, machine, plan_training
+
+if TYPE_CHECKING:
+    from pipelines.training.loop import StepResult
 
 
 def log_training(
@@ -34,51 +35,37 @@ def log_training(
     tracking: Tracking,
     tags: dict[str, str],
     on_step: Callable[[int, int], None],
-) -> tuple[TrainedRecord, bool]:
-    """Trains a recipe on the current training set, or finds that it was done. Returns the record, and whether it was.
+) -> tuple[TrainingRecord, bool]:
+    """Trains a recipe on the current training set, in an MLflow run, or finds that this was done before.
 
-    extractors: the folder of feature extractors' files.
-    tags: what links the MLflow run back to Dagster.
-    Raises FileNotFoundError for a training or an extractor's file that it needs and that is not there.
+    Returns the record, and True where the training was there already.
+
+    Args:
+        recipe: What to train.
+        params: How to train it.
+        lake: Holds the training set and the trainings to build on; keeps the result.
+        cache: A local folder; an unfinished training lies below it.
+        extractors: The folder of feature extractors' files.
+        tracking: The MLflow store.
+        tags: Links from the MLflow run back to Dagster.
+        on_step: Called after each step with its number and the expected number of steps.
+
+    Raises FileNotFoundError where a training to build on, or an extractor's file, is missing.
     """
-    from pipelines.images.sheets import side_by_side
-    from pipelines.training.loop import TrainingResult, train
     from pipelines.training_set import TrainingSet
 
     training_set = TrainingSet.open(lake, cache=cache)
-    needs = find_dependencies(recipe, params, lake=lake, cache=cache, extractors=extractors)
-    key = digest_of(
-        [
-            TrainingParams.code_version,
-            with_earlier_names(recipe.to_json()),
-            params.model_dump(mode="json", exclude=EXCLUDED_FROM_KEY),
-            training_set.fingerprint,
-            needs.extractor,
-            needs.digests,
-        ]
-    )[:16]
-    if record_path(lake, recipe.name, key).exists():
-        record = read_record(lake, recipe.name, key)
+    training = plan_training(recipe, params, training_set, find_training=trained_in(lake, cache), extractors=extractors)
+    if is_trained(lake, recipe.name, training.key):
+        record = read_record(lake, recipe.name, training.key)
         if tracking.has(record.mlflow_run_id):
-            write_record(lake, record)
+            set_current(lake, record)
             return record, True
-
-    work = cache / "training" / f"{recipe.name}-{key}"
+    work = cache / "training" / f"{recipe.name}-{training.key}"
     with only_trainer(work):
         die_with_parent()
-        resolution = params.resolution or recipe.resolution
-        pairs = {
-            split: training_set.pairs(split, variant=recipe.arrays, resolution=resolution) for split in ("train", "val")
-        }
-        run = _open_run(
-            recipe,
-            params,
-            needs,
-            work=work,
-            tracking=tracking,
-            tags={**tags, "recipe": recipe.name, "training_set": training_set.fingerprint, "commit": code_version()},
-            pictures={split: len(found) for split, found in pairs.items()},
-        )
+        commit = code_version()
+        run = _open_run(training, work, tracking, {**tags, "commit": commit})
         tracking.log_training_set(
             run.run_id,
             name="training_set",
@@ -86,94 +73,78 @@ def log_training(
             source=str(lake.training_set),
             profile=json.dumps({"pictures": training_set.datasheet["pictures"]}),
         )
-        trained: TrainingResult | None = None
+
+        def log(result: "StepResult") -> None:
+            run.metrics(dict(result.metrics), step=result.number)
+            if result.samples is not None:
+                run.picture(SAMPLES, result.samples, step=result.number)
+                run.flush()
+            on_step(result.number, round(result.number / result.done))
+
         try:
-            for fact in train(
-                recipe,
-                pairs["train"],
-                pairs["val"],
-                params=params,
-                fingerprint=training_set.fingerprint,
-                dependencies=needs.files,
-                work=work,
-                before_saving=run.flush,
-            ):
-                if isinstance(fact, TrainingResult):
-                    trained = fact
-                    break  # its state stays until the result is stored below
-                run.metrics(dict(fact.metrics), step=fact.number)
-                if fact.samples is not None:
-                    run.picture("samples", side_by_side(fact.samples, side=resolution), step=fact.number)
-                    run.flush()
-                on_step(fact.number, round(fact.number / fact.done))
+            record = training.run(work, commit=commit, on_step=log, before_saving=run.flush)
+            log_run_folder(run, work, record)
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
             run.end("KILLED")
             raise
         except Exception:
             run.end("FAILED")
             raise
-        assert trained is not None
-        data = trained.checkpoint.read_bytes()
-        name = f"{key}.safetensors"
-        lake.write_bytes(lake.trained(recipe.name) / name, data)
-        run.file(trained.checkpoint, "checkpoint")
-        run.metrics(
-            {"train/seconds": trained.seconds, "train/pictures_seen": trained.pictures_seen}, step=trained.best_step
-        )
-        run.tags({"best_step": str(trained.best_step), "key": key})
         run.end()
-        record = TrainedRecord(
-            recipe=recipe.name,
-            key=key,
-            checkpoint=name,
-            checkpoint_sha256=sha256(data).hexdigest(),
-            training_set=training_set.fingerprint,
-            mlflow_run_id=run.run_id,
-            best_step=trained.best_step,
-            best_validation=trained.best_validation,
-            seconds=trained.seconds,
-            pictures_seen=trained.pictures_seen,
-            seed=params.seed,
-            needs={role: needed.mlflow_run_id for role, needed in needs.records.items()},
-            extractor=needs.extractor,
-        )
-        write_record(lake, record)
-        for leftover in sorted(work.iterdir()):
-            leftover.unlink()
+        record = replace(record, mlflow_run_id=run.run_id)
+        keep_run(lake, work, record)
+        _empty(work)
     return record, False
 
 
-def _open_run(
-    recipe: Recipe,
-    params: TrainingParams,
-    needs: Dependencies,
-    *,
-    work: Path,
-    tracking: Tracking,
-    tags: dict[str, str],
-    pictures: Mapping[str, int],
-) -> TrackedRun:
+def log_run_folder(run: TrackedRun, folder: Path, record: TrainingRecord) -> None:
+    """Logs a finished run folder: curves, samples, checkpoint, totals. What the run has already is left out."""
+    for step, metrics in read_curves(folder / CURVES):
+        run.metrics(metrics, step=step)
+    for step, picture in read_samples(folder):
+        run.picture(SAMPLES, picture, step=step)
+    run.file(folder / CHECKPOINT, "checkpoint")
+    run.metrics({"train/seconds": record.seconds, "train/pictures_seen": record.pictures_seen}, step=record.best_step)
+    run.tags({"best_step": str(record.best_step), "key": record.key})
+
+
+def description_tags(recipe: Recipe, training_set: str) -> dict[str, str]:
+    """The tags of a training's run that say what was trained on what; `training_set` is a fingerprint."""
+    return {
+        "recipe": recipe.name,
+        "training_set": training_set,
+        "mlflow.note.content": f"{recipe.title}\n\n{PAPERS[recipe.paper]}",
+    }
+
+
+def _open_run(training: PlannedTraining, work: Path, tracking: Tracking, tags: dict[str, str]) -> TrackedRun:
     """The MLflow run of a training: the one that an interrupted part of it began, or a new one."""
     folder = Lake.at(work)
     remembered = folder.root / "mlflow_run.json"
     run_id = folder.read_json(remembered)["run_id"] if remembered.exists() else ""
+    tags = {**tags, **description_tags(training.recipe, training.training_set.fingerprint)}
     if run_id and tracking.has(run_id):
         return tracking.reopen(run_id, tags=tags)
-    sized = recipe.resized(resolution=params.resolution, width=params.width)
+    dependencies = training.dependencies
     run = tracking.start(
-        recipe.name,
-        parameters={
-            **params.parameters(recipe),
-            **{f"pictures_{split}": count for split, count in pictures.items()},
-        },
+        training.recipe.name,
+        parameters=training.parameters,
         tags={
             **tags,
-            **{f"needs.{role}": record.mlflow_run_id for role, record in needs.records.items()},
-            **({"extractor": needs.extractor} if needs.extractor else {}),
-            "mlflow.note.content": f"{recipe.title}\n\n{PAPERS[recipe.paper]}",
-            "machine": f"{platform.machine()} {platform.python_version()}",
+            **{f"needs.{role}": record.mlflow_run_id for role, record in dependencies.records.items()},
+            **({"extractor": dependencies.extractor} if dependencies.extractor else {}),
+            "machine": machine(),
         },
     )
+    sized = training.recipe.resized(resolution=training.params.resolution, width=training.params.width)
     run.document(sized.to_json(), "recipe.json")
     folder.write_json(remembered, {"run_id": run.run_id})
     return run
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            rmtree(path)
+        else:
+            path.unlink()

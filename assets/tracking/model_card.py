@@ -9,7 +9,7 @@ from upath import UPath
 from assets.tracking.client import Tracking
 from assets.tracking.registry import Registry, Version
 from pipelines.lake import Lake
-from pipelines.training.store import TrainedRecord
+from pipelines.training.record import TrainingRecord
 
 if TYPE_CHECKING:
     from pipelines.evaluation.evaluation import Evaluation
@@ -24,7 +24,7 @@ def write_card(
     lake: Lake,
     registry: Registry,
     version: Version,
-    record: TrainedRecord,
+    record: TrainingRecord,
     evaluation: "Evaluation",
     *,
     reason: str,
@@ -52,12 +52,12 @@ def write_card(
     return path
 
 
-def recipe_as_trained(record: TrainedRecord, tracking: Tracking) -> dict[str, Any]:
+def recipe_as_trained(record: TrainingRecord, tracking: Tracking) -> dict[str, Any]:
     """The recipe of a training, at the size that it was trained at, as its run keeps it."""
     return _kept_by_run(record, "recipe.json", tracking)
 
 
-def datasheet_of(record: TrainedRecord, lake: Lake, tracking: Tracking) -> dict[str, Any]:
+def datasheet_of(record: TrainingRecord, lake: Lake, tracking: Tracking) -> dict[str, Any]:
     """The datasheet of a training's training set: the lake's, else as the run of an imported training keeps it.
 
     Raises FileNotFoundError where neither has it.
@@ -66,7 +66,7 @@ def datasheet_of(record: TrainedRecord, lake: Lake, tracking: Tracking) -> dict[
     return lake.read_json(path)["datasheet"] if path.exists() else _kept_by_run(record, "datasheet.json", tracking)
 
 
-def _kept_by_run(record: TrainedRecord, name: str, tracking: Tracking) -> dict[str, Any]:
+def _kept_by_run(record: TrainingRecord, name: str, tracking: Tracking) -> dict[str, Any]:
     from mlflow.artifacts import load_dict
 
     client = tracking.client()

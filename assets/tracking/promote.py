@@ -116,7 +116,7 @@ def _register(registry: Registry, evaluation: "Evaluation", lake: Lake) -> Versi
         )
     tags = {
         "recipe": record.recipe,
-        "checkpoint": record.checkpoint,
+        "checkpoint": record.key,
         "checkpoint_sha256": record.checkpoint_sha256,
         "training_set": record.training_set,
         "benchmark": evaluation.benchmark_fingerprint,

@@ -9,7 +9,7 @@ from pipelines.evaluation.evaluation import Evaluation, load_evaluations
 from pipelines.evaluation.gallery import gallery_grid
 from pipelines.images.sheets import to_png
 from pipelines.lake import Lake
-from pipelines.training.store import TrainedRecord
+from pipelines.training.record import TrainingRecord
 
 SHOWN_KINDS = ("best", "median", "worst")
 SHOWN_SETTINGS = ("batch", "precision", "device")
@@ -17,7 +17,7 @@ SHOWN_SETTINGS = ("batch", "precision", "device")
 
 def card_files(
     lake: Lake,
-    record: TrainedRecord,
+    record: TrainingRecord,
     evaluation: Evaluation,
     *,
     version: str,

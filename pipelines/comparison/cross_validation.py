@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from models.old_names import with_earlier_names
-from models.recipes import Recipe, recipe_of
+from models.recipes import Recipe
 from pipelines.colorize.picture import TrainedColorizer
 from pipelines.comparison.folds import Fold, Folds
 from pipelines.comparison.params import CrossValidationParams, FoldParams
@@ -24,9 +24,9 @@ from pipelines.evaluation.evaluation import RANKING_METRIC
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.evaluation.tracks import track_of
 from pipelines.lake import atomic_write, digest_of
-from pipelines.training.extractors import find_weights
-from pipelines.training.loop import CHECKPOINT_NAME, FEATURES, TrainingResult, train
 from pipelines.training.params import TrainingParams
+from pipelines.training.run_folder import CHECKPOINT
+from pipelines.training.workflow import train_with_dependencies
 from pipelines.training_set import TrainingSet
 
 EVALUATED_BASELINES = 2
@@ -88,8 +88,8 @@ def cross_validation_key(recipe: Recipe, params: CrossValidationParams, training
 def _evaluated(
     recipe: Recipe, fold: Fold, training: TrainingParams, benchmark: BenchmarkParams, weights: Path, work: Path
 ) -> pd.DataFrame:
-    checkpoint = _trained(recipe, fold, training, weights, work)
-    colorizer = TrainedColorizer.load(checkpoint)
+    folder = train_with_dependencies(recipe, training, fold, out=work, extractors=weights, commit="")
+    colorizer = TrainedColorizer.load(folder / CHECKPOINT)
     baselines = BASELINES[track_of(colorizer.variant)][:EVALUATED_BASELINES]
     colorizers = [colorizer, *(build_baseline(name, fold, benchmark.resolution) for name in baselines)]
     tables = []
@@ -98,29 +98,6 @@ def _evaluated(
         rows.insert(0, "name", one.name)
         tables.append(rows)
     return pd.concat(tables, ignore_index=True)
-
-
-def _trained(recipe: Recipe, fold: Fold, params: TrainingParams, weights: Path, work: Path) -> Path:
-    """The checkpoint of a recipe, after all that it needs, on a fold."""
-    needs = {need.role: _trained(recipe_of(need.recipe), fold, params, weights, work) for need in recipe.needs}
-    if name := params.extractor_of(recipe):
-        needs[FEATURES] = find_weights(name, params.weights_in(weights))
-    folder = work / recipe.name
-    if (folder / CHECKPOINT_NAME).exists():  # it appears when a training has ended
-        return folder / CHECKPOINT_NAME
-    resolution = params.resolution or recipe.resolution
-    facts = train(
-        recipe,
-        fold.pairs("train", recipe.arrays, resolution),
-        fold.pairs("val", recipe.arrays, resolution),
-        params=params,
-        fingerprint=fold.fingerprint,
-        dependencies=needs,
-        work=folder,
-    )
-    *_, last = facts
-    assert isinstance(last, TrainingResult)
-    return last.checkpoint
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

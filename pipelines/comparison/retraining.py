@@ -14,7 +14,7 @@ from pipelines.comparison.champion import Champion
 from pipelines.comparison.params import RetrainingParams
 from pipelines.lake import Lake
 from pipelines.training.registry import trained_by, with_dependencies
-from pipelines.training.store import read_record, record_path
+from pipelines.training.store import is_trained, read_record
 
 if TYPE_CHECKING:
     from pipelines.training_set import TrainingSet
@@ -162,7 +162,7 @@ def _learned_from(names: list[str], lake: Lake) -> str | None:
     """
     found = set()
     for name in names:
-        if not record_path(lake, name).exists():
+        if not is_trained(lake, name):
             return None
         record = read_record(lake, name)
         # On any benchmark: new test pictures ask for a new evaluation, not for a new training.

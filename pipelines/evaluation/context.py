@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
-from pipelines.training.store import checkpoint_path, read_record, record_path
+from pipelines.training.store import checkpoint_path, is_trained, read_record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,10 +83,10 @@ class EvaluationContext:
         """The current line detector, where one was trained: its lines are a style of their own."""
         from pipelines.evaluation.learned_lines import load_line_drawer
 
-        if not record_path(self.lake, "line_detector").exists():
+        if not is_trained(self.lake, "line_detector"):
             return None
         record = read_record(self.lake, "line_detector")
-        path = checkpoint_path(self.lake, "line_detector", record.checkpoint, self.cache)
+        path = checkpoint_path(self.lake, "line_detector", record.key, self.cache)
         return load_line_drawer(path, digest=record.checkpoint_sha256)
 
     @property
@@ -110,5 +110,5 @@ class EvaluationContext:
         if self.params.extractor != "title_vgg16":
             return load_feature_extractor(self.params.extractor, self.weights)
         record = read_record(self.lake, TITLE_CLASSIFIER)
-        path = checkpoint_path(self.lake, TITLE_CLASSIFIER, record.checkpoint, self.cache)
+        path = checkpoint_path(self.lake, TITLE_CLASSIFIER, record.key, self.cache)
         return load_title_extractor(path, record.checkpoint_sha256)

@@ -13,11 +13,9 @@ from models.features import load_extractor
 from models.recipes import Recipe
 from pipelines.pairs import Pairs
 from pipelines.training.batches import blank_batch
+from pipelines.training.dependencies import FEATURES
 from pipelines.training.params import TrainingParams
 from pipelines.training.state import TrainingError
-
-FEATURES = "features"
-"""The role of a feature extractor among the dependencies of a recipe."""
 
 
 def chosen_titles(recipe: Recipe, params: TrainingParams, pairs: Pairs) -> tuple[str, ...]:

@@ -45,7 +45,6 @@ from pipelines.lake import atomic_write
 from pipelines.pairs import Pairs
 from pipelines.training.batches import Batches
 from pipelines.training.inputs import (
-    FEATURES,
     chosen_titles,
     load_dependencies,
     require_batch_norm_can_work,
@@ -54,14 +53,13 @@ from pipelines.training.inputs import (
     require_same_titles,
 )
 from pipelines.training.params import EXCLUDED_FROM_KEY, TrainingParams
+from pipelines.training.run_folder import CHECKPOINT, STATE
 from pipelines.training.samples import colored_pictures, sample_sheet
 from pipelines.training.source_digest import source_digest
 from pipelines.training.state import TrainingError, below, load_state, read_state, state_tensors, write_state
 
-__all__ = ["FEATURES", "StepResult", "TrainingDivergedError", "TrainingError", "TrainingResult", "train"]
+__all__ = ["StepResult", "TrainingDivergedError", "TrainingError", "TrainingResult", "train"]
 
-STATE_NAME = "state.safetensors"
-CHECKPOINT_NAME = "checkpoint.safetensors"
 
 _VALIDATION_BATCH = 16  # bounds memory, not results
 
@@ -280,7 +278,7 @@ class _Training:
                 pictures_seen=self.progress.step * self.batch_size,
             )
             # Only now: a caller that is interrupted while it stores the result gets it again.
-            (self.work / STATE_NAME).unlink()
+            (self.work / STATE).unlink()
         self.fabric.barrier()  # the other processes go on when the result is stored
 
     def _done(self) -> float:
@@ -481,7 +479,7 @@ class _Training:
 
     def _save_state(self) -> None:
         write_state(
-            self.work / STATE_NAME,
+            self.work / STATE,
             identity=self.identity,
             progress=vars(self.progress),
             tensors={
@@ -493,7 +491,7 @@ class _Training:
 
     def _resume(self) -> None:
         """Loads the state of an interrupted run, if there is one."""
-        path = self.work / STATE_NAME
+        path = self.work / STATE
         if not path.exists():
             return
         progress, tensors = read_state(path, self.identity)
@@ -504,7 +502,7 @@ class _Training:
         self.progress = _Progress(**progress)
 
     def _save_checkpoint(self) -> Path:
-        path = self.work / CHECKPOINT_NAME
+        path = self.work / CHECKPOINT
         checkpoint = Checkpoint(
             weights=self.best_weights,
             network=self.recipe.objective.network,

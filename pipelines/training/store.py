@@ -1,71 +1,101 @@
-"""What was trained, in the lake: records and checkpoints.
+"""The trainings of a lake: their run folders, and which one is the current one of its recipe.
 
-`trained/<recipe>/<key>.safetensors` is the checkpoint of one training and `<key>.json` its record; `current.json` is
-the record of the one that counts.
+    trained/<recipe>/<key>/...       the folder of one training: see `pipelines.training.run_folder`
+    trained/<recipe>/current.json    {"key": ...}: the training that counts
+
+Earlier versions kept `<key>.safetensors` and `<key>.json` in the recipe's folder, and the whole record of the current
+training in `current.json`. Both are read.
 """
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from upath import UPath
 
 from pipelines.lake import Lake, atomic_write
+from pipelines.training.record import TrainingRecord, record_from_json
 from pipelines.training.registry import trained_by
+from pipelines.training.run_folder import CHECKPOINT, CURVES, RECORD, SAMPLES, save_record
+
+_EARLIER_SUFFIX = ".safetensors"
+"""Registered versions of earlier versions name a file of this suffix in place of a key."""
 
 
-@dataclass(frozen=True)
-class TrainedRecord:
-    """Which checkpoint of a recipe counts, and where it came from."""
-
-    recipe: str
-    key: str
-    checkpoint: str  # file name in the recipe's folder
-    checkpoint_sha256: str
-    training_set: str  # fingerprint
-    mlflow_run_id: str
-    best_step: int
-    best_validation: float
-    seconds: float
-    pictures_seen: int
-    seed: int
-    needs: dict[str, str]  # role -> MLflow run of the training that it builds on
-    extractor: str | None  # name of the feature extractor that the losses look through
+class NotTrainedError(FileNotFoundError):
+    """A recipe was not trained in this lake. The message says how to train it."""
 
 
-def record_path(lake: Lake, recipe: str, key: str = "current") -> UPath:
-    """The record of one training of a recipe, or of the current one."""
-    return lake.trained(recipe) / f"{key}.json"
+def is_trained(lake: Lake, recipe: str, key: str | None = None) -> bool:
+    """True where the lake holds a training of a recipe: the one of a key, or a current one."""
+    return (_record_file(lake, recipe, key) if key else _current_file(lake, recipe)).exists()
 
 
-def read_record(lake: Lake, recipe: str, key: str = "current") -> TrainedRecord:
-    """The record of a training. Raises FileNotFoundError that says how to train the recipe."""
-    path = record_path(lake, recipe, key)
-    if not path.exists():
+def read_record(lake: Lake, recipe: str, key: str | None = None) -> TrainingRecord:
+    """The record of a training by its key, or of the current one. Raises NotTrainedError."""
+    if not is_trained(lake, recipe, key):
         asset, partition = trained_by(recipe)
         place = f"{asset}[{partition}]" if partition else asset
         remedy = f"materialize {place} (tintoon run {asset} --recipe {recipe})"
-        raise FileNotFoundError(f"{recipe} has not been trained yet: {remedy}")
-    return TrainedRecord(**lake.read_json(path))
+        raise NotTrainedError(f"{recipe} has not been trained yet: {remedy}")
+    path = _record_file(lake, recipe, key or lake.read_json(_current_file(lake, recipe))["key"])
+    return record_from_json(lake.read_json(path), name=str(path))
 
 
-def write_record(lake: Lake, record: TrainedRecord) -> None:
-    """Keeps a record, as the current one of its recipe."""
-    for key in (record.key, "current"):
-        lake.write_json(record_path(lake, record.recipe, key), asdict(record))
+def keep_run(lake: Lake, folder: Path, record: TrainingRecord) -> None:
+    """Copies the folder of a finished training into the lake, with this record, as the current one of its recipe."""
+    kept = lake.trained(record.recipe) / record.key
+    names = [CHECKPOINT, CURVES, *(f"{SAMPLES}/{path.name}" for path in sorted((folder / SAMPLES).glob("*.jpg")))]
+    for name in names:
+        if (folder / name).exists():
+            lake.write_bytes(kept / name, (folder / name).read_bytes())
+    lake.write_json(kept / RECORD, vars(record))  # last: it marks the folder as finished
+    set_current(lake, record)
 
 
-def local_checkpoint(lake: Lake, recipe: str, cache: Path) -> Path:
-    """A local path of a recipe's current checkpoint."""
-    return checkpoint_path(lake, recipe, read_record(lake, recipe).checkpoint, cache)
+def set_current(lake: Lake, record: TrainingRecord) -> None:
+    """Makes a kept training the current one of its recipe."""
+    lake.write_json(_current_file(lake, record.recipe), {"key": record.key})
 
 
-def checkpoint_path(lake: Lake, recipe: str, name: str, cache: Path) -> Path:
-    """A local path of a checkpoint: its own, or, when the lake is remote, a copy below `cache`."""
-    path = lake.trained(recipe) / name
+def has_run_folder(lake: Lake, record: TrainingRecord) -> bool:
+    """False for a training of an earlier version, of which the lake holds checkpoint and record alone."""
+    return (lake.trained(record.recipe) / record.key / RECORD).exists()
+
+
+def copy_run(lake: Lake, record: TrainingRecord, folder: Path) -> None:
+    """Copies the folder of a kept training out of the lake."""
+    kept = lake.trained(record.recipe) / record.key
+    for path in [kept / CHECKPOINT, kept / CURVES, *(kept / SAMPLES).glob("*.jpg")]:
+        if path.exists():
+            copy = folder / SAMPLES / path.name if path.suffix == ".jpg" else folder / path.name
+            with atomic_write(copy) as temporary:
+                temporary.write_bytes(path.read_bytes())
+    save_record(folder, record)
+
+
+def current_checkpoint(lake: Lake, recipe: str, cache: Path) -> Path:
+    """A local path of a recipe's current checkpoint. Raises NotTrainedError."""
+    return checkpoint_path(lake, recipe, read_record(lake, recipe).key, cache)
+
+
+def checkpoint_path(lake: Lake, recipe: str, key: str, cache: Path) -> Path:
+    """A local path of the checkpoint of a training: its own, or, where the lake is remote, a copy below `cache`."""
+    key = key.removesuffix(_EARLIER_SUFFIX)
+    path = lake.trained(recipe) / key / CHECKPOINT
+    if not path.exists():
+        path = lake.trained(recipe) / f"{key}{_EARLIER_SUFFIX}"
     if isinstance(path, Path):
         return Path(path)
-    copy = cache / "checkpoints" / name
+    copy = cache / "checkpoints" / f"{key}.safetensors"
     if not copy.exists():
         with atomic_write(copy) as temporary:
             temporary.write_bytes(path.read_bytes())
     return copy
+
+
+def _current_file(lake: Lake, recipe: str) -> UPath:
+    return lake.trained(recipe) / "current.json"
+
+
+def _record_file(lake: Lake, recipe: str, key: str) -> UPath:
+    path = lake.trained(recipe) / key / RECORD
+    return path if path.exists() else lake.trained(recipe) / f"{key}.json"

@@ -22,7 +22,9 @@ from pipelines.evaluation.evaluation import save_evaluation
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
 from pipelines.params import TrainingSetParams, VariantParams
-from pipelines.training.store import TrainedRecord, checkpoint_path, local_checkpoint, read_record, write_record
+from pipelines.training.record import TrainingRecord
+from pipelines.training.run_folder import CHECKPOINT
+from pipelines.training.store import current_checkpoint, keep_run, read_record
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import KINDS, build_variant
 from tests.pipelines.conftest import WriteLake, drawn_panel
@@ -62,7 +64,7 @@ class Installation:
         shutil.copytree(self.root, root)
         return Installation(root)
 
-    def train(self, name: str, tint: float) -> TrainedRecord:
+    def train(self, name: str, tint: float) -> TrainingRecord:
         """Stands in for a training of a recipe: its last layer gives one colour, whatever it sees.
 
         tint: of recipes that give ab, its a and b; of those that give RGB, the gray; both in (-1, 1).
@@ -75,8 +77,9 @@ class Installation:
         last.bias.data.fill_(torch.tensor(tint).atanh().item())
         fingerprint = TrainingSet.open(self.lake).fingerprint
         key = sha256(f"{name} {tint} {fingerprint}".encode()).hexdigest()[:16]
-        path = checkpoint_path(self.lake, name, f"{key}.safetensors", self.cache)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        run_folder = self.root / "run"
+        run_folder.mkdir(exist_ok=True)
+        path = run_folder / CHECKPOINT
         checkpoint = Checkpoint(
             weights=network.state_dict(),
             network=recipe.objective.network,
@@ -90,14 +93,11 @@ class Installation:
         save_checkpoint(path, checkpoint)
         run = self.tracking.start(name, parameters={"batch": 1, "device": "cpu"}, tags={"recipe": name})
         run.document(recipe.to_json(), "recipe.json")
-        served = self.root / "checkpoint.safetensors"
-        shutil.copyfile(path, served)
-        run.file(served, "checkpoint")
+        run.file(path, "checkpoint")
         run.end()
-        record = TrainedRecord(
+        record = TrainingRecord(
             recipe=name,
             key=key,
-            checkpoint=path.name,
             checkpoint_sha256=sha256(path.read_bytes()).hexdigest(),
             training_set=fingerprint,
             mlflow_run_id=run.run_id,
@@ -106,17 +106,16 @@ class Installation:
             seconds=1.0,
             pictures_seen=1,
             seed=0,
-            needs={},
             extractor=None,
         )
-        write_record(self.lake, record)
+        keep_run(self.lake, run_folder, record)
         return record
 
     def evaluate(self, name: str, params: BenchmarkParams = QUICK) -> None:
         """As the asset `evaluation` does, but for what people see of it in MLflow: that takes longer than all else."""
         record = read_record(self.lake, name)
         found = evaluate(
-            TrainedColorizer.load(local_checkpoint(self.lake, name, self.cache)),
+            TrainedColorizer.load(current_checkpoint(self.lake, name, self.cache)),
             TrainingSet.open(self.lake),
             params,
             checkpoint_digest=record.checkpoint_sha256,

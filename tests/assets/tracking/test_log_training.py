@@ -14,20 +14,22 @@ from models.recipes import recipe_of
 from pipelines.lake import Lake
 from pipelines.training.extractors import WEIGHTS, WeightsUnavailable
 from pipelines.training.params import TrainingParams
-from pipelines.training.store import TrainedRecord, read_record
+from pipelines.training.record import TrainingRecord
+from pipelines.training.run_folder import read_curves
+from pipelines.training.store import read_record
 from tests.installation import SHARED
 
 PARAMS = {"steps": 2, "batch": 4, "resolution": 32, "width": 8, "device": "cpu"}
 HED = SHARED / "weights" / WEIGHTS["hed-vgg16"].name
 
-Train = Callable[..., tuple[TrainedRecord, bool]]
+Train = Callable[..., tuple[TrainingRecord, bool]]
 
 
 @pytest.fixture
 def train(trained_on: Lake, tracking: Tracking, tmp_path: Path) -> Train:
     """Trains a recipe in the small lake: its record, and whether that was there already."""
 
-    def call(name: str, **params: object) -> tuple[TrainedRecord, bool]:
+    def call(name: str, **params: object) -> tuple[TrainingRecord, bool]:
         return log_training(
             recipe_of(name),
             TrainingParams(**{**PARAMS, **params}),
@@ -60,7 +62,7 @@ def test_a_need_that_is_trained_anew_has_what_builds_on_it_trained_anew(train: T
     classifier, _ = train("vgg16_gray")
     first, unchanged = train("webtoon_vgg_features")
     assert not unchanged
-    assert first.needs == {"classifier": classifier.mlflow_run_id}
+    assert first.dependencies == {"classifier": classifier.mlflow_run_id}
     assert tracking.client().get_run(first.mlflow_run_id).data.tags["needs.classifier"] == classifier.mlflow_run_id
     assert train("vgg16_gray") == (classifier, True)
     assert train("webtoon_vgg_features") == (first, True)
@@ -71,7 +73,7 @@ def test_a_need_that_is_trained_anew_has_what_builds_on_it_trained_anew(train: T
     second, unchanged = train("webtoon_vgg_features")
     assert not unchanged
     assert second.key != first.key
-    assert second.needs == {"classifier": other.mlflow_run_id}
+    assert second.dependencies == {"classifier": other.mlflow_run_id}
 
     assert train("vgg16_gray") == (classifier, True)  # back to the first: it counts again, and so does what it led to
     assert train("webtoon_vgg_features") == (first, True)
@@ -81,7 +83,7 @@ def test_a_recipe_without_needs_does_not_care_what_else_is_trained(train: Train,
     first, _ = train("webtoon_l2")
     train("vgg16_gray")
     assert train("webtoon_l2") == (first, True)
-    assert (first.needs, first.extractor) == ({}, None)
+    assert (first.dependencies, first.extractor) == ({}, None)
     assert read_record(trained_on, "webtoon_l2") == first
 
 
@@ -143,8 +145,16 @@ def test_the_extractor_is_named_and_its_place_changes_nothing(train: Train, trac
     assert train("sketch_hint", extractor="hed-vgg16") == (there, True)
 
 
-def test_a_record_is_plain_json(train: Train, trained_on: Lake):
+def test_the_lake_keeps_the_run_folder(train: Train, trained_on: Lake, tmp_path: Path):
     record, _ = train("webtoon_l2")
-    path = trained_on.trained("webtoon_l2") / f"{record.key}.json"
-    assert json.loads(path.read_text()) == vars(record)
-    assert path.with_suffix(".safetensors").exists()
+    folder = Path(str(trained_on.trained("webtoon_l2") / record.key))
+    assert json.loads((folder / "record.json").read_text()) == vars(record)
+    assert {path.name for path in folder.iterdir()} == {
+        "checkpoint.safetensors",
+        "curves.jsonl",
+        "record.json",
+        "samples",
+    }
+    assert list(dict(read_curves(folder / "curves.jsonl"))) == [1, 2]
+    assert [path.name for path in (folder / "samples").iterdir()] == ["2.jpg"]
+    assert list((tmp_path / "cache" / "training").glob("*/*")) == []

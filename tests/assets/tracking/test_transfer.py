@@ -14,12 +14,13 @@ from assets.tracking.model_card import card_path, datasheet_of, recipe_as_traine
 from assets.tracking.registry import Registry
 from assets.tracking.transfer import export_results, import_results
 from models.recipes import recipe_of
+from pipelines.__main__ import train_and_evaluate
 from pipelines.evaluation.evaluation import find_evaluation, load_evaluation
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
 from pipelines.training.params import TrainingParams
-from pipelines.training.run_folder import read_curves, read_results, train_and_evaluate
-from pipelines.training.store import local_checkpoint, read_record
+from pipelines.training.run_folder import find_run_folders, read_curves
+from pipelines.training.store import current_checkpoint, read_record
 from pipelines.training_set import TrainingSet
 from tests.assets.tinted import QUICK, Installation, freeze
 from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
@@ -46,7 +47,7 @@ def trained_there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     there = Installation(tmp_path_factory.mktemp("there") / "home")
     fill(there.lake, train="a-sun")
     ban = "import sys; sys.modules['dagster'] = sys.modules['mlflow'] = None; "
-    ban += "from pipelines.training.run_folder import main; main()"
+    ban += "from pipelines.__main__ import main; main()"
     out = there.root / "results"
     command = [
         sys.executable, "-c", ban, "webtoon_l2", "--lake", str(there.lake.root), "--out", str(out),
@@ -82,12 +83,13 @@ def results(there: Installation) -> Path:
 
 def test_results_travel_there_and_back(there: Installation, results: Path, tmp_path: Path):
     lake, tracking = there.lake, there.tracking
-    assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", False)]
-    assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", True)]
+    assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", "imported")]
+    assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", "already there")]
     record = read_record(lake, "webtoon_l2")
-    ((folder, result),) = read_results(results)
+    ((folder, result),) = find_run_folders(results)
     assert (
-        local_checkpoint(lake, "webtoon_l2", tmp_path).read_bytes() == (folder / "checkpoint.safetensors").read_bytes()
+        current_checkpoint(lake, "webtoon_l2", tmp_path).read_bytes()
+        == (folder / "checkpoint.safetensors").read_bytes()
     )
     run = tracking.client().get_run(record.mlflow_run_id)
     assert run.data.tags["imported_from"] == result.machine
@@ -109,7 +111,7 @@ def test_results_travel_there_and_back(there: Installation, results: Path, tmp_p
     assert judged(there, tmp_path / "again") == load_evaluation(lake, "webtoon_l2").key
 
     elsewhere = Lake.at(tmp_path / "elsewhere")
-    assert import_results(tmp_path / "again", elsewhere, tracking=tracking) == [("webtoon_l2", False)]
+    assert import_results(tmp_path / "again", elsewhere, tracking=tracking) == [("webtoon_l2", "imported")]
     arrived = load_evaluation(elsewhere, "webtoon_l2")
     assert arrived.rows.equals(evaluation.rows)
     np.testing.assert_array_equal(arrived.grid, evaluation.grid)
@@ -165,7 +167,7 @@ def test_a_new_evaluation_of_what_is_there_is_taken_in(there: Installation, resu
     record = read_record(lake, "webtoon_l2")
 
     second = judged(there, results, QUICK.model_copy(update={"seed": 1}))
-    assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", True)]
+    assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", "new evaluation taken in")]
     latest = load_evaluation(lake, "webtoon_l2")
     assert (latest.key, latest.mlflow_run_id) == (second, record.mlflow_run_id)
     tags = tracking.client().get_run(record.mlflow_run_id).data.tags
@@ -174,7 +176,7 @@ def test_a_new_evaluation_of_what_is_there_is_taken_in(there: Installation, resu
     current = there.train("webtoon_l2", 0.1)  # trained here since, and judged
     there.evaluate("webtoon_l2")
     judged(there, results, QUICK.model_copy(update={"seed": 2}))
-    assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", True)]
+    assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", "new evaluation taken in")]
     assert read_record(lake, "webtoon_l2") == current
     assert load_evaluation(lake, "webtoon_l2").checkpoint_digest == current.checkpoint_sha256
     third = load_evaluation(Lake.at(results / "webtoon_l2"), "webtoon_l2")
@@ -185,12 +187,12 @@ def test_a_new_evaluation_of_what_is_there_is_taken_in(there: Installation, resu
 
 def test_what_is_no_result_is_refused(there: Installation, results: Path, tmp_path: Path):
     lake, tracking = there.lake, there.tracking
-    with pytest.raises(ValueError, match="no results here; expected <recipe>/result"):
+    with pytest.raises(ValueError, match="no results here; expected <recipe>/record"):
         import_results(tmp_path / "nothing", lake, tracking=tracking)
     checkpoint = results / "webtoon_l2" / "checkpoint.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
     with pytest.raises(ValueError, match="not the checkpoint of"):
         import_results(results, lake, tracking=tracking)
-    (results / "webtoon_l2" / "result.json").write_text(json.dumps({"recipe": "webtoon_l2"}))
-    with pytest.raises(ValueError, match=r"no result .*another version"):
+    (results / "webtoon_l2" / "record.json").write_text(json.dumps({"recipe": "webtoon_l2"}))
+    with pytest.raises(ValueError, match=r"no record .*another version"):
         import_results(results, lake, tracking=tracking)

@@ -11,7 +11,7 @@ from models.recipes import RECIPES
 from models.specs.base import Adam
 from pipelines.colorize.single_reference import MIN_SHARE, colorizer_like, reference_pairs
 from pipelines.images.color import rgb_to_gray
-from pipelines.training.loop import STATE_NAME, TrainingError
+from pipelines.training.loop import TrainingError
 from pipelines.training.params import TrainingParams
 
 SIDE = 32
@@ -93,7 +93,7 @@ def test_by_default_it_is_paper_002s_gan(tmp_path: Path):
     assert colorizer.name == "ajou_cgan_snapped"
     checkpoint = load_checkpoint(tmp_path / "checkpoint.safetensors")
     assert (checkpoint.recipe["name"], checkpoint.resolution) == ("ajou_cgan", SIDE)
-    assert not (tmp_path / STATE_NAME).exists()
+    assert not (tmp_path / "state.safetensors").exists()
     assert colorizer.colorize(np.full((50, 70), 128, np.uint8)).shape == (50, 70, 3)
 
 

@@ -18,8 +18,10 @@ from pipelines.images.color import rgb_to_gray
 from pipelines.pairs import Pairs
 from pipelines.training.batches import Batches, blank_batch
 from pipelines.training.cost import TITLES as COUNTED_TITLES
-from pipelines.training.loop import FEATURES, STATE_NAME, StepResult, TrainingResult, train
+from pipelines.training.dependencies import FEATURES
+from pipelines.training.loop import StepResult, TrainingResult, train
 from pipelines.training.params import TrainingParams
+from pipelines.training.run_folder import STATE
 
 EVERY = {**CLASSIFIERS, LINE_DETECTOR.name: LINE_DETECTOR, **DRAFTS, **RECIPES}
 TITLES = ("moon", "sun")
@@ -245,7 +247,7 @@ def test_killed_it_goes_on_bit_for_bit_to_the_same_checkpoint(recipe: Recipe, fi
     killed = run(recipe, files, tmp_path / "killed")
     first = [next(killed) for _ in range(3)]
     killed.close()  # type: ignore[attr-defined]  the state is that after the second step
-    assert (tmp_path / "killed" / STATE_NAME).exists()
+    assert (tmp_path / "killed" / STATE).exists()
     *second, resumed = run(recipe, files, tmp_path / "killed")
     assert isinstance(trained, TrainingResult)
     assert isinstance(resumed, TrainingResult)

@@ -1,4 +1,4 @@
-"""Results as folders: nothing that was trained is lost, and nothing counts as another training's or benchmark's."""
+"""`python -m pipelines`: no finished work is lost, and no result counts as another training's or benchmark's."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.recipes import recipe_of
+from pipelines.__main__ import main, train_and_evaluate
 from pipelines.evaluation.evaluation import load_evaluation
 from pipelines.evaluation.learned_lines import load_line_drawer
 from pipelines.evaluation.params import BenchmarkParams
@@ -15,7 +16,7 @@ from pipelines.evaluation.tracks import TestPictures
 from pipelines.lake import Lake
 from pipelines.params import TrainingSetParams, VariantParams
 from pipelines.training.params import TrainingParams
-from pipelines.training.run_folder import main, read_curves, read_results, train_and_evaluate
+from pipelines.training.run_folder import find_run_folders, read_curves
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import KINDS, build_variant
 from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
@@ -52,7 +53,7 @@ def _lake(root: Path, *, first: int) -> Lake:
 
 @pytest.fixture
 def train(lake: Lake, tmp_path: Path) -> Train:
-    """Trains and judges a recipe into `<tmp_path>/out`: its folder."""
+    """Trains and evaluates a recipe into `<tmp_path>/out`: its folder."""
 
     def call(name: str, *, on: Lake = lake, benchmark: BenchmarkParams = BENCHMARK, **params: object) -> Path:
         return train_and_evaluate(
@@ -86,15 +87,13 @@ def interrupted_when(happened: Callable[[], bool]) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def test_a_training_whose_judging_fails_is_not_lost(train: Train, tmp_path: Path):
+def test_a_training_whose_evaluation_fails_is_not_lost(train: Train, tmp_path: Path):
     folder = tmp_path / "out" / "webtoon_l2"
     folder.mkdir(parents=True)
     (folder / "evaluating").write_text("in the way")
     with pytest.raises(OSError, match="evaluating"):
         train("webtoon_l2")
-    assert not (folder / "result.json").exists()
     checkpoint, curves = (folder / "checkpoint.safetensors").read_bytes(), (folder / "curves.jsonl").stat().st_mtime_ns
-    assert (folder / "state.safetensors").exists()
 
     (folder / "evaluating").unlink()
     assert train("webtoon_l2") == folder
@@ -125,11 +124,11 @@ def test_samples_of_a_training_without_a_state_do_not_count(train: Train, tmp_pa
     assert [path.name for path in (folder / "samples").iterdir()] == ["2.jpg"]
 
 
-def test_a_result_of_another_training_is_refused_and_one_of_another_benchmark_judged_again(
+def test_a_result_of_another_training_is_refused_and_one_of_another_benchmark_evaluated_again(
     train: Train, tmp_path: Path
 ):
     folder = train("webtoon_l2")
-    result, first = (folder / "result.json").stat().st_mtime_ns, load_evaluation(Lake.at(folder), "webtoon_l2")
+    result, first = (folder / "record.json").stat().st_mtime_ns, load_evaluation(Lake.at(folder), "webtoon_l2")
     with pytest.raises(ValueError, match=r"out/webtoon_l2: .*another training: seed is '0', asked '1'\. .*\(--out\)"):
         train("webtoon_l2", seed=1)
     with pytest.raises(ValueError, match="steps is '2', asked ''"):
@@ -143,7 +142,7 @@ def test_a_result_of_another_training_is_refused_and_one_of_another_benchmark_ju
     assert second.benchmark_fingerprint != first.benchmark_fingerprint
     train("webtoon_l2")
     assert load_evaluation(Lake.at(folder), "webtoon_l2").key == first.key  # the latest again
-    assert (folder / "result.json").stat().st_mtime_ns == result
+    assert (folder / "record.json").stat().st_mtime_ns == result
 
 
 def test_needs_that_are_there_will_do_if_of_the_same_training_set(train: Train, tmp_path: Path):
@@ -155,7 +154,7 @@ def test_needs_that_are_there_will_do_if_of_the_same_training_set(train: Train, 
         train("webtoon_hypercolumns", on=_lake(tmp_path / "other", first=50))
 
 
-def test_trained_judges_judge(lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_trained_networks_measure(lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "out"
     benchmark = BENCHMARK.model_copy(update={"extractor": "title_vgg16"})
     main(
@@ -165,7 +164,7 @@ def test_trained_judges_judge(lake: Lake, tmp_path: Path, capsys: pytest.Capture
         ]
     )  # fmt: skip
     assert capsys.readouterr().out.split() == [str(out / "line_detector"), str(out / "frames_convnet_edge")]
-    digests = {result.recipe: result.checkpoint_sha256 for _, result in read_results(out)}
+    digests = {result.recipe: result.checkpoint_sha256 for _, result in find_run_folders(out)}
     extractor = f"title_vgg16_{digests['vgg16_color'][:8]}"
     drawer = load_line_drawer(out / "line_detector" / "checkpoint.safetensors", digest=digests["line_detector"])
     evaluation = load_evaluation(Lake.at(out / "frames_convnet_edge"), "frames_convnet_edge")
@@ -175,7 +174,7 @@ def test_trained_judges_judge(lake: Lake, tmp_path: Path, capsys: pytest.Capture
     assert f"fid_{extractor}/none" in evaluation.sets
 
 
-def test_what_cannot_be_judged_is_refused_before_it_is_trained(train: Train, tmp_path: Path):
+def test_an_impossible_evaluation_is_refused_before_the_training(train: Train, tmp_path: Path):
     unpaired = BENCHMARK.model_copy(update={"unpaired": str(tmp_path / "nowhere")})
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "pt_inception-2015-12-05-6726825d.pth").write_text("no weights")

@@ -1,0 +1,193 @@
+"""`python -m pipelines`: trains and evaluates recipes on a machine that has neither Dagster nor MLflow.
+
+Reads the training set of a lake, or of a part of it that was carried there. Writes, for each recipe and for each
+recipe that it needs, the run folder `<out>/<recipe>` (see `pipelines.training.run_folder`), and in it
+`evaluations/<recipe>/...` as in a lake. `tintoon results import` takes the folders into the lake and MLflow, and
+`tintoon results export` writes them.
+
+Results compare with those of a lake where the benchmark's fingerprint agrees: the same test split, the same settings of
+the evaluation, the same networks that measure. The `line_detector` in the output folder draws lines for the track of
+lines, and its `vgg16_color` is the extractor `title_vgg16`: export the lake's own into the folder before anything is
+evaluated, or import the folder's with its results. The commit is for the record alone.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.recipes import LINE_DETECTOR, RECIPES, Recipe, recipe_of
+from pipelines.evaluation.params import BenchmarkParams
+from pipelines.lake import Lake
+from pipelines.training.params import TrainingParams
+from pipelines.training.run_folder import CHECKPOINT, is_finished, load_record
+from pipelines.training.workflow import require_same_training, train_with_dependencies
+from pipelines.training_set import TrainingSet
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipelines.evaluation.metrics.distribution import FeatureExtractor
+    from pipelines.evaluation.tracks import LineDrawer
+
+
+def train_and_evaluate(
+    recipe: Recipe,
+    lake: Lake,
+    params: TrainingParams,
+    benchmark: BenchmarkParams,
+    *,
+    out: Path,
+    weights: Path,
+    commit: str,
+) -> Path:
+    """Trains a recipe after all that it needs, and evaluates it if it colorizes; returns its run folder.
+
+    An interrupted training is resumed, and a training without an evaluation on this benchmark is evaluated. What can
+    be refused is refused before anything is trained.
+
+    Args:
+        recipe: What to train.
+        lake: Holds the training set.
+        params: How to train, also what the recipe needs, unless that is there.
+        benchmark: How to evaluate. Where its extractor is `title_vgg16`, the `vgg16_color` in `out` is used, and
+            trained first unless it is there. The `line_detector` in `out`, if any, draws a style of the track of lines.
+        out: The folder of the results. A result that is there stays.
+        weights: The folder of extractors' files, unless the parameters name another one.
+        commit: The commit of the code, for the record.
+
+    Raises ValueError where there is a result of another training set or of other parameters, and for an empty test
+    split; WeightsUnavailable without an extractor's file; what `pipelines.training.loop.train` raises.
+    """
+    from pipelines.evaluation.metrics.distribution import TITLE_CLASSIFIER
+    from pipelines.evaluation.tracks import TestPictures, track_of
+    from pipelines.evaluation.unpaired import pictures_of
+
+    training_set = TrainingSet.open(lake)
+    require_same_training(recipe, params, training_set, out)
+
+    def train(one: Recipe) -> Path:
+        return train_with_dependencies(one, params, training_set, out=out, extractors=weights, commit=commit)
+
+    if recipe.name not in RECIPES:
+        return train(recipe)
+    TestPictures(training_set, benchmark, track_of(recipe.variant))  # refuses an empty test split
+    unpaired = pictures_of(Path(benchmark.unpaired)) if benchmark.unpaired else {}
+    if benchmark.extractor == "title_vgg16" and not is_finished(out / TITLE_CLASSIFIER):
+        train(recipe_of(TITLE_CLASSIFIER))
+    extractor = _extractor(benchmark, out, weights)
+    folder = train(recipe)
+    if _is_first_process():
+        drawer = _line_drawer(out) if track_of(recipe.variant) == "line" else None
+        _evaluate(folder, training_set, benchmark, extractor, drawer, unpaired)
+    return folder
+
+
+def _evaluate(
+    folder: Path,
+    training_set: TrainingSet,
+    benchmark: BenchmarkParams,
+    extractor: "FeatureExtractor | None",
+    drawer: "LineDrawer | None",
+    unpaired: "Mapping[str, np.ndarray]",
+) -> None:
+    """Makes the evaluation of a run folder on a benchmark its latest one; evaluates where there is none yet."""
+    from pipelines.colorize.picture import TrainedColorizer
+    from pipelines.evaluation.benchmark import evaluate
+    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
+    from pipelines.evaluation.tracks import TestPictures, track_of
+
+    record = load_record(folder)
+    colorizer = TrainedColorizer.load(folder / CHECKPOINT)
+    test = TestPictures(
+        training_set,
+        benchmark,
+        track_of(colorizer.variant),
+        drawer,
+        extractor=extractor.name if extractor else "none",
+    )
+    kept = Lake.at(folder)
+    digest = record.checkpoint_sha256
+    found = find_evaluation(kept, record.recipe, checkpoint=digest, benchmark=test.fingerprint)
+    save_evaluation(
+        kept,
+        found
+        or evaluate(
+            colorizer,
+            training_set,
+            benchmark,
+            extractor=extractor,
+            drawer=drawer,
+            unpaired=unpaired,
+            costs={"training_seconds": record.seconds, "pictures_seen": record.pictures_seen},
+            checkpoint_digest=digest,
+            work=folder / "evaluating",
+        ),
+    )
+
+
+def _extractor(benchmark: BenchmarkParams, out: Path, weights: Path) -> "FeatureExtractor | None":
+    """The feature network of a benchmark; None for a benchmark without one."""
+    from pipelines.evaluation.metrics.distribution import TITLE_CLASSIFIER, load_feature_extractor, load_title_extractor
+
+    if benchmark.extractor == "none":
+        return None
+    if benchmark.extractor != "title_vgg16":
+        return load_feature_extractor(benchmark.extractor, weights)
+    folder = out / TITLE_CLASSIFIER
+    return load_title_extractor(folder / CHECKPOINT, load_record(folder).checkpoint_sha256)
+
+
+def _line_drawer(out: Path) -> "LineDrawer | None":
+    """The line detector among the results, if there is one."""
+    from pipelines.evaluation.learned_lines import load_line_drawer
+
+    folder = out / LINE_DETECTOR.name
+    if not is_finished(folder):
+        return None
+    return load_line_drawer(folder / CHECKPOINT, digest=load_record(folder).checkpoint_sha256)
+
+
+def _is_first_process() -> bool:
+    """False in the other processes of a training on several devices: the first one evaluates."""
+    import torch
+
+    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The program."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines",
+        description="Train and evaluate recipes without Dagster and MLflow. The same command again resumes what was "
+        "interrupted.",
+        epilog="Results compare with a lake's where test split, --benchmark and the measuring networks are the same: "
+        "line_detector for colorizers of lines, vgg16_color for the extractor title_vgg16. Put the lake's into --out "
+        "by `tintoon results export` first, or import those of --out with the other results. On several GPUs: "
+        "torchrun --nproc-per-node=N -m pipelines RECIPE ... --training '{\"devices\": N}'.",
+    )
+    parser.add_argument("recipes", nargs="+", help="names, as `tintoon recipes` lists them")
+    parser.add_argument("--lake", required=True, help="the lake, or a part of it, that holds the training set")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of extractors' files")
+    parser.add_argument("--training", default="{}", help="JSON: settings of the training, as in settings.yaml")
+    parser.add_argument("--benchmark", default="{}", help="JSON: settings of the evaluation")
+    parser.add_argument("--commit", default="unknown", help="commit of the code, for the record")
+    options = parser.parse_args(arguments)
+    # The line detector first: it draws lines for the evaluation of the others.
+    for name in sorted(options.recipes, key=lambda name: name != LINE_DETECTOR.name):
+        folder = train_and_evaluate(
+            recipe_of(name),
+            Lake.at(options.lake),
+            TrainingParams.model_validate_json(options.training),
+            BenchmarkParams.model_validate_json(options.benchmark),
+            out=options.out,
+            weights=options.weights,
+            commit=options.commit,
+        )
+        if _is_first_process():
+            print(folder)  # noqa: T201  # a program's output
+
+
+if __name__ == "__main__":
+    main()
