@@ -118,14 +118,14 @@ def test_training_goes_on_in_the_same_run_bit_for_bit(killed, whole, config):
     command = ["run", "colorizer", "--recipe", "webtoon_l2", "--config", str(config)]
     states = killed.home / "cache" / "training"
     kill_when(killed, lambda: any(states.glob("*/state.safetensors")), *command)
-    assert not list((killed.home / "lake" / "trained").glob("*/*.safetensors"))
+    assert not list((killed.home / "lake" / "trained").glob("*/*/checkpoint.safetensors"))
     assert [status for _, status in runs(killed)] == ["RUNNING"]
     complete(killed, *command)
     ((run_id, status),) = runs(killed)
     assert status == "FINISHED"
     assert curve(killed, run_id) == curve(whole, runs(whole)[0][0])
     assert [step for step, _ in curve(killed, run_id)] == list(range(1, 151))
-    mine, other = (next((one.home / "lake" / "trained").glob("*/*.safetensors")) for one in (killed, whole))
+    mine, other = (next((one.home / "lake" / "trained").glob("*/*/checkpoint.safetensors")) for one in (killed, whole))
     assert mine.read_bytes() == other.read_bytes()
 
 

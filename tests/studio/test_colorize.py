@@ -117,9 +117,9 @@ def test_colorizers_that_are_not_there(colorize, tmp_path):
 
 
 def test_a_broken_checkpoint_is_named(colorize, home, tmp_path):
-    path = home / "lake" / "trained" / RECIPE / "k.safetensors"
+    path = home / "lake" / "trained" / RECIPE / "k" / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
-    refused(colorize(drawn(tmp_path / "page.png"), tmp_path / "o.png"), "k.safetensors")
+    refused(colorize(drawn(tmp_path / "page.png"), tmp_path / "o.png"), "checkpoint.safetensors")
 
 
 def test_there_is_no_champion_before_one_was_crowned(colorize, tmp_path):

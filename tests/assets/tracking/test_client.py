@@ -1,7 +1,10 @@
 """MLflow, for real: a SQLite store below a temporary folder, written, found again and read back."""
 
+import re
+
 import numpy as np
 import pytest
+from sqlalchemy import Engine, event
 
 from assets.tracking.client import Tracking
 
@@ -52,3 +55,30 @@ def test_a_run_that_was_deleted_is_not_there(tracking):
     tracking.client().delete_run(run.run_id)
     assert not tracking.has(run.run_id)
     assert not tracking.has("no-such-run")
+
+
+def test_to_reopen_a_run_reads_no_history_of_its_metrics(tracking):
+    run = tracking.start("long", parameters={}, tags={})
+    for step in range(1, 2001):
+        run.metrics({"train/loss": 1 / step, "train/accuracy": 0.5}, step=step)
+    run.end("KILLED")
+    statements: list[str] = []
+
+    def remember(connection, cursor, statement, *rest) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", remember)
+    try:
+        again = tracking.reopen(run.run_id)
+        again.metrics({"train/loss": 7.0, "train/accuracy": 0.7}, step=2000)  # a step that is repeated
+        read = list(statements)
+        again.metrics({"train/loss": 0.1}, step=2001)
+        again.end()
+        tracking.finished(run.run_id).results({"report/accuracy": 0.7}, step=3)
+        read += statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", remember)
+    assert any("latest_metrics" in statement for statement in read)
+    assert not [statement for statement in read if re.search(r"\bFROM metrics\b", statement)]
+    last = tracking.client().get_metric_history(run.run_id, "train/loss")[-1]
+    assert (last.step, last.value) == (2001, 0.1)

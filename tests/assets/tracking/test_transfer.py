@@ -150,7 +150,7 @@ def test_results_of_another_benchmark_are_listed_apart(here: Installation, resul
     board = here.compare().boards[0]
     assert [row.name for row in board.not_comparable] == ["webtoon_l2"]
     assert board.colorizers == []
-    with pytest.raises(ValueError, match="no colorizer has a result on this benchmark; train and judge"):
+    with pytest.raises(ValueError, match="no colorizer has a result on this benchmark; train and evaluate"):
         here.promote()
 
 
