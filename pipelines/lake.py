@@ -6,7 +6,7 @@
     issue_splits.parquet                     one split per issue
     variants/<kind>/<digest>/                arrays of a split, named by their content
     training_set.json                        the current training set, a manifest over those arrays
-    trained/<recipe>/                        checkpoints, named by what they were trained on
+    trained/<recipe>/<key>/                  the run folder of one training; current.json names the one that counts
     evaluations/<name>/                      benchmark results, also of floors
     leaderboard.json
     report/                                  the leaderboard as static HTML
