@@ -7,15 +7,22 @@ import dagster as dg
 
 from assets import collect, compare, dataset, select, train
 from assets.automation import SCHEDULES, SENSORS
+from assets.home import Home
 from assets.jobs import JOBS
 from assets.resources import default_resources
 
-defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([collect, select, dataset, train, compare]),
-    jobs=JOBS.values(),
-    schedules=SCHEDULES,
-    sensors=SENSORS,
-    resources=default_resources(),
-    # Steps of seconds: a process each would cost more than the work. Training has its own executor.
-    executor=dg.in_process_executor,
-)
+
+def definitions_of(home: Home) -> dg.Definitions:
+    """The code location over one installation."""
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([collect, select, dataset, train, compare]),
+        jobs=JOBS.values(),
+        schedules=SCHEDULES,
+        sensors=SENSORS,
+        resources=default_resources(home),
+        # Steps of seconds: a process each would cost more than the work. Training has its own executor.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = definitions_of(Home.of())

@@ -5,12 +5,13 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import dagster as dg
 import psutil
 
-from assets.definitions import defs
+from assets.definitions import definitions_of
 from assets.home import Home
 from assets.partitions import issues, splits
 from assets.progress import report_progress_to
@@ -187,8 +188,13 @@ def _fetch_params(told: dict[str, Any]) -> FetchParams:
     return FetchParams(**{**standing.of("issue_pages"), **told})
 
 
+@cache
+def _definitions(home: Home) -> dg.Definitions:
+    return definitions_of(home)
+
+
 def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, config: dict[str, Any]) -> Materialized:
-    job = defs.resolve_job_def(STAGES[stage].job)
+    job = _definitions(Home.of()).resolve_job_def(STAGES[stage].job)
     result = job.execute_in_process(
         partition_key=key,
         asset_selection=[dg.AssetKey(stage)],

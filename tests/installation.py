@@ -1,13 +1,17 @@
-"""A fresh installation below a temporary folder, used as a person would: by its command line, in its own process."""
+"""An installation below a temporary folder, used as a person would: by its command line."""
 
+import io
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,6 +19,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from pipelines.images.decode import decode_picture
+from studio.cli import main
+from tests.prepared import copy_dagster_store, copy_mlflow_store
 
 PROJECT = Path(__file__).resolve().parents[1]
 QUICK = PROJECT / "tests" / "quick.yaml"
@@ -28,29 +34,43 @@ class Installation:
     home: Path
     variables: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def with_stores(cls, home: Path, variables: dict[str, str] | None = None) -> "Installation":
+        """An installation whose Dagster and MLflow stores are there, empty: making them takes seconds."""
+        copy_dagster_store(home / "dagster")
+        copy_mlflow_store(home / "mlflow" / "mlflow.db")
+        return cls(home, variables or {})
+
     @property
     def environment(self) -> dict[str, str]:
-        # On a busy machine torch's threads wait for each other actively: tiny networks train ten times slower.
-        return {
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "TINTOON_HOME": str(self.home),
-            "COLUMNS": "200",
-            **self.variables,
-        }
+        """What this installation adds to the environment."""
+        return {"TINTOON_HOME": str(self.home), **self.variables}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """A command that goes on running."""
-        command = [sys.executable, "-c", "from studio.cli import main; main()", *arguments]
+        """A command in a process of its own: one that goes on running, or is killed."""
         return subprocess.Popen(
-            command, cwd=PROJECT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [str(Path(sys.executable).with_name("tintoon")), *arguments],
+            cwd=PROJECT,
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def try_to(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command, run to its end."""
-        process = self.start(*arguments)
-        output, errors = process.communicate(timeout=600)
-        return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+        """A command, run to its end by the entry point, in this process."""
+        output, errors, code = io.StringIO(), io.StringIO(), 0
+        with (
+            patch.dict(os.environ, self.environment),  # also undoes what the command sets
+            patch.object(sys, "argv", ["tintoon", *arguments]),
+            redirect_stdout(output),
+            redirect_stderr(errors),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+        return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
 
     def run(self, *arguments: str) -> str:
         """A command that must succeed; returns what it printed."""
@@ -104,12 +124,12 @@ def _read_whole(path: Path) -> None:
 
 
 def free_port() -> int:
-    """A port whose neighbour is free too: the drawn site takes both."""
+    """A port whose neighbour is free too (the drawn site takes both), out of those that the system gives to nobody."""
     while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
             except OSError:
                 continue

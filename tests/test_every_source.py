@@ -121,12 +121,12 @@ def collected(tmp_path_factory) -> Installation:
             for name, (address, settings, licence) in titles.items()
         }
         (root / "titles.yaml").write_text(yaml.safe_dump({"titles": declared}))
-        (root / "settings.yaml").write_text(yaml.safe_dump(SETTINGS))
-        installation = Installation(root / "home", {"TINTOON_TITLES": str(root / "titles.yaml")})
+        installation = Installation.with_stores(root / "home", {"TINTOON_TITLES": str(root / "titles.yaml")})
+        (installation.home / "settings.yaml").write_text(yaml.safe_dump(SETTINGS))
         installation.run("sync")
         stages = ["issue_pages", "panels", "unique_panels", "issue_splits"]
         stages += ["gray_panels", "edge_panels", "line_panels", "training_set"]
-        installation.run("run", *stages, "--config", str(root / "settings.yaml"))
+        installation.run("run", *stages)
     return installation
 
 

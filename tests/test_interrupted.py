@@ -46,7 +46,7 @@ def config(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def whole(titles, config, tmp_path_factory) -> Installation:
     """An installation that nobody interrupted."""
-    installation = Installation(tmp_path_factory.mktemp("whole"), {"TINTOON_TITLES": str(titles)})
+    installation = Installation.with_stores(tmp_path_factory.mktemp("whole"), {"TINTOON_TITLES": str(titles)})
     installation.run("sync")
     stages = ["issue_pages", "panels", *DATA_STAGES, "colorizer"]
     installation.run("run", *stages, "--recipe", "webtoon_l2", "--config", str(config))
@@ -56,7 +56,7 @@ def whole(titles, config, tmp_path_factory) -> Installation:
 @pytest.fixture(scope="module")
 def killed(titles, tmp_path_factory) -> Installation:
     """An installation whose stages are killed, one after the other, by the tests below."""
-    installation = Installation(tmp_path_factory.mktemp("killed"), {"TINTOON_TITLES": str(titles)})
+    installation = Installation.with_stores(tmp_path_factory.mktemp("killed"), {"TINTOON_TITLES": str(titles)})
     installation.run("sync")
     return installation
 

@@ -12,15 +12,16 @@ import pytest
 from assets.stages import STAGES
 from studio.cli import app
 from studio.materialize import USUAL_STAGES
-from tests.installation import PROJECT, QUICK, Installation, free_port
+from tests.demo_home import demo_home
+from tests.installation import PROJECT, Installation
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> tuple[Installation, list[str]]:
     """An installation on which the demo ran twice, and what the two runs printed."""
-    installation = Installation(tmp_path_factory.mktemp("home"))
-    command = ["demo", "--issues", "4", "--port", str(free_port()), "--config", str(QUICK)]
-    return installation, [installation.run(*command) for _ in range(2)]
+    first = demo_home()
+    installation = first.copied_to(tmp_path_factory.mktemp("demo") / "home")
+    return installation, [first.printed, installation.run(*first.command)]
 
 
 def lake_of(demo):

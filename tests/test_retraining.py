@@ -26,7 +26,7 @@ from dagster._core.scheduler.instigation import ScheduleInstigatorData, TickStat
 from typer.testing import CliRunner
 
 from assets.automation import new_issues, nightly_selection, weekly_retraining
-from assets.definitions import defs
+from assets.definitions import definitions_of
 from assets.home import Home
 from assets.partitions import issues
 from assets.resources import default_resources
@@ -39,6 +39,7 @@ from pipelines.params import SPLITS
 from pipelines.training.store import read_record
 from studio.cli import app
 from tests.installation import PROJECT, QUICK
+from tests.prepared import copy_dagster_store, copy_mlflow_store
 
 TITLE_ID = 900001
 FIRST_ISSUES, ALL_ISSUES = 7, 8
@@ -188,16 +189,10 @@ def studio(webtoon: Webtoon, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         patch.setenv("DAGSTER_HOME", "")  # `prepare` sets it, and it is put back afterwards
         home = Home.of()
         home.prepare()
-        over = dg.Definitions(
-            assets=defs.assets,
-            jobs=defs.jobs,
-            schedules=defs.schedules,
-            sensors=defs.sensors,
-            resources=default_resources(home),
-            executor=dg.in_process_executor,
-        )
+        copy_dagster_store(home.dagster)
+        copy_mlflow_store(home.root / "mlflow" / "mlflow.db")
         with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-            yield Studio(home, instance, over, yaml.safe_load(QUICK.read_text())), site
+            yield Studio(home, instance, definitions_of(home), yaml.safe_load(QUICK.read_text())), site
 
 
 @pytest.fixture(scope="module")

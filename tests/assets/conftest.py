@@ -10,6 +10,7 @@ from pipelines.params import TrainingSetParams, VariantParams
 from pipelines.training_set import build_training_set
 from pipelines.variants import KINDS, build_variant
 from tests.pipelines.conftest import small_lake, write_lake
+from tests.prepared import copy_mlflow_store
 
 __all__ = ["small_lake", "write_lake"]
 
@@ -27,6 +28,7 @@ def trained_on(small_lake: Lake) -> Lake:
 @pytest.fixture
 def tracking(tmp_path: Path) -> Tracking:
     """A store of its own."""
+    copy_mlflow_store(tmp_path / "mlflow.db")
     return Tracking(
         uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
         artifacts=(tmp_path / "artifacts").as_uri(),

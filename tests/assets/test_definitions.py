@@ -18,6 +18,7 @@ from assets.resources import default_resources
 from assets.stages import STAGES
 from pipelines.training.registry import TRAININGS, trained_by, with_dependencies
 from tests.assets.tinted import freeze
+from tests.prepared import copy_mlflow_store
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -63,8 +64,10 @@ Ask = Callable[..., tuple[dict[str, str | None], str]]
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Iterator[Ask]:
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
     """The partitions that the weekly schedule asks for, by run key; or none, and the reason."""
+    monkeypatch.setenv("DAGSTER_HOME", "")  # `prepare` sets it, and it is put back afterwards
+    copy_mlflow_store(tmp_path / "mlflow" / "mlflow.db")
     home = Home.of({"TINTOON_HOME": str(tmp_path)})
     home.prepare()
     resources = {name: found for name, found in default_resources(home).items() if name in weekly_needs}

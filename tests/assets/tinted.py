@@ -28,6 +28,7 @@ from pipelines.training.store import current_checkpoint, keep_run, read_record
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import KINDS, build_variant
 from tests.pipelines.conftest import WriteLake, drawn_panel
+from tests.prepared import copy_mlflow_store
 
 RESOLUTION = 32
 QUICK = BenchmarkParams(resolution=RESOLUTION, extractor="none", latency_sides=[], page=False, draws=1)
@@ -52,8 +53,11 @@ class Installation:
 
     @property
     def tracking(self) -> Tracking:
+        store = self.root / "mlflow.db"
+        if not store.exists():
+            copy_mlflow_store(store)
         return Tracking(
-            uri=f"sqlite:///{self.root / 'mlflow.db'}",
+            uri=f"sqlite:///{store}",
             artifacts=(self.root / "artifacts").as_uri(),
             ui="http://127.0.0.1:5000",
             dagster_ui="http://127.0.0.1:3000",

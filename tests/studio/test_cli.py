@@ -1,9 +1,9 @@
 """`tintoon` as a person or a program calls it: exact JSON on stdout, and bad input as one clear line on stderr."""
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -18,7 +18,7 @@ from assets.settings import PARAMS_OF, load_settings
 from assets.stages import STAGES
 from models.recipes import RECIPES
 from pipelines.issue_pages.sources.registry import SOURCES
-from studio.cli import app, main
+from studio.cli import app
 from tests.installation import PROJECT, QUICK, Installation
 
 WHITE = (255, 255, 255)
@@ -31,31 +31,15 @@ class Said:
     err: str
 
 
-def in_a_process(installation: Installation, *arguments: str) -> Said:
-    done = installation.try_to(*arguments)
+def call(installation: Installation, *arguments: object) -> Said:
+    done = installation.try_to(*map(str, arguments))
     return Said(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
-def tintoon(monkeypatch, capfd, tmp_path) -> Callable[..., Said]:
-    """The entry point in this process, over an installation where nothing has happened yet."""
-    monkeypatch.setenv("TINTOON_HOME", str(tmp_path / "home"))
-
-    def call(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["tintoon", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capfd.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory) -> Installation:
-    """An installation in processes of its own, for what opens Dagster's instance."""
-    return Installation(tmp_path_factory.mktemp("fresh"))
+def tintoon(tmp_path) -> Callable[..., Said]:
+    """The command over an installation where nothing has happened yet."""
+    return partial(call, Installation(tmp_path / "home"))
 
 
 def picture(
@@ -257,8 +241,8 @@ def test_settings_are_those_of_the_launchpad(tmp_path):
         assert load_settings(shipped) == yaml.safe_load(shipped.read_text())
 
 
-def test_nothing_is_registered_before_sync(fresh):
-    said = in_a_process(fresh, "run", "panels")
+def test_nothing_is_registered_before_sync(tintoon):
+    said = tintoon("run", "panels")
     complaint(said, "no issue is registered", "tintoon sync")
     assert said.out == ""
 
@@ -276,8 +260,10 @@ def registered(tmp_path_factory) -> Installation:
         saved(folder / "comics" / issue / "1.png", picture(620, 500, [[30, 30, 440, 300]]))
     titles = {"comics": title(), "lost": title(address="nowhere")}
     (folder / "titles.yaml").write_text(yaml.safe_dump({"titles": titles}))
-    installation = Installation(tmp_path_factory.mktemp("registered"), {"TINTOON_TITLES": str(folder / "titles.yaml")})
-    said = in_a_process(installation, "sync")
+    installation = Installation.with_stores(
+        tmp_path_factory.mktemp("registered"), {"TINTOON_TITLES": str(folder / "titles.yaml")}
+    )
+    said = call(installation, "sync")
     complaint(said, "lost", "nowhere")  # the other title is registered all the same
     assert "2 free issues, 2 of them new" in said.out
     return installation
@@ -293,11 +279,11 @@ def registered(tmp_path_factory) -> Installation:
     ],
 )
 def test_unknown_issues_titles_and_recipes(registered, arguments, parts):
-    complaint(in_a_process(registered, *arguments), *parts)
+    complaint(call(registered, *arguments), *parts)
 
 
 def test_a_stage_that_fails_is_named_with_its_reason(registered):
-    said = in_a_process(registered, "run", "panels", "--issue", "comics__ep1")
+    said = call(registered, "run", "panels", "--issue", "comics__ep1")
     assert said.code == 1
     reason, last = said.err.splitlines()
     assert reason.startswith("panels comics__ep1: ")

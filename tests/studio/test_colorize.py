@@ -1,6 +1,5 @@
 """`tintoon colorize`: files and folders in, as many out, nothing overwritten, a clear line where it cannot."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,32 +8,27 @@ import numpy as np
 import pytest
 
 from pipelines.colorize.hints import Hint, Point
-from studio.cli import main
+from tests.installation import Installation
 from tests.untrained import install_untrained
 
 RECIPE = "webtoon_l2"
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
+def home(tmp_path) -> Path:
     """An installation with one trained recipe, whose untrained network has strong colours."""
     home = tmp_path / "home"
-    monkeypatch.setenv("TINTOON_HOME", str(home))
     install_untrained(home, RECIPE)
     return home
 
 
 @pytest.fixture
-def colorize(home, monkeypatch, capfd) -> Callable[..., tuple[int, str, str]]:
+def colorize(home) -> Callable[..., tuple[int, str, str]]:
     """The command: (exit code, stdout, stderr)."""
 
     def call(*arguments: object, by: str = RECIPE) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["tintoon", "colorize", *map(str, arguments), "--colorizer", by])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capfd.readouterr()
-        return int(ended.value.code or 0), out, err
+        done = Installation(home).try_to("colorize", *map(str, arguments), "--colorizer", by)
+        return done.returncode, done.stdout, done.stderr
 
     return call
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.tracking.client import Tracking
+from assets.tracking.client import EXPERIMENT, Tracking
 from assets.tracking.log_classifier_report import log_classifier_report
 from assets.tracking.log_training import log_training
 from models.recipes import recipe_of
@@ -52,10 +52,12 @@ def train(trained_on: Lake, tracking: Tracking, tmp_path: Path) -> Train:
         ("two_stage", r"materialize draft\[two_stage\] \(tintoon run draft --recipe two_stage_draft"),
     ],
 )
-def test_what_is_missing_is_named_with_its_asset_and_partition(train: Train, recipe: str, place: str, tmp_path: Path):
+def test_what_is_missing_is_named_with_its_asset_and_partition(
+    train: Train, recipe: str, place: str, tracking: Tracking
+):
     with pytest.raises(FileNotFoundError, match=rf"^{recipe} needs a trained .*{place}"):
         train(recipe)
-    assert not (tmp_path / "mlflow.db").exists()  # before any run
+    assert tracking.client().get_experiment_by_name(EXPERIMENT) is None  # before any run
 
 
 def test_a_need_that_is_trained_anew_has_what_builds_on_it_trained_anew(train: Train, tracking: Tracking):
@@ -126,11 +128,11 @@ def test_a_classifier_comes_with_a_report_that_is_made_once(
     assert [file.path for file in tracking.client().list_artifacts(record.mlflow_run_id, "images")] == files
 
 
-def test_an_extractor_that_is_not_there_is_named_before_any_run(train: Train, tmp_path: Path):
+def test_an_extractor_that_is_not_there_is_named_before_any_run(train: Train, tracking: Tracking, tmp_path: Path):
     (tmp_path / "weights").mkdir()
     with pytest.raises(WeightsUnavailable, match=r"hed-vgg16\.safetensors"):
         train("sketch_hint", extractor="hed-vgg16")
-    assert not (tmp_path / "mlflow.db").exists()
+    assert tracking.client().get_experiment_by_name(EXPERIMENT) is None
 
 
 @pytest.mark.skipif(not HED.exists(), reason="needs the weights of hed-vgg16")

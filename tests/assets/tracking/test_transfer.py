@@ -1,7 +1,6 @@
 """Results carried between machines: trained without Dagster and MLflow, imported, ranked, crowned, exported again."""
 
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -56,7 +55,6 @@ def trained_there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in range(2):  # the second time everything is there
         said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
         assert said.strip() == str(out / "webtoon_l2")
-    there.tracking.experiment_id()  # makes the store's tables, which takes longer than to copy them
     return there.root
 
 
@@ -69,10 +67,7 @@ def there(trained_there: Path, tmp_path: Path) -> Installation:
 @pytest.fixture
 def here(trained_there: Path, tmp_path: Path) -> Installation:
     """The machine that results come to: its MLflow store has no runs yet, and its lake is still to be written."""
-    root = tmp_path / "here"
-    root.mkdir()
-    shutil.copy(trained_there / "mlflow.db", root)
-    return Installation(root)
+    return Installation(tmp_path / "here")
 
 
 @pytest.fixture

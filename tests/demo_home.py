@@ -1,0 +1,36 @@
+"""The installation on which `tintoon demo` ran from nothing: made once a test run, for tests to look at and to copy."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.installation import QUICK, Installation, free_port
+from tests.prepared import prepared
+
+
+@dataclass(frozen=True)
+class DemoHome:
+    """A home where the demo ran, the command that ran there, and what it printed."""
+
+    home: Path
+    command: tuple[str, ...]
+    printed: str
+
+    def copied_to(self, home: Path) -> Installation:
+        """The same installation at another place; files of its MLflow runs stay where they are."""
+        shutil.copytree(self.home, home)
+        return Installation(home)
+
+
+def demo_home() -> DemoHome:
+    """The one of this test run. Read it only."""
+    folder = prepared("demo", _run_demo)
+    ran = json.loads((folder / "ran.json").read_text())
+    return DemoHome(folder / "home", tuple(ran["command"]), ran["printed"])
+
+
+def _run_demo(folder: Path) -> None:
+    command = ("demo", "--issues", "4", "--port", str(free_port()), "--config", str(QUICK))
+    printed = Installation(folder / "home").run(*command)
+    (folder / "ran.json").write_text(json.dumps({"command": command, "printed": printed}))
