@@ -239,7 +239,7 @@ def report(
     """Write the report of the current leaderboards, to pass on."""
     from assets.home import Home
     from assets.resources import default_resources
-    from pipelines.comparison.export_report import export_report
+    from pipelines.comparison.report.export import export_report
     from pipelines.studies.paper_ratings import paper_ratings
 
     lake = default_resources()["lake"].open()

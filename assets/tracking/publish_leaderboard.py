@@ -26,7 +26,7 @@ def publish_leaderboard(found: Comparison, lake: Lake, *, studies: str, tracking
     `report/index.html` in the lake has its pictures beside it; the artifact `report.html` contains them, because
     MLflow shows one file at a time.
     """
-    from pipelines.comparison.report import report_html, write_report
+    from pipelines.comparison.report.page import report_html, write_report
     from pipelines.comparison.reproduction import reproduce, reproduction_markdown
     from pipelines.studies.paper_ratings import paper_ratings
 

@@ -11,9 +11,9 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Page, sync_playwright
 
-from pipelines.comparison.charts import Point, Series, line_chart, scatter_chart
 from pipelines.comparison.leaderboard import Leaderboard, build_leaderboard
-from pipelines.comparison.report import licence_url, report_html, write_report
+from pipelines.comparison.report.charts import Point, Series, line_chart, scatter_chart
+from pipelines.comparison.report.page import licence_url, report_html, write_report
 from pipelines.comparison.reproduction import reproduce
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.metrics.definitions import METRICS

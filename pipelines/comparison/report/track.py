@@ -1,43 +1,22 @@
-"""The report: all that is needed to choose a colorizer, as one HTML page without network or script.
+"""The section of one track: leaderboard, metrics, curves, costs, and the pictures of its colorizers."""
 
-    index.html       tables, charts and texts
-    pictures/*.jpg   named after their content; loaded when they are scrolled to
-
-The same evaluations give the same bytes.
-"""
-
-import re
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
-from upath import UPath
+from markupsafe import Markup
 
-from pipelines.comparison.charts import Point, Series, legend_mark, line_chart, scatter_chart, whisker
 from pipelines.comparison.leaderboard import SHOWN_METRICS, Leaderboard, LeaderboardRow, shown
-from pipelines.comparison.reproduction import (
-    VERDICTS,
-    Ours,
-    ReproductionTable,
-    difference_text,
-    number_text,
-    p_text,
-    pair_text,
-)
+from pipelines.comparison.report.charts import Point, Series, legend_mark, line_chart, scatter_chart, whisker
+from pipelines.comparison.report.tables import Cell, Table, count_text, heat_table, spread_cell
+from pipelines.comparison.reproduction import p_text
 from pipelines.evaluation.baselines import BASELINES, ORACLES
 from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
-from pipelines.evaluation.gallery import KINDS, UNPAIRED
+from pipelines.evaluation.gallery import UNPAIRED
 from pipelines.evaluation.metrics.definitions import METRICS
-from pipelines.lake import atomic_write
 
-TITLE = "Which colorizer"
 PICTURED = 8
 """So many colorizers of a track are shown in pictures, the best first: a page of all of them would not open."""
 
@@ -50,121 +29,7 @@ CURVES = ("ciede2000", "hint_ciede2000", "hint_segment_ciede2000", "colorfulness
 EXAMPLES = ("best", "median", "worst")
 FAILURES = ("bubbles", "texture", "lettering", "large_object", "color_swap")
 
-_OPEN_LICENCE = re.compile(r"CC0-1\.0|CC-BY(-SA)?-\d\.\d")
-_CREATIVE_COMMONS = re.compile(r"CC-(BY(?:-NC)?(?:-SA|-ND)?)-(\d\.\d)")
-
 PictureUrl = Callable[[bytes], str]
-
-
-def write_report(
-    folder: UPath | Path,
-    boards: Sequence[Leaderboard],
-    evaluations: Sequence[Evaluation],
-    *,
-    datasheet: Mapping[str, Any],
-    reproduction: Sequence[ReproductionTable] = (),
-    title: str = TITLE,
-) -> UPath | Path:
-    """Writes the report into a folder, its pictures beside the page. Returns the path of the page.
-
-    Args:
-        folder: Made where it is not there; pictures of an older report in it are removed.
-        boards: One a track.
-        evaluations: Those that the boards rank; a row without one has no breakdown and no pictures.
-        datasheet: Of the training set: titles with their licences and attributions.
-        reproduction: The papers' tables beside ours.
-        title: Heads the page.
-    """
-    pictures: dict[str, bytes] = {}
-
-    def beside(jpeg: bytes) -> str:
-        name = f"{sha256(jpeg).hexdigest()[:20]}.jpg"
-        pictures[name] = jpeg
-        return f"pictures/{name}"
-
-    page = report_html(
-        boards, evaluations, datasheet=datasheet, reproduction=reproduction, title=title, picture_url=beside
-    )
-    (folder / "pictures").mkdir(parents=True, exist_ok=True)
-    files = {folder / "pictures" / name: jpeg for name, jpeg in pictures.items()}
-    files[folder / "index.html"] = page.encode()
-    for path, data in files.items():
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(data)
-    for path in (folder / "pictures").iterdir():
-        if path.name not in pictures:
-            path.unlink()
-    return folder / "index.html"
-
-
-def inline(jpeg: bytes) -> str:
-    """A picture as a data URI."""
-    return f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
-
-
-def report_html(
-    boards: Sequence[Leaderboard],
-    evaluations: Sequence[Evaluation],
-    *,
-    datasheet: Mapping[str, Any],
-    reproduction: Sequence[ReproductionTable] = (),
-    title: str = TITLE,
-    picture_url: PictureUrl = inline,
-) -> str:
-    """The report as one page; see `write_report`.
-
-    By default its pictures are inside it, for places that show a single file alone, as MLflow does with artifacts.
-    """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["breakable"] = _breakable
-    tracks = [_Track(board, evaluations, picture_url) for board in boards if board.rows or board.not_comparable]
-    ranked = {(row.name, board.benchmark_fingerprint) for board in boards for row in board.rows}
-    apart = {(row.name, row.benchmark_fingerprint) for board in boards for row in board.not_comparable}
-    shown_titles = {name for track in tracks for one in track.evaluations for name in one.unhinted["title"].unique()}
-    return environment.get_template("report.html.j2").render(
-        title=title,
-        tracks=tracks,
-        metrics=METRICS,
-        ranking=METRICS[RANKING_METRIC],
-        datasheet=datasheet,
-        titles=_titles(datasheet, shown_titles),
-        reproduction=reproduction,
-        verdicts=VERDICTS,
-        verdict_counts=Counter(result.verdict for table in reproduction for result in table.claims),
-        cell_text=lambda cell: number_text(cell) if isinstance(cell, Ours) else cell,
-        extractor_of=lambda cell: cell.made_with if isinstance(cell, Ours) else "",
-        pair_text=pair_text,
-        difference_text=difference_text,
-        kinds=KINDS,
-        pictured=PICTURED,
-        strangers=sorted({(one.name, one.benchmark_fingerprint) for one in evaluations} - ranked - apart),
-        shown=shown,
-    )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One number of a table."""
-
-    text: str
-    heat: float | None = None
-    """0 is the best of those that it is compared with, 1 the worst."""
-    is_best: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """Colorizers down, something across."""
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[Cell]]]
 
 
 @dataclass(frozen=True)
@@ -180,7 +45,7 @@ class Example:
     side: int
 
 
-class _Track:
+class TrackSection:
     """The parts of the page about one track."""
 
     def __init__(self, board: Leaderboard, evaluations: Sequence[Evaluation], picture_url: PictureUrl) -> None:
@@ -198,6 +63,7 @@ class _Track:
 
     @property
     def label(self) -> str:
+        """The heading of the section."""
         return f"{'Gray' if self.name == 'gray' else 'Lines'} to colour"
 
     @property
@@ -271,7 +137,7 @@ class _Track:
         """Every metric, heat by column."""
         numbers = {one.name: [one.metrics[name] for name in METRICS] for one in self.evaluations}
         directions = [METRICS[name].direction for name in METRICS]
-        return _heat_table("Every metric, mean over pictures, without hints", list(METRICS), numbers, directions)
+        return heat_table("Every metric, mean over pictures, without hints", list(METRICS), numbers, directions)
 
     @property
     def by_title(self) -> Table:
@@ -279,7 +145,7 @@ class _Track:
         means = {one.name: one.unhinted.groupby("title")[RANKING_METRIC].mean() for one in self.evaluations}
         titles = sorted({str(title) for found in means.values() for title in found.index})
         numbers = {name: [float(found.get(title, np.nan)) for title in titles] for name, found in means.items()}
-        return _heat_table("CIEDE2000 of each title", titles, numbers)
+        return heat_table("CIEDE2000 of each title", titles, numbers)
 
     @property
     def by_style(self) -> Table | None:
@@ -291,7 +157,7 @@ class _Track:
             one.name: [one.styles.get(style, {}).get(RANKING_METRIC, np.nan) for style in styles]
             for one in self.evaluations
         }
-        return _heat_table("CIEDE2000 of each way of drawing lines", styles, numbers)
+        return heat_table("CIEDE2000 of each way of drawing lines", styles, numbers)
 
     @property
     def sets(self) -> Table | None:
@@ -305,7 +171,7 @@ class _Track:
             for end, label in (("oracle", "the truths themselves (oracle)"), ("baseline", "gray copies (baseline)"))
         ]
         for one in self.evaluations:
-            rows.append((one.name, [_spread_cell(one.sets.get(name), known[name]) for name in names]))
+            rows.append((one.name, [spread_cell(one.sets.get(name), known[name]) for name in names]))
         return Table("Mean ± standard deviation over draws", names, rows)
 
     @property
@@ -315,7 +181,7 @@ class _Track:
         if not names:
             return None
         rows = [
-            (one.name, [Cell(_count(one.cost.get(name, np.nan))) for name in names])
+            (one.name, [Cell(count_text(one.cost.get(name, np.nan))) for name in names])
             for one in self.evaluations
             if one.name not in ORACLES
         ]
@@ -369,7 +235,7 @@ class _Track:
                 series, label=f"{metric} over random hints", x_label="random hint points", baselines=baselines
             )
             numbers = {one.name: [one.values.get(count, np.nan) for count in counts] for one in series}
-            found.append((metric, chart, _heat_table(f"{metric} over random hints", list(map(str, counts)), numbers)))
+            found.append((metric, chart, heat_table(f"{metric} over random hints", list(map(str, counts)), numbers)))
         return found
 
     @property
@@ -424,81 +290,3 @@ class _Track:
     def _example(self, one: Evaluation, row: Mapping[Any, Any]) -> Example:
         urls = {part: self._picture_url(bytes(row[part])) if row[part] else "" for part in ("input", "output", "truth")}
         return Example(one.name, row["panel_id"], shown(row["ciede2000"]), **urls, side=one.resolution)
-
-
-def _heat_table(
-    caption: str,
-    columns: Sequence[str],
-    numbers: Mapping[str, Sequence[float]],
-    directions: Sequence[str] | None = None,
-) -> Table:
-    """Numbers with heat. Without directions lower is better, and all columns share one scale.
-
-    The truth has no heat: it would be the best of each.
-    """
-    directions_of = directions or ["lower"] * len(columns)
-    compared = np.array([values for name, values in numbers.items() if name not in ORACLES], float)
-    compared = compared.reshape(-1, len(columns))
-    rows = []
-    for name, values in numbers.items():
-        cells = []
-        for column, (value, direction) in enumerate(zip(values, directions_of, strict=True)):
-            own = compared[:, column]
-            pool = own if directions else compared.ravel()
-            heat, is_best = None, False
-            if direction != "neither" and np.isfinite(value) and name not in ORACLES and len(compared) > 1:
-                low, high = np.nanmin(pool), np.nanmax(pool)
-                heat = 0.0 if high == low else (value - low) / (high - low)
-                heat = 1 - heat if direction == "higher" else heat
-                is_best = bool(value == (np.nanmax(own) if direction == "higher" else np.nanmin(own)))
-            cells.append(Cell(shown(value), None if heat is None else round(float(heat), 3), is_best))
-        rows.append((name, cells))
-    return Table(caption, columns, rows)
-
-
-def _spread_cell(spread: Mapping[str, float] | None, ends: Mapping[str, float]) -> Cell:
-    if spread is None or not np.isfinite(spread["mean"]):
-        return Cell("")
-    text = shown(spread["mean"])
-    if spread.get("std", 0.0) > 0:
-        text += f" ± {shown(spread['std'])}"
-    low, high = ends.get("oracle", np.nan), ends.get("baseline", np.nan)
-    heat = (spread["mean"] - low) / (high - low) if np.isfinite(low) and np.isfinite(high) and high > low else None
-    return Cell(text, None if heat is None else round(min(1.0, max(0.0, float(heat))), 3))
-
-
-def _breakable(name: str) -> Markup:
-    """A long name that may go on in the next line after its underscores and slashes."""
-    if len(name) <= 10:
-        return escape(name)
-    return Markup(re.sub("([_/]+)", r"\1<wbr>", str(escape(name))))
-
-
-def _count(value: float) -> str:
-    """Large whole numbers in groups of three digits."""
-    return f"{value:,.0f}" if np.isfinite(value) and abs(value) >= 10_000 else shown(value)
-
-
-def _titles(datasheet: Mapping[str, Any], shown_titles: set[str]) -> list[dict[str, Any]]:
-    """Titles with their licences as (name, address or None), and whether the report shows pictures of them."""
-    return [
-        {
-            "name": name,
-            "source": title["source"],
-            "issues": title["issues"],
-            "pictures": title["pictures"],
-            "licences": [(licence, licence_url(licence)) for licence in title["licences"]],
-            "attributions": title["attributions"],
-            "is_shown": name in shown_titles,
-            "is_open": all(_OPEN_LICENCE.fullmatch(licence) for licence in title["licences"]),
-        }
-        for name, title in datasheet["titles"].items()
-    ]
-
-
-def licence_url(licence: str) -> str | None:
-    """Where the text of a Creative Commons licence stands, by its SPDX identifier; None for others."""
-    if licence == "CC0-1.0":
-        return "https://creativecommons.org/publicdomain/zero/1.0/"
-    found = _CREATIVE_COMMONS.fullmatch(licence)
-    return f"https://creativecommons.org/licenses/{found[1].lower()}/{found[2]}/" if found else None

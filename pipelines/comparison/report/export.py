@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.comparison.leaderboards import ranked_evaluations, stored_leaderboards
-from pipelines.comparison.report import write_report
+from pipelines.comparison.report.page import write_report
 from pipelines.comparison.reproduction import reproduce, reproduction_markdown
 from pipelines.lake import Lake, atomic_write
 
