@@ -1,6 +1,6 @@
-"""Characters: who plays in a webtoon, and how one is drawn from head to feet.
+"""Characters: the cast of a webtoon, drawn from head to feet.
 
-A character's colours never change: hair style, accessory and outfit tell who it is, and so which colours it has.
+A character's colours never change: hair style, accessory and outfit identify it, and so its colours.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Character:
 
 @dataclass(frozen=True)
 class Pose:
-    """How a character stands and looks; `turn`, `look` and `stride` in -1..1, `tilt` in degrees."""
+    """Pose and gaze of a character; `turn`, `look` and `stride` in -1..1, `tilt` in degrees."""
 
     expression: str = "calm"
     turn: float = 0.0
@@ -63,7 +63,7 @@ def cast(seed: int, *, size: int = 4) -> tuple[Character, ...]:
     for index in range(size):
         hue = float(hair_hues[index]) + rng.uniform(-8, 8)
         skin = lch(*skins[index % len(skins)])
-        # Lightness is drawn apart from the hue: how light a thing is must not tell its colour.
+        # Lightness is drawn independently of the hue, so that it does not give the colour away.
         hair = lch(rng.uniform(38, 74), rng.uniform(46, 62), hue)
         clothes_hue = hue + rng.choice([110.0, 150.0, 180.0, 215.0, 250.0])
         accent = lch(rng.uniform(50, 72), 62, clothes_hue + 130)

@@ -37,7 +37,7 @@ ARMS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
 
 @dataclass(frozen=True)
 class Clothes:
-    """What a character always wears."""
+    """The clothes of a character, the same in every panel."""
 
     outfit: str
     main: Color
@@ -47,7 +47,7 @@ class Clothes:
 
     @property
     def has_skirt(self) -> bool:
-        """Whether the legs are bare below the hem."""
+        """True where the legs are bare below the hem."""
         return self.outfit in ("dotted_dress", "sailor", "blazer")
 
     @property
@@ -140,7 +140,7 @@ def _draw_hand(pen: Pen, at: np.ndarray, toward: np.ndarray, skin: Color, gestur
 
 
 def draw_torso(pen: Pen, clothes: Clothes) -> None:
-    """Neck, body and what is particular to the outfit."""
+    """Neck, body and the details of the outfit."""
     neck = np.array([(-0.27, 0.6), (0.27, 0.6), (0.31, 1.3), (0.0, 1.5), (-0.31, 1.3)])
     if clothes.outfit == "hoodie":
         hood = curve(both_sides([(0.3, 0.86), (0.72, 0.98), (0.84, 1.3), (0.5, 1.6)]), closed=True)

@@ -1,4 +1,4 @@
-"""Composition: one panel's picture from a place, a cast, a shot and what is said."""
+"""Composition: one panel's picture from a place, a cast, a shot and its lettering."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ _GESTURES = ("down", "down", "hip", "wave", "chin", "point", "cheer", "back")
 
 @dataclass(frozen=True)
 class Style:
-    """What all pictures of one webtoon share."""
+    """The style of all pictures of one webtoon."""
 
     name: str
     author: str
@@ -41,16 +41,16 @@ class Style:
     weight: float  # of the ink lines, in pixels
     accent: Color
     tint: Color
-    """Of the grounds that are neither white nor black."""
+    """The colours of the grounds that are neither white nor black."""
     places: tuple[str, ...]
     """The places where it is set, of `demo.backgrounds.PLACES`."""
     patterns: tuple[str, ...]
-    """What stands behind its characters where no place does: names of `demo.backgrounds.BACKGROUNDS`."""
+    """Backgrounds of characters that are in no place: names of `demo.backgrounds.BACKGROUNDS`."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What one panel shows, before it is drawn."""
+    """The content of one panel, before it is drawn."""
 
     background: str
     shot: str
@@ -177,7 +177,7 @@ def _cost(
     heads: list[tuple[float, float, float]],
     taken: list[tuple[float, float, float, float]],
 ) -> float:
-    """How much of faces and other bubbles a bubble would hide: about 1 for half a face."""
+    """The cost of a bubble's place: the share of faces and other bubbles that it hides, about 1 for half a face."""
     x, y = place
     w, h = size
     cost = 0.0

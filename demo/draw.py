@@ -38,7 +38,7 @@ _SMALLEST_ISSUE = 4  # title, two panels, ending
 
 @dataclass(frozen=True)
 class DrawnPanel:
-    """One panel as drawn: the truth that cutting, marking and deduplication can be held against."""
+    """One panel as drawn: the truth that cutting, marking and deduplication are tested against."""
 
     identity: str
     """The same identity is the same picture: "title", "ending", else like "0003-05" (issue, panel)."""
@@ -94,7 +94,7 @@ def draw_webtoon(*, seed: int = 0, issues: int = 6, panels_per_issue: int = 12) 
 
 @lru_cache(maxsize=8)
 def style_of(seed: int) -> Style:
-    """What all pictures of the webtoon with this seed share."""
+    """The style of all pictures of the webtoon with this seed."""
     rng = np.random.default_rng([seed, 1])
     hue = rng.uniform(0, 360)
     return Style(
@@ -124,11 +124,11 @@ def _draw_issue(seed: int, number: int, style: Style, panel_count: int) -> Drawn
 
 
 _Known = tuple[str, bool, Color, str, tuple[str, ...]]
-"""What is known of a panel before it has its place: DrawnPanel without the box."""
+"""A panel before it has its place: DrawnPanel without the box."""
 
 
 def _compose(rng: Rng, number: int, style: Style, panel_count: int) -> tuple[list[Row], list[_Known]]:
-    """The rows of an issue, and what is known of each picture in reading order."""
+    """The rows of an issue, and its panels without their boxes, in reading order."""
     rows: list[Row] = []
     known: list[_Known] = []
     title, ending = _title_and_ending(style)

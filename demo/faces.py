@@ -38,7 +38,7 @@ _LID = {
 
 @dataclass(frozen=True)
 class Face:
-    """What stays the same about a face."""
+    """The constant features of a face."""
 
     skin: Color
     eyes: Color

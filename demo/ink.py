@@ -138,7 +138,7 @@ class Pen:
         return self.pixels.shape[1] // SUPERSAMPLING, self.pixels.shape[0] // SUPERSAMPLING
 
     def picture(self) -> np.ndarray:
-        """What was drawn, at its final size: uint8 RGB (H, W, 3)."""
+        """The drawing at its final size: uint8 RGB (H, W, 3)."""
         return cv2.resize(self.pixels, self.size, interpolation=cv2.INTER_AREA)
 
     def at(self, x: float, y: float, *, scale: float = 1.0, degrees: float = 0.0, mirror: bool = False) -> "Pen":

@@ -52,7 +52,7 @@ class Row:
 
     @property
     def height(self) -> int:
-        """In pixels, the gutter apart."""
+        """In pixels, without the gutter."""
         return max(y + picture.height for picture, (_, y) in zip(self.pictures, self.offsets, strict=True))
 
 

@@ -1,8 +1,8 @@
 """Serves drawn webtoons on loopback as Naver serves its own, and fails on request as real hosts fail.
 
 Two hosts on neighbouring ports: the main one (robots.txt, JSON list, viewer) and the one of the pictures, which
-wants a Referer and an honest agent. Reads drawn webtoons; writes nothing but its log in memory, with which tests
-prove how it was asked. `python -m demo.naver --port 8417` serves the default webtoon until it is stopped.
+wants a Referer and an honest agent. Reads drawn webtoons; writes nothing but its log in memory, for tests to check.
+`python -m demo.naver --port 8417` serves the default webtoon until it is stopped.
 """
 
 import argparse
@@ -67,7 +67,7 @@ class SiteTitle:
         }
 
     def is_open(self, number: int) -> bool:
-        """Whether the viewer shows the issue of this number."""
+        """True where the viewer shows the issue of this number."""
         shut = self.paid | self.paid_in_list | self.withheld | self.closed | self.hidden
         return number in self.numbered() and number not in shut
 
@@ -89,15 +89,15 @@ class NaverSite(Site):
 
     @property
     def images_url(self) -> str:
-        """Of the host of the pictures."""
+        """The address of the host of the pictures."""
         return self.url_of("images")
 
     def address(self, title_id: int) -> str:
-        """What titles.yaml says as the title's address."""
+        """The address of a title, as in titles.yaml."""
         return f"{self.url}/webtoon/list?titleId={title_id}"
 
     def publish(self, title_id: int, issue: DrawnIssue) -> None:
-        """A new issue comes out, or one comes out anew (cut otherwise, say)."""
+        """Publishes a new issue, or a new version of one (cut differently, for example)."""
         title = self.titles[title_id]
         with self._lock:
             title.issues = sorted(
@@ -109,7 +109,7 @@ class NaverSite(Site):
         return self.page_reply(path) if host == "main" else self._image_reply(path, headers)
 
     def page_reply(self, path: str) -> Reply:
-        """What the site's own host answers."""
+        """The answer of the main host."""
         parts = urlsplit(path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path == "/robots.txt":
@@ -255,7 +255,7 @@ class NaverSite(Site):
 
 
 def published(no: int) -> datetime:
-    """When an issue came out."""
+    """The date of an issue."""
     return _FIRST_DAY + timedelta(weeks=no - 1)
 
 
@@ -338,7 +338,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        # The port first: drawing takes a while, and an error should not.
+        # The port first, so that an error appears before the drawing, which takes a while.
         site = NaverSite({}, port=options.port)
     except SiteError as error:
         parser.exit(1, f"{error}\n")

@@ -1,5 +1,5 @@
-"""A site on loopback, for one or more hosts on ports of their own: answers, fails on request, and writes down how it
-was asked, with which tests prove spacing, order and manners. Writes nothing but its log in memory.
+"""A site on loopback, for one or more hosts on ports of their own. It answers, fails on request, and logs its
+requests, so that tests can check spacing, order and headers. Writes nothing but its log in memory.
 """
 
 import errno
@@ -21,7 +21,7 @@ from demo.reply import Fault, Reply
 
 
 class SiteError(RuntimeError):
-    """The site cannot start: the message says why, and what to do."""
+    """The site cannot start. The message has the reason and the remedy."""
 
 
 @dataclass
@@ -43,14 +43,14 @@ class Request:
 class Site(ABC):
     """The hosts of a site, while the block runs: `with NaverSite(...) as site: site.url`.
 
-    A subclass says what each host answers; faults, conditional requests and the log are the same for all.
+    A subclass defines the answers of each host; faults, conditional requests and the log are the same for all.
     """
 
     hosts: ClassVar[Sequence[str]] = ("main", "images")
     """Names of the hosts, as faults and the log write them; the first one is `url`'s."""
 
     def __init__(self, *, port: int = 0):
-        """port: of the first host, the others take the next ones; 0 takes free ones."""
+        """port: port of the first host; the others take the next ones. 0 takes free ones."""
         self.log: list[Request] = []
         self._faults: list[tuple[re.Pattern[str], Fault]] = []
         self._lock = threading.Lock()
@@ -65,15 +65,15 @@ class Site(ABC):
 
     @abstractmethod
     def answer(self, host: str, path: str, headers: Mapping[str, str]) -> Reply:
-        """What a host answers to a GET when nothing goes wrong. Called by one thread at a time."""
+        """The answer of a host to a GET, before any fault. Called by one thread at a time."""
 
     @property
     def url(self) -> str:
-        """Of the first host, without a slash at its end."""
+        """The address of the first host, without a slash at its end."""
         return self.url_of(self.hosts[0])
 
     def url_of(self, host: str) -> str:
-        """Of a host, by its name."""
+        """The address of a host, by its name."""
         return f"http://127.0.0.1:{self._servers[host].server_port}"
 
     def __enter__(self) -> Self:
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._send(reply)
         except OSError:
-            self.close_connection = True  # the other side left, as is its right
+            self.close_connection = True  # the client closed the connection, which it may
         finally:
             entry.ended = time.monotonic()
 

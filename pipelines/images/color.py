@@ -44,7 +44,7 @@ def gray_to_rgb(gray: np.ndarray) -> np.ndarray:
 def with_luma(rgb: np.ndarray, gray: np.ndarray) -> np.ndarray:
     """The colours of `rgb` under the lightness of `gray`, whatever their sizes: -> (..., H, W, 3) uint8.
 
-    What is carried over is each pixel's distance from its own gray, scaled to the size of `gray`. Where the sum
+    Each pixel's distance from its own gray is scaled to the size of `gray` and added to it. Where the sum
     would leave 0..255 the colour is weakened until it fits, so the luma is exact everywhere (to rounding):
     white stays white, black stays black, and lettering stays sharp.
 
@@ -76,7 +76,7 @@ def resized(picture: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 
 
 def network_input(variant: np.ndarray, space: ColorSpace) -> np.ndarray:
-    """What a network sees: (N, H, W) uint8 -> (N, 1, H, W) float32 in [-1, 1].
+    """A network's input: (N, H, W) uint8 -> (N, 1, H, W) float32 in [-1, 1].
 
     Under "lab" it is the lightness L of the gray picture itself, the only lightness that there is when a real
     gray page is colorized; under "rgb" the gray value.
@@ -87,7 +87,7 @@ def network_input(variant: np.ndarray, space: ColorSpace) -> np.ndarray:
 
 
 def network_target(rgb: np.ndarray, space: ColorSpace) -> np.ndarray:
-    """What a network is to give: (N, H, W, 3) uint8 RGB -> (N, 2 or 3, H, W) float32 in [-1, 1], ab or RGB."""
+    """A network's target: (N, H, W, 3) uint8 RGB -> (N, 2 or 3, H, W) float32 in [-1, 1], ab or RGB."""
     _require(rgb, np.uint8, "network_target")
     target = rgb_to_lab(rgb)[..., 1:] / AB_SCALE if space == "lab" else rgb.astype(np.float32) / 127.5 - 1
     return np.moveaxis(target, -1, 1)

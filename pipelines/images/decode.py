@@ -2,8 +2,8 @@
 
 OpenCV decodes whole JPEG files (two to three times as fast as Pillow, with equal pixels). Pillow decodes
 everything else, and every JPEG file that does not end where a JPEG file ends: OpenCV fills the missing part of
-a truncated file with gray and says nothing, Pillow refuses it. What Pillow does not know (Radiance, PFM, PAM),
-OpenCV decodes. Colour profiles are not applied.
+a truncated file with gray, without an error; Pillow refuses it. OpenCV also decodes the formats that Pillow does not
+know (Radiance, PFM, PAM). Colour profiles are not applied.
 """
 
 import io
@@ -27,7 +27,7 @@ def decode_picture(data: bytes, *, name: str) -> np.ndarray:
     too. `name` is for the error only. Raises ValueError where the picture is empty, truncated, or of no known format.
     """
     if data.startswith(_JPEG_START) and data.endswith(_JPEG_END):
-        # None where OpenCV knows no way: Pillow then decodes it or says why not.
+        # None where OpenCV has no decoder: Pillow then decodes it or raises the reason.
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
         if pixels is not None:
             return pixels
@@ -47,7 +47,7 @@ def decode_picture(data: bytes, *, name: str) -> np.ndarray:
 
 
 def may_be_picture(path: Path) -> bool:
-    """Whether a file begins as some picture does that can be decoded here. It need not be whole. Raises OSError."""
+    """True where a file begins like a picture that can be decoded here. It need not be whole. Raises OSError."""
     with path.open("rb") as opened:
         try:
             with Image.open(opened):

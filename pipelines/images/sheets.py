@@ -84,8 +84,8 @@ def labelled_grid(
 def side_by_side(samples: np.ndarray, *, side: int, min_cell_px: int = 192) -> np.ndarray:
     """Rows of cells (input | output | truth), turned into columns and enlarged: pages show wide pictures larger.
 
-    (N * R, C * R, 3) uint8 RGB in square cells of `side` R pixels -> (C * R * f, N * R * f, 3), where f is the least
-    whole factor that makes a cell `least_cell_px` or more.
+    (N * R, C * R, 3) uint8 RGB in square cells of `side` R pixels -> (C * R * f, N * R * f, 3), where f is the
+    smallest whole factor that makes a cell `min_cell_px` or more.
     """
     rows, columns = samples.shape[0] // side, samples.shape[1] // side
     turned = samples.reshape(rows, side, columns, side, 3).transpose(2, 1, 0, 3, 4)

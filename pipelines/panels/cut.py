@@ -78,7 +78,7 @@ def _scaled(image: np.ndarray, scale: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Found:
-    """What stands on a ground: panels and loose drawings on the scaled copy."""
+    """The pieces on a ground: panels and loose drawings on the scaled copy."""
 
     panels: list[Piece]
     drawings: list[Box]
@@ -99,7 +99,7 @@ class _Found:
 
     @property
     def is_side_by_side(self) -> bool:
-        """Whether there are several panels, and their boxes overlap no more than slanted gutters make them."""
+        """True for several panels whose boxes overlap no more than slanted gutters make them."""
         boxes = [piece.box for piece in self.panels]
         pairs = [(a, b) for a in boxes for b in boxes if a is not b]
         return len(boxes) > 1 and all(share_in_box(a, b) <= 0.25 for a, b in pairs)
@@ -125,7 +125,7 @@ class _Found:
 
 
 def _find(image: np.ndarray, ground: np.ndarray, params: PanelParams) -> _Found:
-    """What differs from the ground, uint8 (H, 3), of an image."""
+    """The foreground of an image: what differs from the ground, uint8 (H, 3)."""
     scale = _scale(image)
     small = _scaled(image, scale)
     difference = distance(small, ground[::scale][: len(small), None])
@@ -134,7 +134,7 @@ def _find(image: np.ndarray, ground: np.ndarray, params: PanelParams) -> _Found:
 
 
 def _tolerance(difference: np.ndarray, params: PanelParams) -> int:
-    """What differs more is foreground: above the noise of the ground itself, which is small after scaling."""
+    """The least difference of the foreground: above the noise of the ground, which is small after scaling."""
     ground = difference[difference <= 24]
     noise = float(np.percentile(ground[::7], 90)) if ground.size > 7 else 0.0
     return int(

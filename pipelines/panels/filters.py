@@ -1,4 +1,4 @@
-"""Which panels a dataset can use: the drop reasons, and the mark of naturally gray panels.
+"""Filters of panels: every reason to drop one, and the mark of naturally gray ones.
 
 A drop reason is a function below and a line in `FILTERS`; its threshold is a field of `PanelParams`. Filters look at
 panels, not at pages. A dropped panel keeps its row and pixels, so that a threshold can be changed at any time without

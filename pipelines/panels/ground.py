@@ -33,7 +33,7 @@ def page_ground(page: np.ndarray) -> np.ndarray | None:
 
 
 def is_paper(colour: np.ndarray) -> bool:
-    """Whether a margin's colour is that of paper (white, tinted) or of black: else it may be a picture's own."""
+    """True for a margin in the colour of paper (white, tinted) or in black. Another colour may be the picture's own."""
     return bool(colour.min() >= 190 or colour.max() <= 40)
 
 

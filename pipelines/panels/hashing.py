@@ -1,4 +1,4 @@
-"""What a panel looks like, in few bytes: for finding duplicates. Works on uint8 RGB arrays; touches no files."""
+"""Hashes and thumbnails of panels, for finding duplicates. Works on uint8 RGB arrays; touches no files."""
 
 from hashlib import sha256
 
@@ -9,7 +9,7 @@ import PIL
 from PIL import Image
 
 HASH_VERSION = f"phash64 imagehash-{imagehash.__version__} pillow-{PIL.__version__}"
-"""What a stored hash depends on: Pillow's versions resize with different rounding."""
+"""The versions that a stored hash depends on: Pillow's versions resize with different rounding."""
 
 _FLAT_STD = 3.0  # of the lightness, 0..255, on the small picture that the hash is made of
 
@@ -28,7 +28,7 @@ def pixels_sha256(rgb: np.ndarray) -> str:
 
 
 def is_flat(rgb: np.ndarray) -> bool:
-    """Whether a picture, uint8 RGB (H, W, 3), has too little contrast for its perceptual hash to mean anything."""
+    """True where a picture, uint8 RGB (H, W, 3), has too little contrast for a meaningful perceptual hash."""
     small = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
     return float(small.std()) < _FLAT_STD
 

@@ -1,4 +1,4 @@
-"""How pages are cut and which panels pass: one class of parameters for the Launchpad, titles.yaml and the tests."""
+"""Parameters of cutting pages and of filtering panels: one class for the Launchpad, titles.yaml and the tests."""
 
 from typing import ClassVar, Literal
 
@@ -13,7 +13,7 @@ class PanelParams(BaseModel, frozen=True, extra="forbid"):
 
     layout: Literal["auto", "strip", "pages", "whole"] = Field(
         default="auto",
-        description="Whether the pages are slices of one vertical strip; auto decides by looking. "
+        description="Layout of the pages: slices of one vertical strip, or pages; auto decides by looking. "
         "whole cuts nothing: illustrations and frames of videos.",
     )
     min_side_px: int = Field(
@@ -21,7 +21,10 @@ class PanelParams(BaseModel, frozen=True, extra="forbid"):
     )
     max_side_px: int = Field(default=800, ge=1, description="Panels wider or higher than this are dropped (paper 000).")
     ground_tolerance: int = Field(
-        default=6, ge=1, le=64, description="Least difference (0..255) from the common background that counts as drawn."
+        default=6,
+        ge=1,
+        le=64,
+        description="Smallest difference (0..255) from the common background that counts as drawn.",
     )
     bridge_share: float = Field(
         default=0.15, ge=0, lt=0.5, description="Share of a gutter's length that what reaches over it may cover."

@@ -1,4 +1,4 @@
-"""What stands on a ground: connected pieces of a foreground, told apart into panels and drawings.
+"""The connected pieces of a foreground, divided into panels and drawings.
 
 Works on bool arrays (H, W), True where a page differs from its ground; touches no files.
 """
@@ -37,7 +37,7 @@ class Piece:
 
     @property
     def is_angular(self) -> bool:
-        """Whether the hull is nearly its box, or has few corners: a panel laid out, no blot or disc drawn."""
+        """True where the hull is nearly its box or has few corners: a panel, and no drawn blot or disc."""
         if self.hull_share >= 0.88:
             return True
         contours, _ = cv2.findContours(self.hull.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -87,7 +87,7 @@ def panels_and_drawings(foreground: np.ndarray, params: PanelParams) -> tuple[li
 
 
 def _panels_of(own: np.ndarray, corner: tuple[int, int], unit: int, params: PanelParams) -> Iterator[Piece]:
-    """The panel, or the bridged panels, that one connected piece is; nothing where it is a drawing."""
+    """The panels of one connected piece, several where they were bridged; none where it is a drawing."""
     piece = Piece((*corner, own.shape[1], own.shape[0]), filled(own))
     parts = _split(piece, unit, params)
     if len(parts) > 1:
@@ -161,7 +161,7 @@ def _without_inner(panels: list[Piece], foreground: np.ndarray, unit: int) -> li
 
 
 def _is_inside(piece: Piece, host: Piece) -> bool:
-    """Whether a piece lies in the host's hull, or is a small one in its box, where light has parted the two.
+    """True for a piece in the host's hull, or a small one in its box that light has cut off from it.
 
     Two halves of a box with a slanted gutter are large in each other's box, but outside of each other's hull.
     """
@@ -169,7 +169,7 @@ def _is_inside(piece: Piece, host: Piece) -> bool:
 
 
 def _belongs(drawing: Box, panel: Box) -> bool:
-    """Whether a loose drawing lies mostly in a panel's box, or overlaps it and makes a larger rectangle of it."""
+    """True for a loose drawing mostly in a panel's box, or one that overlaps it and makes it a larger rectangle."""
     around = union([drawing, panel])
     overlap = share_in_box(drawing, panel) * drawing[2] * drawing[3]
     area = drawing[2] * drawing[3] + panel[2] * panel[3] - overlap
@@ -177,7 +177,7 @@ def _belongs(drawing: Box, panel: Box) -> bool:
 
 
 def _is_part(box: Box, host: Box) -> bool:
-    """Whether a box is small beside another one and lies for the most part in it."""
+    """True for a box that is small beside another one and lies for the most part in it."""
     return box[2] * box[3] < 0.25 * host[2] * host[3] and share_in_box(box, host) > 0.6
 
 
@@ -203,7 +203,7 @@ def _share_inside(piece: Piece, host: Piece) -> float:
 
 
 def _is_inset(piece: Piece, host: Piece, foreground: np.ndarray, unit: int) -> bool:
-    """Whether a piece inside a panel is a panel too: a large rectangle in a painted one, framed by ground."""
+    """True for a piece inside a panel that is a panel too: a large rectangle in a painted one, framed by ground."""
     if min(piece.box[2:]) < 0.12 * unit or piece.shape.mean() < 0.95:
         return False
     if _window(foreground, host.box).mean() < 0.5:

@@ -54,24 +54,24 @@ def stitch(pages: Sequence[np.ndarray]) -> Strip:
 
 
 def are_slices(pages: Sequence[np.ndarray]) -> bool:
-    """Whether pages, uint8 RGB (H, W, 3), are slices of one strip.
+    """True where pages, uint8 RGB (H, W, 3), are slices of one strip.
 
-    They are where the widths agree and drawings run on from the last row of a page into the first of the next, at
-    most of the borders that have a drawing on both sides. Flat borders say nothing, and if no border says anything,
-    the pages are pages: each is cut well on its own.
+    Slices have one width, and drawings run on from the last row of a page into the first of the next at most of the
+    borders that have a drawing on both sides. Flat borders do not count. Where all are flat, the pages are pages:
+    each is cut well on its own.
     """
     if len(pages) < 2 or len({page.shape[1] for page in pages}) > 1 or min(len(page) for page in pages) < 2:
         return False
     borders = [_runs_on(above, below) for above, below in pairwise(pages)]
-    told = [answer for answer in borders if answer is not None]
-    return sum(told) > 0.5 * len(told)
+    drawn = [runs_on for runs_on in borders if runs_on is not None]
+    return sum(drawn) > 0.5 * len(drawn)
 
 
 def _runs_on(above: np.ndarray, below: np.ndarray) -> bool | None:
-    """Whether the drawing at the end of one page goes on in the next; None where either row is flat.
+    """True where the drawing at the end of one page goes on in the next; None where either row is flat.
 
-    They do where the step over the border is small beside how much the rows vary, and no larger than the noise and
-    texture that make steps between the rows of one page.
+    It goes on where the step over the border is small beside the variation of the rows, and no larger than the steps
+    that noise and texture make between the rows of one page.
     """
     before, last, first, second = (row.astype(np.float32) for row in (above[-2], above[-1], below[0], below[1]))
     if min(_variation(last), _variation(first)) < _FLAT:
