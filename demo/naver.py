@@ -34,7 +34,7 @@ _VIEWER_PATHS = {"WEBTOON": "webtoon", "BEST_CHALLENGE": "bestChallenge", "CHALL
 
 @dataclass
 class SiteTitle:
-    """One webtoon on the site, with what the site's editors do to it. Numbers are `no`, the place in the list."""
+    """One webtoon on the site, with its editors' marks. Numbers are `no`, the place in the list."""
 
     webtoon: Webtoon
     issues: list[DrawnIssue] = field(default_factory=list)

@@ -23,12 +23,12 @@ from pipelines.titles import Title
 _log = logging.getLogger(__name__)
 
 _PASSING_STATES = ("unlisted", "empty")
-"""What opening an issue may have shown by one bad answer: it is tried again as the list has it."""
+"""States that one bad answer may have caused when an issue was opened: the next sync takes the list's state again."""
 
 
 @dataclass(frozen=True)
 class CatalogueIssue:
-    """One issue of the catalogue. `state` is "free", or why it is not collected.
+    """One issue of the catalogue. `state` is "free", or the reason not to collect it.
 
     "gone" when the list lost it; "unlisted" where the list of its pages could not be had: the next sync opens it again.
     """
@@ -40,7 +40,7 @@ class CatalogueIssue:
     listed_as: str  # the state by the list; the issue itself may have turned out otherwise
     note: str
     first_seen: str
-    facts: dict[str, Any] = field(default_factory=dict)  # what the source says of it, as JSON values
+    facts: dict[str, Any] = field(default_factory=dict)  # from the source, as JSON values
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What the sources list now."""
+    """The issues that the sources list now."""
 
     keys: tuple[str, ...]  # of all free issues
     new_keys: tuple[str, ...]  # of those, the ones seen for the first time
     counts: dict[str, dict[str, int]]  # issues by state, by title
-    errors: dict[str, str]  # why a title could not be listed; what its catalogue says of issues stays
+    errors: dict[str, str]  # by title: why it could not be listed; its issues stay as they were
 
 
 def catalogue_path(lake: Lake, title: str) -> UPath:
@@ -69,7 +69,7 @@ def catalogue_path(lake: Lake, title: str) -> UPath:
 
 
 def read_catalogue(lake: Lake, title: str) -> Catalogue:
-    """What is known of one title's issues: nothing, before its first sync."""
+    """The catalogue of a title; empty before its first sync."""
     path = catalogue_path(lake, title)
     if not path.exists():
         return Catalogue(title=title)
@@ -81,7 +81,7 @@ def read_catalogue(lake: Lake, title: str) -> Catalogue:
 def sync_titles(titles: Mapping[str, Title], sources: Mapping[str, Source], lake: Lake) -> SyncReport:
     """Asks each title's source which issues exist, and brings the catalogues up to date.
 
-    A title that cannot be listed stands in `errors`, with the remedy, and holds up no other.
+    A title that cannot be listed stands in `errors`, with the remedy, and stops no other.
     """
     keys: list[str] = []
     new_keys: list[str] = []
@@ -96,7 +96,7 @@ def sync_titles(titles: Mapping[str, Title], sources: Mapping[str, Source], lake
         except (Unavailable, FetchError, ListingFailed) as error:
             errors[title.key] = str(error)
             continue
-        except Exception as error:  # whatever a source has run into: the other titles are not to blame
+        except Exception as error:  # a fault in one source must not stop the other titles
             _log.exception("%s: not listed", title.key)
             errors[title.key] = f"{type(error).__name__}: {error}; report it with the log"
             continue
@@ -128,13 +128,13 @@ def note_state(lake: Lake, title: str, issue: str, state: str, note: str) -> Non
 
 
 def _sync_title(title: Title, source: Source, lake: Lake) -> tuple[Catalogue, Catalogue]:
-    """A title's catalogue as it was and as it is now. A title that cannot be listed keeps its issues, and says why."""
+    """A title's catalogue as it was and as it is now. A title that cannot be listed keeps its issues."""
     try:
         entries = source.list_issues(title)
     except (Unavailable, FetchError, ListingFailed) as error:
         note_title_state(lake, title.key, error)
         raise
-    # Read only now: a collection may have noted something while the source was answering.
+    # Read after the source has answered: a collection may have changed it meanwhile.
     known = read_catalogue(lake, title.key)
     catalogue = _merged(known, entries)
     _write_catalogue(lake, known, catalogue)
@@ -164,7 +164,7 @@ def _merged(known: Catalogue, entries: list[IssueEntry]) -> Catalogue:
         )
         passing = (old.listed_as, "gone", *_PASSING_STATES) if old is not None else ()
         if old is not None and old.state not in passing and old.listed_as == entry.state:
-            # What opening the issue has shown holds until the list says something else of it.
+            # The state found when the issue was opened holds until the list changes its own.
             listed = replace(listed, state=old.state, note=old.note)
         issues.append(listed)
     issues += [replace(old, state="gone", note="the list does not have it any more") for old in before.values()]

@@ -1,11 +1,7 @@
-"""Stage 1: asks sources which issues exist, and collects the pages of one issue, exactly as served.
+"""Stage 1: collects the pages of one issue, exactly as served.
 
-    catalogue/<title>.json                       every issue ever listed, with its state
-    issue_pages/<title>/<issue>.parquet          the pages of an issue
-    issue_pages/<title>/.<issue>.partial/        pages of an interrupted collection, one small table a page
-
-Reads the sources and what the lake already has; writes the three above. Whatever has come is kept at once, so
-that an interruption at any moment costs one page at most.
+Reads the source and the pages that the lake already has; writes the issue's table (`page_store.py`) and its state
+(`catalogue.py`). Each page is stored as soon as it has come, so that an interruption costs one page at most.
 """
 
 import json
@@ -50,16 +46,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class PagesReport:
-    """What collecting one issue did."""
+    """The result of collecting one issue."""
 
     key: str
     counts: dict[str, int]  # pages by status
     fetched: int  # pages whose bytes came now
-    not_modified: int  # pages that the source confirmed, by its word or with equal bytes
+    not_modified: int  # pages that the source confirmed, by its answer or with equal bytes
     resumed: int  # pages kept by an earlier collection that was interrupted, or left pages out
     gone: int  # of those that are ok, the ones that the source no longer has
     bytes_fetched: int
-    digest: str  # of the content of the pages that are ok: the data version
+    digest: str  # digest of the pages that are ok: the data version
     unchanged: bool  # the content is what the lake had
     rows: tuple[PageRow, ...]
 
@@ -88,13 +84,14 @@ def collect_issue(
     licences: Collection[str] = (),
     on_page: Progress | None = None,
 ) -> PagesReport:
-    """Collects every page of one issue into its table; a second time, only what is new or has changed. Where the last
-    time pages were left out, only those are asked for: the next collection asks for the others again.
+    """Collects every page of one issue into its table; a second time, only what is new or has changed.
 
-    `licences`: pages under others are left alone; without any, none is. `on_page(done, total)` is called after each
-    page. Raises IssueUnavailable or TitleUnavailable (the catalogue
-    then has the state), PagesFailed (the table then has a row with the reason for each page that did not come),
-    ListingFailed or a FetchError when the list of pages could not be had.
+    Where pages failed the last time, only those are asked for; the next collection checks the others again.
+
+    `licences`: pages under other licences are skipped; empty: all are collected. `on_page(done, total)` is called
+    after each page. Raises IssueUnavailable or TitleUnavailable (the catalogue then has the state), PagesFailed (the
+    table then has a row with the reason for each page that did not come), ListingFailed or a FetchError where the
+    list of pages could not be read.
     """
     title, issue = declared_title(key, titles)
     title_key, source = title.key, sources[title.source]
@@ -137,7 +134,7 @@ def collect_issue(
                 if known_row is None:
                     row = replace(base, status=error.reason, detail=str(error), http_status=error.http_status)
                 else:
-                    # A page that was whole once is not thrown away because its host has a bad day, or has it no more.
+                    # A page that came once stays, even if its host fails now or no longer has it.
                     row, picture = replace(_moved(known_row, base), detail=problem), known_bytes
                 if has_failed(row):
                     failures[entry.page] = problem
@@ -192,7 +189,7 @@ def declared_title(key: str, titles: Mapping[str, Title]) -> tuple[Title, str]:
 
 
 def licensed(entry: PageEntry, title: Title, licences: Collection[str]) -> PageEntry:
-    """The page, to be left alone where it is under none of the licences. Without any, all are as good."""
+    """The page, marked to be skipped where it is under none of the licences. No licences: all pass."""
     licence = entry.licence or title.licence
     if entry.skip is not None or not licences or licence in licences:
         return entry
@@ -259,5 +256,5 @@ def _without_times(row: PageRow) -> PageRow:
 
 
 def _content_digest(rows: list[PageRow]) -> str:
-    """Of what later stages see: the pictures in order, and whose they are."""
+    """Digest of the content that later stages read: the pictures in order, with licence and attribution."""
     return digest_of([[row.sha256, row.licence, row.attribution] for row in rows if row.status == OK])

@@ -1,4 +1,4 @@
-"""What a source says about a title: its issues, their pages, and why one of them is not to be had."""
+"""The records that sources give: issues, pages, and the reasons why one of them is not available."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args
 from pipelines.issue_pages.picture import Picture
 
 SkipStatus = Literal["no_picture", "repost", "hidden", "deleted", "unwanted", "unlicensed"]
-"""Why a page of a source's list is left alone: no picture at all; given again, as the source itself says; not shown
-to everybody; taken down; not what the title's settings ask for; under no licence that the installation collects. Such
-a page has its row, and fails nothing."""
+"""Reasons to skip a page: no picture at all; a repost, by the source's own mark; not public; taken down; excluded by
+the title's settings; under a licence that the installation does not collect. Such a page has its row and is no
+error."""
 
 SKIP_STATUSES: frozenset[str] = frozenset(get_args(SkipStatus))
 
@@ -28,11 +28,11 @@ class IssueEntry:
 
     issue: str  # second half of the issue key
     name: str  # as people write it
-    date: str | None = None  # ISO day of publication, where the source tells it
+    date: str | None = None  # ISO day of publication, where the source has it
     state: str = "free"  # or why it is not collected: "paid", "adult", "withheld", "missing", "empty",
     # "growing", "unwanted", or what a local file is: "refused", "unreadable", "needs_tool"
-    note: str = ""  # what a person should know: listed twice, date as shown, ...
-    facts: Mapping[str, Any] = field(default_factory=dict)  # what the source says of it, as JSON values
+    note: str = ""  # for people: listed twice, date as shown, ...
+    facts: Mapping[str, Any] = field(default_factory=dict)  # from the source, as JSON values
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ class PageEntry:
     url: str
     referer: str | None = None
     skip: Skip | None = None  # why it is not fetched
-    facts: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # what the source says of it, as JSON values: tags, time, ...
+    facts: Mapping[str, Any] = field(default_factory=dict)  # from the source, as JSON values: tags, time, ...
     licence: str | None = None  # where a page's own differs from its title's
     attribution: str | None = None
 
@@ -63,11 +61,11 @@ class Fetched:
 
 @dataclass(frozen=True)
 class NotModified:
-    """The source says that the bytes that are known still stand."""
+    """The source confirms that the stored bytes are current."""
 
 
 class Unavailable(Exception):
-    """A title or an issue is not to be had, for a reason that is worth recording as its state."""
+    """A title or an issue is not available, for a reason that is recorded as its state."""
 
     def __init__(self, state: str, message: str):
         super().__init__(message)
@@ -75,12 +73,12 @@ class Unavailable(Exception):
 
 
 class TitleUnavailable(Unavailable):
-    """No issue of the title is to be had."""
+    """No issue of the title is available."""
 
 
 class IssueUnavailable(Unavailable):
-    """One issue is not to be had: "adult", "paid", "withheld", "gone" or "empty"."""
+    """One issue is not available: "adult", "paid", "withheld", "gone" or "empty"."""
 
 
 class ListingFailed(Exception):
-    """A source's answer cannot be understood: the message names the address, what was seen and the remedy."""
+    """A source's answer cannot be understood. The message has the address, what was seen and the remedy."""

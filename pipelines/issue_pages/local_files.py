@@ -1,4 +1,4 @@
-"""Files on this machine as issues: which files of an address are meant, what each issue is called, what is unchanged.
+"""Files on this machine as issues: the files of an address, the name of each issue, and the check for changes.
 
 Reads names, sizes and times, and the bytes of no file. Writes nothing.
 """
@@ -35,7 +35,7 @@ class Unreadable(FetchError):
 
 
 def is_left_behind(name: str) -> bool:
-    """Hidden files, and what systems and people leave beside pages: Thumbs.db, LICENSE.txt, ..."""
+    """True for hidden files, and for files that systems and people leave beside pages: Thumbs.db, LICENSE.txt, ..."""
     name = name.lower()
     stem, dot, suffix = name.rpartition(".")
     is_text = (suffix in ("txt", "md") if dot else True) and (stem if dot else name) in _LEGAL_STEMS
@@ -54,7 +54,7 @@ def file_of(url: str) -> Path:
 
 @contextmanager
 def listing(title: Title) -> Iterator[None]:
-    """What the system says against reading a title's files is a ListingFailed."""
+    """Turns errors of the file system into ListingFailed, inside the block."""
     try:
         yield
     except OSError as error:
@@ -67,11 +67,11 @@ def listing(title: Title) -> Iterator[None]:
 def issue_files(
     title: Title, *, suffixes: frozenset[str], is_meant: Callable[[Path], bool] | None = None
 ) -> tuple[dict[str, Path], list[IssueEntry]]:
-    """The files of an address by issue, in natural order, and entries for what is there and no issue.
+    """The files of an address by issue, in natural order, and entries for files that are no issue.
 
-    An issue is called as its file without its suffix, with a dash for what a key cannot hold; shops' file names are
-    full of that. `suffixes` may have two parts (`.tar.gz`); `is_meant` says whether a file of another suffix is an
-    issue all the same. Raises ListingFailed.
+    The name of an issue is its file's without the suffix, with a dash for each run of characters that a key cannot
+    hold. `suffixes` may have two parts (`.tar.gz`); `is_meant` decides for files of other suffixes. Raises
+    ListingFailed.
     """
     address = Path(title.address).absolute()
     if address.is_file():
@@ -122,7 +122,7 @@ def part_url(file: Path, part: str) -> str:
 
 
 def stamp(file: Path, settings: BaseModel, code_version: str) -> str:
-    """As good as an ETag: it changes with the file's size or time, the settings, or the code that reads it.
+    """A validator like an ETag: it changes with the file's size or time, the settings, or the code that reads it.
 
     Raises OSError.
     """

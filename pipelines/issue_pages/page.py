@@ -1,6 +1,6 @@
 """One row a page: the table that `issue_pages` keeps for each issue.
 
-A page that could not be kept still has its row: `status` says why, `image` is null.
+A page that could not be kept still has its row: `status` has the reason, `image` is null.
 """
 
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ PAGE_SCHEMA = pa.schema(
         pa.field("height_px", pa.int32()),
         pa.field("format", pa.string()),  # by the bytes, not by the name: "jpeg", "png", "gif", "webp", ...
         pa.field("fetched_at", pa.timestamp("us", tz="UTC")),  # when these bytes came
-        pa.field("checked_at", pa.timestamp("us", tz="UTC")),  # when the source last said that they still stand
+        pa.field("checked_at", pa.timestamp("us", tz="UTC")),  # when the source last confirmed them
         pa.field("licence", pa.string(), nullable=False),
         pa.field("attribution", pa.string(), nullable=False),
-        pa.field("facts", pa.string(), nullable=False),  # a JSON object: what the source says of it, tags or time
+        pa.field("facts", pa.string(), nullable=False),  # a JSON object: from the source: tags, time, ...
         pa.field("image", IMAGE),  # the bytes exactly as served
     ]
 )
@@ -41,7 +41,7 @@ PAGE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class PageRow:
-    """One row of `PAGE_SCHEMA` without its picture: the fields mean what they mean there."""
+    """One row of `PAGE_SCHEMA` without its picture; see there for the fields."""
 
     title: str
     issue: str

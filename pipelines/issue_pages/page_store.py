@@ -40,7 +40,7 @@ def is_complete(lake: Lake, key: str) -> bool:
 def settled_pages(lake: Lake, key: str, rows: Collection[PageRow], stored: KnownPages) -> KnownPages:
     """Whole pages that a collection need not ask a host for.
 
-    Those that an interrupted collection has fetched; and where the last one left pages out, those that it did not.
+    These are the pages of an interrupted collection, and, where pages of the last one failed, its other pages.
     `rows` and `stored` are the issue's `stored_pages`.
     """
     was_incomplete = any(map(has_failed, rows))
@@ -59,7 +59,7 @@ def kept_partial(lake: Lake, key: str) -> KnownPages:
 
 def keep_partial(lake: Lake, key: str, row: PageRow, picture: bytes) -> None:
     """Stores a page that has come, so that an interruption does not lose it."""
-    # Named by its address: a list that changes between two tries mixes no pages up.
+    # Named by its address, so that a list that changes between two attempts mixes no pages up.
     name = f"{sha256(row.url.encode()).hexdigest()[:24]}.parquet"
     lake.write_table(_partial_folder(lake, key) / name, page_table([row], [picture]), made_from=row.sha256 or "")
 

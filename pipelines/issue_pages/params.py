@@ -1,4 +1,4 @@
-"""How gently hosts are asked, and what is left alone: one class for the Launchpad, the command line and the tests."""
+"""Parameters of collecting pages: one class for the Launchpad, the command line and the tests."""
 
 from importlib.metadata import version
 from typing import ClassVar
@@ -6,16 +6,18 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 
 ROBOT = "tintoon"
-"""What robots.txt may call us."""
+"""Our name in robots.txt."""
 
 
 class FetchParams(BaseModel, frozen=True, extra="forbid"):
-    """How gently hosts are asked, when to give up, and what is left alone."""
+    """Pauses between requests, limits, retries, budgets, and the licences to collect."""
 
     code_version: ClassVar[str] = "1"
 
     spacing_s: float = Field(
-        default=1.0, ge=0, description="Least pause between two requests to a host, of all processes of this machine."
+        default=1.0,
+        ge=0,
+        description="Shortest pause between two requests to a host, of all processes of this machine.",
     )
     jitter: float = Field(default=0.5, ge=0, le=1, description="Up to this share of the pause is added at random.")
     retries: int = Field(default=3, ge=0, le=10, description="Further tries after a 429, a 5xx or a broken connection.")
@@ -58,6 +60,6 @@ class FetchParams(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def user_agent(self) -> str:
-        """Who asks, honestly: `tintoon/0.1.0 (+https://...)`."""
+        """The User-Agent: `tintoon/0.1.0 (+https://...)`."""
         name = f"{ROBOT}/{version('tintoon')}"
         return f"{name} (+{self.contact})" if self.contact else name

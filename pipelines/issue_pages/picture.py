@@ -1,4 +1,4 @@
-"""Bytes -> is this a whole picture, and which? Reads bytes, writes nothing."""
+"""Checks that bytes are a whole picture, and finds its format and size. Reads bytes, writes nothing."""
 
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ def read_picture(data: bytes, *, name: str, format_by_name: str | None = None) -
     """Decodes the bytes in full, because a truncated file opens well and fails late.
 
     `format_by_name` counts where the bytes have no signature that is known here (TGA, for example).
-    Raises ValueError, saying what the bytes are instead, where they are no whole picture.
+    Raises ValueError with the kind of the bytes where they are no whole picture.
     """
     if not data:
         raise ValueError("0 bytes")

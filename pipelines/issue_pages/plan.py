@@ -1,4 +1,4 @@
-"""A dry run of stage 1: what collecting would fetch, and why something would be refused. Writes nothing.
+"""A dry run of stage 1: the pages that collecting would fetch, and the reasons for the others. Writes nothing.
 
 Asks sources for their lists of issues and pages, and hosts for their robots.txt; never for a picture.
 """
@@ -22,7 +22,7 @@ as its row will say; not asked, though it is wanted."""
 
 @dataclass(frozen=True)
 class PlannedPage:
-    """What would happen to a page."""
+    """The plan for a page."""
 
     page: int
     url: str
@@ -32,7 +32,7 @@ class PlannedPage:
 
 @dataclass(frozen=True)
 class PlannedIssue:
-    """What would happen to an issue."""
+    """The plan for an issue."""
 
     key: str
     state: str  # "free", or why it is not collected; "unlisted" where its pages cannot be listed
@@ -43,7 +43,7 @@ class PlannedIssue:
 def plan_title(
     title: Title, source: Source, lake: Lake, *, licences: Collection[str] = (), issues: Sequence[str] = ()
 ) -> Iterator[PlannedIssue]:
-    """What collecting a title would do, issue by issue, in the source's order.
+    """The plan for a title, issue by issue, in the source's order.
 
     Args:
         title: As declared.

@@ -1,0 +1,1 @@
+"""Rating studies: preparation, questions, ratings, and their analysis."""

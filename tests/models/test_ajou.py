@@ -236,7 +236,7 @@ def test_losses_are_cross_entropies_and_l1(conditional: bool):
 
 
 @pytest.mark.parametrize("is_training", [True, False])
-def test_validation_judges_the_discriminator_without_noise_and_leaves_its_mode(is_training: bool):
+def test_validation_runs_the_discriminator_without_noise_and_keeps_its_mode(is_training: bool):
     torch.manual_seed(0)
     objective = build_objective(small(discriminator=AjouDiscriminator(noise=LayerNoise(sigma=2.0))))
     discriminator = objective.networks["discriminator"].train(is_training)

@@ -36,7 +36,7 @@ _FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass
 class SitePost:
-    """One post of the site, and what its moderators do to it."""
+    """One post of the site, with its moderators' marks."""
 
     number: int
     data: bytes
@@ -79,7 +79,7 @@ class DanbooruSite(Site):
         super().__init__(port=port)
 
     def publish(self, *posts: SitePost) -> None:
-        """New posts come, or known ones change."""
+        """Adds new posts, or changes known ones."""
         with self._lock:
             self.posts |= {post.number: post for post in posts}
 

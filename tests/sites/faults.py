@@ -39,7 +39,7 @@ def retry_at_epoch(status: int, *, seconds: float, times: int | None = None) -> 
 
 
 def refuse_agent(agent: str) -> Fault:
-    """403 to those who call themselves so: "python-requests", for example."""
+    """403 for agents with this name: "python-requests", for example."""
     return Fault(lambda _: Reply(403, {"Content-Type": "text/plain"}, b"who are you"), agent=agent)
 
 
@@ -69,13 +69,13 @@ def empty_body(*, times: int | None = None) -> Fault:
 
 
 def html_as_image(*, times: int | None = None) -> Fault:
-    """An HTML page that calls itself a JPEG file."""
+    """An HTML page with the Content-Type of a JPEG file."""
     page = b"<!doctype html><html><body>not in your country</body></html>"
     return Fault(lambda _: Reply(200, {"Content-Type": "image/jpeg"}, page), times)
 
 
 def image_as_html(*, times: int | None = None) -> Fault:
-    """The picture, called HTML."""
+    """The picture, with the Content-Type of HTML."""
     return Fault(lambda reply: replace(reply, headers={**reply.headers, "Content-Type": "text/html"}), times)
 
 

@@ -16,7 +16,7 @@ from demo.server import html_page
 
 PAGE_SIZE_2017 = 10
 ARCHIVE = "/web/2017/http://comic.naver.com"
-"""What an archive puts before a path; it redirects from there to the day of its copy."""
+"""The prefix of an archive's paths; it redirects from there to the day of its copy."""
 _ARCHIVE_COPY = "/web/20170528204207/http://comic.naver.com"
 _LEVELS = {"WEBTOON": "webtoon", "BEST_CHALLENGE": "bestChallenge", "CHALLENGE": "challenge"}
 
@@ -36,12 +36,12 @@ class Naver2017Site(NaverSite):
         super().__init__(titles, port=port, robots=robots)
 
     def address(self, title_id: int) -> str:
-        """What titles.yaml says as the title's address."""
+        """The address of a title, as in titles.yaml."""
         prefix = ARCHIVE if self.is_archive else ""
         return f"{self.url}{prefix}/{_LEVELS[self.titles[title_id].level]}/list.nhn?titleId={title_id}&weekday=mon"
 
     def page_reply(self, path: str) -> Reply:
-        """What the site's own host answers."""
+        """The answer of the main host."""
         if self.is_archive and path.startswith(ARCHIVE):
             return Reply(302, {"Location": _ARCHIVE_COPY + path.removeprefix(ARCHIVE)})
         parts = urlsplit(path)

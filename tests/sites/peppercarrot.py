@@ -49,7 +49,7 @@ class SiteEpisode:
 
 
 class PepperCarrotSite(Site):
-    """The site, with its switches: which lists it has, and when it says that it was updated."""
+    """The site, with its switches: the lists that it has, and the time of its last update."""
 
     hosts: ClassVar[Sequence[str]] = ("main",)
 
@@ -67,7 +67,7 @@ class PepperCarrotSite(Site):
             self.publish(episode)
 
     def publish(self, episode: SiteEpisode) -> None:
-        """A new episode comes out, or one with other pages."""
+        """Publishes a new episode, or one with other pages."""
         files: dict[str, bytes] = {}
         for name, data in episode.named.values():
             for resolution in _RESOLUTIONS:
@@ -82,7 +82,7 @@ class PepperCarrotSite(Site):
                 self.files[path] = (data, self._updated)
 
     def render(self, path: str, data: bytes) -> None:
-        """A file comes out anew under its old name."""
+        """Publishes a file again, under its old name."""
         with self._lock:
             self._update()
             self.files[path] = (data, self._updated)

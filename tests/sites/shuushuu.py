@@ -1,8 +1,8 @@
 """Serves illustrations on loopback as e-shuushuu serves its own: the index for crawlers, the JSON interface, the files,
 and the lists of its former layout.
 
-Two hosts on neighbouring ports: the site's own, and that of the files, to which the first one sends where it is told
-to. Reads pictures; writes nothing but its log in memory.
+Two hosts on neighbouring ports: the site's own, and that of the files, to which the first one redirects on demand.
+Reads pictures; writes nothing but its log in memory.
 """
 
 import html
@@ -30,7 +30,7 @@ _INDEX_KINDS = {1: "theme_tags", 2: "source", 3: "artist", 4: "characters"}
 
 @dataclass
 class SiteImage:
-    """One image of the site, and what its moderators do to it."""
+    """One image of the site, with its moderators' marks."""
 
     number: int
     data: bytes
@@ -45,7 +45,7 @@ class SiteImage:
 
     @property
     def added(self) -> datetime:
-        """When it came."""
+        """The time of its upload."""
         day = self.day or FIRST_DAY + timedelta(days=self.number // 4)
         return datetime.combine(day, time(12, 0), UTC)
 
@@ -74,7 +74,7 @@ class ShuushuuSite(Site):
         search_delay_s: float = 2,
         has_file_host: bool = False,
     ):
-        """search_delay_s: what the site asks for between searches. has_file_host: files are answered by a redirect."""
+        """search_delay_s: the pause between searches that the site asks for. has_file_host: files are redirected."""
         self.images = {image.number: image for image in images}
         self.robots = robots
         self.search_delay_s = search_delay_s
@@ -83,7 +83,7 @@ class ShuushuuSite(Site):
         super().__init__(port=port)
 
     def publish(self, *images: SiteImage) -> None:
-        """New images come, or known ones change."""
+        """Adds new images, or changes known ones."""
         with self._lock:
             self.images |= {image.number: image for image in images}
 

@@ -33,7 +33,7 @@ _ELSEWHERE = (
 
 @dataclass
 class WebtoonsTitle:
-    """One webtoon on the site, with what the site's editors do to it. Numbers are `episode_no`."""
+    """One webtoon on the site, with its editors' marks. Numbers are `episode_no`."""
 
     webtoon: Webtoon
     issues: list[DrawnIssue] = field(default_factory=list)
@@ -56,12 +56,12 @@ class WebtoonsTitle:
 
     @property
     def level(self) -> str:
-        """As the API's path calls the kind of title."""
+        """The kind of title, as in the API's path."""
         return "canvas" if self.genre in ("canvas", "challenge") else "webtoon"
 
     @property
     def path(self) -> str:
-        """Of the title's pages."""
+        """The path of the title's pages."""
         return f"/{self.language}/{self.genre}/{self.slug}"
 
     def numbered(self) -> dict[int, DrawnIssue]:
@@ -84,15 +84,15 @@ class WebtoonsSite(Site):
 
     @property
     def settings(self) -> dict[str, str]:
-        """What titles.yaml says as the settings of a title."""
+        """The settings of a title, as in titles.yaml."""
         return {"api": self.url_of("mobile")}
 
     def address(self, title_no: int) -> str:
-        """What titles.yaml says as the title's address."""
+        """The address of a title, as in titles.yaml."""
         return f"{self.url}{self.titles[title_no].path}/list?title_no={title_no}"
 
     def publish(self, title_no: int, issue: DrawnIssue) -> None:
-        """A new issue comes out, or one comes out anew."""
+        """Publishes a new issue, or a known one again."""
         title = self.titles[title_no]
         with self._lock:
             others = [old for old in title.issues if old.number != issue.number]
@@ -248,7 +248,7 @@ def _viewer_path(title_no: int, title: WebtoonsTitle, no: int) -> str:
 
 
 def _kind(data: bytes) -> tuple[str, str, str]:
-    """Kind as the path calls it, suffix, and the `type` that the viewer asks for."""
+    """The kind in the path, suffix, and the `type` that the viewer asks for."""
     return _KINDS[data[:2]]
 
 
@@ -258,7 +258,7 @@ def _image_path(title_no: int, no: int, k: int, data: bytes) -> str:
 
 
 def _smaller(data: bytes) -> bytes:
-    """What `type` asks for: the picture, compressed anew."""
+    """The picture for a `type`: compressed again."""
     buffer = io.BytesIO()
     Image.open(io.BytesIO(data)).convert("RGB").save(buffer, "JPEG", quality=50)
     return buffer.getvalue()

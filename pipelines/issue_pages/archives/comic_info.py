@@ -1,4 +1,4 @@
-"""ComicInfo.xml (https://anansi-project.github.io/docs/comicinfo): what a comic archive says of itself.
+"""ComicInfo.xml (https://anansi-project.github.io/docs/comicinfo): the metadata of a comic archive.
 
 Reads bytes, writes nothing.
 """
@@ -29,13 +29,13 @@ _FIELDS = {
     **{"AgeRating": "age_rating", "ScanInformation": "scan_information", "Notes": "notes", "GTIN": "gtin"},
 }
 _PAGE_FIELDS = ("series", "number", "volume", "language", "web")
-"""What of an issue is worth standing beside each of its pages."""
+"""The facts of an issue that each of its pages gets too."""
 _PEOPLE_FIELDS = ("writer", "penciller", "inker", "colorist", "letterer", "cover_artist", "translator")
 
 
 @dataclass(frozen=True)
 class ComicInfo:
-    """What the file says, or why it could not be read."""
+    """The content of the file, or the reason why it could not be read."""
 
     name: str | None = None  # the issue's title, else series and number
     date: str | None = None  # ISO day
@@ -46,12 +46,12 @@ class ComicInfo:
 
     @property
     def page_facts(self) -> dict[str, Any]:
-        """What of the issue's facts belongs to each page."""
+        """The facts that each page gets too."""
         return {name: self.facts[name] for name in _PAGE_FIELDS if name in self.facts}
 
     @property
     def people(self) -> list[str]:
-        """Who made the issue, each once."""
+        """The makers of the issue, each once."""
         named = (name.strip() for role in _PEOPLE_FIELDS for name in self.facts.get(role, "").split(","))
         return list(dict.fromkeys(filter(None, named)))
 
@@ -63,7 +63,7 @@ def comic_info_entry(entries: Iterable[Entry]) -> Entry | None:
 
 
 def read_comic_info(data: bytes) -> ComicInfo:
-    """What it says. One that cannot be read says nothing, with `problem`: pages do not depend on it."""
+    """The content of the file; empty, with `problem`, where it cannot be read: pages do not depend on it."""
     if len(data) > MAX_BYTES:
         return ComicInfo(problem=f"ComicInfo.xml is not read: {len(data)} bytes, at most {MAX_BYTES} are")
     try:

@@ -1,4 +1,4 @@
-"""What an archive holds, and which archives are not opened: bombs, hidden paths, locked or ambiguous entries.
+"""The entries of an archive, and the check for harm: bombs, hidden paths, locked or ambiguous entries.
 
 Works on names and numbers; touches no files.
 """
@@ -19,7 +19,7 @@ _SMALL_BYTES = MIB  # an entry up to this size is no bomb, however well it was c
 
 
 class ArchiveLimits(BaseModel, frozen=True, extra="forbid"):
-    """From where on an archive counts as made to do harm."""
+    """Limits beyond which an archive counts as harmful."""
 
     max_entries: int = Field(default=20_000, ge=1, description="Archives of more entries are refused.")
     max_entry_mib: int = Field(default=256, ge=1, description="Archives with a larger entry, unpacked, are refused.")
@@ -46,7 +46,7 @@ class Entry:
     name: str  # with "/" between folders
     size_bytes: int  # unpacked, as declared
     packed_bytes: int | None = None  # None where several entries are packed as one
-    problem: str | None = None  # what its format says against it: "is encrypted", "is a link", ...
+    problem: str | None = None  # a reason against it, by its format: "is encrypted", "is a link", ...
 
 
 class Container(Protocol):
@@ -54,7 +54,7 @@ class Container(Protocol):
 
     @property
     def is_solid(self) -> bool:
-        """Whether one entry costs as much as all of them."""
+        """True where reading one entry costs as much as reading all."""
         ...
 
     def entries(self) -> list[Entry]:
@@ -67,20 +67,20 @@ class Container(Protocol):
 
 
 def refused(file: Path, what: str) -> IssueUnavailable:
-    """An archive that is left alone because of what it holds."""
+    """The error for an archive that is not opened because of an entry."""
     return IssueUnavailable("refused", f"{shown(file)}: {what}; it is not opened, so pack its pages anew")
 
 
 def broken(file: Path, error: BaseException | str) -> IssueUnavailable:
-    """An archive that is not whole, or none."""
+    """The error for a file that is no whole archive."""
     seen = str(error) or type(error).__name__
     return IssueUnavailable("unreadable", f"{shown(file)}: no whole archive ({shown(seen)}); replace the file")
 
 
 def require_harmless(file: Path, entries: Iterable[Entry], limits: ArchiveLimits) -> list[Entry]:
-    """The entries, none of which does harm. Raises IssueUnavailable ("refused") with the entry's name.
+    """The entries, after the check. Raises IssueUnavailable ("refused") with the entry's name.
 
-    An archive with one such entry is refused whole: what else it says cannot be believed either. Entries are
+    An archive with one harmful entry is refused whole, since the rest of it cannot be trusted either. Entries are
     checked one by one, so that a stream of them ends with the first that is too much.
     """
     checked: list[Entry] = []

@@ -1,4 +1,4 @@
-"""EPUB (https://www.w3.org/TR/epub-33/): in which order a book of pictures shows them.
+"""EPUB (https://www.w3.org/TR/epub-33/): the pictures of a book, in reading order.
 
 META-INF/container.xml names the package file; its spine names the documents in reading order; these show pictures.
 Reads the entries of a ZIP file, writes nothing.
@@ -24,7 +24,7 @@ _MAX_TEXT_BYTES = 8 * 1024 * 1024  # of one document
 
 @dataclass(frozen=True)
 class Spine:
-    """The pictures of a book in reading order, each once, and what the book says of itself."""
+    """The pictures of a book in reading order, each once, and the book's own metadata."""
 
     pictures: tuple[str, ...]  # names of entries
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Spine:
 
 
 class NoSpine(ValueError):
-    """The book cannot be followed from its container to its pictures; the message says where it ends."""
+    """The book cannot be followed from its container to its pictures. The message has the missing link."""
 
 
 def read_spine(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> Spine:
@@ -68,12 +68,12 @@ def read_spine(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> Spine:
             pictures[picture] = None
     if not pictures:
         raise NoSpine(f"the spine of {package_name} shows no picture")
-    told: dict[str, Any] = {fact: text for fact in _FACTS if (text := next(_said(package, fact), None))}
-    if creators := list(dict.fromkeys(_said(package, "creator"))):
-        told["creator"] = creators
+    facts: dict[str, Any] = {fact: text for fact in _FACTS if (text := next(_texts_of(package, fact), None))}
+    if creators := list(dict.fromkeys(_texts_of(package, "creator"))):
+        facts["creator"] = creators
     if direction := spines[0].get("page-progression-direction"):
-        told["direction"] = direction
-    return Spine(pictures=tuple(pictures), facts=told, title=next(_said(package, "title"), None))
+        facts["direction"] = direction
+    return Spine(pictures=tuple(pictures), facts=facts, title=next(_texts_of(package, "title"), None))
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class _Texts:
 
 
 def _locked(texts: _Texts) -> frozenset[str]:
-    """What is encrypted: fonts often are, which does no harm."""
+    """The encrypted entries. Fonts often are, which does no harm."""
     references = _named(texts.xml(_ENCRYPTION), "CipherReference")
     return frozenset(_resolved("", reference.get("URI", "")) for reference in references)
 
@@ -108,12 +108,12 @@ def _named(root: Element, name: str) -> Iterator[Element]:
     return (element for element in root.iter() if str(element.tag).rpartition("}")[2] == name)
 
 
-def _said(package: Element, name: str) -> Iterator[str]:
+def _texts_of(package: Element, name: str) -> Iterator[str]:
     return (text for element in _named(package, name) if (text := (element.text or "").strip()))
 
 
 def _shown(name: str, document: bytes) -> Iterator[str]:
-    """What a document shows, in order: `<img src>` and `<svg:image xlink:href>`."""
+    """The references to pictures in a document, in order: `<img src>` and `<svg:image xlink:href>`."""
     # Documents of EPUB are in UTF-8 or UTF-16.
     encoding = "utf-16" if document.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:

@@ -24,7 +24,7 @@ _POINTS_PER_INCH = 72
 
 
 def pdf_pages(file: Path, limits: ArchiveLimits) -> int:
-    """How many pages it has. Raises IssueUnavailable ("refused" where it is locked, "unreadable")."""
+    """The number of pages. Raises IssueUnavailable ("refused" where it is locked, "unreadable")."""
     with _opened(file) as document:
         count = len(document)
     if not 0 < count <= limits.max_entries:

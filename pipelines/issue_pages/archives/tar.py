@@ -28,7 +28,7 @@ class TarContainer:
 
     @property
     def is_solid(self) -> bool:
-        """Whether it is compressed. Raises IssueUnavailable."""
+        """True where it is compressed. Raises IssueUnavailable."""
         try:
             with self._file.open("rb") as packed:
                 return _opener(packed.read(6)) is not None

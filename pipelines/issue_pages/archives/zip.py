@@ -13,7 +13,7 @@ from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, broken, r
 _IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
 _READ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError),
-    *(NotImplementedError, RuntimeError, MemoryError),  # a dictionary of LZMA may be said to have 4 GiB
+    *(NotImplementedError, RuntimeError, MemoryError),  # a dictionary of LZMA may claim 4 GiB
 )
 
 
@@ -60,7 +60,7 @@ class ZipContainer:
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """A name as it was meant: most tools write UTF-8 without saying so. Other bytes become surrogates."""
+    """A name in its real encoding: most tools write UTF-8 without the flag for it. Other bytes become surrogates."""
     if info.flag_bits & _IS_UTF8:
         return info.filename
     return info.orig_filename.encode("cp437").decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""A host's complete answer, and what it means: a redirect, a picture, or a failure with its remedy."""
+"""A host's complete answer, read as a redirect, a picture, or a failure with its remedy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Answer:
 
     @property
     def location(self) -> str | None:
-        """Where a redirect points, as an absolute address; None where the answer is no redirect, or to no address."""
+        """The absolute address of a redirect; None where the answer is no redirect, or has no valid address."""
         if self.status not in REDIRECTS or "Location" not in self.headers:
             return None
         try:

@@ -1,10 +1,10 @@
-"""The one polite HTTP client: the only code of the project that asks another host for anything.
+"""The HTTP client: the only code of the project that sends requests to other hosts.
 
 Reads: robots.txt of every host before anything else of it, then what robots.txt allows. A robots.txt that cannot
 be read refuses everything (RFC 9309, section 2.3.1). Does: one request at a time per host, spaced with jitter,
-waits as long as a host asks for, retries only what a second try can mend, and asks a host nothing more for some hours
-once it has refused (401, 403, 429). Asks only hosts of the title's own site. Writes nothing but what all processes of
-this machine share of a host (`turns`): whose turn it is, refusals, and what was spent of the budgets.
+waits as long as a host asks for, retries only what another attempt can mend, and asks a host nothing more for some
+hours once it has refused (401, 403, 429). Asks only hosts of the title's own site. Writes nothing but the records
+that all processes of this machine share (`host_slots.py`): slots, refusals and spent budgets.
 """
 
 import logging
@@ -55,11 +55,11 @@ _LONGEST_STOP_S = 30 * 24 * 3600.0  # however long a host asks for, it is then a
 
 @dataclass
 class _Host:
-    """What is known of one scheme, name and port: robots.txt holds for these (RFC 9309, section 2.3)."""
+    """The state of one scheme, name and port: robots.txt holds for these (RFC 9309, section 2.3)."""
 
     origin: str
-    name: str  # with the port where it is none of the web's own: turns, refusals and budgets are of this
-    lock: RLock = field(default_factory=RLock)  # held while it is asked: what is known of it has one writer
+    name: str  # with the port unless it is 80 or 443: slots, refusals and budgets are of this
+    lock: RLock = field(default_factory=RLock)  # held while it is asked, so that this state has one writer
     robots: Protego | None = None
     robots_were_read: bool = False
     robots_failure: str | None = None
@@ -68,7 +68,7 @@ class _Host:
 
 
 class Client:
-    """Asks hosts for things, politely. Safe to share between threads; each host is asked by one at a time."""
+    """Sends spaced requests to hosts. Safe to share between threads; each host gets one request at a time."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Client:
         self._session.headers.update({"User-Agent": self.params.user_agent, "Accept": "*/*"})
         # As served: the length can be checked, and the digest is that of the file on the host.
         self._session.headers["Accept-Encoding"] = "identity"
-        # Nobody's identity goes out: no cookies, no passwords out of a .netrc file.
+        # No identity is sent: no cookies, no passwords of a .netrc file.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.auth = lambda request: request
         # Redirects are never followed. Without this, requests reads the whole body of one, past any limit.
@@ -107,14 +107,14 @@ class Client:
     ) -> Answer:
         """The answer to one GET: 200, a redirect (never followed), 304 where a validator is given, or one of `answers`.
 
-        `site` is the title's: addresses of other hosts are refused. `answers` are statuses that mean something to
-        the caller, so that they are neither errors nor end the host. Raises a FetchError for everything else.
+        `site` is the title's: addresses of other hosts are refused. `answers` are further statuses that
+        the caller expects, so that they neither raise nor stop the host. Raises a FetchError for everything else.
         """
         self._check_address(url, site)
         host = self._host(url)
         with host.lock:
             self._check_allowed(host, url, site)
-            # A validator that no header can hold is none: else its page could never be asked for again.
+            # A validator that no header can hold is left out: else its page could never be asked for again.
             validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
             validators = {name: value for name, value in validators.items() if value and value.isprintable()}
             headers = {"Referer": referer, **validators}
@@ -122,7 +122,7 @@ class Client:
             return self._ask(host, url, headers, expected=expected, max_bytes=self.params.max_bytes)
 
     def refusal(self, url: str, site: Site) -> FetchError | None:
-        """Why an address would not be asked; None where it would. Asks for nothing but its host's robots.txt."""
+        """The error that asking an address would raise now, or None. Asks for nothing but its host's robots.txt."""
         try:
             self._check_address(url, site)
             host = self._host(url)
@@ -161,7 +161,7 @@ class Client:
         raise Redirected(url, f"more than {_MAX_REDIRECTS} redirects", "try again later")
 
     def page(self, page: PageEntry, site: Site, known: PageRow | None) -> Fetched | NotModified:
-        """A page's picture, asked for with its Referer and the validators of what is known. Raises a FetchError."""
+        """A page's picture, asked for with its Referer and the validators of the known row. Raises a FetchError."""
         etag = known.etag if known else None
         last_modified = known.last_modified if known else None
         return self.picture(page.url, site, referer=page.referer, etag=etag, last_modified=last_modified)
@@ -198,13 +198,13 @@ class Client:
     def _read_robots(self, host: _Host) -> str | None:
         """Keeps the host's rules; returns why they cannot be kept, if so."""
         place = f"{host.origin}/robots.txt"
-        # No rules where there is no such file: 4xx (RFC 9309, section 2.3.1.3), but for what says "not you".
+        # No rules where there is no such file: 4xx (RFC 9309, section 2.3.1.3), except those that refuse us.
         absent = set(range(400, 500)) - {401, 403, 429}
         for _ in range(_MAX_REDIRECTS + 1):
             try:
                 answer = self._ask(host, place, {}, expected={200, *REDIRECTS, *absent}, max_bytes=ROBOTS_MAX_BYTES)
             except (BudgetSpent, HostStopped):
-                raise  # not asked: nothing is known of its rules
+                raise  # not asked, so its rules stay unknown
             except FetchError as error:
                 return error.seen
             if answer.status in absent:
@@ -249,7 +249,7 @@ class Client:
         expected: Collection[int],
         max_bytes: int,
     ) -> Answer:
-        """The answer of an expected status, after as many tries as are due."""
+        """The answer of an expected status, after as many attempts as the parameters allow."""
         with self._slots.at(host.name) as slot:
             self._check_stop(slot, url)
             try:

@@ -1,8 +1,8 @@
-"""Why something was not fetched: one class a reason. `reason` is what the status column of a page says."""
+"""Errors of fetching: one class a reason. `reason` is the status of the page's row."""
 
 
 class FetchError(Exception):
-    """Something was not fetched: the message names its address, what was seen, and the remedy."""
+    """Something was not fetched. The message has its address, what was seen, and the remedy."""
 
     reason = "failed"
 
@@ -46,7 +46,7 @@ class AddressRefused(FetchError):
 
 
 class BudgetSpent(FetchError):
-    """The host has been asked as much, or as long, as it may be for now. A later run goes on."""
+    """A budget of the host is spent for now. A later run goes on."""
 
     reason = "over_budget"
 
@@ -58,7 +58,7 @@ class Gone(FetchError):
 
 
 class RateLimited(FetchError):
-    """429 to the last try, or a longer pause asked for than we wait. Nothing more is asked of the host until then."""
+    """429 to the last attempt, or a longer pause than `max_wait_s`. Nothing more is asked of the host until then."""
 
     reason = "rate_limited"
 
@@ -70,13 +70,13 @@ class RateLimited(FetchError):
 
 
 class Unreachable(FetchError):
-    """5xx, or no connection, to the last try."""
+    """5xx, or no connection, to the last attempt."""
 
     reason = "unreachable"
 
 
 class IncompleteBody(FetchError):
-    """The body broke off, to the last try."""
+    """The body broke off, to the last attempt."""
 
     reason = "incomplete"
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 
 def origin_of(url: str) -> str | None:
-    """Scheme, host and port, as every writing of one origin gives them; None for what is no http(s) address."""
+    """Scheme, host and port, in one spelling for each origin; None for anything but an http(s) address."""
     try:
         url.encode()  # a lone surrogate is in no address
         parts = urlsplit(url)

@@ -1,11 +1,11 @@
-"""How long a host asks to be left alone, by the headers of its answer."""
+"""The pause that a host asks for in the headers of its answer."""
 
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-_FIRST_EPOCH = 1e9  # what is greater is no number of seconds to wait (31 years), but a moment since the epoch
+_FIRST_EPOCH = 1e9  # a greater number is a moment since the epoch, not seconds to wait (31 years)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

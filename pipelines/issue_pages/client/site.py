@@ -1,4 +1,4 @@
-"""Which hosts a title's site is: nothing else is ever asked on its behalf, whatever its pages say."""
+"""The hosts of a title's site. Nothing else is asked on its behalf, whatever addresses its pages have."""
 
 import ipaddress
 import re
@@ -28,7 +28,7 @@ class Site:
     documented_api: DocumentedApi | None = None
 
     def refusal(self, url: str) -> str | None:
-        """Why an address is not asked on behalf of this site; None where it may be."""
+        """The reason not to ask an address on behalf of this site; None where it may be asked."""
         try:
             parts, own = urlsplit(url), urlsplit(self.address)
             port, own_port = parts.port, own.port
@@ -57,7 +57,7 @@ class Site:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its name or number."""
+    """True for a host that is this machine, by its name or number."""
     try:
         return _reached(host).is_loopback
     except ValueError:
@@ -73,7 +73,7 @@ def _is_private_name(host: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _private_addresses(host: str) -> tuple[str, ...]:
-    """The addresses of a host that are not public ones; none where it cannot be found, which asking it will tell."""
+    """The addresses of a host that are not public ones; none where it cannot be found: asking it then fails."""
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):  # a name that no host can have

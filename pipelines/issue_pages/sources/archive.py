@@ -1,7 +1,7 @@
 """Comic archives on this machine as a source: each file one issue, its pictures in reading order.
 
-CBZ/ZIP, CBT/TAR (plain, gzip, bzip2, xz), CB7/7z, CBR/RAR, EPUB and PDF, told apart by their bytes: what is called
-.cbr is often a ZIP file. Reads the files in place and unpacks nothing to disk. An archive that would do harm, is
+CBZ/ZIP, CBT/TAR (plain, gzip, bzip2, xz), CB7/7z, CBR/RAR, EPUB and PDF, recognised by their bytes: a file
+named .cbr is often a ZIP file. Reads the files in place and unpacks nothing to disk. An archive that would do harm, is
 locked or is not whole is refused whole, by a state with its reason.
 """
 
@@ -57,7 +57,7 @@ _TEXT_SUFFIXES = frozenset(
 
 
 class ArchiveSettings(ArchiveLimits, frozen=True, extra="forbid"):
-    """What a title may set: what counts as made to do harm, how PDF pages are drawn, which pages are left out."""
+    """Settings of a title: the limits of archives, the drawing of PDF pages, and the pages to leave out."""
 
     pdf_dpi: int = Field(
         default=200, ge=36, le=1200, description="Resolution of PDF pages that are more than one picture."
@@ -71,7 +71,7 @@ class ArchiveSettings(ArchiveLimits, frozen=True, extra="forbid"):
 class _Page:
     """One page of an archive."""
 
-    part: str  # what its address has after "#": an entry's name, or "page=3" of a PDF file
+    part: str  # the part of its address after "#": an entry's name, or "page=3" of a PDF file
     name: str
     skip: Skip | None = None
     facts: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class _Page:
 
 @dataclass(frozen=True)
 class _Contents:
-    """What an archive holds, before any picture of it was looked at."""
+    """The content of an archive, before any of its pictures was read."""
 
     pages: tuple[_Page, ...]
     unclear: frozenset[str] = frozenset()  # entries that are pages if their bytes are pictures
@@ -112,7 +112,7 @@ class ArchiveSource:
             return [self._entry(issue, file, settings) for issue, file in files.items()] + others
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
-        """One page a picture, and what only may be one.
+        """One page for each picture, and for each file that may be one.
 
         Raises ListingFailed or IssueUnavailable ("gone", or the states of `list_issues`).
         """
@@ -143,7 +143,7 @@ class ArchiveSource:
         ]
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """None: nobody is asked for a file of this machine."""
+        """None: files of this machine are always read."""
         return None
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
@@ -206,9 +206,9 @@ class ArchiveSource:
         container: Container = kind(file, settings)
         entries = container.entries()
         info = ComicInfo()
-        if (told := comic_info_entry(entries)) is not None:
-            is_small = told.size_bytes <= MAX_BYTES
-            info = read_comic_info(container.read([told.name])[told.name] if is_small else bytes(MAX_BYTES + 1))
+        if (entry := comic_info_entry(entries)) is not None:
+            is_small = entry.size_bytes <= MAX_BYTES
+            info = read_comic_info(container.read([entry.name])[entry.name] if is_small else bytes(MAX_BYTES + 1))
         candidates = sorted(filter(_may_be_page, entries), key=_reading_order)
         pages = [_Page(entry.name, entry.name.rpartition("/")[2], facts={"entry": entry.name}) for entry in candidates]
         spine = None
@@ -228,7 +228,7 @@ class ArchiveSource:
         return _Contents(pages=tuple(pages), unclear=unclear, info=info, spine=spine, container=container)
 
     def _looked_at(self, file: Path, contents: _Contents, settings: ArchiveSettings) -> list[_Page]:
-        """The pages, after a look into those that only may be one."""
+        """The pages, after the bytes of doubtful ones were checked."""
         pages: list[_Page] = []
         for page in contents.pages:
             if page.part in contents.unclear and page.skip is None:
@@ -263,7 +263,7 @@ class _Pdf:
 
 
 def _kind(file: Path) -> type | None:
-    """What a file is, by its bytes; plain TAR files of old have none of their own. Raises OSError."""
+    """The format of a file, by its bytes; plain TAR files of old have none of their own. Raises OSError."""
     with file.open("rb") as opened:
         start = opened.read(1024)
     for magic, kind in _MAGIC.items():
@@ -277,7 +277,7 @@ def _kind(file: Path) -> type | None:
 
 
 def _is_archive(file: Path) -> bool:
-    """Whether a file of another name is an archive: gzip alone may be anything."""
+    """True for an archive with another name. gzip alone may be anything."""
     try:
         with file.open("rb") as opened:
             is_packed = opened.read(6).startswith(_PACKED_TARS)
@@ -296,7 +296,7 @@ def _suffix(name: str) -> str:
 
 
 def _may_be_page(entry: Entry) -> bool:
-    """Texts are none, nor what systems and people leave behind, in whichever folder."""
+    """True for entries that may be pages: no texts, and no files that systems and people leave behind."""
     parts = entry.name.split("/")
     is_special = any(part.startswith(".") or part.lower() in ("__macosx", "meta-inf") for part in parts)
     return not is_special and not is_left_behind(parts[-1]) and _suffix(parts[-1]) not in _TEXT_SUFFIXES

@@ -3,7 +3,7 @@
 Reads `/posts.json` of whatever host the title's address names, by id cursors (`page=b<id>`), and the files at the
 addresses that it gives. Writes nothing. The site's robots.txt forbids `/*.json`, while its help page documents the
 interface for programs: it is asked only where the title's settings name it (`documented_api: help:api`), and each
-use is logged. Posts that are not shown to everybody have no address; none is ever put together for them.
+use is logged. Posts that are not shown to everybody have no address; no address is built for them.
 """
 
 import re
@@ -34,7 +34,7 @@ from pipelines.issue_pages.sources.shards import LARGEST_NUMBER, NumberShards, n
 from pipelines.titles import Title
 
 _API = DocumentedApi("help:api (https://danbooru.donmai.us/wiki_pages/help:api)", r"/posts\.json")
-_PER_PAGE = 200  # the most that the site gives
+_PER_PAGE = 200  # the site's maximum
 _TAGS = ("general", "artist", "character", "copyright", "meta")
 # A page can be short because the site leaves posts out of it, so more pages than full ones are no wonder.
 _PAGES_PER_FULL_PAGE = 4
@@ -50,7 +50,7 @@ RATINGS: Mapping[str, Rating] = {"g": "general", "s": "sensitive", "q": "questio
 
 
 class DanbooruSettings(NumberShards, Wanted, frozen=True, extra="forbid"):
-    """Which posts of the site a title is."""
+    """The posts of the site that make a title."""
 
     documented_api: Literal["help:api"] | None = Field(
         default=None,
@@ -119,7 +119,7 @@ _NUMBERS = TypeAdapter(list[_NumberOnly])
 
 @dataclass(frozen=True)
 class _Address:
-    """`https://danbooru.donmai.us`, and what the title's settings say of it."""
+    """`https://danbooru.donmai.us`, and the title's settings."""
 
     origin: str
     settings: DanbooruSettings
@@ -151,7 +151,7 @@ class DanbooruSource:
         self._client = client
 
     def list_issues(self, title: Title) -> list[IssueEntry]:
-        """Ranges of ids up to the newest post, which one request tells. States: "free", and "growing" for the last.
+        """Ranges of ids up to the newest post, by one request. States: "free", and "growing" for the last.
 
         Raises TitleUnavailable ("gone"), ListingFailed, or a FetchError.
         """
@@ -163,7 +163,7 @@ class DanbooruSource:
         return address.settings.listed(newest=found[0].id, where=f"{title.key}: {url}")
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
-        """The posts of one range, by id. What is hidden, deleted, no picture or not wanted is skipped, with its row.
+        """The posts of one range, by id. Hidden, deleted and unwanted ones, and other files, are skipped, with a row.
 
         Raises IssueUnavailable ("empty"), TitleUnavailable ("gone"), ListingFailed, or a FetchError.
         """
@@ -178,7 +178,7 @@ class DanbooruSource:
         return [_page(title, address, place, posts[number]) for place, number in enumerate(sorted(posts), start=1)]
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """Why a file would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        """The error that fetching a file would raise now, or None. Asks for nothing but a host's robots.txt."""
         return self._client.refusal(page.url, _address(title).site)
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:

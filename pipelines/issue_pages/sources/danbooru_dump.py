@@ -4,7 +4,7 @@
     <address>/metadata/*.json               one post a line; ids and numbers are strings, tags are objects
 
 Issues are the set's own folders: an id is always in the same one. Reads both; writes nothing. Bytes count, not names:
-a PNG file that is named .jpg is a page like any other. What the metadata lacks has no known rating and is skipped.
+a PNG file that is named .jpg is a page like any other. Files without metadata have no known rating and are skipped.
 """
 
 import os
@@ -38,12 +38,12 @@ from pipelines.titles import Title
 _FOLDERS = 1000
 _SCALES = {"older": {"s": "safe", "q": "questionable", "e": "explicit"}, "newer": dict(RATINGS)}
 _KINDS = {"0": "general", "1": "artist", "3": "copyright", "4": "character", "5": "meta"}
-# A post's line begins with its id: of the millions of lines, most are told apart without reading all of them.
+# A post's line begins with its id: most of the millions of lines are sorted out by it, without being read whole.
 _ID_FIRST = re.compile(rb'\s*\{\s*"id"\s*:\s*"?([0-9]{1,9})"?\s*[,}]')
 
 
 class DanbooruDumpSettings(Wanted, frozen=True, extra="forbid"):
-    """Which files of the set a title is."""
+    """The files of the set that make a title."""
 
     size: Literal["original", "512px"] = Field(
         default="original", description="The files as they were uploaded, or the set's own copies of 512 px."
@@ -54,7 +54,7 @@ class DanbooruDumpSettings(Wanted, frozen=True, extra="forbid"):
     scale: Literal["older", "newer"] = Field(
         default="older",
         description="What 's' means: 'older' sets (until 2021) have s, q and e with s for safe, 'newer' ones have "
-        "g, s, q and e with s for sensitive. A 'g' in a set that is said to be older is an error.",
+        "g, s, q and e with s for sensitive. A 'g' in a set declared as older is an error.",
     )
     ratings: tuple[Literal["general", "safe", "sensitive", "questionable", "explicit"], ...] = Field(
         default=("general", "safe"),
@@ -166,7 +166,7 @@ class DanbooruDumpSource:
         ]
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """None: nobody is asked for a file of this machine."""
+        """None: files of this machine are always read."""
         return None
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:

@@ -1,7 +1,7 @@
 """A folder of comics as a source: `<title>/<issue>/<page>`, any picture format, in natural order.
 
-Also a flat folder of illustrations, `<title>/<illustration>`: which issue one belongs to is decided by its name alone
-(`shards.py`), so that illustrations may be added and removed and no other one moves. Writes nothing.
+Also a flat folder of illustrations, `<title>/<illustration>`: the issue of each depends on its name alone
+(`shards.py`), so that adding or removing illustrations moves no other one. Writes nothing.
 """
 
 from email.utils import formatdate
@@ -39,7 +39,7 @@ from pipelines.titles import Title
 
 
 class FolderSettings(BaseModel, frozen=True, extra="forbid"):
-    """What a title may set: whether the folder holds issues, or illustrations that belong to none."""
+    """Settings of a title: a folder of issues, or a flat folder of illustrations."""
 
     flat: bool = Field(
         default=False,
@@ -87,7 +87,7 @@ class FolderSource:
         ]
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """None: nobody is asked for a file of this machine."""
+        """None: files of this machine are always read."""
         return None
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
@@ -192,7 +192,7 @@ def _page_files(folder: Path) -> list[Path]:
 
 
 def _skip(file: Path) -> Skip | None:
-    """Why a file is not taken for a picture at all. What only calls itself one is, and fails later, loudly."""
+    """The reason to skip a file that is no picture, or None. One that only has a picture's name fails when fetched."""
     if file.suffix.lower() in PICTURE_SUFFIXES:
         return None
     try:
@@ -203,7 +203,7 @@ def _skip(file: Path) -> Skip | None:
             decode_picture(file.read_bytes(), name=file.name)
             return None
     except OSError:
-        return None  # told when it is fetched
+        return None  # the error comes when it is fetched
     except ValueError:
         pass
     return Skip("no_picture", "a picture neither by its name nor by its bytes")

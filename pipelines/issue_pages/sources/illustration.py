@@ -1,4 +1,4 @@
-"""What sets of illustrations have in common: what of them is wanted, and what a listed digest proves.
+"""The common part of sources of illustrations: which ones are wanted, and the check of a listed digest.
 
 Asks the client for pictures; writes nothing.
 """
@@ -31,7 +31,7 @@ class WrongDigest(FetchError):
 
 
 class Wanted(BaseModel, frozen=True, extra="forbid"):
-    """Which illustrations of a set are fetched. What is not wanted has its row, with the reason."""
+    """Settings: which illustrations of a set are fetched. The others have a row with the reason."""
 
     only_tags: tuple[str, ...] = Field(
         default=(), description="Illustrations without one of these tags are not fetched, but listed as unwanted."
@@ -50,7 +50,7 @@ class Wanted(BaseModel, frozen=True, extra="forbid"):
         return self
 
     def unwanted(self, *, tags: set[str], width_px: int, height_px: int) -> Skip | None:
-        """Why an illustration is not wanted. Sides of 0 px are not known, so they say nothing."""
+        """The reason not to fetch an illustration, or None. Sides of 0 px are unknown and do not count."""
         if lacking := [tag for tag in self.only_tags if tag not in tags]:
             return Skip("unwanted", f"has not the tag {', '.join(lacking)}, which only_tags asks for")
         if found := [tag for tag in self.without_tags if tag in tags]:
@@ -62,7 +62,7 @@ class Wanted(BaseModel, frozen=True, extra="forbid"):
 
 
 def no_picture(extension: str) -> Skip | None:
-    """Whether the kind of file is no picture at all. What only calls itself one is fetched, and its bytes count."""
+    """True for a kind of file that is no picture. One that only has a picture's name is fetched: its bytes decide."""
     if extension.lower().removeprefix(".") in _NO_PICTURES:
         return Skip("no_picture", f"a .{extension.lower().removeprefix('.')} file is no picture")
     return None
@@ -76,7 +76,7 @@ def credited(title: Title, artists: list[str]) -> str | None:
 def file_address(url: str, *, base: str, otherwise: str) -> tuple[str, str]:
     """The address of a file and its name, the way a list gives it; `otherwise` where the address has no name.
 
-    An address that cannot be read stays as it is: asking for it fails, and says so.
+    An address that cannot be read stays as it is: asking for it then fails.
     """
     try:
         whole = urljoin(base, url)
@@ -97,8 +97,8 @@ def fetch_listed(
 ) -> Fetched | NotModified:
     """One file of which the list gives the MD5 digest in its facts.
 
-    Where the list gives the digest that it gave when the known bytes came, nothing is asked: they stand. `digest` is
-    what the bytes that come must have; None where the list's digest is another file's, as of a sample. Raises
+    Where the list gives the digest that it gave when the known bytes came, nothing is asked. `digest` is the one
+    that fetched bytes must have; None where the list's digest is another file's, as of a sample. Raises
     WrongDigest or another FetchError.
     """
     before = _facts(known).get("md5")
@@ -133,7 +133,7 @@ def _facts(known: PageRow | None) -> dict[str, Any]:
 
 
 def seen_in(error: ValidationError) -> str:
-    """What was wrong with an answer, for people: the first place that is, and how."""
+    """The first error of an answer, for people: its place and its kind."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"]) or "the body"
     return f"{place}: {first['msg']}"

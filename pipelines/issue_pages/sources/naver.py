@@ -1,13 +1,13 @@
 """Naver Webtoon as a source: today's JSON list and viewer pages, free issues only.
 
 Reads `/api/article/list` and `/{webtoon|bestChallenge|challenge}/detail` of whatever host
-the title's address names, and the pictures that the viewer shows. Writes nothing. What the site keeps behind a gate
-(adult, paid, withheld) becomes a state, never an attempt to pass the gate.
+the title's address names, and the pictures that the viewer shows. Writes nothing. Issues behind a gate
+(adult, paid, withheld) get a state; gates are never passed.
 
 A list is taken for whole only where it has as many issues as it counts itself (`totalRows`), and where that count
 stays the same while its pages are read: else an issue that moved to a page already read would seem to be gone. One
-exception: titles with a daily pass count issues that only the site's app shows, so there a list that ends by its
-own word is whole, and the numbers that it counts but does not show are withheld.
+exception: titles with a daily pass count issues that only the site's app shows, so there a list that ends by itself
+is whole, and the numbers that it counts but does not show are withheld.
 """
 
 import re
@@ -107,7 +107,7 @@ class _Listing:
     totals: list[int] = field(default_factory=list)  # what each page has counted
     has_daily_pass: bool = False
     url: str = ""  # of the last page
-    end: str = ""  # how it ended: "ends", by its own word, or "repeats itself"
+    end: str = ""  # how it ended: "ends", by itself, or "repeats itself"
 
     def add(self, page: _ListPage, url: str) -> None:
         self.articles += page.articleList
@@ -188,7 +188,7 @@ class NaverSource:
         )
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """Why a page would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        """The error that fetching a page would raise now, or None. Asks for nothing but a host's robots.txt."""
         return self._client.refusal(page.url, _address(title).site)
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
@@ -196,7 +196,7 @@ class NaverSource:
         return self._client.page(page, _address(title).site, known)
 
     def _level(self, title: Title, address: _Address) -> str:
-        """The viewer's first path part: the list knows it, the title's address need not."""
+        """The viewer's first path part: from the list, as the title's address need not have it."""
         if address not in self._levels:
             self._list_page(title, address, 1)
         return self._levels[address]
@@ -260,7 +260,7 @@ class NaverSource:
 
     def _answer(self, title: Title, address: _Address, url: str) -> Answer:
         try:
-            # 401 is how the site says "for adults" here; it does not refuse the host as a whole.
+            # 401 stands for "for adults" here; it does not refuse the host as a whole.
             answer = self._client.get(url, address.site, answers={401})
         except Gone as error:
             raise TitleUnavailable("gone", f"{title.key}: {error}") from error
@@ -308,7 +308,7 @@ def _entry(article: _Article, settings: NaverSettings, *, is_locked: bool = Fals
     shown = article.serviceDateDescription
     date = _date(shown)
     facts = {
-        "no": article.no,  # a place in the list: not the number of the episode, which `subtitle` tells
+        "no": article.no,  # a place in the list; the number of the episode is in `subtitle`
         "subtitle": article.subtitle,
         "volume_no": article.volumeNo,
         "star_score": article.starScore,

@@ -2,9 +2,9 @@
 
 Reads `/{webtoon|bestChallenge|challenge}/list.nhn` and `detail.nhn` below the address of the title, whatever stands
 before them in its path, and the pictures that the viewer shows, on hosts of Naver or of the mirror itself. Writes
-nothing. A gate (adult, paid) becomes a state, never an attempt to pass it.
+nothing. Issues behind a gate (adult, paid) get a state; gates are never passed.
 
-The list says nowhere how long it is: it is read, newest first, until its lowest number appears (1, or `first_no`),
+The list has no length: it is read, newest first, until its lowest number appears (1, or `first_no`),
 and one that ends before is an error. Where two pages do not join, the earlier one is read again, because an issue
 that has moved to it meanwhile would seem to be gone.
 """
@@ -58,7 +58,7 @@ _GAP = IssueEntry(issue="", name="", state="missing", note="the list leaves this
 
 
 class Naver2017Settings(NaverSettings, frozen=True):
-    """What a title of the layout of 2017 may set."""
+    """Settings of a title of the layout of 2017."""
 
     first_no: int = Field(
         default=1,
@@ -77,7 +77,7 @@ class _Address:
     prefix: str
     level: str
     title_id: int
-    weekday: str | None  # part of every address, for mirrors that tell pages apart by it
+    weekday: str | None  # part of every address, for mirrors that identify pages by it
 
     @property
     def site(self) -> Site:
@@ -161,7 +161,7 @@ class Naver2017Source:
         )
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """Why a page would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        """The error that fetching a page would raise now, or None. Asks for nothing but a host's robots.txt."""
         return self._client.refusal(page.url, _address(title).site)
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
@@ -240,7 +240,7 @@ class Naver2017Source:
 
 
 def _is_same_page(url: str, other: str) -> bool:
-    """Whether two addresses name the same page of the same title, by the end of their paths and their numbers."""
+    """True for two addresses of the same page of the same title, by the end of their paths and their numbers."""
     (path, query), (other_path, other_query) = (
         ("/".join(parts.path.split("/")[-2:]), parse_qs(parts.query)) for parts in (urlsplit(url), urlsplit(other))
     )
@@ -309,7 +309,7 @@ def _score(tag: Tag | None) -> float | None:
 def _entry(row: _Row, settings: Naver2017Settings) -> IssueEntry:
     date = _date(row.shown_date)
     facts = {
-        "no": row.no,  # a place in the list: not the number of the episode, which `subtitle` tells
+        "no": row.no,  # a place in the list; the number of the episode is in `subtitle`
         "subtitle": row.subtitle,
         "thumbnail_title": row.thumbnail_title,
         "star_score": row.star_score,

@@ -1,4 +1,4 @@
-"""What the two sources of Naver share: viewer pages, gates, and lists that name an issue twice or not at all.
+"""The common part of the two sources of Naver: viewer pages, gates, and lists with an issue twice or left out.
 
 Reads answers that a source has received; asks for nothing and writes nothing. A viewer shows, among an issue's
 pictures, rating cards and guides of the site's own: they are no pages, and are left out. Any other picture beside
@@ -38,7 +38,7 @@ _NOTICE = re.compile("공지|휴재")
 
 
 class NaverSettings(BaseModel, frozen=True, extra="forbid"):
-    """What a title of Naver may set."""
+    """Settings of a title of Naver."""
 
     unwanted_issues: re.Pattern[str] | None = Field(
         default=None,
@@ -47,7 +47,7 @@ class NaverSettings(BaseModel, frozen=True, extra="forbid"):
     )
 
     def wants(self, subtitle: str) -> bool:
-        """Whether an issue of this subtitle is to be collected."""
+        """True where an issue of this subtitle is to be collected."""
         return self.unwanted_issues is None or not self.unwanted_issues.search(subtitle)
 
 
@@ -59,7 +59,7 @@ def issue_number(title: Title, issue: str) -> int:
 
 
 def notes_of(subtitle: str, shown_date: str, date: str | None) -> str:
-    """What a person should know of an issue, by its row in the list."""
+    """Notes for people about an issue, by its row in the list."""
     notes = [shown_date] if shown_date and date is None else []
     if _NOTICE.search(subtitle):
         notes.append("perhaps a notice")
@@ -93,7 +93,7 @@ def _combined(rows: Sequence[IssueEntry]) -> IssueEntry:
 
 
 def location_of(answer: Answer) -> str:
-    """Where a redirect points, as an absolute address; empty where it points nowhere."""
+    """The absolute address of a redirect; empty where it has none."""
     return answer.location or ""
 
 
@@ -103,19 +103,19 @@ def redirect_seen(answer: Answer) -> str:
 
 
 def is_login(answer: Answer) -> bool:
-    """Whether an answer sends to the login, or asks for the reader's age."""
+    """True for an answer that leads to the login or asks for the reader's age."""
     location = location_of(answer)
     return "nidlogin" in location or urlsplit(location).hostname == "nid.naver.com" or "/ageGate" in location
 
 
 def gate(title: Title, issue: str, answer: Answer, states: Callable[[], Mapping[str, str]]) -> Exception:
-    """What a viewer's redirect means. `states`, by issue, are asked for where the list has to tell."""
+    """The error for a viewer's redirect. `states`, by issue, are read only where the list has to decide."""
     seen = f"{title.key}: issue {issue}: {answer.url}: {redirect_seen(answer)}"
     if is_login(answer):
         return IssueUnavailable("adult", f"{seen}; it is for adults who log in, so it is not collected")
     if not re.search(r"/list(\.nhn)?$", urlsplit(location_of(answer)).path):
         return ListingFailed(f"{seen}; such a gate is not known, so report it with this address")
-    # Paid issues and numbers that do not exist both lead to the list: the list itself tells which it is.
+    # Paid issues and numbers that do not exist both lead to the list, which shows which it is.
     state = states().get(issue, "gone")
     if state == "missing":
         state = "gone"
@@ -170,7 +170,7 @@ def viewer_pages(
                 number = len(pages) + 1
                 raise ListingFailed(f"{where}: picture {number} has only a placeholder; the site changed, report it")
             continue
-        # Whatever a viewer says, nothing but its own picture hosts is asked.
+        # Nothing but the site's own picture hosts is asked, whatever a viewer has.
         if is_own and why:
             raise ListingFailed(f"{where}: picture {len(pages) + 1} is at {url}: {why}; the site changed, report it")
         pages.append(
@@ -191,13 +191,13 @@ def viewer_pages(
 
 
 def _subtitle(soup: BeautifulSoup) -> str:
-    """The issue's own name, where the viewer tells it."""
+    """The issue's own name, where the viewer has it."""
     place = soup.select_one("#subTitle_toolbar, .tit_area h3")
     return " ".join(place.get_text().split()) if place else ""
 
 
 def _image_url(image: Tag, viewer_url: str) -> str | None:
-    """The picture's address; None where there is but a placeholder. Guides keep theirs, to be told apart by it."""
+    """The picture's address; None where there is but a placeholder. Guides keep theirs, which identifies them."""
     for attribute in ("data-src", "src"):
         value = str(image.get(attribute) or "").strip()
         if not value or value.startswith("data:"):

@@ -45,7 +45,7 @@ _Kind = Literal["cover", "title", "page", "credits"]
 
 
 class PepperCarrotSettings(BaseModel, frozen=True, extra="forbid"):
-    """Which edition of Pepper&Carrot is taken, and which of its pages."""
+    """Settings of a title: the edition of Pepper&Carrot, and which of its pages."""
 
     language: str = Field(
         default=_WITHOUT_TEXT,
@@ -78,7 +78,7 @@ _LANGUAGES = TypeAdapter(dict[str, _Language])
 
 @dataclass(frozen=True)
 class _Updated:
-    """What `last_updated.txt` says: seconds since the epoch, and whether that was long enough ago to be over."""
+    """The content of `last_updated.txt`: seconds since the epoch, and if that is long enough ago to be over."""
 
     epoch_s: int
     is_settled: bool
@@ -179,7 +179,7 @@ class PepperCarrotSource:
         return pages
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """Why a page would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        """The error that fetching a page would raise now, or None. Asks for nothing but a host's robots.txt."""
         return self._client.refusal(page.url, _site(title))
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
@@ -193,7 +193,7 @@ class PepperCarrotSource:
             urls.insert(0 if was_other else 1, f"{stem}{dot}{other}")
         missing: dict[str, Gone] = {}
         for url in urls:
-            # A validator says nothing of another file.
+            # A validator does not hold for another file.
             is_same = known is not None and (len(urls) == 1 or (known.format == "gif") == url.endswith(".gif"))
             etag, last_modified = (known.etag, known.last_modified) if known is not None and is_same else (None, None)
             try:
@@ -205,7 +205,7 @@ class PepperCarrotSource:
         raise Gone(page.url, seen, first.remedy, http_status=first.http_status)
 
     def _listing(self, title: Title) -> _Listing:
-        """The site's lists: read anew, unless the site says that nothing has changed since they were read."""
+        """The site's lists: read anew, unless the site reports no change since they were read."""
         origin, wanted = _origin(title), _wanted(title)
         updated = self._updated(title, f"{origin}/0_sources/last_updated.txt")
         known = self._listings.get((origin, wanted.language))
@@ -237,7 +237,7 @@ class PepperCarrotSource:
         return listing
 
     def _updated(self, title: Title, url: str) -> _Updated | None:
-        """When the site was last updated; None where it does not say so in the way that is known."""
+        """The time of the site's last update; None where the site gives none in the known form."""
         try:
             answer = self._client.get(url, _site(title))
         except Gone:
@@ -254,7 +254,7 @@ class PepperCarrotSource:
         return _Updated(epoch_s, is_settled=epoch_s <= now_s - _SETTLED_S)
 
     def _translators(self, title: Title, url: str, language: str) -> str:
-        """Who translated, for the attribution; "" where the site does not say."""
+        """The translators, for the attribution; "" where the site has none."""
         found = (self._read(title, url, _LANGUAGES) or {}).get(language)
         names = [name.strip() for name in found.translators if name.strip()] if found else []
         return f"; {(found.name if found else '') or language} translation by {', '.join(names)}" if names else ""
@@ -343,10 +343,10 @@ def _files(where: str, episode: _Episode) -> Iterator[tuple[_Kind, str]]:
         return
     order = {"cover": -2, "title": -1, "credits": 10_000}
     for key in sorted(episode.pages, key=lambda key: order.get(key, _number(key))):
-        said = episode.pages[key]
-        name = _FILE.fullmatch(said)
+        file = episode.pages[key]
+        name = _FILE.fullmatch(file)
         if name is None:
-            raise ListingFailed(f"{where}: page {key!r} is {said!r}, no name of a picture; the site changed, report it")
+            raise ListingFailed(f"{where}: page {key!r} is {file!r}, no name of a picture; the site changed, report it")
         kind: _Kind = "page"
         if key in ("cover", "title", "credits"):
             kind = key

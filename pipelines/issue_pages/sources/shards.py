@@ -1,10 +1,10 @@
-"""A set of illustrations has no episodes: which issue of it an illustration belongs to, by its number or its name.
+"""The issues of a set of illustrations, which has no episodes: ranges of numbers, or shards by name.
 
-Works on numbers and names; touches no files. An issue is named by the rule that made it, `000123000-000123999` or
-`07-of-16`: the same illustration is always in the issue of the same name, and another rule makes other issues
-instead of filling known ones otherwise.
+Works on numbers and names; touches no files. An issue is named by its division, `000123000-000123999` or
+`07-of-16`: an illustration is always in the issue of the same name, and another division makes other issues
+and does not change known ones.
 
-    NumberShards                            what a title may set of a set with numbers; a source inherits from it
+    NumberShards                            settings of a set with numbers; a source inherits from it
     NumberShards(...).issue_of(123456)      "000123000-000123999"
     NumberShards(...).listed(newest=...)    the issues of a set whose newest illustration has this number
     numbers_of("000123000-000123999")       range(123000, 124000)
@@ -28,7 +28,7 @@ MAX_ISSUES = 100_000
 
 
 class NumberShards(BaseModel, frozen=True, extra="forbid"):
-    """How a set of numbered illustrations is divided into issues, and which part of it is meant."""
+    """Settings: the division of a set of numbered illustrations into issues, and the part of it to collect."""
 
     ids_per_issue: int = Field(
         default=1000, ge=10, le=100_000, description="Ids of one issue. Another width makes other issues."
@@ -112,7 +112,7 @@ def issue_of_name(name: str, *, count: int) -> str:
 
 
 def issues_of_names(*, count: int) -> list[str]:
-    """All issues that `issue_of_name` can give, in order, whether or not they hold anything."""
+    """All issues that `issue_of_name` can give, in order, empty ones too."""
     _check_count(count)
     return [_name_of_bucket(bucket, count) for bucket in range(count)]
 

@@ -1,11 +1,11 @@
 """e-shuushuu as a source: images of an id range, by today's JSON interface.
 
 Reads, of whatever host the title's address names: `/image/index.xml`, the index that the site makes for crawlers
-(one image of it tells the newest id, or the day of an id), `/api/v1/images` from that day on, in rising order, with
+(one image of it shows the newest id, or the day of an id), `/api/v1/images` from that day on, in rising order, with
 the pause that `/api/v1/meta/config` asks for between two searches, whichever process of this machine searches, and
-the files. The index alone will not do: it has no addresses of files and leaves reposts out. Writes nothing but whose
-turn it is to search (`turns`). Reposts are given as such, with their original; what is hidden or deactivated is left
-alone.
+the files. The index alone is not enough: it has no addresses of files and leaves reposts out. Writes nothing but
+the slot of its searches (`host_slots.py`). Reposts are marked, with their original; hidden and deactivated images are
+skipped.
 """
 
 import time
@@ -40,7 +40,7 @@ from pipelines.issue_pages.sources.shards import LARGEST_NUMBER, NumberShards, n
 from pipelines.titles import Title
 
 DOMAIN = "e-shuushuu.net"
-_PER_PAGE = 100  # the most that the site gives
+_PER_PAGE = 100  # the site's maximum
 _MAX_TAGS = 5  # in one search, those that are left out included
 _SEARCH_DELAY_S = 2.0  # the site's own, where its configuration cannot be had
 _NEAR_BEGINNING = 10_000  # ids: so far, a list is read from its beginning rather than from a day
@@ -52,7 +52,7 @@ _REPOST = -1
 
 
 class ShuushuuSettings(NumberShards, Wanted, frozen=True, extra="forbid"):
-    """Which images of the site a title is."""
+    """The images of the site that make a title."""
 
     tags: tuple[int, ...] = Field(
         default=(), description="What the site is asked for: images that have all of these tags, by their numbers."
@@ -126,7 +126,7 @@ class _Indexed:
 
 @dataclass(frozen=True)
 class _Address:
-    """`https://e-shuushuu.net`, and what the title's settings say of it."""
+    """`https://e-shuushuu.net`, and the title's settings."""
 
     origin: str
     settings: ShuushuuSettings
@@ -179,7 +179,7 @@ class ShuushuuSource:
         self._search_delays_s: dict[str, float] = {}
 
     def list_issues(self, title: Title) -> list[IssueEntry]:
-        """Ranges of ids up to the newest image, which one request tells. States: "free", and "growing" for the last.
+        """Ranges of ids up to the newest image, by one request. States: "free", and "growing" for the last.
 
         Raises TitleUnavailable ("gone", "empty"), ListingFailed, or a FetchError.
         """
@@ -190,7 +190,7 @@ class ShuushuuSource:
         return address.settings.listed(newest=newest.number, where=f"{title.key}: {address.index_url(None)}")
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
-        """The images of one range, by id. Reposts, and what is hidden or not wanted, are skipped, with their row.
+        """The images of one range, by id. Reposts, and hidden or unwanted images, are skipped, with a row.
 
         Raises IssueUnavailable ("empty"), TitleUnavailable ("gone"), ListingFailed, or a FetchError.
         """
@@ -205,7 +205,7 @@ class ShuushuuSource:
         return [_page(title, address, place, images[number]) for place, number in enumerate(sorted(images), start=1)]
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """Why a file would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        """The error that fetching a file would raise now, or None. Asks for nothing but a host's robots.txt."""
         return self._client.refusal(page.url, _address(title).site)
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
@@ -293,7 +293,7 @@ class ShuushuuSource:
 
     def _search(self, title: Title, address: _Address, url: str) -> _ImageList:
         delay_s = self._search_delay_s(title, address)
-        # A turn of its own, beside the host's: between two searches there are requests for files.
+        # A slot of its own, beside the host's: between two searches there are requests for files.
         with self._slots.at(f"{address.origin} searches") as slot:
             # A clock that was set back must not stop everything for a year.
             if (wait_s := min(slot.record.next_at - self._clock(), delay_s)) > 0:

@@ -41,7 +41,7 @@ _FILE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})-([0-9]+)\.(\w+)")
 
 
 class Shuushuu2017Settings(NumberShards, Wanted, frozen=True, extra="forbid"):
-    """Which images of the site a title is."""
+    """The images of the site that make a title."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Shuushuu2017Source:
         self._client = client
 
     def list_issues(self, title: Title) -> list[IssueEntry]:
-        """Ranges of ids up to the newest image, which one request tells. States: "free", and "growing" for the last.
+        """Ranges of ids up to the newest image, by one request. States: "free", and "growing" for the last.
 
         Raises TitleUnavailable ("gone", "empty"), ListingFailed, or a FetchError.
         """
@@ -88,7 +88,7 @@ class Shuushuu2017Source:
         return [_page(title, settings, place, images[number]) for place, number in enumerate(sorted(images), start=1)]
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """Why a file would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        """The error that fetching a file would raise now, or None. Asks for nothing but a host's robots.txt."""
         return self._client.refusal(page.url, Site(_origin(title), owns=(DOMAIN,)))
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:

@@ -14,15 +14,15 @@ from pipelines.titles import Title
 class Source(Protocol):
     """A kind of place: lists issues, lists pages, fetches a page."""
 
-    name: ClassVar[str]  # as titles.yaml writes it
-    takes: ClassVar[str]  # one line: what address it takes
-    settings: ClassVar[type[BaseModel]]  # what a title may set for it, with descriptions
+    name: ClassVar[str]  # its name in titles.yaml
+    takes: ClassVar[str]  # one line: the address that it takes
+    settings: ClassVar[type[BaseModel]]  # a title's settings for it, with descriptions
     is_local: ClassVar[bool]  # the address is a file or folder; relative ones count from titles.yaml
 
     def __init__(self, client: Client): ...
 
     def list_issues(self, title: Title) -> list[IssueEntry]:
-        """Every issue that the source knows of, in its order, also those that are not to be had.
+        """Every issue that the source knows of, in its order, also those that are not available.
 
         Raises TitleUnavailable, ListingFailed, or a FetchError.
         """
@@ -36,7 +36,7 @@ class Source(Protocol):
         ...
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """Why a page would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        """The error that fetching a page would raise now, or None. Asks for nothing but a host's robots.txt."""
         ...
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:

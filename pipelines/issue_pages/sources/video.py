@@ -53,7 +53,7 @@ _COMPARED_SIZE = (64, 36)  # frames are compared this small: noise and film grai
 
 
 class FrameSize(BaseModel, frozen=True, extra="forbid"):
-    """What decides the bytes of a frame."""
+    """The settings that the bytes of a frame depend on."""
 
     width_px: int | None = Field(
         default=None, ge=16, le=8192, description="Width of the pages; empty: as the height asks, or as in the video."
@@ -72,7 +72,7 @@ class FrameSize(BaseModel, frozen=True, extra="forbid"):
 
 
 class VideoSettings(FrameSize, frozen=True, extra="forbid"):
-    """What a title may set: which frames are taken, and at which size."""
+    """Settings of a title: which frames are taken, and at which size."""
 
     every_frames: int = Field(
         default=50, ge=1, description="Take one of so many frames, beginning with the first (paper 001)."
@@ -98,13 +98,13 @@ class VideoSettings(FrameSize, frozen=True, extra="forbid"):
 
     @property
     def looks_at_frames(self) -> bool:
-        """Whether frames have to be decoded to choose among them."""
+        """True where frames have to be decoded to choose among them."""
         return self.cut_change is not None or self.min_change is not None
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """One frame, and why it is taken or not."""
+    """One frame, and the reason to take it or not."""
 
     frame: int
     reason: str  # "every 50 frames", "every 2 s", "cut"
@@ -168,7 +168,7 @@ class VideoSource:
         ]
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """None: nobody is asked for a file of this machine."""
+        """None: files of this machine are always read."""
         return None
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
@@ -255,9 +255,9 @@ def _entry(issue: str, file: Path) -> IssueEntry:
                 "fps": float(fps) if fps else None,
                 "duration_s": container.duration / 1e6 if container.duration else None,
             }
-            told = container.metadata
-            facts |= {name: shown(told[name]) for name in ("artist", "copyright", "comment") if told.get(name)}
-            name = shown(told.get("title") or file.name)
+            tags = container.metadata
+            facts |= {name: shown(tags[name]) for name in ("artist", "copyright", "comment") if tags.get(name)}
+            name = shown(tags.get("title") or file.name)
     except IssueUnavailable as error:
         return IssueEntry(issue=issue, name=shown(file.name), state=error.state, note=str(error))
     return IssueEntry(issue=issue, name=name, facts=facts)
@@ -266,7 +266,7 @@ def _entry(issue: str, file: Path) -> IssueEntry:
 def _looked_through(
     index: VideoIndex, settings: VideoSettings, wanted: Mapping[int, None], reason: str
 ) -> list[_Choice]:
-    """The choices after a look at every frame: cuts come to those that are wanted, what hardly differs goes."""
+    """The choices after a look at every frame: first frames after cuts are added, near-identical ones removed."""
     choices: list[_Choice] = []
     before: np.ndarray | None = None
     taken: tuple[int, np.ndarray] | None = None
@@ -293,7 +293,7 @@ def _looked_through(
         raise unreadable(index.file, error) from error
     finally:
         reader.close()
-    # A frame that cannot be decoded is not left out unseen: fetching it says why.
+    # A frame that cannot be decoded stays in the list: fetching it raises the reason.
     seen = {choice.frame for choice in choices}
     choices += [_Choice(frame, reason) for frame in wanted if frame not in seen]
     return sorted(choices, key=lambda choice: choice.frame)

@@ -1,4 +1,4 @@
-"""Frames of a video file by their number: which there are, and their pictures, without decoding what is not needed.
+"""Frames of a video file by their number: the list of them, and their pictures, without needless decoding.
 
 Reads one file, writes nothing. The list of frames comes from the file's packets, which takes no decoding; a reader
 stays where it is, so that frames asked for in order cost one pass, and jumps over whole groups of pictures.
@@ -26,12 +26,12 @@ from pipelines.issue_pages.local_files import shown
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,h264,hevc,m4v,gif,apng,mxf,nut"
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 _MAX_PIXELS = 64 * 1024 * 1024
-_HIGH_DEFINITION_PX = 576  # pictures higher than this are in the colours of BT.709 unless they say otherwise
+_HIGH_DEFINITION_PX = 576  # pictures higher than this are in the colours of BT.709 unless they have another mark
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _MICROSECOND = Fraction(1, 1_000_000)
 
 OPEN_ERRORS = (FFmpegError, OSError, ValueError, MemoryError)
-"""What PyAV raises for a file that is not whole, or no video."""
+"""The errors of PyAV for a file that is not whole, or no video."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class VideoIndex:
 
 
 class FrameUnreadable(ValueError):
-    """A frame cannot be had from the file; the message says why."""
+    """A frame cannot be read from the file. The message has the reason."""
 
 
 def unreadable(file: Path, error: BaseException | str) -> IssueUnavailable:
@@ -186,7 +186,7 @@ class FrameReader:
     def _open(self) -> None:
         self._opened = opened_video(self.index.file)
         self._container, self._stream = self._opened.__enter__()
-        # Several threads decode no faster where the machine is busy, and of some damage they say nothing.
+        # Several threads decode no faster where the machine is busy, and they do not report all damage.
         self._stream.thread_type = "NONE"
         self._stream.codec_context.thread_count = 1
         self._frames = self._decoded()
@@ -210,7 +210,7 @@ class FrameReader:
             self._frames = self._decoded()
 
     def _decoded(self) -> Iterator[_Found]:
-        """Frames from here on. What a decoder mends, it says; what is drawn upon that is as damaged."""
+        """Frames from here on. A frame that a decoder mended is reported, and so are frames that build on it."""
         damage: str | None = None
         counted = 0
         has_key = False
@@ -221,7 +221,7 @@ class FrameReader:
                 damage = f"drawn upon one whose data is damaged ({error})"
                 continue
             for frame in frames:
-                # Without a number: one that the file says nobody is to see.
+                # Without a number: one that the file marks as not shown.
                 number = counted if self.index.pts is None else self._numbers.get(frame.pts or 0)
                 counted += 1
                 if frame.key_frame:
@@ -245,7 +245,7 @@ def rgb_of(frame: VideoFrame, *, size: tuple[int, int] | None = None) -> np.ndar
 
 
 def _require_whole(file: Path, container: InputContainer, stream: VideoStream, packets: int, end_s: float) -> None:
-    """Compares what is there with what the file's head announces."""
+    """Compares the frames with the number in the file's head."""
     is_mov = "mp4" in container.format.name
     if is_mov and stream.frames > packets:
         raise unreadable(file, f"it breaks off: {packets} of its {stream.frames} frames are there")
@@ -258,14 +258,14 @@ def _require_whole(file: Path, container: InputContainer, stream: VideoStream, p
 
 
 def _counted(file: Path) -> int:
-    """How many frames there are of a file that gives them no times: decoding alone tells."""
+    """The number of frames of a file that gives them no times: only decoding shows it."""
     count = 0
     with opened_video(file) as (container, stream):
         for packet in container.demux(stream):
             try:
                 count += len(packet.decode())
             except OPEN_ERRORS:
-                continue  # a damaged frame is told when it is asked for
+                continue  # the error of a damaged frame comes when it is asked for
     return count
 
 

@@ -1,9 +1,9 @@
 """WEBTOON (webtoons.com) as a source: the episodes that its reader's API lists, and the pictures of their viewers.
 
 Reads `/api/v1/{webtoon|canvas}/{title_no}/episodes` of the site's mobile host (where that does not answer with a
-list, `/list` of the title's own), the viewer pages of the host that the
-title's address names, and the pictures that a viewer shows, at the quality they were uploaded in. Writes nothing.
-Whatever the site keeps behind a gate (ages, countries, its app, a login) becomes a state, never an attempt to pass.
+list, `/list` of the title's own), the viewer pages of the host of the title's address, and the pictures that a viewer
+shows, at the quality they were uploaded in. Writes nothing. Episodes behind a gate (ages, countries, the app, a
+login) get a state; gates are never passed.
 """
 
 import re
@@ -48,7 +48,7 @@ _MOTION = re.compile(r"documentURL|motiontoon", re.IGNORECASE)
 
 
 class WebtoonsSettings(BaseModel, frozen=True, extra="forbid"):
-    """What a title of WEBTOON may set."""
+    """Settings of a title of WEBTOON."""
 
     api: str | None = Field(
         default=None,
@@ -61,7 +61,7 @@ class _Episode(BaseModel):
     episodeNo: int = Field(ge=1, le=_MAX_ISSUES)  # noqa: N815  as the site writes it
     episodeTitle: str = ""  # noqa: N815
     exposureDateMillis: int | None = Field(default=None, ge=0, le=_LAST_MILLISECOND)  # noqa: N815
-    hasBgm: bool | None = None  # noqa: N815  canvas titles do not tell
+    hasBgm: bool | None = None  # noqa: N815  not for canvas titles
 
 
 class _EpisodeList(BaseModel):
@@ -95,7 +95,7 @@ class _Address:
         return f"{self.origin}{self.path}/list?title_no={self.title_no}&page={number}"
 
     def viewer_url(self, number: int) -> str:
-        # The site goes by the two numbers alone; it leads from any name to the right one.
+        # The site uses the two numbers alone, and redirects from any name to the right one.
         return f"{self.origin}{self.path}/episode-{number}/viewer?title_no={self.title_no}&episode_no={number}"
 
 
@@ -117,7 +117,7 @@ class WebtoonsSource:
     def list_issues(self, title: Title) -> list[IssueEntry]:
         """Issues by `episode_no`, which is not the number that the site shows.
 
-        Where the API answers with an error, or with what is no list, the list for browsers tells.
+        Where the API answers with an error, or with what is no list, the list for browsers is read.
         States: "free", and "missing" for numbers that the list leaves out: removed, or shown in the app only.
         Raises TitleUnavailable ("adult", "withheld", "gone", "empty"), ListingFailed, or a FetchError.
         """
@@ -126,11 +126,11 @@ class WebtoonsSource:
             episodes, listed_twice = self._by_api(title, address)
         except (_NoList, Unreachable, UnexpectedAnswer) as error:
             if isinstance(error, Unreachable) and error.http_status is None:
-                raise  # there is no connection, for the other list neither
+                raise  # no connection: the other list would fail too
             try:
                 episodes, listed_twice = self._by_pages(title, address), set()
             except ListingFailed as other:
-                raise ListingFailed(f"{error}; nor does the list for browsers tell: {other}") from error
+                raise ListingFailed(f"{error}; the list for browsers failed too: {other}") from error
         if not episodes:
             raise TitleUnavailable("empty", f"{title.key}: {title.address} lists no issue; check the title's number")
         return [
@@ -149,7 +149,7 @@ class WebtoonsSource:
             page = self._list_page(title, address, cursor)
             numbers = {episode.episodeNo for episode in page.episodeList}
             following = max(0, page.nextCursor or 0)
-            # Nothing says how many there are: taking a list that goes round for whole would make what it lacks "gone".
+            # The list has no length: one that goes round, taken for whole, would make what it lacks "gone".
             if following and (following in cursors or not numbers - episodes.keys()):
                 raise ListingFailed(
                     f"{title.key}: {address.list_url(cursor)}: the list repeats itself after {len(episodes)} issues "
@@ -200,7 +200,7 @@ class WebtoonsSource:
         return _pages(title, issue, address, self._viewer(title, issue, address))
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
-        """Why a page would not be asked for; None where it would. Asks for nothing but a host's robots.txt."""
+        """The error that fetching a page would raise now, or None. Asks for nothing but a host's robots.txt."""
         return self._client.refusal(page.url, _address(title).site)
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
@@ -244,7 +244,7 @@ class WebtoonsSource:
         )
 
     def _gate(self, title: Title, issue: str, answer: Answer, target: SplitResult | None) -> Exception:
-        """What a redirect of the viewer means."""
+        """The error for a redirect of the viewer."""
         place = _shown_location(answer)
         seen = f"{title.key}: issue {issue}: {answer.url}: HTTP {answer.status}, a redirect to {place}"
         if _is_age_gate(target):
@@ -253,7 +253,7 @@ class WebtoonsSource:
             return IssueUnavailable("withheld", f"{seen}; it is for readers who log in, so it is not collected")
         if target is None or not target.path.endswith("/list"):
             return ListingFailed(f"{seen}; such a gate is not known, so report it with this address")
-        # Numbers that do not exist and issues that only the app shows may both lead to the list: it tells which it is.
+        # Numbers that do not exist and issues that only the app shows may both lead to the list, which shows which.
         listed = {entry.issue for entry in self.list_issues(title) if entry.state == "free"}
         if issue in listed:
             return IssueUnavailable("withheld", f"{seen}; it is listed but not shown here, so it is not collected")
@@ -311,7 +311,7 @@ def _left_out(number: int) -> IssueEntry:
 
 
 def _no_list(title: Title, answer: Answer) -> Exception:
-    """What a list's redirect means."""
+    """The error for a redirect of a list."""
     seen = f"{title.key}: {answer.url}: HTTP {answer.status}, a redirect to {_shown_location(answer)}"
     if _is_age_gate(_location(answer)):
         return TitleUnavailable("adult", f"{seen}; it asks for the reader's age, so it is not collected")
@@ -350,7 +350,7 @@ def _listed(title: Title, answer: Answer) -> tuple[dict[int, _Episode], set[int]
 
 
 def _milliseconds(day: str) -> int | None:
-    """Of `Nov 20, 2022` since the epoch; None where the list is in another language."""
+    """Milliseconds since the epoch of `Nov 20, 2022`; None where the list is in another language."""
     try:
         return int(datetime.strptime(f"{day} +0000", "%b %d, %Y %z").timestamp() * 1000)
     except ValueError:
@@ -358,7 +358,7 @@ def _milliseconds(day: str) -> int | None:
 
 
 def _location(answer: Answer) -> SplitResult | None:
-    """Where a redirect points; None where that is no address."""
+    """The parts of a redirect's address; None where it has no valid one."""
     try:
         return urlsplit(answer.location or "")
     except ValueError:
@@ -374,7 +374,7 @@ def _is_age_gate(target: SplitResult | None) -> bool:
 
 
 def _is_viewer(target: SplitResult, address: _Address, number: int) -> bool:
-    """Whether an address is the same episode's viewer, under another name."""
+    """True for the address of the same episode's viewer, under another name."""
     asked = {"title_no": [str(address.title_no)], "episode_no": [str(number)]}
     query = parse_qs(target.query)
     return target.path.endswith("/viewer") and {name: query.get(name) for name in asked} == asked
@@ -414,15 +414,15 @@ def _pages(title: Title, issue: str, address: _Address, answer: Answer) -> list[
 
 
 def _page(where: str, address: _Address, viewer_url: str, number: int, total: int, image: Tag) -> PageEntry:
-    said = str(image.get("data-url") or "").strip()
+    shown = str(image.get("data-url") or "").strip()
     place = f"{where}: picture {number} of {total}"
-    if not said or said.startswith("data:"):
+    if not shown or shown.startswith("data:"):
         raise ListingFailed(f"{place} has only a placeholder (no data-url); the site changed, report it")
     try:
-        url = _as_uploaded(urljoin(viewer_url, said))
+        url = _as_uploaded(urljoin(viewer_url, shown))
     except ValueError as error:
-        raise ListingFailed(f"{place} is at {said!r}, no address ({error}); the site changed, report it") from error
-    # Whatever a viewer says, nothing but its own picture hosts is asked.
+        raise ListingFailed(f"{place} is at {shown!r}, no address ({error}); the site changed, report it") from error
+    # Nothing but the site's own picture hosts is asked, whatever a viewer has.
     if why := address.site.refusal(url):
         raise ListingFailed(f"{place} is at {url}: {why}; the site changed, report it")
     is_thumbnail = "/thumb_" in url

@@ -239,11 +239,11 @@ def test_editions_do_not_share_a_list(serve, pepper):
     assert (lettered.attribution != art.attribution, lettered.name[:3], art.name[:3]) == (True, "en_", "gfx")
 
 
-@pytest.mark.parametrize("said", ["now", "soon", "", "tomorrow", "<html>", "9" * 11])
-def test_a_list_that_may_still_change_is_read_again(serve, pepper, said):
+@pytest.mark.parametrize("written", ["now", "soon", "", "tomorrow", "<html>", "9" * 11])
+def test_a_list_that_may_still_change_is_read_again(serve, pepper, written):
     times = {"now": int(time.time()), "tomorrow": int(time.time()) + 86_400}
     site = serve()
-    site.fault("last_updated", faults.text(f"{times.get(said, said)}\nsomething"))
+    site.fault("last_updated", faults.text(f"{times.get(written, written)}\nsomething"))
     title = declared(site)
     first = pepper.list_issues(title)
     assert pepper.list_issues(title) == first

@@ -319,7 +319,7 @@ def test_frames_after_damage_fail_with_their_number_and_no_other(tmp_path, all_s
     assert report.counts == {"ok": 3}
 
 
-def test_a_code_that_nobody_knows_is_told(tmp_path, all_sources):
+def test_unknown_code_is_an_error(tmp_path, all_sources):
     file = write_video(tmp_path / "a.avi", coloured(5))
     file.write_bytes(file.read_bytes().replace(b"FMP4", b"QQQQ"))
     (entry,) = all_sources["video"].list_issues(titled(tmp_path)["film"])

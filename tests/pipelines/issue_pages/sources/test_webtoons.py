@@ -138,7 +138,7 @@ def test_a_list_that_is_not_understood_is_an_error(serve, webtoons, body, seen):
     site = serve()
     site.fault("mobile/api", faults.text(body))
     site.fault("main/.*/list", faults.other_body(b"<div>" * 5000))
-    with pytest.raises(ListingFailed, match=rf"{seen}.*; nor does the list for browsers tell: .*more than 200"):
+    with pytest.raises(ListingFailed, match=rf"{seen}.*; the list for browsers failed too: .*more than 200"):
         webtoons.list_issues(declared(site))
 
 
@@ -244,7 +244,7 @@ def test_pages_are_the_viewers_own_children_as_uploaded(serve, webtoons):
     assert [page.name for page in pages[:12]] == [f"95_1_{k}.jpg" for k in range(1, 13)]
     assert all(page.url.startswith(site.url_of("images")) and "?" not in page.url for page in pages)
     assert pages[0].facts == {"shown_width_px": 800, "shown_height_px": 1280}
-    # The redirect to the right name was followed, and is what the picture host is told.
+    # The redirect to the right name was followed, and is the Referer for the picture host.
     assert {page.referer for page in pages} == {
         f"{site.url}/en/slice-of-life/small-days/ep-1-by-name/viewer?title_no=95&episode_no=1"
     }
