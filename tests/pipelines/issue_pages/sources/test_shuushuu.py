@@ -263,7 +263,8 @@ def test_the_pause_between_searches_is_the_sites_own(serve_set):
     )
     searches = asked(site, "api/v1/images")
     assert len(searches) == 3
-    assert all(later.started - earlier.ended >= 0.19 for earlier, later in pairwise(searches))
+    # From start to start: the site may log the end of an answer after the client has read it.
+    assert all(later.started - earlier.started >= 0.2 for earlier, later in pairwise(searches))
     assert len(asked(site, "meta/config")) == 1
 
 
