@@ -1,4 +1,4 @@
-"""From a specification to its module: each specification names the class that it stands for."""
+"""Networks and objectives from specifications: each specification names its class."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -17,7 +17,7 @@ def build_network(spec: NetworkSpec) -> nn.Module:
 def build_objective(spec: ObjectiveSpec, needs: Mapping[str, nn.Module] | None = None) -> Objective:
     """The objective with all its networks, newly initialized.
 
-    needs: the trained networks that it builds on, by the roles that its recipe gives them, in evaluation mode.
+    `needs` are the trained networks that it builds on, by their roles in the recipe, in evaluation mode.
     """
     return _class_of(spec)(spec, needs or {})
 

@@ -1,7 +1,4 @@
-"""A trained network as one safetensors file: its weights, and in its metadata where they come from.
-
-Nothing is ever pickled or unpickled.
-"""
+"""Checkpoints: a trained network as one safetensors file, with its origin in the metadata. Nothing is pickled."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +21,7 @@ _ORIGIN = "tintoon"
 
 
 class CheckpointError(ValueError):
-    """A file is no checkpoint, or not one that this version can read. The message names the file."""
+    """A file is not a checkpoint that this version can read. The message names the file."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
     network: NetworkSpec
     recipe: Mapping[str, Any]
-    """The recipe as JSON values, `recipe["name"]` among them."""
+    """The recipe as JSON values; `recipe["name"]` is its name."""
     fingerprint: str
     """Fingerprint of the training set."""
     source_digest: str
@@ -47,7 +44,7 @@ class Checkpoint:
 
     def trained(self) -> nn.Module:
         """The network with these weights, in evaluation mode."""
-        with torch.device("meta"):  # nothing is initialized that is replaced at once
+        with torch.device("meta"):  # no initialization: all weights are replaced
             network = build_network(self.network)
         network.load_state_dict(dict(self.weights), assign=True)
         return network.eval()
@@ -71,9 +68,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """What `save_checkpoint` wrote, on the CPU.
+    """The checkpoint in a file, on the CPU.
 
-    Raises FileNotFoundError, or CheckpointError when the file is something else.
+    Raises FileNotFoundError, and CheckpointError for any other file.
     """
     try:
         with safe_open(path, "pt") as file:

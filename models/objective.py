@@ -1,13 +1,13 @@
-"""What a training minimizes: its networks, its optimizers, and the turns that they take on one batch.
+"""Objectives: the networks of a training, its optimizers, and their steps on one batch.
 
 The loop (`pipelines.training.loop`) owns the steps; an objective owns the mathematics. It reads like its paper:
 
-    def turns(self, batch, done):
+    def optimizer_steps(self, batch, done):
         fake = self.networks["generator"](*batch.given)
-        yield Turn("discriminator", loss=...)     # the loop minimizes this before it asks for the next turn
-        yield Turn("generator", loss=...)         # so this one sees the discriminator that has just learned
+        yield OptimizerStep("discriminator", loss=...)  # the loop takes this step before it asks for the next one
+        yield OptimizerStep("generator", loss=...)      # so this one uses the updated discriminator
 
-What is random in a turn draws from torch's global generators: the loop seeds them at every step.
+Random numbers come from torch's global generators, which the loop seeds at every step.
 """
 
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ from models.specs.base import Adam
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures to learn from, float32 in [-1, 1]."""
+    """A batch of pictures, float32 in [-1, 1]."""
 
     condition: Tensor  # (B, C, H, W): what the network sees; one channel but for networks that see colour
     target: Tensor  # (B, C, H, W): ab (C = 2), RGB (C = 3) or lines (C = 1)
@@ -34,48 +34,48 @@ class Batch:
 
     @property
     def given(self) -> tuple[Tensor, ...]:
-        """What a network is called with: the condition, then hint and label where its recipe has them."""
+        """The arguments of a network: the condition, then hint and label where its recipe has them."""
         return tuple(tensor for tensor in (self.condition, self.hint, self.label) if tensor is not None)
 
 
 @dataclass(frozen=True)
 class OptimizerStep:
-    """One optimizer's step: the loss to minimize, and what to report about it."""
+    """One step of one optimizer: the loss to minimize, and numbers to report."""
 
     optimizer: str
     loss: Tensor  # scalar
     parts: dict[str, Tensor]  # the terms of the loss before their weights
-    health: dict[str, Tensor] = field(default_factory=dict)  # signs that learning goes well, by name
+    health: dict[str, Tensor] = field(default_factory=dict)  # signs of a healthy training, by name
 
 
 class Objective(ABC):
-    """One way to learn. Built from (specification, needs): trained networks by role, in evaluation mode."""
+    """An objective, built from (specification, needs): `needs` are trained networks by role, in evaluation mode."""
 
     model: ClassVar[str] = "generator"
     """The network that the training is for."""
 
     output_sees_hints: ClassVar[bool] = True
-    """Whether `output` is from all that a batch has. False: hints are for learning alone, and it is judged without."""
+    """True where `output` uses all parts of a batch; False where hints serve learning alone and evaluation has none."""
 
     networks: dict[str, nn.Module]
-    """What is trained and stored. Parts that never learn have `requires_grad` off."""
+    """The networks that are trained and stored. Parts that never learn have `requires_grad` off."""
 
     frozen: dict[str, nn.Module]
-    """What losses look through and nothing changes: feature extractors, classifiers, line detectors."""
+    """Networks that losses use and that never change: feature extractors, classifiers, line detectors."""
 
     @abstractmethod
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """New optimizers, by the names that turns use."""
+        """New optimizers, by the names that optimizer steps use."""
 
     @abstractmethod
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        """The turns on one batch, in order. The loop takes each step before it asks for the next turn.
+        """The optimizer steps on one batch, in order. The loop takes each step before it asks for the next one.
 
-        done: share of the budget that is behind, in [0, 1).
+        `done` is the finished share of the budget, in [0, 1).
         """
 
     def output(self, batch: Batch) -> Tensor:
-        """What the product gives for a batch."""
+        """The model's output for a batch."""
         return self.networks[self.model](*batch.given)
 
     @abstractmethod
@@ -94,14 +94,14 @@ def adam(network: nn.Module, settings: Adam) -> torch.optim.Adam:
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, done: float) -> None:
-    """Applies the drops of `Adam.drops` that lie behind a share `done` of the budget."""
+    """Applies the drops of `Adam.drops` up to the finished share `done` of the budget."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * 0.1 ** sum(done >= drop for drop in group["drops"])
 
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Gradients run through the network, not into it: half of a backward pass saved where another one learns."""
+    """Switches off the gradients of a network's parameters; gradients still run through it to its inputs."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     for parameter in parameters:
         parameter.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""What a recipe is: a named, immutable way to train. Values only: no torch, so that whoever needs names can read them.
+"""Recipes: named, immutable ways to train. Values only, no torch, so that names can be read without it.
 
 A recipe's name is the partition key of its colorizer and the name of its MLflow run. To change a recipe is to
 give it another name: results under one name stay comparable.
@@ -14,10 +14,10 @@ from models.specs.base import ColorSpace, NetworkSpec, ObjectiveSpec, Spec, spec
 from models.specs.hints import HintSampling
 
 Sight = Literal["gray", "edge", "line", "color"]
-"""What a network sees of a panel: one of its variants, or the panel itself."""
+"""The input of a network: a variant of a panel, or the panel itself."""
 
 Task = Literal["colorize", "draw_lines", "tell_title"]
-"""What a network is to give: colour, the lines of a picture, or the title that a panel is from."""
+"""The output of a network: colour, the lines of a picture, or the title of a panel."""
 
 Extractor = Literal["vgg16", "vgg19", "hed-vgg16"]
 """A feature extractor by the name that losses and metrics carry."""
@@ -34,28 +34,28 @@ PAPERS = {
 
 @dataclass(frozen=True)
 class Augmentation(Spec):
-    """How training pictures vary, each anew whenever it is seen. Probabilities are per picture, in [0, 1]."""
+    """Random changes of training pictures, drawn anew for every batch. Probabilities are per picture, in [0, 1]."""
 
     flip: float = 0.5
     """Probability of a mirror image, left to right."""
     flip_vertical: float = 0.0
     """Probability of a picture upside down."""
     min_crop: float = 1.0
-    """A square window whose side is this share of the picture's or more, anywhere in it, scaled up again."""
+    """Smallest side of a square crop, as a share of the picture's side; the crop is scaled up again."""
     contrast: float = 0.0
     """Colour jitter: contrast times U(1 - c, 1 + c)."""
     saturation: float = 0.0
     """Colour jitter: saturation times U(1 - s, 1 + s)."""
     hue: float = 0.0
-    """Colour jitter: hue turned by U(-h, h) of a whole turn."""
+    """Colour jitter: hue rotated by U(-h, h) of a full rotation."""
     line_brightness: float = 1.0
     """Lines: their darkness times U(b, 1)."""
     equalize: float = 0.0
     """Lines: probability of an equalized histogram."""
     gray_instead: float = 0.0
-    """Probability of the gray picture in place of its lines."""
+    """Probability of the gray picture in place of the lines."""
     lightness_dropout: float = 0.0
-    """Share of the pixels that the network sees of which the lightness is lost (0, the middle)."""
+    """Share of the input's pixels whose lightness is set to 0, the middle."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class Need(Spec):
     """A trained network that a recipe builds on."""
 
     role: str
-    """What the objective calls it: "classifier", "line_detector", "draft"."""
+    """Its name in the objective: "classifier", "line_detector", "draft"."""
     recipe: str
     """The recipe that trains it."""
 
 
 @dataclass(frozen=True)
 class Recipe(Spec):
-    """One way to train a network. [I] marks what the paper does not give."""
+    """One way to train a network. [I] marks values that the paper does not give."""
 
     builds: ClassVar[str] = ""
 
@@ -80,9 +80,9 @@ class Recipe(Spec):
     paper: str
     """A key of PAPERS."""
     variant: Sight
-    """What the network sees."""
+    """The input of the network."""
     color_space: ColorSpace
-    """In what it sees lightness and gives colour: L and ab, or gray and RGB."""
+    """The colour space of input and output: L and ab, or gray and RGB."""
     objective: ObjectiveSpec
     """Networks, losses with their weights, optimizers."""
     resolution: int
@@ -92,13 +92,13 @@ class Recipe(Spec):
     """The budget: optimizer steps of `batch` pictures."""
     task: Task = "colorize"
     hint: HintSampling | None = None
-    """How sparse colour is drawn from the truth; None: the network takes no hints."""
+    """The sampling of sparse colour from the truth; None: the network takes no hints."""
     with_label: bool = False
-    """The network is told the title."""
+    """True where the title is an input of the network."""
     augmentation: Augmentation = Augmentation()
     needs: tuple[Need, ...] = ()
     extractor: Extractor | None = None
-    """The feature extractor that the paper looks through; the objective finds it under the role "features"."""
+    """The feature extractor of the paper; the objective finds it under the role "features"."""
 
     @property
     def pictures(self) -> int:
@@ -107,7 +107,7 @@ class Recipe(Spec):
 
     @property
     def arrays(self) -> Literal["gray", "edge", "line"]:
-        """The variant whose arrays its training reads beside the colour: lines to be drawn are a target, not seen."""
+        """The variant that its training reads beside the colour; for a line detector that is the target."""
         if self.task == "draw_lines":
             return "line"
         return "gray" if self.variant == "color" else self.variant
@@ -117,9 +117,9 @@ class Recipe(Spec):
         return ceil(resolution / self.hint.scale) if self.hint else None
 
     def resized(self, *, resolution: int | None, width: int | None) -> "Recipe":
-        """The same recipe at another resolution or network width, for trials; None keeps the recipe's own.
+        """The same recipe at another resolution or network width; None keeps the recipe's own.
 
-        Hints show as large a share of a picture as at the recipe's own resolution.
+        Hints cover the same share of a picture as at the recipe's own resolution.
         """
         resolution = resolution or self.resolution
         share = (resolution / self.resolution) ** 2
@@ -131,11 +131,11 @@ class Recipe(Spec):
         )
 
     def built_on(self, needs: Mapping[str, NetworkSpec]) -> "Recipe":
-        """The same recipe on the networks that were trained for it, by role."""
+        """The same recipe with the specifications of the networks that it builds on, by role."""
         return replace(self, objective=self.objective.joined(needs))
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON values, each part with its kind."""
+        """The recipe as JSON values, each part with its kind."""
         return spec_to_json(self)
 
     def parameters(self) -> Iterator[tuple[str, Any]]:

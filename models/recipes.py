@@ -1,4 +1,4 @@
-"""The registry: every recipe by its name; the recipes themselves are in the folder of their system. No torch."""
+"""The registry of recipes by name; each recipe is in the folder of its system. No torch."""
 
 from models.ajou import recipes as ajou
 from models.classifiers import recipes as classifiers

@@ -1,4 +1,4 @@
-"""Colour pictures and what a colorizer sees of them: the arrays that training and evaluation read."""
+"""Pairs of colour pictures and variants: the arrays that training and evaluation read."""
 
 from dataclasses import dataclass
 

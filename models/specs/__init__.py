@@ -1,1 +1,1 @@
-"""Specifications that several systems share: values that say what to build, readable and comparable without torch."""
+"""Specifications that several systems share: values, readable and comparable without torch."""

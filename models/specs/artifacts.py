@@ -1,4 +1,4 @@
-"""Values of `models.artifacts`: what is done to a draft before the second stage learns from it."""
+"""Values of `models.artifacts`: changes of a draft before the second stage learns from it."""
 
 from dataclasses import dataclass
 

@@ -1,8 +1,8 @@
-"""What all specifications share: values that say what to build, comparable, and storable as JSON.
+"""The base of all specifications: values that describe networks and objectives, comparable, and storable as JSON.
 
-A specification names the class that it stands for (`builds`); `models.build` imports that class only when it is
-built, so reading specifications needs no torch. A field marked [I] stands for something that its paper does not
-give: the default is our reading, and another value is another recipe.
+A specification names its class (`builds`), and `models.build` imports that class only when it builds it, so reading
+specifications needs no torch. A field marked [I] is not given by its paper: the default is our reading, and another
+value is another recipe.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 ColorSpace = Literal["lab", "rgb"]
-"""In what a network gives colour: ab under the given lightness, or RGB."""
+"""The colour space of a network's output: ab under the given lightness, or RGB."""
 
 AB_SCALE = 128.0
 """a and b of Lab divided by this lie in [-1, 1] for every sRGB colour [I: paper 000 gives no scale]."""
 
 KINDS: dict[str, type["Spec"]] = {}
-"""Every specification by the name of its class, which stored ones are read by; see `models.kinds`."""
+"""Every specification by the name of its class, the kind of stored ones; see `models.kinds`."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Spec:
     """A frozen dataclass whose fields are JSON values, tuples of them, or other specifications."""
 
     builds: ClassVar[str] = ""
-    """Module and class that it stands for, as "models.frames.network:ConvNet"; empty for values that are only read."""
+    """Its module and class, as "models.frames.network:ConvNet"; empty for values without a class."""
 
     def __init_subclass__(cls) -> None:
         KINDS[cls.__name__] = cls
 
     def sized(self, *, width: int | None, resolution: int) -> Self:
-        """For other sizes: a narrower network (None: its own width), fitted to pictures of `resolution` pixels.
+        """The same specification at another width (None: its own), for pictures of `resolution` pixels.
 
         By default every part is sized, and a field `width` is replaced.
         """
@@ -41,7 +41,7 @@ class Spec:
         )
 
     def fitted(self, titles: tuple[str, ...]) -> Self:
-        """For a training set: every field `titles` that is still empty gets its titles, in this order."""
+        """The same specification for a training set: empty fields `titles` get its titles, in this order."""
         own = {"titles": titles} if getattr(self, "titles", None) == () else {}
         return replace(self, **{name: part.fitted(titles) for name, part in self._parts().items()}, **own)
 
@@ -57,18 +57,18 @@ class NetworkSpec(Spec):
 
 @dataclass(frozen=True)
 class ObjectiveSpec(Spec):
-    """What a training minimizes: its networks, the weights of its losses, its optimizers."""
+    """The specification of an objective: its networks, the weights of its losses, its optimizers."""
 
     model: ClassVar[str] = "generator"
-    """The field (and the key of `Objective.networks`) of the network that the training is for."""
+    """The field, and the key of `Objective.networks`, of the network that the training is for."""
 
     @property
     def network(self) -> NetworkSpec:
-        """The network that the training is for, which its checkpoint keeps."""
+        """The network that the training is for, and that its checkpoint holds."""
         return getattr(self, self.model)
 
     def joined(self, needs: Mapping[str, NetworkSpec]) -> Self:
-        """With the specifications of the trained networks that it builds on, by their roles."""
+        """The same objective with the specifications of the trained networks that it builds on, by their roles."""
         return self
 
 
@@ -80,7 +80,7 @@ class Adam(Spec):
     beta1: float = 0.5
     beta2: float = 0.999
     drops: tuple[float, ...] = ()
-    """Shares of the budget, in (0, 1), after each of which the learning rate is a tenth of what it was."""
+    """Shares of the budget, in (0, 1); after each of them the learning rate is divided by 10."""
 
 
 def spec_to_json(spec: Spec) -> dict[str, Any]:

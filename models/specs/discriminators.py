@@ -13,6 +13,6 @@ class PatchGan(NetworkSpec):
     builds: ClassVar[str] = "models.discriminators:PatchGan"
 
     in_channels: int
-    """Of the condition and of the picture together."""
+    """Channels of the condition and of the picture together."""
     width: int = 64
     """Channels of the first layer; the next ones have 2, 4 and 8 times as many."""

@@ -7,7 +7,7 @@ from models.specs.base import NetworkSpec
 
 @dataclass(frozen=True)
 class VggExtractor(NetworkSpec):
-    """Which feature extractor a network carries within itself."""
+    """The feature extractor that is a part of a network."""
 
     name: str
     """"vgg16", "vgg19" or "hed-vgg16"."""

@@ -1,4 +1,4 @@
-"""Values of `models.hints`: how sparse colour is drawn from the truth while a network learns."""
+"""Values of `models.hints`: ways to draw sparse colour from the truth in training."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -8,13 +8,13 @@ from models.specs.base import Spec
 
 @dataclass(frozen=True)
 class HintSampling(Spec):
-    """What every way to draw hints has. A subclass is one distribution."""
+    """A way to draw hints. A subclass is one distribution."""
 
     scale: int = 1
     """The hint's side is the picture's divided by this (rounded up): 1 for paper 000, 4 for papers 003 and 004."""
 
     def on_area(self, share: float) -> Self:
-        """For pictures of another size, as a share of the recipe's area: as much of each is shown."""
+        """The sampling for pictures with a `share` of the recipe's area, which shows the same part of each."""
         return self
 
 
@@ -39,15 +39,15 @@ class KeptChannels(HintSampling):
 @dataclass(frozen=True)
 class RemovedPatches(HintSampling):
     """Blurred colour without random squares: Frans, "Outline Colorization through Tandem Adversarial Networks"
-    (2017), which paper 000 tried to replicate. The figures are those of the released code.
+    (2017), which paper 000 aimed to replicate. The figures are those of the released code.
 
     Frans paints the squares white before he blurs. [I] Here the colours are blurred first and the squares leave
-    the mask, so that a hint says where it says nothing.
+    the mask, so that the mask is 0 where there is no hint.
     """
 
     patches: int = 30
     side: float = 50 / 256
-    """Of each square, as a share of the picture's sides."""
+    """Side of each square, as a share of the picture's sides."""
     blur: float = 100 / 256
     """Side of the averaging window, as a share of the picture's sides."""
 
@@ -69,7 +69,7 @@ class Points(HintSampling):
     few_max: int = 5
 
     def on_area(self, share: float) -> Self:
-        """As many points for each pixel; where that is less than one, still one at times."""
+        """The same number of points for each pixel, and at most one where that is less than one."""
         return replace(
             self,
             min_count=round(self.min_count * share),
@@ -91,7 +91,7 @@ class TruncatedNormalMask(HintSampling):
 
 @dataclass(frozen=True)
 class Strokes(HintSampling):
-    """Strokes as a person paints them: Hati et al., "PaintsTorch" (2019), as in its released code.
+    """Strokes like those of a person: Hati et al., "PaintsTorch" (2019), as in its released code.
 
     From 0 to `max_count` strokes. Each starts at a random pixel, whose colour it has, and runs through 1 to `points`
     points in a box about its start; the box's half sides are from 1 to `reach` pixels. Pixels are the hint's.

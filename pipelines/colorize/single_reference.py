@@ -1,11 +1,11 @@
 """A colorizer from one picture: Hensman and Aizawa, "cGAN-based Manga Colorization Using a Single Training Image"
 (arXiv 1706.06918, cited by paper 002).
 
-A recipe learns from windows of one colour reference alone, and what it then gives to other pictures of the same
-characters is snapped to their segments (`pipelines.colorize.segments`). Writes only into the folder that it is given.
+A recipe learns from windows of one colour reference alone. Its colours on other pictures of the same characters are
+snapped to segments (`pipelines.colorize.segments`). Writes only into its work folder.
 
-Networks see every picture as a square, so each window squashes the reference otherwise; how many windows of which
-sizes the paper takes is not known to us [I].
+Networks see every picture as a square, so each window distorts the reference in another way. Number and sizes of the
+windows are our choice [I].
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from pipelines.training.params import TrainingParams
 from pipelines.variants import derive, resize_square
 
 REFERENCE_PARAMS = TrainingParams(minutes=10, resolution=256, validate_every=200, validation_pictures=8)
-"""A colorizer while you wait. More minutes and 512 pixels are better."""
+"""Parameters for a colorizer in minutes. More minutes and 512 pixels are better."""
 
 WINDOWS = 64
 MIN_SHARE = 0.4
@@ -38,19 +38,18 @@ def colorizer_like(
     *,
     recipe: Recipe = RECIPES["ajou_cgan"],
     params: TrainingParams = REFERENCE_PARAMS,
-    needs: Mapping[str, Path] | None = None,
+    dependencies: Mapping[str, Path] | None = None,
     on_step: Callable[[StepResult], None] | None = None,
 ) -> SnappedColorizer:
-    """Trains a recipe on one picture; what it colorizes is snapped to segments.
+    """Trains a recipe on one picture; returns a colorizer that snaps colours to segments.
 
     Args:
         reference: (H, W, 3) uint8 RGB.
-        work: A folder of this training alone. An interrupted training goes on from the state in it; in the end it
-            holds the checkpoint.
+        work: A folder of this training alone. A state in it is resumed; in the end it holds the checkpoint.
         recipe: Any recipe that colorizes.
-        rule: Size, pace, budget and machine.
-        needs: Files that the recipe builds on, as `pipelines.training.loop.train` takes them.
-        on_step: Called after each step with its facts.
+        params: Size, pace, budget and machine.
+        dependencies: Files that the recipe builds on, as `pipelines.training.loop.train` takes them.
+        on_step: Called after each step with its result.
 
     Raises ValueError for a picture of another type, TrainingError as `train` does.
     """
@@ -64,22 +63,22 @@ def colorizer_like(
         params=params,
         fingerprint=sha256(repr(reference.shape).encode() + reference.tobytes()).hexdigest(),
         work=work,
-        dependencies=needs,
+        dependencies=dependencies,
     )
     checkpoint = None
-    for fact in training:
-        if isinstance(fact, TrainingResult):
-            checkpoint = fact.checkpoint
+    for result in training:
+        if isinstance(result, TrainingResult):
+            checkpoint = result.checkpoint
         elif on_step:
-            on_step(fact)
+            on_step(result)
     assert checkpoint is not None, "a training ends with TrainingResult"
     return SnappedColorizer(TrainedColorizer.load(checkpoint, device=params.device))
 
 
 def reference_pairs(reference: np.ndarray, recipe: Recipe, *, side: int, windows: int, seed: int) -> Pairs:
-    """The whole picture and random windows of it, squashed to squares, with what the recipe sees of them.
+    """The whole picture and random windows of it, resized to squares, with the variant of the recipe.
 
-    Each side of a window is U(MIN_SHARE, 1) of the picture's, drawn apart, and it lies anywhere.
+    Each side of a window is U(MIN_SHARE, 1) of the picture's, drawn separately, at a random place.
     """
     random = np.random.default_rng(seed)
     height, width = reference.shape[:2]

@@ -1,7 +1,7 @@
 """Cross-validation: a recipe trained once a fold, so that every picture is evaluated on a colorizer that never saw its
 issue. Small titles are evaluated so, never on one or two test issues.
 
-What a recipe builds on (classifiers, drafts, line detectors) is trained on the same fold: else it would have seen the
+What a recipe builds on (classifiers, drafts, line detectors) is trained on the same fold: else they would have seen the
 test pictures. Reads a frozen training set; writes below a work folder, where a fold that is done is kept, so what is
 interrupted goes on after it.
 """
@@ -49,10 +49,10 @@ def cross_validate(
     """Trains and evaluates a recipe, beside its baselines, on each fold; yields each fold as it ends.
 
     Args:
-        recipe: Of a colorizer.
+        recipe: The recipe of a colorizer.
         training_set: All of its pictures are tested, each once.
-        rule: The folds, and the budget of each training.
-        weights: The folder of extractors' files, unless the rule names another one.
+        params: The folds, and the budget of each training.
+        weights: The folder of extractors' files, unless the parameters name another one.
         work: A folder for what is under way and for the folds that are done.
 
     Raises ValueError where there are fewer issues, titles or pictures than folds, and WeightsUnavailable.

@@ -1,1 +1,1 @@
-"""Training: the loop, its batches, what a training builds on, and what it leaves."""
+"""Training: the workflow, the loop, its batches, the dependencies of a training, and the folder that it leaves."""

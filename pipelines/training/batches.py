@@ -4,7 +4,7 @@ Reads  uint8 arrays: from the GPU's memory where they fit into it, else memory-m
 Gives  `Batch`, float32 in [-1, 1]. Everything after the choice of rows is computed on tensors, for the whole batch
        at once, on the device.
 
-What is random draws from torch's global generators alone: whoever seeds them before each batch gets the same batch.
+Random numbers come from torch's global generators alone: the same seed before a batch gives the same batch.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from models.recipe import Augmentation, Recipe
 from pipelines.pairs import Pairs
 
 HELD_SHARE = 0.5
-"""Arrays move into the GPU's memory where they take at most this share of what is free."""
+"""Arrays move into the GPU's memory where they take at most this share of the free memory."""
 
 
 class Batches:
     """The batches of one split for one recipe."""
 
     def __init__(self, recipe: Recipe, pairs: Pairs, device: torch.device, titles: Sequence[str] = ()) -> None:
-        """titles: what labels count; a picture of any other title is labelled -1."""
+        """Labels are places in `titles`; a picture of any other title has the label -1."""
         self._recipe = recipe
         self._device = device
         self._pictures: _Pictures = _Held(pairs, device) if _fits(pairs, device) else _Mapped(pairs, device)
@@ -56,20 +56,20 @@ class Batches:
         return Batch(batch.condition * is_kept, batch.target, batch.hint, batch.label)
 
     def eval_batch(self, rows: np.ndarray) -> Batch:
-        """Pictures as they are, each in the style of its row number, always with the same hints.
+        """Unchanged pictures, each in the style of its row number, always with the same hints.
 
-        Seeds torch's global generators, so that whatever is random when these pictures are judged is fixed too.
+        Seeds torch's global generators, so that everything random in their evaluation is fixed too.
         """
         color, variant = self._pictures.at(rows, torch.from_numpy(self.eval_styles(rows)))
         torch.manual_seed(int(rows[0]))
         return self._batch(rows, color, variant, color if self._recipe.variant == "color" else variant)
 
     def eval_styles(self, rows: np.ndarray) -> np.ndarray:
-        """The style in which `eval_batch` gives each picture."""
+        """The style of each picture in `eval_batch`."""
         return rows % self._styles
 
     def _batch(self, rows: np.ndarray, color: Tensor, variant: Tensor, seen: Tensor) -> Batch:
-        """color (B, 3, H, W), variant (B, 1, H, W) and what is seen, in [0, 1]."""
+        """The batch of `color` (B, 3, H, W), `variant` (B, 1, H, W) and the input `seen`, all in [0, 1]."""
         recipe = self._recipe
         condition = _in_range(seen)
         if recipe.color_space == "lab" and recipe.variant != "color":
@@ -110,7 +110,7 @@ def _in_range(unit: Tensor) -> Tensor:
 
 
 class _Pictures(Protocol):
-    """Where pictures are taken from."""
+    """A source of pictures."""
 
     def at(self, rows: np.ndarray, styles: Tensor) -> tuple[Tensor, Tensor]:
         """Colour (B, 3, R, R) and variant (B, 1, R, R), float32 in [0, 1], on the device."""
@@ -118,7 +118,7 @@ class _Pictures(Protocol):
 
 
 class _Held:
-    """In the memory of the device."""
+    """Pictures in the memory of the device."""
 
     def __init__(self, pairs: Pairs, device: torch.device) -> None:
         self._color, self._variant = (torch.from_numpy(np.array(array)).to(device) for array in _arrays(pairs))
@@ -129,7 +129,7 @@ class _Held:
 
 
 class _Mapped:
-    """Where they are: on disk, or in the memory of this machine."""
+    """Pictures on disk, or in the memory of this machine."""
 
     def __init__(self, pairs: Pairs, device: torch.device) -> None:
         self._color, self._variant = _arrays(pairs)
@@ -170,7 +170,7 @@ def _happens(pictures: Tensor, probability: float) -> Tensor:
 
 
 def _moved(color: Tensor, variant: Tensor, how: Augmentation) -> tuple[Tensor, Tensor]:
-    """Mirrored and cropped, the variant with its colour."""
+    """Mirrors and crops, the variant together with its colour."""
     both = torch.cat([color, variant], dim=1)
     for probability, dimension in ((how.flip, 3), (how.flip_vertical, 2)):
         if probability:
@@ -200,8 +200,8 @@ def _blended(color: Tensor, other: Tensor, share: Tensor) -> Tensor:
     return (other + share * (color - other)).clamp(0, 1)
 
 
-def rotate_hue(color: Tensor, optimizer_steps: Tensor) -> Tensor:
-    """The hue of HSV turned: (B, 3, H, W), (B, 1, 1, 1) in whole turns -> (B, 3, H, W)."""
+def rotate_hue(color: Tensor, rotation: Tensor) -> Tensor:
+    """Pictures with rotated hue of HSV: (B, 3, H, W), (B, 1, 1, 1) in full rotations -> (B, 3, H, W)."""
     red, green, blue = color.unbind(1)
     value = color.amax(dim=1)
     chroma = value - color.amin(dim=1)
@@ -211,16 +211,16 @@ def rotate_hue(color: Tensor, optimizer_steps: Tensor) -> Tensor:
         (green - blue) / by,
         torch.where(value == green, 2 + (blue - red) / by, 4 + (red - green) / by),
     )
-    sector = sector + 6 * optimizer_steps[:, 0]
+    sector = sector + 6 * rotation[:, 0]
     # Each channel falls from the value by the chroma as its distance to the sector grows from 1 to 2.
     places = torch.stack([(offset + sector) % 6 for offset in (5, 3, 1)], dim=1)
     return value[:, None] - chroma[:, None] * torch.minimum(places, 4 - places).clamp(0, 1)
 
 
 def _varied_lines(lines: Tensor, color: Tensor, how: Augmentation) -> Tensor:
-    """Replaced by the gray picture, equalized, fainter: (B, 1, H, W) and its colour -> (B, 1, H, W).
+    """Replaces lines by the gray picture, equalizes them, makes them fainter: (B, 1, H, W) -> (B, 1, H, W).
 
-    In the order of paper 003's released code: fainter last, for equalizing would take it away again.
+    The order is that of paper 003's released code: fainter last, since equalizing would undo it.
     """
     if how.gray_instead:
         lines = torch.where(_happens(lines, how.gray_instead), gray_of(color), lines)

@@ -1,7 +1,7 @@
-"""What a title classifier has learned: accuracies, which titles it takes for which, and its dead channels.
+"""The report on a title classifier: accuracies, confusions of titles, and dead channels.
 
 Works on arrays and a trained network; reads and writes nothing. Paper 000, section IV.B, compares VGG16 and ResNet-50
-on gray and on colour by accuracy, and by looking at their activations; this is the same as numbers and two pictures.
+on gray and on colour by accuracy, and by pictures of their activations; this gives numbers and two pictures.
 """
 
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ class ClassifierReport:
 
     titles: tuple[str, ...]
     confusion: np.ndarray
-    """(K, K) int64: pictures of the row's title that were taken for the column's."""
+    """(K, K) int64: number of pictures of the row's title for which the column's was predicted."""
     dead: dict[str, np.ndarray]
-    """By stage, first to last: (C,) bool, channels without information: `models.classifiers.network.dead_channels`."""
+    """By stage, from the first: (C,) bool, channels without information: `models.classifiers.network.dead_channels`."""
     activations: np.ndarray
     """uint8 RGB: a row for each of some pictures: the picture, then each stage's mean over its channels."""
 
@@ -60,7 +60,7 @@ class ClassifierReport:
         width = _NAMES_PX + len(self.titles) * _CELL_PX
         sheet = Image.new("RGB", (width, width - _NAMES_PX + _HEADER_PX), PAPER)
         draw = ImageDraw.Draw(sheet)
-        draw_text(draw, 4, 4, "rows: true title; columns: told", width_px=width - 8)
+        draw_text(draw, 4, 4, "rows: true title; columns: predicted", width_px=width - 8)
         for row, title in enumerate(self.titles):
             x, y = _NAMES_PX + row * _CELL_PX, _HEADER_PX + row * _CELL_PX
             draw_text(draw, 4, y + _CELL_PX // 2, title, width_px=_NAMES_PX - 8, anchor="lm")
@@ -93,9 +93,13 @@ def report_on(network: TitleNetwork, pairs: Pairs, *, shown: int = 4) -> Classif
             f"expected one picture or more, of: {', '.join(titles)}"
         )
     network.eval()
-    told = np.concatenate([_told(network, batch) for batch in _batches(network, pairs, np.arange(len(pairs)))])
+    predicted = np.concatenate(
+        [_predicted(network, batch) for batch in _batches(network, pairs, np.arange(len(pairs)))]
+    )
     true = np.array([titles.index(title) for title in pairs.titles])
-    confusion = np.bincount(true * len(titles) + told, minlength=len(titles) ** 2).reshape(len(titles), len(titles))
+    confusion = np.bincount(true * len(titles) + predicted, minlength=len(titles) ** 2).reshape(
+        len(titles), len(titles)
+    )
     dead = dead_channels(network, _batches(network, pairs, np.arange(len(pairs))))
     rows = evenly_spaced(len(pairs), shown)
     return ClassifierReport(
@@ -107,7 +111,7 @@ def report_on(network: TitleNetwork, pairs: Pairs, *, shown: int = 4) -> Classif
 
 
 def _batches(network: TitleNetwork, pairs: Pairs, rows: np.ndarray) -> Iterator[Tensor]:
-    """What the network sees of some pictures, (B, C, R, R) on its device."""
+    """The network's input for some pictures, (B, C, R, R) on its device."""
     device = next(network.parameters()).device
     for start in range(0, len(rows), _BATCH):
         part = rows[start : start + _BATCH]
@@ -120,7 +124,7 @@ def _batches(network: TitleNetwork, pairs: Pairs, rows: np.ndarray) -> Iterator[
 
 
 @torch.inference_mode()
-def _told(network: TitleNetwork, batch: Tensor) -> np.ndarray:
+def _predicted(network: TitleNetwork, batch: Tensor) -> np.ndarray:
     return network(batch).argmax(dim=1).cpu().numpy()
 
 

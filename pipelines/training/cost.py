@@ -1,4 +1,4 @@
-"""What a recipe's network costs: its parameters, and the operations for one picture. Counted on shapes alone.
+"""The cost of a recipe's network: its parameters, and the operations for one picture. Counted on shapes alone.
 
 An operation is a multiplication or an addition: a multiply-accumulate counts as two.
 """
@@ -13,11 +13,11 @@ from models.recipes import Recipe
 from pipelines.training.batches import blank_batch
 
 TITLES = 5
-"""What tells or is told titles is counted with as many as paper 000's (Table I)."""
+"""Number of titles for networks that have titles as input or output: that of paper 000 (Table I)."""
 
 
 class Cost(NamedTuple):
-    """Of the network that a recipe trains, with the trained parts that it contains."""
+    """The cost of the network that a recipe trains, with the trained parts that it contains."""
 
     parameters: int
     gflop_per_image: float
@@ -25,7 +25,7 @@ class Cost(NamedTuple):
 
 
 def cost_of(recipe: Recipe) -> Cost:
-    """Counts a recipe's network in use: hints and titles given, one pass over one picture.
+    """Counts a recipe's network in use: with hints and titles, one pass over one picture.
 
     Nothing is computed and no memory is taken, so the largest network costs a moment.
     """

@@ -1,7 +1,7 @@
-"""The weights of feature extractors: files that are in a folder, or are fetched into it once.
+"""The weights of feature extractors: files in a folder, downloaded once where they are missing.
 
-Reads  `<folder>/<file>`, where a person may have put it.
-Does   otherwise downloads the file, and gives out no file whose SHA-256 is not the expected one.
+Reads  `<folder>/<file>`, which a person may have put there.
+Does   downloads the file where it is missing; refuses a file whose SHA-256 is not the expected one.
 Writes `<folder>/<file>`, whole or not at all.
 """
 
@@ -25,11 +25,11 @@ class WeightsFile:
     sha256: str
     """The first hexadecimal digits, 8 or more; torchvision writes 8 of them into its file names."""
     source: str
-    """Where it comes from: a URL, or words for a person where no URL serves the file itself."""
+    """Its origin: a URL, or words for a person where no URL serves the file itself."""
 
     @property
     def has_url(self) -> bool:
-        """It can be downloaded."""
+        """True where it can be downloaded."""
         return self.source.startswith(("http://", "https://"))
 
 
@@ -49,15 +49,15 @@ INCEPTION = WeightsFile(
     "6726825d",
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
 )
-"""The weights of `models.inception`, by which the standard FID is measured."""
+"""The weights of `models.inception`, the network of the standard FID."""
 
 
 class WeightsUnavailable(FileNotFoundError):
-    """There are no right weights. The message says which file with which hash belongs where, and where it is from."""
+    """The right weights are missing. The message names file, hash, place and origin."""
 
 
 def find_weights(name: str, folder: Path) -> Path:
-    """The file of weights of an extractor, downloaded if need be.
+    """The file of weights of an extractor, downloaded where it is missing.
 
     Raises ValueError for an unknown extractor, and WeightsUnavailable.
     """
@@ -67,7 +67,7 @@ def find_weights(name: str, folder: Path) -> Path:
 
 
 def fetched(weights: WeightsFile, folder: Path) -> Path:
-    """A file in a folder, downloaded if it is not there. Raises WeightsUnavailable."""
+    """A file in a folder, downloaded where it is missing. Raises WeightsUnavailable."""
     path = Path(folder) / weights.name
     if path.exists():
         with path.open("rb") as file:

@@ -410,7 +410,7 @@ class _Training:
     def _epoch_means(self, number: int, metrics: Mapping[str, float]) -> dict[str, float]:
         """Adds a step's metrics to the epoch's; returns the means at the end of an epoch.
 
-        Of short epochs, those are left out that lie between two points of the curves.
+        A short epoch that lies between two points of the curves has none.
         """
         sums = self.progress.epoch_sums
         for name, value in metrics.items():

@@ -1,4 +1,4 @@
-"""Which asset trains which recipe, and in which partition; all links between them follow from `Recipe.needs`."""
+"""The recipe of each partition of each training asset; all links between them follow from `Recipe.needs`."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,11 +15,11 @@ TRAININGS: Mapping[str, Mapping[str | None, Recipe]] = {
     },
     "colorizer": {**RECIPES},
 }
-"""The recipe that each partition of each training asset trains (None: no partitions), what is needed first before."""
+"""By asset and partition (None: no partitions), the recipe; assets that others need come first."""
 
 
 def trained_by(recipe: str) -> tuple[str, str | None]:
-    """The asset and the partition that train a recipe, the first where there are several."""
+    """The asset and the partition that train a recipe; the first ones where there are several."""
     return next(
         (asset, partition)
         for asset, partitions in TRAININGS.items()
@@ -29,9 +29,9 @@ def trained_by(recipe: str) -> tuple[str, str | None]:
 
 
 def with_dependencies(names: Iterable[str]) -> list[str]:
-    """The recipes and all that they need, each once and after what it needs. Raises ValueError for an unknown name."""
+    """The recipes and all that they need, each once, dependencies first. Raises ValueError for an unknown name."""
     found: list[str] = []
     for name in names:
-        needed = with_dependencies(need.recipe for need in recipe_of(name).needs)
-        found += [each for each in (*needed, name) if each not in found]
+        dependencies = with_dependencies(need.recipe for need in recipe_of(name).needs)
+        found += [each for each in (*dependencies, name) if each not in found]
     return found

@@ -1,4 +1,4 @@
-"""What people look at while a network learns: rows of pictures, what it sees beside what it gives and the truth."""
+"""Sample pictures of a training for people: rows of input, output and truth."""
 
 import numpy as np
 import torch
@@ -21,9 +21,9 @@ def sample_sheet(recipe: Recipe, batch: Batch, output: Tensor, variant: np.ndarr
     input | output | truth.
 
     Args:
-        recipe: What is learned: "colorize" or "draw_lines".
-        batch: The pictures, and what the network was given with them.
-        output: What it gave.
+        recipe: The recipe, of task "colorize" or "draw_lines".
+        batch: The pictures, as the network got them.
+        output: The network's output.
         variant: (B, H, W) uint8, the gray, edge or line pictures of the batch.
         color: (B, H, W, 3) uint8 RGB, the truth.
     """
@@ -37,7 +37,7 @@ def sample_sheet(recipe: Recipe, batch: Batch, output: Tensor, variant: np.ndarr
 
 
 def _hint_pictures(recipe: Recipe, hint: Tensor, variant: np.ndarray) -> np.ndarray:
-    """The hint's colours where it says something, on what the network sees."""
+    """The hint's colours where its mask is 1, on the network's input."""
     size = variant.shape[1:]
     enlarged = torch.nn.functional.interpolate(hint.float().cpu(), size, mode="nearest")
     colors = colored_pictures(recipe, enlarged[:, :-1], variant)

@@ -1,4 +1,4 @@
-"""The training loop, with real networks on small pictures: facts, exact resumption, refusals, one checkpoint."""
+"""The training loop, with real networks on small pictures: results, exact resumption, refusals, one checkpoint."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ from pipelines.training.loop import StepResult, TrainingDivergedError, TrainingE
 from pipelines.training.params import TrainingParams
 from tests.installation import PROJECT
 
-Facts = Generator[StepResult | TrainingResult, None, None]
+Results = Generator[StepResult | TrainingResult, None, None]
 
 SIDE = 32
 PARAMS = TrainingParams(
@@ -68,13 +68,13 @@ def recipe_name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def training(recipe_name: str, work: Path, params: TrainingParams = PARAMS, **changes: Any) -> Facts:
+def training(recipe_name: str, work: Path, params: TrainingParams = PARAMS, **changes: Any) -> Results:
     arguments: dict[str, Any] = {"train_pairs": TRAIN, "val_pairs": VAL, "fingerprint": "f1", **changes}
     return train(RECIPES[recipe_name], params=params, work=work, **arguments)
 
 
-def finished(facts: Facts) -> tuple[list[StepResult], TrainingResult]:
-    *steps, trained = facts
+def finished(results: Results) -> tuple[list[StepResult], TrainingResult]:
+    *steps, trained = results
     assert isinstance(trained, TrainingResult)
     assert all(isinstance(step, StepResult) for step in steps)
     return steps, trained  # type: ignore[return-value]
@@ -88,7 +88,7 @@ def curve(steps: list[StepResult]) -> list[tuple[int, dict[str, float]]]:
     ]
 
 
-def test_facts(recipe_name: str, tmp_path: Path):
+def test_results_of_steps(recipe_name: str, tmp_path: Path):
     steps, trained = finished(training(recipe_name, tmp_path))
     assert [step.number for step in steps] == list(range(1, 13))
     assert all("train/loss_generator/total" in step.metrics for step in steps)
@@ -105,7 +105,7 @@ def test_facts(recipe_name: str, tmp_path: Path):
     assert trained.seconds > 0
 
 
-def test_the_gans_health_is_among_the_facts(tmp_path: Path):
+def test_the_gans_health_is_among_the_results(tmp_path: Path):
     steps, _ = finished(training("frames_gan_gray", tmp_path))
     for side in ("real", "fake"):
         assert all(0 <= step.metrics[f"train/accuracy_discriminator/{side}"] <= 1 for step in steps)
@@ -183,18 +183,18 @@ def test_no_state_is_written_before_its_steps_could_be_stored(tmp_path: Path):
     def store() -> None:
         stored.append((taken[-1], (tmp_path / "state.safetensors").exists()))
 
-    for fact in training("webtoon_l2", tmp_path, before_saving=store):
-        if isinstance(fact, StepResult):
-            taken.append(fact.number)
+    for result in training("webtoon_l2", tmp_path, before_saving=store):
+        if isinstance(result, StepResult):
+            taken.append(result.number)
     assert stored[0] == (1, False)
     assert [number for number, _ in stored] == taken
 
 
 def test_a_result_nobody_took_is_found_again(tmp_path: Path):
-    facts = training("webtoon_l2", tmp_path)
-    last = [next(facts) for _ in range(13)][-1]
+    results = training("webtoon_l2", tmp_path)
+    last = [next(results) for _ in range(13)][-1]
     assert isinstance(last, TrainingResult)
-    facts.close()
+    results.close()
     assert list(training("webtoon_l2", tmp_path)) == [last]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
 
@@ -249,10 +249,10 @@ def test_it_learns(recipe_name: str, tmp_path: Path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_batch(tmp_path: Path):
-    facts = training("webtoon_l2", tmp_path)
+    results = training("webtoon_l2", tmp_path)
     for _ in range(3):
-        next(facts)
-    facts.close()
+        next(results)
+    results.close()
     _poison(tmp_path / "state.safetensors")
     with pytest.raises(TrainingDivergedError, match=r"webtoon_l2: train/loss_generator/total is nan at step 3"):
         next(training("webtoon_l2", tmp_path))

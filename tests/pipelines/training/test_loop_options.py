@@ -74,8 +74,8 @@ def training(work: Path, recipe: Recipe = L2, **changes: Any) -> Generator[StepR
     )
 
 
-def finished(facts: Generator[StepResult | TrainingResult, None, None]) -> tuple[list[StepResult], TrainingResult]:
-    *steps, trained = facts
+def finished(results: Generator[StepResult | TrainingResult, None, None]) -> tuple[list[StepResult], TrainingResult]:
+    *steps, trained = results
     assert isinstance(trained, TrainingResult)
     return steps, trained  # type: ignore[return-value]
 
@@ -188,11 +188,11 @@ def test_averaged_weights_are_validated_kept_and_resumed(tmp_path: Path):
 
 
 def test_the_average_is_exponential(tmp_path: Path):
-    facts = training(tmp_path, ema=0.75, steps=3)
+    results = training(tmp_path, ema=0.75, steps=3)
     expected: dict[str, torch.Tensor] = {}
     initial = {}
     for number in range(1, 4):
-        next(facts)
+        next(results)
         if number > 1:
             state = load_file(tmp_path / "state.safetensors")
             weights = {n.removeprefix("network.generator."): t for n, t in state.items() if n.startswith("network.")}
@@ -450,9 +450,9 @@ def watched(*arguments):
     networks.append(built(*arguments))
     return networks[-1]
 loop.build_objective = watched
-facts = list(training(Path(sys.argv[2]), norm_free(), devices=int(sys.argv[3])))
+results = list(training(Path(sys.argv[2]), norm_free(), devices=int(sys.argv[3])))
 rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-losses = [dict(fact.metrics) for fact in facts[:-1]]
+losses = [dict(result.metrics) for result in results[:-1]]
 weights = networks[0].networks["generator"].state_dict()
 digest = sum(float((tensor.double() * (place + 1)).sum()) for place, tensor in enumerate(weights.values()))
 Path(sys.argv[2], f"rank{rank}.json").write_text(json.dumps({"losses": losses, "weights": digest}))
@@ -517,7 +517,7 @@ def test_several_processes_are_asked_for_where_there_is_one(tmp_path: Path):
 
 def test_a_colorizer_of_some_titles_learns_and_is_validated_on_them_alone(tmp_path: Path):
     three, mixed = pictures(18, seed=0, titles=TITLES), pictures(6, seed=1, titles=TITLES)
-    facts = finished(training(tmp_path / "1", train_pairs=three, val_pairs=mixed, titles=["sun", "moon"]))
+    results = finished(training(tmp_path / "1", train_pairs=three, val_pairs=mixed, titles=["sun", "moon"]))
     chosen = [
         Pairs(
             *(getattr(pairs, name)[np.isin(pairs.titles, ["sun", "moon"])] for name in ("color", "variant")),
@@ -530,7 +530,7 @@ def test_a_colorizer_of_some_titles_learns_and_is_validated_on_them_alone(tmp_pa
     ]
     alone = finished(training(tmp_path / "2", train_pairs=chosen[0], val_pairs=chosen[1]))
     for name in ("train/loss_generator/total", "train/gradient_norm_generator"):
-        assert [step.metrics[name] for step in facts[0]] == [step.metrics[name] for step in alone[0]]
+        assert [step.metrics[name] for step in results[0]] == [step.metrics[name] for step in alone[0]]
     with pytest.raises(TrainingError, match="no picture to learn from is of 'comet'; there are a-star, moon, sun"):
         training(tmp_path / "3", train_pairs=three, val_pairs=mixed, titles=["comet"])
 
