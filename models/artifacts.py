@@ -6,7 +6,7 @@ dominant colour); it sprays a grid of 4 x 4 cells and enlarges it, here the same
 Smear and distortion are our reading [I]: colours dragged in a straight line, and a smooth random displacement.
 
 Everything works on the batch's device and draws from torch's global generators: whether a batch has an artifact from
-the CPU's, so that nobody waits for the device, and all else from the device's.
+the CPU's, so that the CPU does not wait for the device, and all else from the device's.
 """
 
 import torch

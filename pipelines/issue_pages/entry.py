@@ -16,7 +16,7 @@ SKIP_STATUSES: frozenset[str] = frozenset(get_args(SkipStatus))
 
 @dataclass(frozen=True)
 class Skip:
-    """Why a page is not fetched."""
+    """The reason not to fetch a page."""
 
     status: SkipStatus
     detail: str  # for people: what was seen

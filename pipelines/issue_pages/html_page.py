@@ -1,6 +1,6 @@
 """Parses HTML of sites and books, in a time that grows with its length alone. The only parser of HTML.
 
-lxml reads as HTML's standard says, so odd markup is no error. Limits keep hostile pages cheap; no known site comes
+lxml parses by HTML's standard, so odd markup is no error. Limits keep hostile pages cheap; no known site comes
 near them. Works on texts; touches no files.
 """
 
@@ -20,7 +20,7 @@ _END = "\ue000"
 
 
 class HtmlError(ValueError):
-    """A text cannot be read as HTML. The message says why; the caller adds the address and the remedy."""
+    """A text cannot be read as HTML. The message has the reason; the caller adds the address and the remedy."""
 
 
 def read_html(text: str) -> BeautifulSoup:

@@ -22,7 +22,7 @@ class FetchParams(BaseModel, frozen=True, extra="forbid"):
     jitter: float = Field(default=0.5, ge=0, le=1, description="Up to this share of the pause is added at random.")
     retries: int = Field(default=3, ge=0, le=10, description="Further tries after a 429, a 5xx or a broken connection.")
     backoff_s: float = Field(default=2.0, ge=0, description="Pause before the first further try; doubles each time.")
-    rate_limit_wait_s: float = Field(default=60.0, ge=0, description="Pause after a 429 that does not say how long.")
+    rate_limit_wait_s: float = Field(default=60.0, ge=0, description="Pause after a 429 without a time.")
     max_wait_s: float = Field(
         default=300.0, gt=0, description="A host that asks for a longer pause is left alone instead."
     )

@@ -16,8 +16,8 @@ from pipelines.lake import Lake, issue_key
 from pipelines.titles import Title
 
 Verdict = Literal["fetch", "check", "have", "leave", "refuse"]
-"""Asked for; asked whether it has changed; not asked, as an earlier collection has it that is not complete; left alone,
-as its row will say; not asked, though it is wanted."""
+"""fetch: new. check: stored, asked for with its validators. have: stored by a collection that is not complete, so not
+asked for. leave: skipped, with a row. refuse: wanted, but robots.txt, a stop or the site's hosts forbid it."""
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class _Written(Py7zIO):
 
 
 class _Memory(WriterFactory):
-    """Where py7zr writes to instead of files."""
+    """Takes the bytes that py7zr would write to files."""
 
     def __init__(self) -> None:
         self.files: dict[str, _Written] = {}

@@ -1,4 +1,4 @@
-"""One slot per host, shared by all threads and processes of this machine, with what they know of the host.
+"""One slot per host, shared by all threads and processes of this machine, with the shared record of that host.
 
 One request at a time, spaced; after a refusal none for some hours; no more than the budgets. A folder that all share
 has one small record a host, and a lock that is held while the host is asked. The system releases the lock when a
@@ -22,7 +22,7 @@ _POLL_S = 0.01  # shorter than the work between two requests, so that no process
 
 
 class HostRecord(BaseModel):
-    """What is known of a host. Moments are in seconds since the epoch."""
+    """The shared state of a host. Moments are in seconds since the epoch."""
 
     next_at: float = 0.0  # no request before
     stopped_until: float = 0.0  # no request before, either ...

@@ -1,1 +1,1 @@
-"""Where titles come from: one module a site or kind of file."""
+"""Sources of titles: one module a site or kind of file, listed in `registry.py`."""

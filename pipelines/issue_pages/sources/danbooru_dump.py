@@ -91,7 +91,7 @@ class _Post(BaseModel):
 
 
 class DanbooruDumpSource:
-    """Files of a set that somebody has downloaded; issues are its folders `0000` to `0999`."""
+    """Files of a downloaded set; issues are its folders `0000` to `0999`."""
 
     name: ClassVar[str] = "danbooru_dump"
     takes: ClassVar[str] = "the folder of a Danbooru2017..2021 set, with original/ or 512px/ and metadata/"

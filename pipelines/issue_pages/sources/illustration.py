@@ -120,7 +120,7 @@ def fetch_listed(
     if isinstance(came, Fetched) and digest:
         found = md5(came.picture.data, usedforsecurity=False).hexdigest()
         if found != digest.lower():
-            seen = f"a picture whose MD5 is {found}, though the list says {digest}"
+            seen = f"a picture whose MD5 is {found}, though the list has {digest}"
             raise WrongDigest(page.url, seen, "open the address in a browser; try again later", http_status=200)
     return came
 

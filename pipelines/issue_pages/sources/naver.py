@@ -82,7 +82,7 @@ class _ListPage(BaseModel):
 
 @dataclass(frozen=True)
 class _Address:
-    """Where a title lives: `https://comic.naver.com` and its number."""
+    """The address of a title: `https://comic.naver.com` and its number."""
 
     origin: str
     title_id: int

@@ -71,7 +71,7 @@ class Naver2017Settings(NaverSettings, frozen=True):
 
 @dataclass(frozen=True)
 class _Address:
-    """Where a title lives: host, what a mirror puts before the path, first path part, number and weekday."""
+    """The address of a title: host, a mirror's prefix of the path, first path part, number and weekday."""
 
     origin: str
     prefix: str

@@ -75,7 +75,7 @@ class _ListPage(BaseModel):
 
 @dataclass(frozen=True)
 class _Address:
-    """Where a title lives: `https://www.webtoons.com`, its path `/en/drama/name`, its number, and the API's host."""
+    """The address of a title: `https://www.webtoons.com`, its path `/en/drama/name`, its number, and the API's host."""
 
     origin: str
     path: str

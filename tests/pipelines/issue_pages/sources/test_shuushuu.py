@@ -411,7 +411,7 @@ def test_another_picture_than_the_listed_one_is_a_failure(serve_set, lake):
     site = serve_set()
     other = picture(99)
     site.fault("main/images/.*-24.jpg", faults.other_body(other))
-    with pytest.raises(PagesFailed, match=r"page 5: wrong_digest: .*though the list says"):
+    with pytest.raises(PagesFailed, match=r"page 5: wrong_digest: .*though the list has"):
         collect_issue(KEY, declared(site), sources(), lake)
     assert collect_issue(KEY, declared(site, check_digest=False), sources(), lake).counts == {"ok": 10}
     assert images_of(lake)[4] == other
