@@ -3,6 +3,7 @@
 TINTOON_HOME     everything local (default: `.tintoon` in the project)
   lake/            pictures, tables, arrays, checkpoints
   weights/         files of feature extractors: put there, or fetched
+  logs/            what commands and services write about themselves
   dagster/         Dagster's own store: runs, events, partitions
   mlflow/          MLflow's store: mlflow.db and artifacts/
   studies.db       rating studies
@@ -18,8 +19,6 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from pipelines.lake import atomic_write
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -54,6 +53,11 @@ class Home:
         )
 
     @property
+    def logs(self) -> Path:
+        """What commands and services write about themselves."""
+        return self.root / "logs"
+
+    @property
     def dagster(self) -> Path:
         """What Dagster calls DAGSTER_HOME."""
         return self.root / "dagster"
@@ -62,6 +66,8 @@ class Home:
         """Makes the folders, puts the project's dagster.yaml where Dagster looks, and points Dagster there."""
         for folder in (self.dagster, self.root / "mlflow" / "artifacts"):
             folder.mkdir(parents=True, exist_ok=True)
+        from pipelines.lake import atomic_write
+
         settings, ours = self.dagster / "dagster.yaml", (PROJECT / "dagster.yaml").read_bytes()
         if not settings.exists() or settings.read_bytes() != ours:
             with atomic_write(settings) as temporary:
@@ -69,7 +75,17 @@ class Home:
         os.environ["DAGSTER_HOME"] = str(self.dagster)
 
 
-def code_version() -> str:
+def require_checkout(project: Path = PROJECT) -> None:
+    """Raises RuntimeError where the files that belong to a checkout are not beside the packages."""
+    missing = [name for name in ("titles.yaml", "dagster.yaml", "workspace.yaml") if not (project / name).exists()]
+    if missing:
+        raise RuntimeError(
+            f"{project} is no checkout of Tintoon, {missing[0]} is missing: Tintoon is not installed as a package, it "
+            "runs from its repository; clone it and run 'make install' there"
+        )
+
+
+def commit() -> str:
     """The commit of the project's code, or `unknown` outside a git checkout."""
     found = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=10

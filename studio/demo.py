@@ -14,8 +14,10 @@ from assets.settings import load_settings
 from demo.draw import draw_webtoon
 from demo.naver import DEFAULT_TITLE_ID, NaverSite
 from pipelines.lake import atomic_write
+from studio.leaderboards import print_leaderboards
 from studio.materialize import USUAL_STAGES, Selection, chosen_recipes, open_instance, sync_issues
-from studio.report import print_leaderboards, run_stages
+from studio.progress import open_progress
+from studio.run_stages import run_stages
 
 SETTINGS = Path(demo_package.__file__).parent / "settings.yaml"
 TITLE = "tintoon-days"
@@ -24,10 +26,7 @@ out = Console()
 
 
 def run_demo(*, issues: int, port: int, config: Path = SETTINGS, beside: Sequence[str] = ()) -> None:
-    """The whole lineage on the drawn webtoon, and declared titles beside it, then the leaderboard.
-
-    What did not change is left alone.
-    """
+    """Runs the whole lineage on the drawn webtoon, and declared titles beside it; prints the leaderboard."""
     titles = [TITLE, *beside]
     started = time.monotonic()
     settings = load_settings(config)
@@ -41,7 +40,13 @@ def run_demo(*, issues: int, port: int, config: Path = SETTINGS, beside: Sequenc
         if not standing.exists():  # what the UI and the schedules run here is as small as the demo
             with atomic_write(standing) as temporary:
                 temporary.write_bytes(config.read_bytes())
-        sync_issues(instance, titles=titles, config=settings.get("issue_pages", {}))
+        with open_progress() as progress:
+            sync_issues(
+                instance,
+                titles=titles,
+                config=settings.get("issue_pages", {}),
+                on_title=progress.listener("titles"),
+            )
         run_stages(USUAL_STAGES, Selection(chosen_recipes((), settings), titles=titles), settings)
     lake = default_resources()["lake"].open()
     print_leaderboards(lake)

@@ -26,6 +26,7 @@ from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
 from pipelines.issue_pages.page_store import is_complete
 from pipelines.issue_pages.params import FetchParams
 from pipelines.issue_pages.plan import PlannedIssue, plan_title
+from pipelines.progress import Progress
 from pipelines.training.registry import TRAININGS, with_dependencies
 
 USUAL_STAGES = [name for name, stage in STAGES.items() if stage.is_usual]
@@ -269,9 +270,11 @@ def plan_issues(*, titles: Sequence[str], config: dict[str, Any]) -> Iterator[tu
 
 
 def sync_issues(
-    instance: dg.DagsterInstance, *, titles: Sequence[str], config: dict[str, Any]
+    instance: dg.DagsterInstance, *, titles: Sequence[str], config: dict[str, Any], on_title: Progress
 ) -> tuple[Any, list[str]]:
     """Asks the sources of titles (all, where none is named) for their issues and registers the free ones.
+
+    on_title: called with the number of titles that are done, and of all.
 
     Returns the SyncReport and the keys that are new. Raises ValueError for a title that is not declared.
     """
@@ -281,5 +284,5 @@ def sync_issues(
     _chosen(titles, list(declared), "title", "see titles.yaml")
     wanted = {key: title for key, title in declared.items() if not titles or key in titles}
     with one_client(_fetch_params(config)):
-        report = sync_titles(wanted, catalogue.sources(), resources["lake"].open())
+        report = sync_titles(wanted, catalogue.sources(), resources["lake"].open(), on_title=on_title)
     return report, register_issues(report.keys, instance)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.stages import STAGES
-from studio.cli import app
+from studio.cli.app import app
 from studio.materialize import USUAL_STAGES
 from tests.demo_home import demo_home
 from tests.installation import PROJECT, Installation

@@ -37,7 +37,7 @@ from demo.naver import NaverSite, SiteTitle
 from pipelines.evaluation.evaluation import find_evaluation
 from pipelines.params import SPLITS
 from pipelines.training.store import read_record
-from studio.cli import app
+from studio.cli.app import app
 from tests.installation import PROJECT, QUICK
 from tests.prepared import copy_dagster_store, copy_mlflow_store
 

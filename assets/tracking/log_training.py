@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.home import code_version
+from assets.home import commit
 from assets.tracking.client import TrackedRun, Tracking
 from models.recipes import PAPERS, Recipe
 from pipelines.lake import Lake
@@ -64,8 +64,8 @@ def log_training(
     work = cache / "training" / f"{recipe.name}-{training.key}"
     with only_trainer(work):
         die_with_parent()
-        commit = code_version()
-        run = _open_run(training, work, tracking, {**tags, "commit": commit})
+        revision = commit()
+        run = _open_run(training, work, tracking, {**tags, "commit": revision})
         tracking.log_training_set(
             run.run_id,
             name="training_set",
@@ -82,7 +82,7 @@ def log_training(
             on_step(result.number, round(result.number / result.done))
 
         try:
-            record = training.run(work, commit=commit, on_step=log, before_saving=run.flush)
+            record = training.run(work, commit=revision, on_step=log, before_saving=run.flush)
             log_run_folder(run, work, record)
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
             run.end("KILLED")

@@ -18,6 +18,7 @@ from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.entry import IssueEntry, ListingFailed, Unavailable
 from pipelines.issue_pages.sources.source import Source
 from pipelines.lake import Lake, issue_key
+from pipelines.progress import Progress
 from pipelines.titles import Title
 
 _log = logging.getLogger(__name__)
@@ -78,8 +79,12 @@ def read_catalogue(lake: Lake, title: str) -> Catalogue:
     return Catalogue(**content, issues=issues)
 
 
-def sync_titles(titles: Mapping[str, Title], sources: Mapping[str, Source], lake: Lake) -> SyncReport:
+def sync_titles(
+    titles: Mapping[str, Title], sources: Mapping[str, Source], lake: Lake, *, on_title: Progress | None = None
+) -> SyncReport:
     """Asks each title's source which issues exist, and brings the catalogues up to date.
+
+    on_title: called with the number of titles that are done, and of all.
 
     A title that cannot be listed stands in `errors`, with the remedy, and stops no other.
     """
@@ -87,7 +92,9 @@ def sync_titles(titles: Mapping[str, Title], sources: Mapping[str, Source], lake
     new_keys: list[str] = []
     counts: dict[str, dict[str, int]] = {}
     errors: dict[str, str] = {}
-    for title in titles.values():
+    for place, title in enumerate(titles.values()):
+        if on_title:
+            on_title(place, len(titles))
         try:
             known, catalogue = _sync_title(title, sources[title.source], lake)
             free = {
@@ -104,6 +111,8 @@ def sync_titles(titles: Mapping[str, Title], sources: Mapping[str, Source], lake
         seen_before = {issue.issue for issue in known.issues}
         keys += free.values()
         new_keys += [key for issue, key in free.items() if issue not in seen_before]
+    if on_title:
+        on_title(len(titles), len(titles))
     return SyncReport(keys=tuple(keys), new_keys=tuple(new_keys), counts=counts, errors=errors)
 
 

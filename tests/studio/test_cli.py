@@ -18,7 +18,7 @@ from assets.settings import PARAMS_OF, load_settings
 from assets.stages import STAGES
 from models.recipes import RECIPES
 from pipelines.issue_pages.sources.registry import SOURCES
-from studio.cli import app
+from studio.cli.app import app
 from tests.installation import PROJECT, QUICK, Installation
 
 WHITE = (255, 255, 255)
@@ -285,7 +285,9 @@ def test_unknown_issues_titles_and_recipes(registered, arguments, parts):
 def test_a_stage_that_fails_is_named_with_its_reason(registered):
     said = call(registered, "run", "panels", "--issue", "comics__ep1")
     assert said.code == 1
-    reason, last = said.err.splitlines()
+    started, reason, done, last = said.err.splitlines()
+    assert started == "panels: started, 1 partitions"
+    assert done.startswith("panels: done in ")
     assert reason.startswith("panels comics__ep1: ")
     assert "issue_pages" in reason
     assert "1 of 1 materializations failed" in last

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipelines.images.decode import decode_picture
-from studio.cli import main
+from studio.cli.app import main
 
 METHODS = ("base", "ours")
 

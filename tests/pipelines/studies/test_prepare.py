@@ -13,7 +13,7 @@ from pipelines.images.sheets import to_png
 from pipelines.studies.plan import PlanParams
 from pipelines.studies.prepare import ColoredPictures, FolderPictures, plan_study
 from pipelines.studies.store import StudyStore
-from studio.cli import main
+from studio.cli.app import main
 from tests.pipelines.evaluation.conftest import Tint, freeze
 from tests.untrained import install_untrained
 

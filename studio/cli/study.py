@@ -1,4 +1,4 @@
-"""`tintoon study`: rating studies from a terminal. A page calls the same functions of `pipelines.studies`."""
+"""The commands of `tintoon study`: rating studies, by the functions of `pipelines.studies`."""
 
 import json
 from collections.abc import Iterator
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from studio.cli.options import AsJson, out, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,13 +20,10 @@ if TYPE_CHECKING:
     from pipelines.studies.prepare import Pictures
     from pipelines.studies.store import Study, StudyStore
 
-out = Console()
+study = typer.Typer(help="Rating studies: people rate pictures of several colorizers, blind.", no_args_is_help=True)
 
-study = typer.Typer(help="Rating studies: people judge pictures of several colorizers, blind.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Name = Annotated[str, typer.Argument(help="The study.", show_default=False)]
-Rater = Annotated[str, typer.Option(help="Who rates: a code rather than a name, it is stored as given.")]
+Rater = Annotated[str, typer.Option(help="The rater: a code rather than a name, it is stored as given.")]
 Database = Annotated[
     str | None,
     typer.Option(
@@ -36,7 +34,7 @@ Database = Annotated[
 
 
 class KindOfStudy(StrEnum):
-    """What raters are asked."""
+    """The question to raters."""
 
     mos = "mos"
     questions = "questions"
@@ -57,11 +55,13 @@ def plan(
         list[str] | None, typer.Option(help="Instead of a folder: a trained recipe, on the test split; repeat it.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Pictures, by each method.")] = 10,
-    golds: Annotated[int, typer.Option(min=0, help="Checks: pictures whose truth is to be told from gray.")] = 3,
-    repeats: Annotated[int, typer.Option(min=0, help="Checks: trials that come twice.")] = 4,
+    golds: Annotated[
+        int, typer.Option(min=0, help="Checks: pictures in their true colours, to be told from the same in gray.")
+    ] = 3,
+    repeats: Annotated[int, typer.Option(min=0, help="Checks: trials that are shown twice.")] = 4,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials of one rater besides checks; without, all.")] = None,
     with_hints: Annotated[bool, typer.Option("--with-hints", help="Hints were given: ask about them.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the choice, the blind codes and the orders.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice, the blind codes and the orders.")] = 0,
     database: Database = None,
 ) -> None:
     """Plan a study: choose pictures, balanced over genres and titles, and store them under blind codes."""
@@ -76,8 +76,8 @@ def plan(
     source = FolderPictures(pictures, method or ()) if pictures else _of_recipes(recipe or [])
     with _open(database) as store:
         planned = plan_study(store, name, params, source)
-    _say(f"{name}: {count} pictures by {', '.join(planned.methods)}; fingerprint {planned.fingerprint[:12]}")
-    _say(f"Rate them: tintoon study next {name} --rater CODE")
+    say(f"{name}: {count} pictures by {', '.join(planned.methods)}; fingerprint {planned.fingerprint[:12]}")
+    say(f"Rate them: tintoon study next {name} --rater CODE")
 
 
 @study.command("list")
@@ -97,7 +97,7 @@ def list_studies(as_json: AsJson = False, database: Database = None) -> None:
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("study", "kind", "methods", "raters", "of them done")
+    table = Table("study", "kind", "methods", "raters", "finished")
     for row in rows:
         done = sum(rater["answered"] == rater["trials"] for rater in row["raters"])
         methods = ", ".join(row["methods"])
@@ -113,7 +113,7 @@ def next_trial(
     as_json: AsJson = False,
     database: Database = None,
 ) -> None:
-    """Show a rater the next trial that they have not answered; who comes for the first time joins."""
+    """Show a rater the next trial that they have not answered; a new rater joins the study."""
     with _open(database) as store:
         trial = store.next_trial(store.study(name), rater)
     if trial is None:
@@ -127,26 +127,26 @@ def next_trial(
         path.write_bytes(files[what])
     if as_json:
         questions = [vars(question) for question in trial.questions]
-        said = {what: str(path) for what, path in paths.items()}
-        row = {"trial": trial.position, "trials": trial.trials, "files": said, "questions": questions}
+        written = {what: str(path) for what, path in paths.items()}
+        row = {"trial": trial.position, "trials": trial.trials, "files": written, "questions": questions}
         typer.echo(json.dumps(row, ensure_ascii=False))
         return
-    _say(f"Trial {trial.position} of {trial.trials}: look at {', '.join(map(str, paths.values()))}")
+    say(f"Trial {trial.position} of {trial.trials}: look at {', '.join(map(str, paths.values()))}")
     for question in trial.questions:
-        _say(f"  {question.key}: {question.text} ({question.lowest} to {question.highest})")
+        say(f"  {question.key}: {question.text} ({question.lowest} to {question.highest})")
     given = " ".join(f"{question.key}=..." for question in trial.questions)
-    _say(f"Answer: tintoon study answer {name} {trial.position} {given} --rater {rater}")
+    say(f"Answer: tintoon study answer {name} {trial.position} {given} --rater {rater}")
 
 
 @study.command()
 def answer(
     name: Name,
-    trial: Annotated[int, typer.Argument(help="Its number, as `next` says it.", show_default=False)],
+    trial: Annotated[int, typer.Argument(help="Its number, as `next` prints it.", show_default=False)],
     answers: Annotated[list[str], typer.Argument(help="question=number, for each question.", show_default=False)],
     rater: Rater,
     database: Database = None,
 ) -> None:
-    """Store a rater's answers to one trial. They stand: a second, other answer is refused."""
+    """Store a rater's answers to one trial. They are final: another answer is refused later."""
     given = dict(map(_parsed, answers))
     with _open(database) as store:
         store.answer(store.study(name), rater, trial, given)
@@ -158,11 +158,11 @@ def analyse(
     folder: Annotated[
         Path | None, typer.Option(help="Write every table as CSV, all as analysis.json, and heat_map.png here.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     as_json: AsJson = False,
     database: Database = None,
 ) -> None:
-    """Scores with 95 % intervals, paired tests, agreement, and which raters do not count and why."""
+    """Show scores with 95 % intervals, paired tests, agreement, and the excluded raters with the reason."""
     from pipelines.studies.analysis import analyse as analysed
 
     with _open(database) as store:
@@ -194,7 +194,7 @@ def export(
             answers.to_csv(temporary, index=False)
         else:
             answers.to_parquet(temporary, index=False)
-    _say(f"{file}: {len(answers)} answers")
+    say(f"{file}: {len(answers)} answers")
 
 
 @contextmanager
@@ -282,9 +282,9 @@ def _write(found: "Analysis", planned: "Study", folder: Path) -> None:
 
 def _print(found: "Analysis", name: str) -> None:
     left_out = found.raters[found.raters["reason"] != ""]
-    _say(f"{name}: {len(found.raters)} raters, {len(found.raters) - len(left_out)} of them count")
+    say(f"{name}: {len(found.raters)} raters, {len(found.raters) - len(left_out)} of them count")
     for row in left_out.to_dict("records"):
-        _say(f"  {row['rater']} does not: {row['reason']}")
+        say(f"  {row['rater']} does not: {row['reason']}")
     table = Table("question", "method", "mean", "std", "95 % raters", "95 % raters, pictures", "answers")
     for row in found.scores.to_dict("records"):
         mean, std = f"{row['mean']:.2f}", f"{row['std']:.2f}"
@@ -302,13 +302,9 @@ def _print(found: "Analysis", name: str) -> None:
         table.add_row(row["question"], *methods, f"{row['difference']:.2f}", interval, f"{row['p_holm']:.2g}")
     out.print(table)
     for row in found.agreement.to_dict("records"):
-        _say(f"{row['question']}: Krippendorff's alpha {row['alpha']:.2f} ({row['low']:.2f} to {row['high']:.2f})")
+        say(f"{row['question']}: Krippendorff's alpha {row['alpha']:.2f} ({row['low']:.2f} to {row['high']:.2f})")
 
 
 def _intervals(row: dict[Any, Any]) -> tuple[str, str]:
     of_pictures = f"{row['low_pictures']:.2f} to {row['high_pictures']:.2f}"
     return f"{row['low']:.2f} to {row['high']:.2f}", of_pictures
-
-
-def _say(line: str) -> None:
-    out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,7 +1,6 @@
 """`tintoon page`: one local page where a person opens a picture, sets hints, sees it colored and rates it.
 
-Bound to loopback. Requests under another host's name (DNS rebinding) and writing requests from another site's page are
-refused; no path that a client names is ever opened.
+Bound to loopback and guarded (`guard.py`). No path that a client names is ever opened.
 """
 
 import asyncio
@@ -16,36 +15,24 @@ import uvicorn
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.colorize.hints import Hint
 from pipelines.studies.questions import ABOUT_HINTS, MAX_POINTS, QUESTIONS
 from pipelines.studies.ratings import Points
-from studio.session import FORMATS, MAX_BYTES, MAX_PIXELS, ForgottenError, Session
+from studio.server.guard import LOOPBACK, Guard
+from studio.server.session import FORMATS, MAX_BYTES, MAX_PIXELS, ForgottenError, Session
 
-LOOPBACK = "127.0.0.1"
-NAMES = {LOOPBACK, "localhost"}
 MAX_JSON_BYTES = 2_000_000
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 FILES = {
     "/": ("page.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
-}
-
-SECURITY = {
-    "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
 }
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -74,7 +61,7 @@ class TooLargeError(ValueError):
 
 
 def serve_page(port: int, *, say: Callable[[str], None]) -> None:
-    """Serves the page until Ctrl-C; says its address once it can be opened. Port 0 takes any that is free.
+    """Serves the page until Ctrl-C; calls `say` with its address when it can be opened. Port 0: any free port.
 
     Raises RuntimeError when the port is taken.
     """
@@ -94,11 +81,11 @@ def serve_page(port: int, *, say: Callable[[str], None]) -> None:
 
 
 def page_app(session: Session) -> Starlette:
-    """The page over a desk."""
-    turn = asyncio.Lock()  # one colorization at a time: two would only slow each other down
+    """The page of a session."""
+    lock = asyncio.Lock()  # one colorization at a time: two would only slow each other down
 
     async def in_session(call: Callable[[], Any]) -> Any:
-        async with turn:
+        async with lock:
             return await run_in_threadpool(call)
 
     async def start(_: Request) -> Response:
@@ -129,8 +116,8 @@ def page_app(session: Session) -> Starlette:
 
     async def colorize(request: Request) -> Response:
         wanted = await _json(request, ColorizeRequest)
-        async with turn:
-            if await request.is_disconnected():  # the person has drawn on meanwhile
+        async with lock:
+            if await request.is_disconnected():  # the person has drawn more hints meanwhile
                 return Response(status_code=204)
             result, png = await run_in_threadpool(
                 lambda: session.colorize(
@@ -154,40 +141,14 @@ def page_app(session: Session) -> Starlette:
             Route("/colorize", colorize, methods=["POST"]),
             Route("/ratings", rate, methods=["POST"]),
         ],
-        middleware=[Middleware(_Guard)],
+        middleware=[Middleware(Guard)],
         exception_handlers={
-            ForgottenError: _complaint(404),
-            TooLargeError: _complaint(413),
-            ValueError: _complaint(400),  # ValidationError and JSONDecodeError too
-            FileNotFoundError: _complaint(404),
+            ForgottenError: _problem(404),
+            TooLargeError: _problem(413),
+            ValueError: _problem(400),  # ValidationError and JSONDecodeError too
+            FileNotFoundError: _problem(404),
         },
     )
-
-
-class _Guard:
-    """Lets in what a person's browser asks on this page, and nothing that another site makes it ask."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_safely(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY)
-            await send(message)
-
-        headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        app = self._app
-        if host.rpartition(":")[0] not in NAMES and host not in NAMES:
-            app = JSONResponse({"problem": "This page answers under 127.0.0.1 and localhost only."}, 403)
-        elif scope["method"] not in ("GET", "HEAD") and headers.get("origin", f"http://{host}") != f"http://{host}":
-            app = JSONResponse({"problem": "Another site's page may not ask this."}, 403)
-        await app(scope, receive, send_safely)
 
 
 def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
@@ -197,7 +158,7 @@ def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]
     return answer
 
 
-def _complaint(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _problem(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(_: Request, error: Exception) -> Response:
         if isinstance(error, ValidationError):
             text = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
@@ -212,11 +173,11 @@ async def _json(request: Request, model: type[Model]) -> Model:
     return model.model_validate_json(await _body(request, MAX_JSON_BYTES))
 
 
-async def _body(request: Request, most: int) -> bytes:
-    """Reads no more than `most` bytes. Raises TooLargeError."""
+async def _body(request: Request, limit: int) -> bytes:
+    """Reads at most `limit` bytes. Raises TooLargeError."""
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
-        if len(data) > most:
-            raise TooLargeError(f"More than {most // 1_000_000} MB, which is the limit.")
+        if len(data) > limit:
+            raise TooLargeError(f"More than {limit // 1_000_000} MB, which is the limit.")
     return bytes(data)

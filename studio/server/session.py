@@ -1,7 +1,7 @@
-"""The desk behind the page: opened pictures, trained colorizers, their results and what people thought of them.
+"""The session behind the page: opened pictures, trained colorizers, results and their ratings.
 
-Knows nothing of HTTP. Pictures and results live in memory, a few at a time; ratings go to the lake. Whoever calls from
-several threads lets one in at a time.
+Without HTTP. Pictures and results live in memory, a few at a time; ratings go to the lake. Not for several threads at
+once: callers take turns.
 """
 
 import io
@@ -53,10 +53,10 @@ class ModelInfo:
     recipe: str
     title: str
     variant: str
-    """What it sees: "gray", "line" or "edge"."""
+    """Its input: "gray", "line" or "edge"."""
     with_hints: bool
     titles: tuple[str, ...]
-    """Of which it can be told one, where it was trained with them."""
+    """The titles that it takes as a label; empty where it was trained without."""
     checkpoint: str
     checkpoint_sha256: str
 
@@ -73,7 +73,7 @@ class Result:
 
 
 class Session:
-    """One installation's desk."""
+    """The session of one installation."""
 
     def __init__(self) -> None:
         resources = default_resources()
@@ -94,7 +94,7 @@ class Session:
             except FileNotFoundError:
                 continue
             found.append(self._model_info(name, name, record.key, record.checkpoint_sha256))
-        if found and self._lake.leaderboard.exists():  # before one, nobody was crowned, and there is no need to ask
+        if found and self._lake.leaderboard.exists():  # before one there is no champion, and no need to ask
             for place, (name, track) in enumerate(CHAMPIONS.items()):
                 version = Registry(self._tracking, track).at("champion")
                 if version and version.recipe in RECIPES:
@@ -115,8 +115,8 @@ class Session:
                 f"The picture has {width} x {height} pixels; {MAX_PIXELS // 1_000_000} megapixels is the limit. "
                 "Make it smaller, or cut it into pages."
             )
-        self._remember(self._decoded, digest, decode_picture(data, name="The file"), most=1)
-        self._remember(self._pictures, digest, data, most=_PICTURES)
+        self._remember(self._decoded, digest, decode_picture(data, name="The file"), limit=1)
+        self._remember(self._pictures, digest, data, limit=_PICTURES)
         return digest
 
     def gray_picture(self, digest: str) -> bytes:
@@ -142,11 +142,11 @@ class Session:
         colored = colorize_whole(self._loaded(model_info), picture, hint=hint, title=title, snap=snap)
         name = uuid4().hex
         result = Result(model_info.recipe, model_info.checkpoint_sha256, digest, hint, snap)
-        self._remember(self._results, name, result, most=_RESULTS)
+        self._remember(self._results, name, result, limit=_RESULTS)
         return name, _png(colored)
 
     def rate(self, result: str, answers: dict[str, int], rater: str) -> Rating:
-        """Stores what a person thought of a result. Raises ForgottenError, or ValueError for wrong answers."""
+        """Stores a person's rating of a result. Raises ForgottenError, or ValueError for wrong answers."""
         if result not in self._results:
             raise ForgottenError("This result is no longer here; colour the picture again, then rate it.")
         rating = Rating(time=datetime.now(UTC), answers=answers, rater=rater.strip(), **vars(self._results[result]))
@@ -164,30 +164,30 @@ class Session:
         if digest not in self._pictures:
             raise ForgottenError("This picture is no longer here; open it again.")
         data = self._pictures[digest]
-        self._remember(self._pictures, digest, data, most=_PICTURES)
-        return self._kept(self._decoded, digest, lambda: decode_picture(data, name="The file"), most=1)
+        self._remember(self._pictures, digest, data, limit=_PICTURES)
+        return self._kept(self._decoded, digest, lambda: decode_picture(data, name="The file"), limit=1)
 
     def _loaded(self, model_info: ModelInfo) -> TrainedColorizer:
         path = checkpoint_path(self._lake, model_info.recipe, model_info.checkpoint, self._cache)
-        return self._kept(self._colorizers, path, lambda: TrainedColorizer.load(path), most=_COLORIZERS)
+        return self._kept(self._colorizers, path, lambda: TrainedColorizer.load(path), limit=_COLORIZERS)
 
-    def _kept(self, memory: OrderedDict[Any, T], key: Any, make: Callable[[], T], *, most: int) -> T:
+    def _kept(self, memory: OrderedDict[Any, T], key: Any, make: Callable[[], T], *, limit: int) -> T:
         value = memory[key] if key in memory else make()
-        self._remember(memory, key, value, most=most)
+        self._remember(memory, key, value, limit=limit)
         return value
 
     @staticmethod
-    def _remember(memory: OrderedDict[Any, T], key: Any, value: T, *, most: int) -> None:
-        """Keeps the last `most` values that were used."""
+    def _remember(memory: OrderedDict[Any, T], key: Any, value: T, *, limit: int) -> None:
+        """Keeps the last `limit` values that were used."""
         memory[key] = value
         memory.move_to_end(key)
-        if len(memory) > most:
+        if len(memory) > limit:
             memory.popitem(last=False)
 
 
 @cache
 def _titles(checkpoint: Path) -> tuple[str, ...]:
-    """The titles that a network knows which is told one of them."""
+    """The titles that a network takes as a label."""
     return getattr(load_checkpoint(checkpoint).network, "titles", ())
 
 

@@ -1,0 +1,40 @@
+"""The leaderboards for a terminal and for programs."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.comparison.leaderboard import shown
+from pipelines.comparison.leaderboards import stored_leaderboards
+from pipelines.lake import Lake
+
+SHOWN = ("ciede2000", "l2_ab", "psnr", "ssim")
+
+out = Console()
+
+
+def leaderboard_rows(lake: Lake) -> list[dict[str, Any]]:
+    """The rows of every track, best first, flat, as programs read them."""
+    boards, _ = stored_leaderboards(lake)
+    return [
+        {"track": board.track, **row.metrics, **{k: v for k, v in row.to_json().items() if k != "metrics"}}
+        for board in boards
+        for row in board.rows
+    ]
+
+
+def print_leaderboards(lake: Lake) -> None:
+    """Each track's leaderboard as a table of a usual terminal's width. Raises FileNotFoundError before there is one."""
+    for board in stored_leaderboards(lake)[0]:
+        pictures = board.rows[0].pictures
+        table = Table(title=f"{board.track}: {pictures} test pictures, benchmark {board.benchmark_fingerprint[:12]}")
+        for name in ("", "colorizer"):
+            table.add_column(name, no_wrap=True)
+        for name in SHOWN:
+            table.add_column(name, no_wrap=True, justify="right")
+        for row in board.rows:
+            place = "baseline" if row.is_baseline and row.rank else str(row.rank or "best")
+            table.add_row(place, row.name, *(shown(row.metrics[name]) for name in SHOWN))
+        out.print(table)
+    out.print(f"Report: {lake.root / 'report' / 'index.html'}", highlight=False, soft_wrap=True)

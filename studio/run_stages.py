@@ -1,0 +1,127 @@
+"""Runs stages under a progress report, then prints what each did."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from assets.stages import STAGES
+from pipelines.progress import Progress, each_tenth
+from studio.materialize import Materialized, Selection, materialize, open_instance
+from studio.progress import CommandProgress, open_progress
+
+out = Console()
+err = Console(stderr=True)
+
+
+class StagesFailedError(RuntimeError):
+    """Some materializations failed; each was named when it did."""
+
+
+def run_stages(stages: Sequence[str], selection: Selection, settings: dict[str, dict[str, Any]]) -> None:
+    """Materializes stages, then prints what each did. Raises StagesFailedError when one failed."""
+    instance = open_instance()
+    outcomes: list[Materialized] = []
+    seconds: dict[str, float] = {}
+    with open_progress() as progress:
+        report = StageReport(progress)
+        started = time.monotonic()
+        for outcome in materialize(
+            stages,
+            selection,
+            instance=instance,
+            config=settings,
+            on_start=report.on_start,
+            on_progress=report.on_progress,
+        ):
+            outcomes.append(outcome)
+            seconds[outcome.stage] = seconds.get(outcome.stage, 0.0) + time.monotonic() - started
+            started = time.monotonic()
+            if outcome.problem:
+                what = f"{outcome.stage} {outcome.partition or ''}"
+                progress.log(f"{what}: {outcome.problem}")
+                err.print(f"[red]{what}[/]: {escape(outcome.problem)}", highlight=False, soft_wrap=True)
+            if report.is_last:
+                progress.line(_in_words(outcome.stage, outcomes, seconds[outcome.stage]))
+    out.print(_summary(outcomes, seconds))
+    failed = [outcome for outcome in outcomes if outcome.problem]
+    if failed:
+        raise StagesFailedError(
+            f"{len(failed)} of {len(outcomes)} materializations failed; see above, or the Dagster UI"
+        )
+
+
+class StageReport:
+    """Two bars, over the partitions of a stage and over the work on one of them, and lines at every tenth.
+
+    Issues are many and short: their lines count partitions. The other stages have lines for each partition.
+    """
+
+    def __init__(self, progress: CommandProgress) -> None:
+        self._progress = progress
+        self._partitions = progress.bars.add_task("", total=None)
+        self._work = progress.bars.add_task("", total=None, visible=False)
+        self._tenths: dict[str, Progress] = {}
+        self.is_last = False
+        """Whether the partition that was started last is the last one of its stage."""
+
+    def on_start(self, stage: str, key: str | None, place: int, total: int) -> None:
+        """Begins a partition."""
+        name = f"{stage} {key}" if key else stage
+        self._progress.bars.update(self._partitions, description=name, completed=place, total=total)
+        self._progress.bars.reset(self._work, visible=False, description="")
+        self._is_counted = STAGES[stage].partitions == "issue"
+        self._name = stage if self._is_counted else name
+        self.is_last = place == total - 1
+        if not self._is_counted or place == 0:
+            self._progress.line(f"{self._name}: started" + (f", {total} partitions" if self._is_counted else ""))
+        if self._is_counted:
+            self._line(place, total)
+
+    def on_progress(self, done: int, total: int) -> None:
+        """Reports the work on the partition."""
+        self._progress.bars.update(self._work, description="  of it", completed=done, total=total, visible=True)
+        if not self._is_counted:
+            self._line(done, total)
+
+    def _line(self, done: int, total: int) -> None:
+        name = self._name
+        if name not in self._tenths:
+            self._tenths[name] = each_tenth(lambda done, total: self._progress.line(f"{name}: {done} of {total}"))
+        self._tenths[name](done, total)
+
+
+def _in_words(stage: str, outcomes: list[Materialized], seconds: float) -> str:
+    of_stage = [outcome for outcome in outcomes if outcome.stage == stage]
+    failed = sum(outcome.problem is not None for outcome in of_stage)
+    unchanged = sum(outcome.unchanged for outcome in of_stage)
+    counts = {"partitions": len(of_stage), "failed": failed, "unchanged": unchanged, **_numbers(of_stage)}
+    return f"{stage}: done in {seconds:.1f} s, {', '.join(f'{name} {value:,}' for name, value in counts.items())}"
+
+
+def _summary(outcomes: list[Materialized], seconds: dict[str, float]) -> Table:
+    table = Table("stage", "partitions", "unchanged", "seconds", "in numbers")
+    for stage, spent in seconds.items():
+        of_stage = [outcome for outcome in outcomes if outcome.stage == stage]
+        unchanged = sum(outcome.unchanged for outcome in of_stage)
+        table.add_row(
+            stage,
+            str(len(of_stage)),
+            "all" if unchanged == len(of_stage) else str(unchanged),
+            f"{spent:.1f}",
+            ", ".join(f"{name} {value:,}" for name, value in _numbers(of_stage).items()),
+        )
+    return table
+
+
+def _numbers(outcomes: list[Materialized]) -> dict[str, int]:
+    """Whole numbers that the materializations report, summed over partitions."""
+    sums: dict[str, int] = {}
+    for outcome in outcomes:
+        for name, value in outcome.metadata.items():
+            if isinstance(value, int) and not isinstance(value, bool) and name not in {"seed", "best_step"}:
+                sums[name] = sums.get(name, 0) + value
+    return sums
