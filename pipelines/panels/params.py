@@ -33,7 +33,7 @@ class PanelParams(BaseModel, frozen=True, extra="forbid"):
         default=0.03, ge=0, le=0.2, description="Borderless drawings nearer than this share of the width are one panel."
     )
     gray_chroma: float = Field(
-        default=8,
+        default=8.0,  # a float, as in digests of earlier tables
         gt=0,
         description="Lab chroma away from the picture's own tint from which a pixel counts as coloured.",
     )

@@ -83,7 +83,7 @@ class TrainingParams(BaseModel, frozen=True, extra="forbid"):
         description="Steps between points of the training curves, each a mean over its steps; empty: 1 up to step "
         "1,000, 10 up to step 10,000, then 100, so that long trainings stay light. The last step always has one.",
     )
-    checkpoint_every_s: float = Field(default=300, gt=0, description="Seconds between saved states.")
+    checkpoint_every_s: float = Field(default=300.0, gt=0, description="Seconds between saved states.")
 
     @model_validator(mode="after")
     def _one_budget(self) -> "TrainingParams":
