@@ -19,7 +19,7 @@ EXPERIMENT = "cross_validations"
 
 @dataclass(frozen=True)
 class CrossValidated:
-    """What a cross-validation gave."""
+    """The result of a cross-validation."""
 
     table: "pd.DataFrame"
     """A row a colorizer: mean, interval, and its difference to the picture itself."""
@@ -40,7 +40,7 @@ def log_cross_validation(
     tracking: Tracking,
     on_fold: Progress,
 ) -> CrossValidated:
-    """Cross-validates a recipe on the current training set, or finds that it was done.
+    """Cross-validates a recipe on the current training set, or returns the stored result.
 
     Writes `cross_validations/<recipe>/<digest>.parquet`, the rows of all folds.
     """
@@ -78,7 +78,7 @@ def log_cross_validation(
     run.table(found.table.reset_index(), "summary.parquet")
     run.end()
     lake.write_table(path, pa.Table.from_pandas(rows, preserve_index=False), made_from=digest)
-    lake.write_json(record, {"mlflow_run_id": run.run_id, "rule": params.model_dump(mode="json")})
+    lake.write_json(record, {"mlflow_run_id": run.run_id, "params": params.model_dump(mode="json")})
     return found
 
 

@@ -1,1 +1,1 @@
-"""From a trained colorizer to coloured pictures of any size."""
+"""Colouring: pictures of any size, with hints, segments and references."""

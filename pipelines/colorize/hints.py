@@ -59,7 +59,7 @@ class Hint:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """What `to_json` gave, or a page has sent. Raises HintError."""
+        """The hint of JSON values, of `to_json` or of a page. Raises HintError."""
         try:
             return _HINTS.validate_json(text)  # pyright: ignore[reportReturnType]
         except ValidationError as error:
@@ -120,7 +120,7 @@ def rasterize(hint: Hint, side: int) -> np.ndarray:
 
 
 def network_hint(rgba: np.ndarray, space: ColorSpace) -> np.ndarray:
-    """What a network takes: (N, h, w, 4) uint8 RGBA -> (N, C + 1, h, w) float32.
+    """The hints as input of a network: (N, h, w, 4) uint8 RGBA -> (N, C + 1, h, w) float32.
 
     ab (C = 2) or RGB (C = 3) in [-1, 1] and a mask of 1 where alpha is 128 or more; all zero elsewhere.
     """

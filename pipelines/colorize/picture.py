@@ -25,21 +25,21 @@ _BATCH = 16  # pictures through the network at once: bounds memory, not results
 
 
 class Colorizer(Protocol):
-    """What benchmarks, books and pages hold."""
+    """The interface of everything that colours a picture."""
 
     @property
     def name(self) -> str:
-        """The recipe's name, or that of a floor."""
+        """The name of the recipe, or of a baseline."""
         ...
 
     @property
     def variant(self) -> str:
-        """What it expects to see: "gray", "edge" or "line"."""
+        """The input that it expects: "gray", "edge" or "line"."""
         ...
 
     @property
     def takes_hints(self) -> bool:
-        """Whether it goes by a person's colours."""
+        """Whether it takes hints."""
         ...
 
     def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:
@@ -48,7 +48,7 @@ class Colorizer(Protocol):
         Args:
             picture: What it sees.
             hint: A person's colours. Raises ValueError where it takes none.
-            title: Where the picture is from: for those that were told titles, others do not care.
+            title: The title of the picture, for colorizers that take titles; others ignore it.
         """
         ...
 
@@ -81,7 +81,7 @@ class TrainedColorizer:
         """Side in pixels of the hints that its network takes; None: it takes none."""
         self.takes_hints: bool = sampling is not None
         self.titles: tuple[str, ...] = getattr(checkpoint.network, "titles", ())
-        """The titles that it can be told."""
+        """The titles that it knows."""
         self._is_told_titles: bool = checkpoint.recipe.get("with_label", False)
         self._space: ColorSpace = checkpoint.recipe["color_space"]
         if device == "auto":

@@ -129,12 +129,12 @@ def _edges(picture: np.ndarray) -> np.ndarray:
 
 
 def _ball_radius(picture: np.ndarray) -> int:
-    """Of the first disc, in pixels: gaps and lines of a large picture are wider."""
+    """The radius of the first disc, in pixels: gaps and lines of a large picture are wider."""
     return max(2, round(max(picture.shape) / 250))
 
 
 def _reached(is_free: np.ndarray, radius: int) -> np.ndarray:
-    """Where a disc can be that fits into the free pixels: morphological opening, by two distance transforms."""
+    """The pixels of discs that fit into the free pixels: morphological opening, by two distance transforms."""
     is_center = cv2.distanceTransform(is_free.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) > radius
     from_center = cv2.distanceTransform((~is_center).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     return is_free & np.asarray(from_center <= radius)

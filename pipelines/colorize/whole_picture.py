@@ -1,4 +1,4 @@
-"""What a person gives to a colorizer: a page, line art or a sketch of any size, in gray or in colour.
+"""Pictures that a person gives to a colorizer: a page, line art or a sketch of any size, in gray or in colour.
 
 Each colorizer is shown what it was trained to see of it.
 """

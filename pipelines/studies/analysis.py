@@ -1,7 +1,7 @@
-"""What a study says: scores with intervals, paired tests, agreement, and one row a rater for the heat map.
+"""The analysis of a study: scores with intervals, paired tests, agreement, and one row a rater for the heat map.
 
 Reads the table of `StudyStore.answers`; touches no files. Raters are left out by `exclusions`, with reasons. Checks do
-not count; of a trial that came twice, the first answer does. Who stopped early counts with what they answered.
+not count; of a trial that came twice, the first answer does. Raters who stopped early count with their answers.
 
 Scores     mean over answers: points, or where two are compared the share of comparisons won
 Intervals  95 %, percentile bootstrap. `low, high`: over raters, so other people, these pictures.
@@ -47,13 +47,13 @@ class Analysis:
     agreement: pd.DataFrame
     """Krippendorff's ordinal alpha of each question: question, alpha, low, high (over what was rated)."""
     heat_map: pd.DataFrame
-    """Of the main question: one row a rater who counts, one column a method and picture; where two are compared, a
-    method, and its share won. NaN where there is no answer."""
+    """The answers to the main question: one row a rater who counts, one column a method and picture. Where two are
+    compared, one column a method, with its share won. NaN where there is no answer."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Draws:
-    """How often each draw of the bootstrap holds each rater (draws, raters), and each picture (draws, pictures)."""
+    """The counts of raters, (draws, raters), and of pictures, (draws, pictures), in each draw of the bootstrap."""
 
     raters: np.ndarray
     pictures: np.ndarray
@@ -74,7 +74,7 @@ class _Draws:
 def analyse(
     answers: pd.DataFrame, *, params: ExclusionParams | None = None, draws: int = DRAWS, seed: int = 0
 ) -> Analysis:
-    """Everything that a study's answers say. The same answers and seed give the same tables.
+    """All tables of a study's answers. The same answers and seed give the same tables.
 
     Raises ValueError where the answers of fewer than two raters count.
     """

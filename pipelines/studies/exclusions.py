@@ -1,6 +1,6 @@
-"""Which raters do not count, and why: a rule that is stated before anybody looks at the scores.
+"""The raters who do not count, and why: limits that are stated before the scores are known.
 
-Only what a rater does is looked at, never whether they agree with the others: leaving out who disagrees would make
+Only the behaviour of a rater matters, never their agreement with others: leaving out raters who disagree would make
 agreement. Reads the table of `StudyStore.answers`.
 """
 
@@ -15,7 +15,7 @@ from pipelines.studies.questions import MAIN_QUESTION, RIGHT
 
 
 class ExclusionParams(BaseModel, frozen=True, extra="forbid"):
-    """When a rater is left out. Each line that holds is a reason."""
+    """Parameters of the exclusion of raters. Each limit that is passed is a reason."""
 
     failed_golds: int = Field(
         default=1, ge=1, description="So many golds failed: the gray copy was no worse than the truth."
@@ -38,7 +38,7 @@ class ExclusionParams(BaseModel, frozen=True, extra="forbid"):
 
 
 MIN_CHECKS, MIN_ANSWERS = 4, 10
-"""With fewer, a share says nothing: a rater who left after three pictures may have liked all three."""
+"""With fewer answers a share means nothing: a rater who left after three pictures may have liked all three."""
 
 CHECK_COLUMNS = (
     "rater", "answers", "golds", "failed_golds", "repeats", "failed_repeats", "constant_share", "median_seconds",
@@ -74,13 +74,13 @@ def check_raters(answers: pd.DataFrame, params: ExclusionParams) -> pd.DataFrame
 
 
 def counted(answers: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
-    """The answers that enter scores: of raters who count, and no checks. `checks` is what `check_raters` gave."""
+    """The answers that enter scores: of raters who count, without checks. `checks` is the table of `check_raters`."""
     counting = checks.loc[checks["reason"] == "", "rater"]
     return answers[(answers["purpose"] == "rated") & answers["rater"].isin(counting)]
 
 
 def _reason(row: dict[Hashable, Any], params: ExclusionParams) -> str:
-    """Every line of the rule that holds, in words."""
+    """Every limit that is passed, in words."""
     checks, failed = row["golds"] + row["repeats"], row["failed_golds"] + row["failed_repeats"]
     reasons = []
     if row["failed_golds"] >= params.failed_golds:

@@ -32,7 +32,7 @@ class Judgements:
 
 
 def points_of(answers: pd.DataFrame) -> Judgements:
-    """Of answers about single pictures, at most one for each rater, picture and method."""
+    """The judgements of answers about single pictures, at most one for each rater, picture and method."""
     (rater, raters), (picture, pictures), (method, methods) = (
         pd.factorize(answers[name], sort=True) for name in ("rater", "picture", "method")
     )
@@ -50,7 +50,7 @@ def points_of(answers: pd.DataFrame) -> Judgements:
 
 
 def preferences_of(answers: pd.DataFrame) -> Judgements:
-    """Of answers about pairs, at most one for each rater, picture and two methods."""
+    """The judgements of answers about pairs, at most one for each rater, picture and two methods."""
     is_left = answers["value"] == LEFT
     preferred = answers["method"].where(is_left, answers["right_method"])
     other = answers["right_method"].where(is_left, answers["method"])

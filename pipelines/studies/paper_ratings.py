@@ -1,11 +1,11 @@
-"""What people said of recipes, as the papers' tables take it: answers of rating studies, and ratings of the page.
+"""Ratings of recipes as the papers' tables take them: answers of rating studies, and ratings of the page.
 
     mos                studies of the kind `mos`
     unhinted, hinted   studies of the kind `questions`, and the page; paper 004's questions
 
-Of a study only raters who count (`exclusions`), checks left out. Raters of two studies are different raters, whatever
-their codes: a rater is paired with themself over pictures that they saw in one study. On the page raters know what
-they rate, and those who give no name count as one. What snapping to segments added is no colorizer's: left out.
+Studies count without checks and without excluded raters (`exclusions`). Raters of two studies are different raters,
+whatever their codes: a rater is paired with themself over pictures that they saw in one study. On the page raters know
+what they rate, and those without a name count as one. Pictures snapped to segments are not a colorizer's, and left out.
 """
 
 from collections.abc import Iterator
@@ -14,15 +14,17 @@ import pandas as pd
 
 from pipelines.comparison.reproduction import RATING_COLUMNS
 from pipelines.lake import Lake
+from pipelines.studies.database import was_made
 from pipelines.studies.exclusions import ExclusionParams, check_raters, counted
 from pipelines.studies.ratings import read_ratings
-from pipelines.studies.store import Study, open_studies, was_made
+from pipelines.studies.store import open_studies
+from pipelines.studies.study import Study
 
 Row = tuple[str, str, str, str, str, int]
 
 
 def paper_ratings(lake: Lake, studies: str) -> pd.DataFrame | None:
-    """One row an answer, with RATING_COLUMNS, sorted; None where nobody was asked.
+    """One row an answer, with RATING_COLUMNS, sorted; None where there are no ratings.
 
     studies: The URL of the studies' database. A file of SQLite that is not there holds none, and is not made.
     Raises RuntimeError for a database that cannot be reached, ValueError for a file that is no rating.

@@ -1,6 +1,6 @@
 """The plan of a rating study: which pictures, under which blind codes, in which order for which rater.
 
-Pure functions of a rule, its seed and the rater's number: the same input gives the same plan. Touches no files.
+Pure functions of parameters, their seed and the rater's number: the same input gives the same plan. Touches no files.
 
 Every rater sees the pictures in rounds. In one round each picture comes once, in one condition: a method, or a pair of
 methods where two are compared. A Latin square over picture, round and rater gives each picture another condition from
@@ -25,7 +25,7 @@ TRUTH, GRAY = "truth", "gray"
 
 
 class PlanParams(BaseModel, frozen=True, extra="forbid"):
-    """How a study is planned."""
+    """Parameters of a study's plan."""
 
     kind: Kind
     pictures: int = Field(default=10, ge=1, description="How many are shown in every condition (paper 003: 10).")
@@ -67,7 +67,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Trial:
-    """What is shown at once: the code of one item, or of a left and a right one."""
+    """The items shown at once: the code of one, or of a left and a right one."""
 
     codes: tuple[str, ...]
     purpose: Purpose
@@ -130,7 +130,7 @@ def rater_order(items: Sequence[Item], params: PlanParams, number: int) -> list[
     if params.repeats > len(main) // 3:
         raise ValueError(f"{params.repeats} repeats of {len(main)} trials: at most a third can come again")
     if shown_at_once == 2:
-        # As many exchanged as not, so that who always takes one side stands out.
+        # As many exchanged as not, so that a rater who always takes one side stands out.
         is_exchanged = random.permutation(np.arange(len(main)) % 2 == 1)
         main = [
             (picture, codes[::-1] if exchanged else codes)

@@ -1,4 +1,4 @@
-"""From pictures of several colorizers to a planned study: chosen, made equal in form, and stored.
+"""A planned study of the pictures of several colorizers: chosen, made equal in form, and stored.
 
 Pictures come from a folder, one subfolder a method:
 
@@ -24,7 +24,8 @@ from pipelines.images.color import gray_to_rgb, rgb_to_gray
 from pipelines.images.decode import decode_picture, may_be_picture
 from pipelines.images.sheets import to_png
 from pipelines.studies.plan import TRUTH, Candidate, PlanParams, choose_pictures
-from pipelines.studies.store import Gold, Shown, Study, StudyStore
+from pipelines.studies.store import StudyStore
+from pipelines.studies.study import Gold, Shown, Study
 
 if TYPE_CHECKING:
     from pipelines.colorize.picture import Colorizer
@@ -35,11 +36,11 @@ GIVEN, TABLE = "given", "pictures.csv"
 
 
 class Pictures(Protocol):
-    """Where a study's pictures come from. A picture is uint8 RGB (H, W, 3)."""
+    """The source of a study's pictures. A picture is uint8 RGB (H, W, 3)."""
 
     @property
     def methods(self) -> dict[str, str]:
-        """What is compared, and where each one's pictures are from."""
+        """The methods compared, and the origin of each one's pictures."""
         ...
 
     def candidates(self) -> list[Candidate]:
@@ -55,7 +56,7 @@ class Pictures(Protocol):
         ...
 
     def given(self, picture: str) -> np.ndarray | None:
-        """What raters see beside a picture, if anything."""
+        """The picture that raters see beside, or None."""
         ...
 
 
@@ -79,7 +80,7 @@ def plan_study(store: StudyStore, name: str, params: PlanParams, pictures: Pictu
             golds.append(Gold(candidate, to_png(truth), to_png(gray), _png(pictures.given(candidate.picture))))
     if len(golds) < params.golds:
         raise ValueError(
-            f"{name}: {len(golds)} pictures have a truth to be told from gray, {params.golds} wanted: "
+            f"{name}: {len(golds)} pictures have a truth to tell from gray, {params.golds} wanted: "
             f"add a folder {TRUTH!r}, or plan without golds"
         )
     shown = []
@@ -87,8 +88,8 @@ def plan_study(store: StudyStore, name: str, params: PlanParams, pictures: Pictu
         outputs = {method: pictures.by_method(method, candidate.picture) for method in pictures.methods}
         sizes = {method: output.shape[:2] for method, output in outputs.items()}
         if len(set(sizes.values())) > 1:
-            said = ", ".join(f"{width} x {height} by {method}" for method, (height, width) in sizes.items())
-            raise ValueError(f"{name}: {candidate.picture} is {said}: a size would tell the method; make them equal")
+            found = ", ".join(f"{width} x {height} by {method}" for method, (height, width) in sizes.items())
+            raise ValueError(f"{name}: {candidate.picture} is {found}: a size would reveal the method; make them equal")
         encoded = {method: to_png(output) for method, output in outputs.items()}
         shown.append(Shown(candidate, encoded, _png(pictures.given(candidate.picture))))
     return store.plan(name, params, shown, golds, pictures.methods)
@@ -132,11 +133,11 @@ class FolderPictures:
         return _read(self._files(method)[picture])
 
     def truth(self, picture: str) -> np.ndarray | None:
-        """From the folder `truth`."""
+        """The truth of a picture, of the folder `truth`."""
         return self._optional(TRUTH, picture)
 
     def given(self, picture: str) -> np.ndarray | None:
-        """From the folder `given`."""
+        """The given picture, of the folder `given`."""
         return self._optional(GIVEN, picture)
 
     def _optional(self, folder: str, picture: str) -> np.ndarray | None:
@@ -173,9 +174,9 @@ class ColoredPictures:
     """The test split of a training set, as colorizers colour it: no hints, each line style's first."""
 
     colorizers: Mapping[str, "Colorizer"]
-    """By method."""
+    """The pictures by method."""
     digests: Mapping[str, str]
-    """Of each method's checkpoint."""
+    """The digest of each method's checkpoint."""
     training_set: "TrainingSet"
 
     @property

@@ -1,4 +1,4 @@
-"""What raters are asked, in the three kinds of study.
+"""The questions to raters, in the three kinds of study.
 
 mos          one picture, one question, 1 (bad) to 5 (excellent) points: the scores of paper 003, section 4.4
 questions    one picture, the four questions of paper 004, section IV.B, 0 (bad) to 5 (excellent) points each
@@ -41,7 +41,7 @@ def questions_for(*, with_hints: bool) -> dict[str, str]:
 
 
 def study_questions(kind: Kind, *, with_hints: bool) -> tuple[Question, ...]:
-    """What a study of one kind asks at each trial. `with_hints` matters to the kind "questions" alone."""
+    """The questions of each trial of a kind of study. `with_hints` matters to the kind "questions" alone."""
     if kind == "mos":
         return (Question("overall", "How good is this picture? 1 is bad, 5 is excellent.", 1, MAX_POINTS),)
     if kind == "preference":

@@ -19,19 +19,19 @@ Points = Annotated[int, Field(strict=True, ge=0, le=MAX_POINTS)]
 
 
 class Rating(BaseModel, frozen=True, extra="forbid"):
-    """What one person thought of one result, and what the result was."""
+    """One person's rating of one result, and the result."""
 
     time: AwareDatetime
     recipe: str
     checkpoint_sha256: str
     picture_sha256: str
-    """Of the encoded picture, as it was opened."""
+    """The SHA-256 of the encoded picture, as it was opened."""
     hints: Hint | None
     """None where none were given, or where the colorizer takes none."""
     snapped: bool
     """Whether the colours were snapped to the segments of the picture."""
     answers: dict[str, Points]
-    """By question."""
+    """The points by question."""
     rater: str = Field(max_length=100)
 
     @model_validator(mode="after")
@@ -44,7 +44,7 @@ class Rating(BaseModel, frozen=True, extra="forbid"):
 
 @dataclass(frozen=True)
 class Score:
-    """What the raters of one recipe answered to one question."""
+    """The answers of the raters of one recipe to one question."""
 
     recipe: str
     with_hints: bool

@@ -6,24 +6,29 @@ windows of one rater, do at once is lost by neither. A rater who comes back goes
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy import func, inspect, select
+from sqlalchemy.exc import NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, aliased
 
-from pipelines.lake import digest_of
-from pipelines.studies.plan import GRAY, TRUTH, Candidate, Item, PlanParams, Trial, blind_items, rater_order
+from pipelines.studies.database import database_url, make_tables, open_engine
+from pipelines.studies.plan import GRAY, TRUTH, Item, PlanParams, Trial, blind_items, rater_order
 from pipelines.studies.questions import Question, study_questions
-from pipelines.studies.tables import AnswerRow, AssignmentRow, ItemRow, PictureRow, RaterRow, StudyRow, Table
-
-_SCHEMA_LOCK = 0x71_4E_70_0E  # any number: two processes that make the tables at once name the same
+from pipelines.studies.study import (
+    AnsweredError,
+    Gold,
+    Shown,
+    ShownTrial,
+    Study,
+    require_asked,
+    require_complete,
+    study_fingerprint,
+)
+from pipelines.studies.tables import AnswerRow, AssignmentRow, ItemRow, PictureRow, RaterRow, StudyRow
 
 COLUMNS = (
     "rater", "position", "purpose", "picture", "title", "genre", "method", "right_method", "question", "value",
@@ -31,65 +36,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class AnsweredError(ValueError):
-    """The trial has another answer already, which stands."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The pictures of one candidate, as PNG files."""
-
-    candidate: Candidate
-    outputs: dict[str, bytes]
-    """By method."""
-    given: bytes | None = None
-    """What was to be colored, with its hints, where raters are to see it beside."""
-
-
-@dataclass(frozen=True)
-class Gold:
-    """A picture whose truth is to be told from its gray copy. PNG files."""
-
-    candidate: Candidate
-    truth: bytes
-    gray: bytes
-    given: bytes | None = None
-    """As for other pictures: else a check would look like one."""
-
-
-@dataclass(frozen=True)
-class Study:
-    """A planned study."""
-
-    name: str
-    params: PlanParams
-    questions: tuple[Question, ...]
-    methods: dict[str, str]
-    """Where each method's pictures are from."""
-    fingerprint: str
-    """Of the rule, the questions and every picture: two studies that agree in it show the same."""
-
-
-@dataclass(frozen=True)
-class ShownTrial:
-    """What a rater is shown now. Nothing in it tells a method or a check."""
-
-    position: int
-    """From 1."""
-    trials: int
-    """Of this rater, checks among them."""
-    pictures: tuple[bytes, ...]
-    """PNG: the one to rate, or the left and the right one."""
-    given: bytes | None
-    questions: tuple[Question, ...]
-
-
 class StudyStore:
     """The studies of one database. Safe in several threads and processes at once."""
 
     def __init__(self, url: str, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Url: of SQLAlchemy, e.g. sqlite:////path/studies.db or postgresql+psycopg://user@host/base."""
-        self._engine = _engine(url)
+        self._engine = open_engine(url)
         self._clock = clock
 
     def close(self) -> None:
@@ -101,10 +53,10 @@ class StudyStore:
     ) -> Study:
         """Stores a study of these pictures.
 
-        Raises ValueError where the rule does not fit the pictures, and where there is a study of this name that shows
-        anything else; the same again changes nothing.
+        Raises ValueError where the parameters do not fit the pictures, and where a study of this name shows anything
+        else; the same again changes nothing.
         """
-        _require_whole(name, params, shown, golds, methods)
+        require_complete(name, params, shown, golds, methods)
         questions = study_questions(params.kind, with_hints=params.with_hints)
         files = {(one.candidate.picture, method, False): png for one in shown for method, png in one.outputs.items()}
         files |= {(gold.candidate.picture, TRUTH, True): gold.truth for gold in golds}
@@ -115,11 +67,11 @@ class StudyStore:
             ((picture, method) for picture, method, is_gold in files if is_gold),
             seed=params.seed,
         )
-        rater_order(items, params, 0)  # raises where the rule asks for too many repeats
+        rater_order(items, params, 0)  # raises where the parameters ask for too many repeats
         candidates = {one.candidate.picture: one.candidate for one in (*golds, *shown)}
-        study = Study(name, params, questions, methods, _fingerprint(params, questions, files, given))
+        study = Study(name, params, questions, methods, study_fingerprint(params, questions, files, given))
         with self._transaction() as session:
-            _make_tables(session.connection())
+            make_tables(session.connection())
             known = session.scalar(select(StudyRow).where(StudyRow.name == name))
             if known:
                 if known.fingerprint != study.fingerprint:
@@ -166,7 +118,7 @@ class StudyStore:
         return known[name]
 
     def next_trial(self, study: Study, rater: str) -> ShownTrial | None:
-        """What a rater sees next: the first trial without an answer; None when all are answered.
+        """The next trial of a rater: the first one without an answer; None when all are answered.
 
         A rater who comes for the first time joins. Notes when the trial was shown. Raises ValueError for a name that
         is empty or longer than 100 characters.
@@ -202,7 +154,7 @@ class StudyStore:
         twice) change nothing, others raise AnsweredError. Raises ValueError for a trial that was not shown, and for
         answers that are not exactly what was asked.
         """
-        _require_asked(study, answers)
+        require_asked(study, answers)
         with self._transaction() as session:
             row = self._rater(session, study, rater)
             assignment = row and session.scalar(
@@ -299,7 +251,7 @@ class StudyStore:
         known = self._rater(session, study, name)
         if known:
             return known
-        # Whoever joins waits here for whoever is joining: numbers have no gap, and a name is there once.
+        # Two raters who join at once wait for one another here: numbers have no gap, and a name is there once.
         row = session.scalars(select(StudyRow).where(StudyRow.name == study.name).with_for_update()).one()
         known = self._rater(session, study, name)
         if known:
@@ -314,63 +266,6 @@ class StudyStore:
         session.add_all(_assignment(rater, position, trial, ids) for position, trial in enumerate(order, 1))
         session.flush()
         return rater
-
-
-@contextmanager
-def open_studies(url: str) -> Iterator[StudyStore]:
-    """A database that somebody named. No message of an error has its password.
-
-    Raises ValueError for what is no URL, RuntimeError for a database that cannot be reached.
-    """
-    place = _place(url)
-    try:
-        store = StudyStore(place.render_as_string(hide_password=False))
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise RuntimeError(f"{place}: {error}; install its driver (for PostgreSQL: pip install psycopg)") from None
-    try:
-        yield store
-    except OperationalError as error:
-        raise RuntimeError(f"{place}: {str(error.orig).splitlines()[0]}; is the database there, and up?") from None
-    finally:
-        store.close()
-
-
-def was_made(url: str) -> bool:
-    """False of a file of SQLite that is not there: to open it would make it. Raises ValueError for what is no URL."""
-    place = _place(url)
-    return place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
-
-
-def _place(url: str) -> URL:
-    try:
-        return make_url(url)
-    except ArgumentError:
-        raise ValueError("the studies' database: no URL; expected e.g. postgresql+psycopg://user@host/base") from None
-
-
-def _engine(url: str) -> Engine:
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        # A transaction that reads, then writes, must be a writer from the start: else two of them, each with a read
-        # lock, refuse one another. https://docs.sqlalchemy.org/en/20/dialects/sqlite.html, "pysqlite transactions"
-
-        @event.listens_for(engine, "connect")
-        def begin_by_hand(connection: Any, _: Any) -> None:
-            connection.isolation_level = None
-            connection.execute("PRAGMA busy_timeout = 60000")
-            connection.execute("PRAGMA foreign_keys = ON")
-
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _make_tables(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
-    Table.metadata.create_all(connection)
 
 
 def _stored(session: Session, png: bytes) -> str:
@@ -397,47 +292,20 @@ def _study(row: StudyRow) -> Study:
     return Study(row.name, PlanParams.model_validate(row.params), questions, row.methods, row.fingerprint)
 
 
-def _fingerprint(
-    params: PlanParams,
-    questions: Sequence[Question],
-    files: dict[tuple[str, str, bool], bytes],
-    given: dict[str, bytes],
-) -> str:
-    return digest_of(
-        {
-            "rule": params.model_dump(mode="json"),
-            "questions": [asdict(question) for question in questions],
-            "items": [[*key, sha256(png).hexdigest()] for key, png in sorted(files.items())],
-            "given": {picture: sha256(png).hexdigest() for picture, png in given.items()},
-        }
-    )
+@contextmanager
+def open_studies(url: str) -> Iterator[StudyStore]:
+    """The database of a URL, opened. No error message contains its password.
 
-
-def _require_whole(
-    name: str, params: PlanParams, shown: Sequence[Shown], golds: Sequence[Gold], methods: dict[str, str]
-) -> None:
-    if not name.strip() or len(name) > 100:
-        raise ValueError(f"study {name[:100]!r}: expected a name of 1 to 100 characters")
-    if len(methods) < (2 if params.kind == "preference" else 1):
-        raise ValueError(f"{name}: {len(methods)} methods; a study needs one, and to compare two at least")
-    if len(shown) != params.pictures or len(golds) != params.golds:
-        raise ValueError(
-            f"{name}: {len(shown)} pictures and {len(golds)} golds; the rule says {params.pictures} and {params.golds}"
-        )
-    if len({one.given is None for one in (*golds, *shown)}) > 1:
-        raise ValueError(f"{name}: some pictures have one given beside them and some have not; a check would show")
-    for one in shown:
-        if one.outputs.keys() != methods.keys():
-            raise ValueError(
-                f"{name}: {one.candidate.picture} is by {', '.join(one.outputs)}; expected {', '.join(methods)}"
-            )
-
-
-def _require_asked(study: Study, answers: dict[str, int]) -> None:
-    asked = {question.key: question for question in study.questions}
-    if answers.keys() != asked.keys():
-        raise ValueError(f"{study.name}: answers to {', '.join(answers) or 'nothing'}; asked were {', '.join(asked)}")
-    for key, value in answers.items():
-        lowest, highest = asked[key].lowest, asked[key].highest
-        if type(value) is not int or not lowest <= value <= highest:
-            raise ValueError(f"{study.name}: {key}: {value!r}; expected a whole number from {lowest} to {highest}")
+    Raises ValueError for what is no URL, RuntimeError for a database that cannot be reached.
+    """
+    place = database_url(url)
+    try:
+        store = StudyStore(place.render_as_string(hide_password=False))
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise RuntimeError(f"{place}: {error}; install its driver (for PostgreSQL: pip install psycopg)") from None
+    try:
+        yield store
+    except OperationalError as error:
+        raise RuntimeError(f"{place}: {str(error.orig).splitlines()[0]}; is the database there, and up?") from None
+    finally:
+        store.close()

@@ -1,9 +1,9 @@
 """The tables of rating studies, in any database that SQLAlchemy knows; used with SQLite and PostgreSQL.
 
-    study        its rule, questions, methods, and a fingerprint of all that is shown
+    study        its parameters, questions, methods, and a fingerprint of all that is shown
     picture      encoded pictures by digest: a study needs no file beside its database
     item         a picture by a method, under a blind code
-    rater        who takes part, in the order of joining
+    rater        a person who takes part, in the order of joining
     assignment   what a rater is shown, in order
     answer       one whole number for one question about one assignment
 
@@ -37,7 +37,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Table(DeclarativeBase):
-    """What the tables share."""
+    """The base of the tables."""
 
     type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[dict[str, Any]]: JSON, bytes: LargeBinary}  # noqa: RUF012
 
@@ -49,11 +49,11 @@ class StudyRow(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
-    params: Mapped[dict[str, Any]]
+    params: Mapped[dict[str, Any]] = mapped_column("rule")  # the column's name in databases of earlier versions
     questions: Mapped[list[dict[str, Any]]]
     """As they were worded."""
     methods: Mapped[dict[str, Any]]
-    """Where each method's pictures are from."""
+    """The origin of each method's pictures."""
     fingerprint: Mapped[str] = mapped_column(String(64))
     planned_at: Mapped[datetime]
 
@@ -86,7 +86,7 @@ class ItemRow(Table):
     is_gold: Mapped[bool]
     output_sha256: Mapped[str] = mapped_column(ForeignKey("picture.sha256"))
     given_sha256: Mapped[str | None] = mapped_column(ForeignKey("picture.sha256"))
-    """What was to be colored, with its hints, where raters see it beside."""
+    """The input with its hints, where raters see it beside the pictures."""
 
 
 class RaterRow(Table):
@@ -116,7 +116,7 @@ class AssignmentRow(Table):
     right_item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
     purpose: Mapped[str] = mapped_column(String(6))
     shown_at: Mapped[datetime | None]
-    """When it was last shown."""
+    """The time when it was last shown."""
 
 
 class AnswerRow(Table):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from pipelines.studies.analysis import Analysis
     from pipelines.studies.prepare import Pictures
-    from pipelines.studies.store import Study, StudyStore
+    from pipelines.studies.store import StudyStore
+    from pipelines.studies.study import Study
 
 study = typer.Typer(help="Rating studies: people rate pictures of several colorizers, blind.", no_args_is_help=True)
 

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from pipelines.studies.plan import Candidate, PlanParams
-from pipelines.studies.store import Gold, Shown, Study, StudyStore
+from pipelines.studies.store import StudyStore
+from pipelines.studies.study import Gold, Shown, Study
 
 METHODS = ("base", "ours", "pix2pix")
 
@@ -66,8 +67,8 @@ def postgres() -> Iterator[str]:
     if initdb is None:
         pytest.skip("PostgreSQL (Debian's postgresql) is not installed")
     programs = Path(initdb).resolve().parent
-    # Not below pytest's folder: that is closed to other users, and the server refuses to run as root.
-    folder = Path(tempfile.mkdtemp(prefix="studies"))
+    # Not below the tests' folder: that is closed to other users, and the server refuses to run as root.
+    folder = Path(tempfile.mkdtemp(prefix="studies", dir="/tmp"))
     user: list[str] = []
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:

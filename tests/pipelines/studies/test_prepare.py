@@ -124,7 +124,7 @@ def test_what_is_wrong_is_named(folder, store):
     with pytest.raises(ValueError, match="8 pictures by every method, 9 wanted"):
         planned(FolderPictures(folder), pictures=9)
     (folder / "ours" / "cat__3.png").write_bytes(to_png(drawn("ours", 3, side=30)))
-    with pytest.raises(ValueError, match="cat__3 is 24 x 20 by base, 34 x 30 by ours: a size would tell the method"):
+    with pytest.raises(ValueError, match="cat__3 is 24 x 20 by base, 34 x 30 by ours: a size would reveal the method"):
         planned(FolderPictures(folder), pictures=8)
     (folder / "ours" / "cat__3.jpg").write_bytes(b"\xff\xd8\xff")
     with pytest.raises(ValueError, match="has the same name; keep one"):
@@ -132,9 +132,7 @@ def test_what_is_wrong_is_named(folder, store):
     (folder / "ours" / "cat__3.jpg").unlink()
     for number in range(1, 8):
         (folder / "truth" / f"cat__{number}.png").unlink()
-    with pytest.raises(
-        ValueError, match="1 pictures have a truth to be told from gray, 2 wanted: add a folder 'truth'"
-    ):
+    with pytest.raises(ValueError, match="1 pictures have a truth to tell from gray, 2 wanted: add a folder 'truth'"):
         planned(FolderPictures(folder))
     assert store.studies() == []
 

@@ -5,9 +5,11 @@ from dataclasses import fields
 from threading import Barrier
 
 import pytest
+from sqlalchemy import create_engine, inspect
 
 from pipelines.studies.plan import Candidate, PlanParams
-from pipelines.studies.store import COLUMNS, AnsweredError, Shown, ShownTrial, StudyStore
+from pipelines.studies.store import COLUMNS, StudyStore
+from pipelines.studies.study import AnsweredError, Shown, ShownTrial
 from tests.pipelines.studies.conftest import METHODS, drawn, plan_study
 
 MOS = PlanParams(kind="mos", pictures=4, golds=1, repeats=2)
@@ -204,9 +206,17 @@ def test_a_plan_that_does_not_fit_is_refused(store):
         plan_study(store, PAIRS, methods=("ours",))
     with pytest.raises(ValueError, match="9 repeats of 12 trials"):
         plan_study(store, MOS.model_copy(update={"repeats": 9}))
-    with pytest.raises(ValueError, match="1 pictures and 0 golds; the rule says 4 and 1"):
+    with pytest.raises(ValueError, match="1 pictures and 0 golds; the parameters ask for 4 and 1"):
         store.plan("x", MOS, [Shown(Candidate("p", "", ""), {"ours": b"1"})], [], {"ours": ""})
     one = MOS.model_copy(update={"pictures": 1, "golds": 0})
     with pytest.raises(ValueError, match="p is by ours; expected base"):
         store.plan("x", one, [Shown(Candidate("p", "", ""), {"ours": b"1"})], [], {"base": ""})
     assert store.studies() == []
+
+
+def test_databases_of_earlier_versions_are_read(store, url):
+    """They keep the parameters of a study in the column `rule`."""
+    plan_study(store, PlanParams(kind="mos", pictures=1, golds=0, repeats=0))
+    engine = create_engine(url)
+    assert "rule" in {column["name"] for column in inspect(engine).get_columns("study")}
+    engine.dispose()
