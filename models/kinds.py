@@ -9,6 +9,7 @@ import models.classifiers.spec
 import models.diverse_gan.spec
 import models.frames.spec
 import models.hinted_pix2pix.spec
+import models.hypercolumns.spec
 import models.pix2pix.spec
 
 # The import of a kind's module registers the kind.
@@ -18,7 +19,6 @@ import models.specs.artifacts
 import models.specs.discriminators
 import models.specs.features
 import models.specs.hints
-import models.specs.hypercolumns
 import models.two_stage.spec
 import models.webtoon.spec  # noqa: F401
 from models.old_names import with_current_names

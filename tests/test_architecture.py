@@ -1,14 +1,17 @@
-"""The direction of imports: studio -> assets -> pipelines -> models, and what loading the definitions costs."""
+"""The layout: imports go one way, without circles; each room holds what its door says; the definitions load light."""
 
 import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
+PACKAGES = ("models", "pipelines", "assets", "studio", "demo")
 
 FORBIDDEN = {
     "models": {"assets", "pipelines", "studio", "demo", "dagster", "mlflow", "cv2", "pandas", "lightning"},
@@ -17,37 +20,123 @@ FORBIDDEN = {
     "demo": {"assets", "studio", "models", "dagster", "mlflow"},
 }
 
+ROOMS_OF_PIPELINES = [
+    *("yaml", "progress", "params", "lake", "pairs", "images"),
+    *("panels", "titles", "issue_pages"),
+    *("unique_panels", "issue_splits", "variants", "previews", "training_set"),
+    *("training", "colorize", "evaluation", "comparison", "studies"),
+    "__main__",
+]
+"""The rooms in their order: each imports from those before it only."""
 
-def imported(file: Path) -> set[str]:
-    found = set()
+MAX_TOP_MODULES = 12
+HEAVY = {"torch", "mlflow", "lightning", "pandas", "cv2", "scipy"}
+
+
+def sources(package: str) -> list[Path]:
+    found = sorted((PROJECT / package).rglob("*.py"))
+    assert found
+    return found
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The modules that a file imports, also inside functions."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").partition(".")[0])
+            yield node.module or ""
+
+
+def room(module: str) -> str:
+    """The folder or loose module directly below a package, e.g. `pipelines.training`."""
+    return ".".join(module.split(".")[:2])
+
+
+def arrows(package: str) -> dict[str, set[str]]:
+    """The rooms of a package that each of its rooms imports from."""
+    found: dict[str, set[str]] = {}
+    for file in sources(package):
+        here = room(".".join(file.relative_to(PROJECT).with_suffix("").parts))
+        targets = {room(module) for module in imports(file) if module.startswith(f"{package}.")}
+        found.setdefault(here, set()).update(targets - {here})
     return found
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
 def test_imports_go_one_way(package):
-    files = sorted((PROJECT / package).rglob("*.py"))
-    assert files
-    wrong = {str(file.relative_to(PROJECT)): imported(file) & FORBIDDEN[package] for file in files}
+    wrong = {
+        str(file.relative_to(PROJECT)): {name.partition(".")[0] for name in imports(file)} & FORBIDDEN[package]
+        for file in sources(package)
+    }
     assert not {name: modules for name, modules in wrong.items() if modules}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_rooms_import_each_other_without_circles(package):
+    try:
+        TopologicalSorter(arrows(package)).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {' <- '.join(error.args[1])}")
+
+
+def test_the_rooms_of_pipelines_import_from_earlier_ones_only():
+    found = {name.removeprefix("pipelines."): targets for name, targets in arrows("pipelines").items()}
+    found.pop("__init__")
+    assert set(found) == set(ROOMS_OF_PIPELINES)
+    back = {
+        name: later
+        for name, targets in found.items()
+        if (
+            later := {
+                t for t in targets if ROOMS_OF_PIPELINES.index(t.partition(".")[2]) > ROOMS_OF_PIPELINES.index(name)
+            }
+        )
+    }
+    assert not back
+
+
+def test_few_modules_lie_loose_in_pipelines():
+    loose = [file.name for file in (PROJECT / "pipelines").glob("*.py") if file.name != "__init__.py"]
+    assert len(loose) <= MAX_TOP_MODULES, loose
+
+
+def test_assets_only_wires():
+    """Every module of `assets/` but `home.py`, which reads the environment, talks to Dagster or MLflow."""
+    wiring = ("dagster", "mlflow", "assets.tracking")
+    idle = [
+        str(file.relative_to(PROJECT))
+        for file in sources("assets")
+        if file.name not in ("home.py", "__init__.py")
+        and file.parent.name != "tracking"
+        and not any(module == name or module.startswith(f"{name}.") for module in imports(file) for name in wiring)
+    ]
+    assert not idle
 
 
 def test_only_assets_reads_the_environment():
     readers = [
         file.relative_to(PROJECT)
         for package in ("models", "pipelines", "demo")
-        for file in (PROJECT / package).rglob("*.py")
+        for file in sources(package)
         if re.search(r"\b(environ|getenv)\b", file.read_text(encoding="utf-8"))
     ]
     assert not readers
 
 
-def test_loading_the_definitions_imports_neither_torch_nor_mlflow():
-    code = "import assets.definitions, sys; print(sorted({'torch', 'mlflow', 'lightning'} & set(sys.modules)))"
+def test_every_folder_has_a_door():
+    """Each package's `__init__.py` says what is behind it."""
+    folders = {file.parent for package in PACKAGES for file in sources(package)}
+    silent = [
+        str(folder.relative_to(PROJECT))
+        for folder in sorted(folders)
+        if not (door := folder / "__init__.py").exists() or not ast.get_docstring(ast.parse(door.read_text("utf-8")))
+    ]
+    assert not silent
+
+
+def test_loading_the_definitions_imports_nothing_heavy():
+    code = f"import assets.definitions, sys; print(sorted({HEAVY!r} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

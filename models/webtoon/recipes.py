@@ -5,11 +5,11 @@ pix2pix's; the budget is ours.
 """
 
 from models.diverse_gan.spec import DiverseGan
+from models.hypercolumns.spec import ResidualEncoder
 from models.pix2pix.spec import Pix2pixUNet
 from models.recipe import Augmentation, Need, Recipe
 from models.specs.base import ObjectiveSpec
 from models.specs.hints import HintSampling, KeptChannels, KeptPixels, RemovedPatches
-from models.specs.hypercolumns import ResidualEncoder
 from models.webtoon.spec import (
     LabelledPatchGan,
     LabelledUNet,

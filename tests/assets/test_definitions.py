@@ -9,9 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.test_utils import create_run_for_test
 
 from assets.automation import SCHEDULES, SENSORS, weekly_retraining
 from assets.definitions import defs
+from assets.failed_trainings import RECIPE_TAG, TRAINING_SET_TAG
 from assets.home import Home
 from assets.jobs import JOBS
 from assets.resources import default_resources
@@ -105,6 +107,22 @@ def test_retraining_asks_for_the_chosen_recipes_once_a_week_in_the_order_of_need
         ("2026-W48:frames_convnet_gray", "frames_convnet_gray"),
         ("2026-W48:two_stage", "two_stage"),
     ]
+
+
+def test_a_recipe_whose_trainings_always_fail_is_not_asked_for_every_week(ask, tmp_path, small_lake):
+    fingerprint = freeze(small_lake)
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        for failures in (1, 2):
+            tags = {RECIPE_TAG: "webtoon_l2", TRAINING_SET_TAG: fingerprint}
+            create_run_for_test(instance, status=dg.DagsterRunStatus.FAILURE, tags=tags)
+            asked, why = ask()
+            assert ("2026-W48:webtoon_l2" in asked) == (failures < 2)
+            assert "2026-W48:frames_gan_gray" in asked
+    assert why.startswith("nothing was trained yet; left out: webtoon_l2, because the training of webtoon_l2 failed 2")
+    (tmp_path / "settings.yaml").write_text("retraining: {recipes: [webtoon_l2]}")
+    asked, why = ask()
+    assert asked == {}
+    assert "mend it, and train by hand (tintoon run colorizer --recipe webtoon_l2)" in why
 
 
 def test_what_runs_by_itself_starts_switched_off():

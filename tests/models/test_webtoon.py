@@ -13,6 +13,7 @@ from models.classifiers.network import TitleVgg
 from models.classifiers.spec import TitleVgg16
 from models.color import lab_to_rgb
 from models.hints import sample_hint
+from models.hypercolumns.spec import ResidualEncoder
 from models.kinds import spec_from_json
 from models.objective import Batch, Objective
 from models.pix2pix.network import UNet
@@ -21,7 +22,6 @@ from models.recipes import RECIPES, Recipe
 from models.specs.base import Adam, spec_to_json
 from models.specs.discriminators import PatchGan
 from models.specs.hints import KeptChannels, KeptPixels, RemovedPatches
-from models.specs.hypercolumns import ResidualEncoder
 from models.webtoon.network import title_maps
 from models.webtoon.spec import (
     ColorAndApply,

@@ -11,7 +11,7 @@ Dahl ends in a sigmoid for UV; here tanh gives ab. [I] The classifier's weights 
 from torch import Tensor, nn, tanh
 from torch.nn.functional import interpolate, relu
 
-from models.specs.hypercolumns import ResidualEncoder as ResidualEncoderSpec
+from models.hypercolumns.spec import ResidualEncoder as ResidualEncoderSpec
 from models.vgg import VggStack
 
 _LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
