@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pipelines.comparison.leaderboard import Leaderboard, LeaderboardRow
 
-ROW_PX, WIDTH_PX, NAME_CHARACTERS = 28, 1340, 48
+ROW_PX, WIDTH_PX, NAME_CHARACTERS = 28, 1400, 60
 HEADERS = {"colorfulness_error": "color. error"}
 
 
@@ -46,7 +46,8 @@ def draw_leaderboard(
     colors = [GRAY if row.is_baseline else BLUE for row in rows]
     bars.barh(places, [row.score for row in rows], height=0.55, color=colors, antialiased=False, zorder=2)
     highest = max((row.score for row in rows), default=1.0) or 1.0
-    bars.set_xlim(0, highest * 1.15)
+    ends = [row.interval[1] for row in rows if row.interval and np.isfinite(row.interval[1])]
+    bars.set_xlim(0, min(max(highest, *ends, 0) * 1.02, 1.6 * highest))  # a wide interval may be cut off
     for place, row in zip(places, rows, strict=True):
         if row.interval and np.isfinite(row.interval).all():
             bars.plot(row.interval, (place, place), color=INK, linewidth=1.5, zorder=3)

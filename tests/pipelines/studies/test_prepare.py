@@ -1,11 +1,11 @@
 """From folders, or colorizers, to a planned study: what belongs together, what is chosen, and that no form tells."""
 
-import sys
 from hashlib import sha256
 
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
 from pipelines.images.decode import decode_picture
@@ -13,7 +13,7 @@ from pipelines.images.sheets import to_png
 from pipelines.studies.plan import PlanParams
 from pipelines.studies.prepare import ColoredPictures, FolderPictures, plan_study
 from pipelines.studies.store import StudyStore
-from studio.cli.app import main
+from studio.cli.app import app
 from tests.pipelines.evaluation.conftest import Tint, freeze
 from tests.untrained import install_untrained
 
@@ -164,10 +164,8 @@ def test_trained_recipes_by_the_command(small_lake, tmp_path, monkeypatch):
     checkpoint = install_untrained(tmp_path, "webtoon_l2")
     monkeypatch.setenv("TINTOON_HOME", str(tmp_path))
     asked = "study plan spring --kind mos --recipe webtoon_l2 --count 3 --golds 2 --repeats 1"
-    monkeypatch.setattr(sys, "argv", ["tintoon", *asked.split()])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
+    result = CliRunner().invoke(app, asked.split())
+    assert result.exit_code == 0, result.output
     opened = StudyStore(f"sqlite:///{tmp_path / 'studies.db'}")
     study = opened.study("spring")
     assert study.methods == {"webtoon_l2": f"checkpoint {sha256(checkpoint.read_bytes()).hexdigest()}"}
