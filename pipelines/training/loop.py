@@ -20,7 +20,6 @@ process validates, yields and saves.
 import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
@@ -33,7 +32,6 @@ import torch
 from lightning.fabric import Fabric
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from models.build import build_objective
 from models.checkpoint import Checkpoint, save_checkpoint
@@ -57,6 +55,7 @@ from pipelines.training.run_folder import CHECKPOINT, STATE
 from pipelines.training.samples import colored_pictures, sample_sheet
 from pipelines.training.source_digest import source_digest
 from pipelines.training.state import TrainingError, below, load_state, read_state, state_tensors, write_state
+from pipelines.training.weight_average import WeightAverage
 
 __all__ = ["StepResult", "TrainingDivergedError", "TrainingError", "TrainingResult", "train"]
 
@@ -224,8 +223,7 @@ class _Training:
         self.optimizers = self.objective.optimizers()
         self.progress = _Progress()
         self.best_weights: dict[str, Tensor] = {}
-        learning = {name: tensor for name, tensor in self._model.named_parameters() if tensor.requires_grad}
-        self.average = {name: tensor.detach().clone() for name, tensor in learning.items()} if params.ema else {}
+        self.average = WeightAverage(self._model, params.ema)
 
     @property
     def _model(self) -> nn.Module:
@@ -313,7 +311,7 @@ class _Training:
             measured[f"train/gradient_norm_{optimizer_step.optimizer}"] = self._prepare_gradients(optimizer)
             set_learning_rates(optimizer, done)
             optimizer.step()
-        self._average_weights()
+        self.average.update()
         values = torch.stack([value.float() for value in measured.values()])
         self.fabric.all_reduce(values, reduce_op="mean")  # in place
         metrics = dict(zip(measured, values.tolist(), strict=True))  # the only wait for the device in a step
@@ -352,30 +350,6 @@ class _Training:
         parts = mean.split([gradient.numel() for gradient in gradients])
         for parameter, gradient, part in zip(parameters, gradients, parts, strict=True):
             parameter.grad = gradient.copy_(part.view_as(gradient))
-
-    def _average_weights(self) -> None:
-        """Moves the average of the weights. Statistics of batch norm stay those of the last step."""
-        if self.average:
-            weights = dict(self._model.named_parameters())
-            average = get_ema_multi_avg_fn(self.params.ema)
-            average(list(self.average.values()), [weights[name] for name in self.average], 0)
-
-    @contextmanager
-    def _eval_with_ema(self) -> Iterator[None]:
-        """The model as it is validated and kept: in evaluation mode, and with its averaged weights."""
-        model = self._model
-        self._exchange_average()
-        model.eval()
-        try:
-            yield
-        finally:
-            model.train()
-            self._exchange_average()
-
-    def _exchange_average(self) -> None:
-        weights = dict(self._model.named_parameters())
-        for name, mean in self.average.items():
-            weights[name].data, self.average[name] = mean, weights[name].data
 
     def _diverged(self, number: int, what: str, value: float, rows: np.ndarray, batch: Batch) -> TrainingDivergedError:
         path = self.work / f"diverged_at_{number}.safetensors"
@@ -425,7 +399,7 @@ class _Training:
     def _validate(self, number: int) -> dict[str, float]:
         """Validation losses of the model; keeps its weights where they are the best so far."""
         sums: dict[str, float] = {}
-        with self._eval_with_ema():
+        with self.average.applied():
             for start in range(0, len(self.val_rows), _VALIDATION_BATCH):
                 rows = self.val_rows[start : start + _VALIDATION_BATCH]
                 for name, loss in self._distances(rows).items():
@@ -471,7 +445,7 @@ class _Training:
         if self.recipe.task == "tell_title":
             return None
         rows = self.sample_rows
-        with self._eval_with_ema():
+        with self.average.applied():
             batch, output = self._evaluated(rows)
         if not self.objective.output_sees_hints:
             batch = replace(batch, hint=None)
@@ -484,7 +458,7 @@ class _Training:
             progress=vars(self.progress),
             tensors={
                 **state_tensors(self.networks, self.optimizers),
-                **{f"average.{name}": tensor for name, tensor in self.average.items()},
+                **{f"average.{name}": tensor for name, tensor in self.average.tensors.items()},
                 **{f"best.{name}": tensor for name, tensor in self.best_weights.items()},
             },
         )
@@ -497,7 +471,7 @@ class _Training:
         progress, tensors = read_state(path, self.identity)
         load_state(self.networks, self.optimizers, tensors)
         for name, mean in below("average.", tensors).items():
-            self.average[name].copy_(mean)
+            self.average.tensors[name].copy_(mean)
         self.best_weights = below("best.", tensors)
         self.progress = _Progress(**progress)
 

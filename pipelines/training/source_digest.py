@@ -4,7 +4,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-_STAGE_MODULES = ("batches", "inputs", "loop", "params", "samples", "state")
+_STAGE_MODULES = ("batches", "inputs", "loop", "params", "samples", "state", "weight_average")
 
 
 @cache

@@ -1,6 +1,7 @@
-"""Results carried between machines: trained without Dagster and MLflow, imported, ranked, crowned, exported again."""
+"""Results carried between machines: trained without Dagster and MLflow, imported, ranked, promoted, exported again."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -53,8 +54,8 @@ def trained_there(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--training", TRAINING.model_dump_json(), "--benchmark", QUICK.model_dump_json(), "--commit", "c0ffee",
     ]  # fmt: skip
     for _ in range(2):  # the second time everything is there
-        said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
-        assert said.strip() == str(out / "webtoon_l2")
+        printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
+        assert printed.strip() == str(out / "webtoon_l2")
     return there.root
 
 
@@ -102,8 +103,8 @@ def test_results_travel_there_and_back(there: Installation, results: Path, tmp_p
     assert {path.name for path in (exported / "samples").iterdir()} == {
         path.name for path in (folder / "samples").iterdir()
     }
-    # What was exported is a result like the first: trained as asked, and judged.
-    assert judged(there, tmp_path / "again") == load_evaluation(lake, "webtoon_l2").key
+    # What was exported is a result like the first: trained as asked, and evaluated.
+    assert evaluated(there, tmp_path / "again") == load_evaluation(lake, "webtoon_l2").key
 
     elsewhere = Lake.at(tmp_path / "elsewhere")
     assert import_results(tmp_path / "again", elsewhere, tracking=tracking) == [("webtoon_l2", "imported")]
@@ -118,8 +119,32 @@ def test_results_travel_there_and_back(there: Installation, results: Path, tmp_p
     assert datasheet_of(there_as, elsewhere, tracking) == TrainingSet.open(lake).datasheet
 
 
-def judged(there: Installation, out: Path, params: BenchmarkParams = QUICK) -> str:
-    """The results of a folder, judged on a benchmark where they were not: the key of the evaluation."""
+def test_a_training_of_the_version_before_is_exported_from_mlflow(there: Installation, results: Path, tmp_path: Path):
+    lake, tracking = there.lake, there.tracking
+    import_results(results, lake, tracking=tracking)
+    record = read_record(lake, "webtoon_l2")
+    folder = Path(str(lake.trained("webtoon_l2")))
+    shutil.move(folder / record.key / "checkpoint.safetensors", folder / f"{record.key}.safetensors")
+    shutil.rmtree(folder / record.key)
+    later = ("dependencies", "parameters", "datasheet", "machine", "commit")
+    earlier = {name: value for name, value in vars(record).items() if name not in later}
+    earlier |= {"checkpoint": f"{record.key}.safetensors", "needs": {}}
+    for name in (record.key, "current"):
+        (folder / f"{name}.json").write_text(json.dumps(earlier))
+
+    (exported,) = export_results(["webtoon_l2"], tmp_path / "again", lake, cache=tmp_path, tracking=tracking)
+    ((source, original),) = find_run_folders(results)
+    assert dict(read_curves(exported / "curves.jsonl")).keys() == dict(read_curves(source / "curves.jsonl")).keys()
+    samples = [{path.name for path in (run / "samples").iterdir()} for run in (exported, source)]
+    assert samples[0] == samples[1]
+    ((_, found),) = find_run_folders(tmp_path / "again")
+    assert (found.machine, found.commit, found.datasheet) == (original.machine, original.commit, original.datasheet)
+    assert found.parameters == {name: str(value) for name, value in original.parameters.items()}
+    assert evaluated(there, tmp_path / "again") == load_evaluation(lake, "webtoon_l2").key
+
+
+def evaluated(there: Installation, out: Path, params: BenchmarkParams = QUICK) -> str:
+    """Evaluates the results of a folder on a benchmark where that was not done; the key of the evaluation."""
     folder = train_and_evaluate(
         recipe_of("webtoon_l2"), there.lake, TRAINING, params, out=out, weights=out, commit="c0ffee"
     )  # fmt: skip
@@ -161,16 +186,16 @@ def test_a_new_evaluation_of_what_is_there_is_taken_in(there: Installation, resu
     import_results(results, lake, tracking=tracking)
     record = read_record(lake, "webtoon_l2")
 
-    second = judged(there, results, QUICK.model_copy(update={"seed": 1}))
+    second = evaluated(there, results, QUICK.model_copy(update={"seed": 1}))
     assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", "new evaluation taken in")]
     latest = load_evaluation(lake, "webtoon_l2")
     assert (latest.key, latest.mlflow_run_id) == (second, record.mlflow_run_id)
     tags = tracking.client().get_run(record.mlflow_run_id).data.tags
     assert tags["benchmark"] == latest.benchmark_fingerprint
 
-    current = there.train("webtoon_l2", 0.1)  # trained here since, and judged
+    current = there.train("webtoon_l2", 0.1)  # trained here since, and evaluated
     there.evaluate("webtoon_l2")
-    judged(there, results, QUICK.model_copy(update={"seed": 2}))
+    evaluated(there, results, QUICK.model_copy(update={"seed": 2}))
     assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", "new evaluation taken in")]
     assert read_record(lake, "webtoon_l2") == current
     assert load_evaluation(lake, "webtoon_l2").checkpoint_digest == current.checkpoint_sha256

@@ -35,15 +35,18 @@ def test_counts_are_those_of_the_networks_own_answers(kind: type[TitleVgg16], in
     seen = network_input(pairs.variant[:, 0], "lab") if in_channels == 1 else network_target(pairs.color, "rgb")
     with torch.no_grad():
         logits = network(torch.from_numpy(np.ascontiguousarray(seen)))
-        # Between the two middle answers, so that both titles are told: an untrained network tells but one.
+        # Between the two middle answers, so that both titles are predicted: an untrained network predicts only one.
         apart = (logits[:, 0] - logits[:, 1]).median()
         layer = [layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)][-1]
         layer.bias[1] += apart + 1e-7 * apart.abs()
-        told = network(torch.from_numpy(np.ascontiguousarray(seen))).argmax(dim=1).tolist()
-    assert 0 < sum(told) < 19
+        predicted = network(torch.from_numpy(np.ascontiguousarray(seen))).argmax(dim=1).tolist()
+    assert 0 < sum(predicted) < 19
     report = report_on(network, pairs)
     is_cat = [True] * 12 + [False] * 7
-    by_hand = [[sum((c == cat) and t == answer for c, t in zip(is_cat, told)) for answer in (0, 1)] for cat in (0, 1)]  # noqa: B905
+    by_hand = [
+        [sum((c == cat) and t == answer for c, t in zip(is_cat, predicted, strict=True)) for answer in (0, 1)]
+        for cat in (0, 1)
+    ]
     assert report.confusion.tolist() == by_hand
     metrics = report.metrics
     assert metrics["accuracy"] == pytest.approx((by_hand[0][0] + by_hand[1][1]) / 19)

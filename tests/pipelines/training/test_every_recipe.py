@@ -96,7 +96,7 @@ def untrained_needs(recipe: Recipe, features: nn.Module | None = None) -> dict[s
 
 
 def joined(recipe: Recipe, needs: dict[str, nn.Module] | None = None) -> Recipe:
-    """A small recipe, told what it builds on."""
+    """A small recipe with the specifications that it builds on."""
     found = untrained_needs(recipe) if needs is None else needs
     return small(recipe).built_on({role: network.spec for role, network in found.items()})  # type: ignore[misc]
 
@@ -197,7 +197,7 @@ def test_thirty_steps_learn_one_batch(recipe: Recipe):
 
 
 def distance(objective: Objective, batch: Batch) -> float:
-    """The distance that decides which step is the best, of the product as it learns: with its hints."""
+    """The distance that decides which step is the best, of the model with its hints."""
     torch.manual_seed(0)
     with torch.no_grad():
         output = objective.output(batch) if batch.hint is None else objective.networks[objective.model](*batch.given)

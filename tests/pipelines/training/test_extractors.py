@@ -83,8 +83,8 @@ def test_what_is_wrong_is_not_kept(server: ThreadingHTTPServer, tmp_path: Path, 
     weights = served(server, name, digest)
     with pytest.raises(WeightsUnavailable) as error:
         fetched(weights, tmp_path)
-    for fact in (reason, "net.pth", digest, str(tmp_path / "net.pth"), weights.source):
-        assert fact in str(error.value)
+    for part in (reason, "net.pth", digest, str(tmp_path / "net.pth"), weights.source):
+        assert part in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
