@@ -1,40 +1,60 @@
-"""The pages that people look at, in a real browser: the lineage, a partition with its pictures, an MLflow run."""
+"""`tintoon up` over the demo's home: its pages in a real browser, and the end of all its processes at Ctrl-C."""
 
+import json
+import re
 import shutil
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.request import urlopen
 
+import psutil
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from assets.stages import STAGES
-from tests.installation import QUICK, Installation, free_port
+from tests.demo_home import demo_home
+from tests.installation import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 # A browser on a closed network asks for nothing but the pages under test.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
+@dataclass(frozen=True)
+class Up:
+    """A running `tintoon up`: the ports that it was given, and the addresses that it printed, by name."""
+
+    process: subprocess.Popen[str]
+    ports: dict[str, int]
+    addresses: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def addresses(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """Both UIs over a store on which the demo ran: name -> address, as `tintoon up` prints them."""
-    installation = Installation(tmp_path_factory.mktemp("home"))
-    installation.run("demo", "--issues", "4", "--port", str(free_port()), "--config", str(QUICK))
-    ports = [str(free_port()) for _ in range(3)]
-    up = installation.start("up", "--dagster-port", ports[0], "--mlflow-port", ports[1], "--drawn-port", ports[2])
-    assert up.stdout is not None
-    found = {}
-    for line in up.stdout:
-        if "Ctrl-C" in line:
-            break
-        name, _, address = line.strip().partition(": ")
-        found[name] = address
-    yield found
-    up.send_signal(signal.SIGINT)
-    up.communicate(timeout=60)
+def up(tmp_path_factory) -> Iterator[Up]:
+    installation = demo_home().copied_to(tmp_path_factory.mktemp("up") / "home")
+    ports = {name: free_port() for name in ("dagster", "mlflow", "drawn")}
+    process = installation.start(
+        "up", *(part for name, port in ports.items() for part in (f"--{name}-port", str(port)))
+    )
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not lines or "Ctrl-C" not in lines[-1]:
+        line = process.stdout.readline()
+        assert line, process.communicate()
+        lines.append(line)
+    started = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    yield Up(process, ports, dict(re.findall(r"^(.+): (http://127\.0\.0\.1:\d+)", "".join(lines), re.MULTILINE)))
+    process.send_signal(signal.SIGINT)  # nothing where it has ended
+    process.communicate(timeout=60)
+    for left in started:
+        if left.is_running():
+            left.kill()
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +67,16 @@ def page() -> Iterator[Page]:
         browser.close()
 
 
-def test_the_lineage_graph_shows_every_stage(addresses, page):
-    page.goto(f"{addresses['Dagster']}/assets/training_set?view=lineage&lineageScope=neighbors&lineageDepth=20")
+@needs_chromium
+def test_the_lineage_graph_shows_every_stage(up, page):
+    page.goto(f"{up.addresses['Dagster']}/assets/training_set?view=lineage&lineageScope=neighbors&lineageDepth=20")
     for stage in STAGES.keys() - {"drift"}:  # it is beside this way: it looks at panels before they are trained on
         page.get_by_text(stage, exact=True).first.wait_for()
 
 
-def test_a_partition_of_panels_shows_counts_and_pictures(addresses, page):
-    page.goto(f"{addresses['Dagster']}/assets/panels?view=partitions&partition=tintoon-days__0002")
+@needs_chromium
+def test_a_partition_of_panels_shows_counts_and_pictures(up, page):
+    page.goto(f"{up.addresses['Dagster']}/assets/panels?view=partitions&partition=tintoon-days__0002")
     page.get_by_text("too_small", exact=True).wait_for()
     page.get_by_text("Show Markdown").first.click()
     picture = page.locator("img[src^='data:image/jpeg']").first
@@ -62,13 +84,47 @@ def test_a_partition_of_panels_shows_counts_and_pictures(addresses, page):
     assert picture.evaluate("image => image.naturalWidth") > 300
 
 
-def test_a_recipe_links_to_its_mlflow_run_with_curves_and_pictures(addresses, page):
-    page.goto(f"{addresses['Dagster']}/assets/colorizer?view=partitions&partition=frames_gan_gray")
+@needs_chromium
+def test_a_recipe_links_to_its_mlflow_run_with_curves_and_pictures(up, page):
+    page.goto(f"{up.addresses['Dagster']}/assets/colorizer?view=partitions&partition=frames_gan_gray")
     link = page.locator("a[href*='/runs/'][href*='machine_learning']").first
     link.wait_for()
     run = (link.get_attribute("href") or "").partition("#")[2].partition("?")[0]
-    mlflow = addresses["MLflow"].partition("#")[0]
+    mlflow = up.addresses["MLflow"].partition("#")[0]
     page.goto(f"{mlflow}#{run}/model-metrics?workflowType=machine_learning")
     page.get_by_text("epoch/loss_generator").first.wait_for()
     page.goto(f"{mlflow}#{run}/artifacts?workflowType=machine_learning")
     page.get_by_text("evaluation", exact=True).first.wait_for()
+
+
+def answer(url: str) -> str:
+    with urlopen(url, timeout=10) as reply:
+        return reply.read().decode()
+
+
+def test_every_address_answers(up):
+    assert up.addresses == {
+        "Dagster": f"http://127.0.0.1:{up.ports['dagster']}",
+        "MLflow": f"http://127.0.0.1:{up.ports['mlflow']}",
+        "Drawn webtoon": f"http://127.0.0.1:{up.ports['drawn']}",
+    }
+    assert "dagster_version" in json.loads(answer(f"{up.addresses['Dagster']}/server_info"))
+    assert answer(f"{up.addresses['MLflow']}/health") == "OK"
+    assert "articleList" in answer(f"{up.addresses['Drawn webtoon']}/api/article/list?titleId=900001&page=1")
+
+
+def test_ctrl_c_ends_every_process(up):
+    """The last test of the file, for nothing is left afterwards."""
+    children = psutil.Process(up.process.pid).children(recursive=True)
+    # Where the code location that Dagster started looks for the drawn title.
+    environments = [each.environ() for each in children if each.is_running()]
+    assert {each.get("TINTOON_DEMO_SITE") for each in environments} == {up.addresses["Drawn webtoon"]}
+    asked = time.monotonic()
+    up.process.send_signal(signal.SIGINT)
+    _, errors = up.process.communicate(timeout=60)
+    assert up.process.returncode == 0, errors
+    assert time.monotonic() - asked < 35
+    assert "Traceback" not in errors
+    gone, alive = psutil.wait_procs(children, timeout=5)
+    assert len(gone) >= 4  # dagster, its webserver, its daemon and code server, mlflow, the site
+    assert not alive, [each.cmdline() for each in alive]
