@@ -4,12 +4,13 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo results up test check format
+.PHONY: help install demo results up test coverage check format
 help:
 	@echo "make demo    install, then draw, serve, scrape and colorize a small webtoon: minutes on two cores"
 	@echo "make results train and judge eight colorizers on Pepper&Carrot (fetched) and the drawn webtoon: about an hour"
 	@echo "make up      the Dagster UI and the MLflow UI over the same store; Ctrl-C ends both"
 	@echo "make test    install, then every test"
+	@echo "make coverage the tests, and the statements that they reach, by package"
 	@echo "make check   format, lint, types, definitions"
 	@echo "make format  put the code into shape"
 
@@ -28,9 +29,14 @@ results: install
 up: install
 	@exec $(RUN)/tintoon up
 
-# A file a core; torch with one thread each, for threads of several processes on the same cores wait for one another.
+# A file a core: fixtures of a file are made once.
+TEST := $(RUN)/python -m pytest -n auto --dist loadfile
 test: install check
-	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n auto --dist loadfile
+	$(TEST)
+
+coverage: install
+	$(TEST) --cov --cov-report=json:.coverage.json
+	$(RUN)/python tests/coverage_by_package.py .coverage.json
 
 check: install
 	$(RUN)/ruff format --check

@@ -14,7 +14,8 @@ import yaml
 from demo.draw import draw_webtoon
 from tests.installation import QUICK, Installation
 
-ISSUES = 5
+ISSUES = 4
+STEPS = 100
 DATA_STAGES = ["unique_panels", "issue_splits", "gray_panels", "edge_panels", "line_panels", "training_set"]
 
 
@@ -37,7 +38,7 @@ def titles(tmp_path_factory) -> Path:
 def config(tmp_path_factory) -> Path:
     """Settings with a training long enough to be killed."""
     settings = yaml.safe_load(QUICK.read_text())
-    settings["colorizer"] |= {"steps": 150, "validate_every": 50, "sample_every": 150, "checkpoint_every_s": 0.2}
+    settings["colorizer"] |= {"steps": STEPS, "validate_every": 50, "sample_every": STEPS, "checkpoint_every_s": 0.2}
     path = tmp_path_factory.mktemp("config") / "settings.yaml"
     path.write_text(yaml.safe_dump(settings))
     return path
@@ -124,7 +125,7 @@ def test_training_goes_on_in_the_same_run_bit_for_bit(killed, whole, config):
     ((run_id, status),) = runs(killed)
     assert status == "FINISHED"
     assert curve(killed, run_id) == curve(whole, runs(whole)[0][0])
-    assert [step for step, _ in curve(killed, run_id)] == list(range(1, 151))
+    assert [step for step, _ in curve(killed, run_id)] == list(range(1, STEPS + 1))
     mine, other = (next((one.home / "lake" / "trained").glob("*/*/checkpoint.safetensors")) for one in (killed, whole))
     assert mine.read_bytes() == other.read_bytes()
 

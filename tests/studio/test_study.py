@@ -1,7 +1,6 @@
 """`tintoon study`: a whole study from a terminal, in the default database and in one that is named."""
 
 import json
-import sys
 from collections.abc import Callable
 
 import cv2
@@ -10,24 +9,18 @@ import pandas as pd
 import pytest
 
 from pipelines.images.decode import decode_picture
-from studio.cli.app import main
+from tests.installation import Installation
 
 METHODS = ("base", "ours")
 
 
 @pytest.fixture
-def tintoon(tmp_path, monkeypatch, capfd) -> Callable[..., tuple[int, str, str]]:
+def tintoon(tmp_path) -> Callable[..., tuple[int, str, str]]:
     """The command: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("TINTOON_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("TINTOON_STUDIES", raising=False)
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["tintoon", "study", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capfd.readouterr()
-        return int(ended.value.code or 0), out, err
+        done = Installation(tmp_path / "home").try_to("study", *map(str, arguments))
+        return done.returncode, done.stdout, done.stderr
 
     return call
 
