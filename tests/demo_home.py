@@ -11,11 +11,12 @@ from tests.prepared import prepared
 
 @dataclass(frozen=True)
 class DemoHome:
-    """A home where the demo ran, the command that ran there, and what it printed."""
+    """A home where the demo ran, the command that ran there, and what it printed on stdout and on stderr."""
 
     home: Path
     command: tuple[str, ...]
     printed: str
+    progress: str
 
     def copied_to(self, home: Path) -> Installation:
         """The same installation at another place; files of its MLflow runs stay where they are."""
@@ -27,10 +28,12 @@ def demo_home() -> DemoHome:
     """The one of this test run. Read it only."""
     folder = prepared("demo", _run_demo)
     ran = json.loads((folder / "ran.json").read_text())
-    return DemoHome(folder / "home", tuple(ran["command"]), ran["printed"])
+    return DemoHome(folder / "home", tuple(ran["command"]), ran["printed"], ran["progress"])
 
 
 def _run_demo(folder: Path) -> None:
     command = ("demo", "--issues", "4", "--port", str(free_port()), "--config", str(QUICK))
-    printed = Installation(folder / "home").run(*command)
-    (folder / "ran.json").write_text(json.dumps({"command": command, "printed": printed}))
+    done = Installation(folder / "home").try_to(*command)
+    assert done.returncode == 0, done.stderr
+    ran = {"command": command, "printed": done.stdout, "progress": done.stderr}
+    (folder / "ran.json").write_text(json.dumps(ran))

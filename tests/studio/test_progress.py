@@ -6,33 +6,29 @@ import pytest
 
 from studio.progress import LOG_NAME, open_progress
 from studio.run_stages import StageReport
-from tests.installation import QUICK, Installation, free_port
+from tests.demo_home import DemoHome, demo_home
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> tuple[Installation, str]:
-    """A demo whose output went through pipes, and its lines on stderr."""
-    installation = Installation(tmp_path_factory.mktemp("piped") / "home")
-    done = installation.try_to("demo", "--issues", "3", "--port", str(free_port()), "--config", str(QUICK))
-    assert done.returncode == 0, done.stderr
-    return installation, done.stderr
+def demo() -> DemoHome:
+    """A demo whose output went through pipes, with its lines on stderr."""
+    return demo_home()
 
 
 def test_every_stage_reports_its_start_and_its_end_with_counts(demo):
-    _, lines = demo
+    lines = demo.progress
     for stage in ("issue_pages", "panels", "gray_panels", "training_set", "colorizer", "evaluation", "leaderboard"):
         assert re.search(rf"^{stage}( \w+)?: started", lines, re.MULTILINE), stage
         done = rf"^{stage}: done in \d+\.\d s, partitions \d+, failed 0, unchanged \d+"
         assert re.search(done, lines, re.MULTILINE), stage
-    assert "issue_pages: started, 3 partitions" in lines
+    assert "issue_pages: started, 4 partitions" in lines
     assert re.search(r"^colorizer webtoon_l2: [1-8] of 8$", lines, re.MULTILINE)
     assert re.search(r"^evaluation webtoon_l2: \d+ of \d+$", lines, re.MULTILINE)
 
 
 def test_the_log_has_the_same_lines_with_their_times(demo):
-    installation, lines = demo
-    log = (installation.home / "logs" / LOG_NAME).read_text().splitlines()
-    assert [line.split(" ", 1)[1] for line in log] == lines.splitlines()
+    log = (demo.home / "logs" / LOG_NAME).read_text().splitlines()
+    assert [line.split(" ", 1)[1] for line in log] == demo.progress.splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d ", line) for line in log)
 
 
