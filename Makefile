@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help install demo results up test coverage check format
 help:
 	@echo "make demo    install, then draw, serve, scrape and colorize a small webtoon: minutes on two cores"
-	@echo "make results train and judge eight colorizers on Pepper&Carrot (fetched) and the drawn webtoon: about an hour"
+	@echo "make results train and evaluate eight colorizers on Pepper&Carrot (fetched) and the drawn webtoon: about an hour"
 	@echo "make up      the Dagster UI and the MLflow UI over the same store; Ctrl-C ends both"
 	@echo "make test    install, then every test"
 	@echo "make coverage the tests, and the statements that they reach, by package"

@@ -1,4 +1,4 @@
-"""How materializations are shown: pictures as Markdown that the UI renders, counts as numbers that it plots."""
+"""Metadata of materializations: pictures as Markdown that the UI renders, counts as numbers that it plots."""
 
 import base64
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def picture(rgb: "np.ndarray", caption: str) -> dg.MarkdownMetadataValue:
     """A picture, uint8 RGB (H, W, 3), as Markdown with a JPEG inside.
 
-    Less than 100 kB, because metadata lives in the event log for ever.
+    Less than 100 kB, because metadata stays in the event log permanently.
     """
     from pipelines.images.sheets import to_jpeg
 

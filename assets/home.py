@@ -1,9 +1,9 @@
-"""Where one installation keeps everything: the folder `TINTOON_HOME`, and what else the environment may name.
+"""The places of one installation: the folder `TINTOON_HOME`, and others that the environment may name.
 
 TINTOON_HOME     everything local (default: `.tintoon` in the project)
   lake/            pictures, tables, arrays, checkpoints
   weights/         files of feature extractors: put there, or fetched
-  logs/            what commands and services write about themselves
+  logs/            log files of commands and services
   dagster/         Dagster's own store: runs, events, partitions
   mlflow/          MLflow's store: mlflow.db and artifacts/
   studies.db       rating studies
@@ -54,12 +54,12 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """What commands and services write about themselves."""
+        """The folder of the log files of commands and services."""
         return self.root / "logs"
 
     @property
     def dagster(self) -> Path:
-        """What Dagster calls DAGSTER_HOME."""
+        """Dagster's own folder, its DAGSTER_HOME."""
         return self.root / "dagster"
 
     def prepare(self) -> None:

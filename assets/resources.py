@@ -1,4 +1,4 @@
-"""What assets are handed: the lake, feature extractors, rating studies, the titles with their sources, and MLflow."""
+"""The resources of the assets: the lake, feature extractors, rating studies, titles with their sources, MLflow."""
 
 import os
 from collections.abc import Iterator
@@ -43,13 +43,13 @@ class Extractors(dg.ConfigurableResource):
 
 
 class Studies(dg.ConfigurableResource):
-    """The database of rating studies. Its URL is read when it is asked for: Dagster shows what resources hold."""
+    """The database of rating studies. Its URL may hold a password, so it is no field: Dagster shows those."""
 
     home: str
 
     @property
     def url(self) -> str:
-        """What the environment names, or `studies.db` in the installation's folder."""
+        """The URL that the environment names, or `studies.db` in the installation's folder."""
         return Home.of({**os.environ, "TINTOON_HOME": self.home}).studies
 
 
@@ -80,8 +80,8 @@ _shared_client: ContextVar[Any] = ContextVar("shared_client", default=None)
 def one_client(params: Any = None) -> Iterator[None]:
     """One HTTP client for everything that this thread collects inside the block.
 
-    So that robots.txt and the sites' lists are not read anew for each issue. Spacing, refusals and budgets hold across
-    clients.
+    It reads robots.txt and the sites' lists once, not for each issue. Spacing, refusals and budgets hold for all
+    clients together.
     """
     from pipelines.issue_pages.client.client import Client
 

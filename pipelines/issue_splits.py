@@ -126,10 +126,10 @@ class Lookalikes:
 
 
 def lookalikes_across_splits(lake: Lake, *, min_correlation: float) -> list[Lookalikes]:
-    """Pairs of kept panels, in different splits, whose 16 x 16 colour thumbnails correlate at least so much.
+    """Pairs of kept panels, in different splits, whose 16 x 16 colour thumbnails have at least this correlation.
 
-    It measures likeness otherwise than the perceptual hash that removed the duplicates, so that it can fail.
-    Pictures too flat to compare are left out.
+    The measure differs from the perceptual hash that removed the duplicates, so that the check can fail. Pictures too
+    flat to compare are left out.
     """
     decisions = lake.read_table(
         lake.unique_panels, ["title", "issue", "panel_id", "kept", "is_flat", "thumbnail", "phash"]

@@ -1,4 +1,4 @@
-"""The lake: where every stage finds and leaves its files, under one root (a folder or any fsspec URL).
+"""The lake: the files of every stage under one root (a folder or any fsspec URL).
 
     issue_pages/<title>/<issue>.parquet      pages as served, one table per issue
     panels/<title>/<issue>.parquet           panels cut from them, one table per issue
@@ -7,7 +7,7 @@
     variants/<kind>/<digest>/                arrays of a split, named by their content
     training_set.json                        the current training set, a manifest over those arrays
     trained/<recipe>/<key>/                  the run folder of one training; current.json names the one that counts
-    evaluations/<name>/                      benchmark results, also of floors
+    evaluations/<name>/                      benchmark results, also of baselines
     leaderboard.json
     report/                                  the leaderboard as static HTML
     cards/                                   model cards of registered versions
@@ -15,7 +15,7 @@
     drift.json
     lookalikes.json                          what the check on the splits found
     previews/<stage>/                        pictures of a stage's output for people, one file a partition
-    ratings/                                 what people thought of results, one file a rating
+    ratings/                                 people's ratings of results, one file a rating
 
 Tables are Parquet. What a table was made from is kept in its schema metadata (`made_from`), so that a stage
 can see that nothing changed. A file appears whole or not at all: it is written under
@@ -47,7 +47,7 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 def issue_key(title: str, issue: str) -> str:
     """The partition key `<title>__<issue>`.
 
-    Raises ValueError when either part has a sign that a key cannot hold.
+    Raises ValueError when either part has a character that a key cannot hold.
     """
     if not TITLE_PATTERN.fullmatch(title):
         raise ValueError(f"title {title!r}: expected small letters, digits and single dashes, e.g. 'pepper-carrot'")
@@ -154,7 +154,7 @@ class Lake:
 
     @property
     def drift(self) -> UPath:
-        """Which new issues look unlike what the champion learned from."""
+        """The result of the drift check: new issues that look unlike the champion's training set."""
         return self.root / "drift.json"
 
     @property

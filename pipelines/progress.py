@@ -1,4 +1,4 @@
-"""How long work reports its progress to its caller."""
+"""The way in which long work reports its progress to its caller."""
 
 from collections.abc import Callable
 

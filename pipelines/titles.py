@@ -29,7 +29,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 class SourceKind(Protocol):
-    """What a kind of place says about the titles that come from it."""
+    """A kind of source, as far as the declaration of its titles needs it."""
 
     settings: type[BaseModel]  # what a title may set; `Title.settings` has been checked against it
     is_local: bool  # the address is a file or folder, relative to titles.yaml
@@ -57,7 +57,7 @@ class Title(BaseModel, frozen=True, extra="forbid"):
     )
 
     def panel_params(self, params: PanelParams) -> PanelParams:
-        """The run's rule with this title's own settings on top."""
+        """The run's parameters with this title's own settings on top."""
         return PanelParams(**{**params.model_dump(), **self.panels})
 
 
@@ -107,11 +107,11 @@ def _title(
     if not isinstance(node, yaml.MappingNode):
         raise TitlesError(f"{_at(path, node)}: {key}: expected the settings of a title (source, address, licence, ...)")
     lines = {str(child.value): child for child, _ in node.value}
-    seen: set[str] = set()
+    known: set[str] = set()
     for child, _ in node.value:
-        if child.value in seen:
+        if child.value in known:
             raise TitlesError(f"{_at(path, child)}: {key}.{child.value}: given twice; remove one")
-        seen.add(child.value)
+        known.add(child.value)
     settings = _constructed(path, key, node)
     if "key" in settings:
         raise TitlesError(f"{_at(path, lines['key'])}: {key}.key: unknown key; the title's name above it is its key")
@@ -145,9 +145,9 @@ def _constructed(path: Path, key: str, node: yaml.MappingNode) -> dict[str, Any]
         try:
             yaml.SafeLoader("").construct_document(yaml.MappingNode(node.tag, [(name, value)]))
         except (yaml.YAMLError, ValueError, AttributeError, TypeError) as error:
-            seen = getattr(error, "problem", None) or error
+            problem = getattr(error, "problem", None) or error
             raise TitlesError(
-                f"{_at(path, name)}: {key}.{name.value}: no value of YAML ({seen}); put it into quotes"
+                f"{_at(path, name)}: {key}.{name.value}: no value of YAML ({problem}); put it into quotes"
             ) from error
     return yaml.SafeLoader("").construct_document(node)
 
@@ -178,7 +178,7 @@ def _validated(
     try:
         return model(**settings)
     except ValidationError as error:
-        # A misspelt key also counts as missing: naming the unknown one says more.
+        # A misspelt key also counts as missing: naming the unknown one helps more.
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     where = [str(part) for part in first["loc"]]
     for part in where:

@@ -30,7 +30,7 @@ from pipelines.variants import KINDS, derive, open_array, read_manifest, resize_
 
 @dataclass(frozen=True)
 class TrainingSetReport:
-    """What `build_training_set` froze."""
+    """The result of `build_training_set`."""
 
     fingerprint: str
     pictures: dict[str, int]
@@ -104,7 +104,7 @@ class TrainingSet:
     def open(cls, lake: Lake, fingerprint: str | None = None, *, cache: Path | None = None) -> "TrainingSet":
         """The current training set, or the one of a fingerprint. A remote lake needs `cache`, a local folder.
 
-        Raises FileNotFoundError that says which one is missing.
+        Raises FileNotFoundError that names the missing one.
         """
         path = lake.training_set if fingerprint is None else _frozen(lake, fingerprint)
         try:
@@ -254,8 +254,8 @@ def _too_few(lake: Lake, found: int, wanted: int) -> str:
     dropped = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()) or "none"
     return (
         f"train holds {found} panels, at least {wanted} are needed; {len(decisions)} panels are known, "
-        f"dropped: {dropped}. Collect more issues, or loosen what drops most: `panels:` settings of the title "
-        "(min_side_px, max_side_px)"
+        f"dropped: {dropped}. Collect more issues, or loosen the filter that drops most: `panels:` settings of the "
+        "title (min_side_px, max_side_px)"
     )
 
 
@@ -266,7 +266,7 @@ def _datasheet(
     rows: dict[str, pa.Table],
     sources: Mapping[str, str],
 ) -> dict[str, Any]:
-    """What a person needs to know before using the pictures. Titles of which nothing was kept are in it too."""
+    """The facts for people who use the pictures. Titles without any kept picture are included."""
     decisions = lake.read_table(lake.unique_panels, ["title", "kept", "reason"]).to_pylist()
     pictures = [{"split": split, **row} for split, table in rows.items() for row in table.to_pylist()]
     titles = {}

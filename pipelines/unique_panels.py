@@ -47,7 +47,7 @@ DECISION_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class UniqueReport:
-    """What was decided: counts by reason, and whether anything changed since the last time."""
+    """The counts of decisions by reason, and whether anything changed since the last time."""
 
     counts: dict[str, int]
     issues: int

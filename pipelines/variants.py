@@ -1,4 +1,4 @@
-"""Stage 5, panels -> what a colorizer sees of them: gray, edge and line arrays of one split, beside the colour.
+"""Stage 5, panels -> the input of colorizers: gray, edge and line arrays of one split, beside the colour.
 
 Reads the panel tables, `unique_panels.parquet` and `issue_splits.parquet`; writes
 
@@ -64,7 +64,7 @@ BATCH_PICTURES = 16
 """Pictures that one thread holds at a time."""
 
 ABANDONED_S = 24 * 3600
-"""A half-written folder that nobody wrote to for so long is a killed run's. Generous: a laptop may have slept."""
+"""A half-written folder without writes for this long is a killed run's. Generous: a laptop may have slept."""
 
 
 def to_gray(rgb: np.ndarray) -> np.ndarray:
@@ -84,7 +84,7 @@ def xdog_lines(rgb: np.ndarray, sigma: float) -> np.ndarray:
     1 + tanh(phi s); the gray of the three, times 127.5. So what is darker than its surroundings comes out gray near
     127, the 120 to 140 of the paper's Figure 3. `sigma` in pixels.
 
-    Within one gray level of float64, except where s meets epsilon to float32's precision: there the rule jumps.
+    Within one gray level of float64, except where s meets epsilon to float32's precision: there the function jumps.
     """
     floats = rgb.astype(np.float32)
     return _xdog(floats, sigma, np.empty_like(floats), np.empty_like(floats))
@@ -145,17 +145,17 @@ def derive(kind: str, pictures: np.ndarray, params: VariantParams) -> np.ndarray
 
 @dataclass(frozen=True)
 class VariantReport:
-    """What `build_variant` made, or found made."""
+    """The result of `build_variant`."""
 
     kind: str
     split: str
     digest: str
-    """Of all that the arrays were made from: the data version."""
+    """Digest of everything that the arrays were made from: the data version."""
     pictures: int
     pictures_by_title: dict[str, int]
     resolutions: list[int]
     size_bytes: int
-    """Of the arrays."""
+    """Size of the arrays."""
     unchanged: bool
     """Nothing was computed: the folder was there."""
 

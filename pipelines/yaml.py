@@ -1,4 +1,4 @@
-"""Reads a YAML file that a person wrote; what is wrong with it is an error that names the file and the line."""
+"""Reads YAML files that people wrote; errors name the file and the line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +10,9 @@ _Parsed = TypeVar("_Parsed")
 
 
 def read_yaml(path: Path, parse: Callable[[str], _Parsed], error_type: type[Exception]) -> _Parsed:
-    """What `parse` (yaml.safe_load, yaml.compose, ...) makes of the file.
+    """The result of `parse` (yaml.safe_load, yaml.compose, ...) for the file.
 
-    Raises `error_type` for what is no UTF-8 text or no YAML, OSError when there is no such file.
+    Raises `error_type` where the file is no UTF-8 text or no YAML, OSError when there is no such file.
     """
     try:
         text = path.read_text(encoding="utf-8")

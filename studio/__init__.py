@@ -1,1 +1,1 @@
-"""What a person touches: the command line. It stands on top of `assets` and `pipelines`."""
+"""The user interfaces: the command line and the page. They call `assets` and `pipelines`."""

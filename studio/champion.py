@@ -1,4 +1,4 @@
-"""`tintoon champion`: who serves a track and why, who challenges, and the way back."""
+"""The champion of a track: what is served and why, its challenger, and the way back."""
 
 import json
 from typing import Any
@@ -15,10 +15,10 @@ out = Console()
 
 
 def undo_champion(track: str) -> str:
-    """Takes the last promotion of a track back, and says so. Raises ValueError where there is none."""
+    """Takes the last promotion of a track back; returns a sentence about it. Raises ValueError where there is none."""
     resources = default_resources()
     promotions = undo(cache=resources["lake"].cache, tracking=resources["tracking"], track=_known(track))
-    return f"{promotions.reason}; {promotions.version.recipe}, version {promotions.version.number}, serves again"
+    return f"{promotions.reason}; {promotions.version.recipe}, version {promotions.version.number}, is served again"
 
 
 def print_champion(track: str, *, as_json: bool) -> None:
@@ -27,15 +27,15 @@ def print_champion(track: str, *, as_json: bool) -> None:
     found = {alias: registry.at(alias) for alias in ("champion", "challenger")}
     if found["champion"] is None:
         raise ValueError(f"there is no champion yet of track {track}: train and compare first (tintoon run all)")
-    said: dict[str, dict[str, Any]] = {
+    described: dict[str, dict[str, Any]] = {
         alias: {"version": version.number, "mlflow_run_id": version.run_id, **version.tags}
         for alias, version in found.items()
         if version
     }
     if as_json:
-        typer.echo(json.dumps(said, ensure_ascii=False))
+        typer.echo(json.dumps(described, ensure_ascii=False))
         return
-    for alias, facts in said.items():
+    for alias, facts in described.items():
         out.print(f"{alias}: {facts['recipe']}, version {facts['version']}: {facts['decision']}", highlight=False)
     card = card_path(default_resources()["lake"].open(), registry, found["champion"])
     out.print(f"Its model card: {card}", markup=False, highlight=False, soft_wrap=True)

@@ -38,15 +38,15 @@ def colorize_files(
 ) -> list[Path]:
     """Colours one picture, or each picture of a folder; returns the files written.
 
-    load: called once, after IN and OUT were looked at.
-    hints: a file of hints, as the page saves them; for every picture, since their places are shares of it.
+    load: called once, after IN and OUT were checked.
+    hints: a file of hints, as the page saves them; used for every picture, since their places are shares of it.
     Raises ValueError or FileNotFoundError that names the file and the remedy.
     """
     pairs = _pairs(source, target)
     hint = _read_hints(hints) if hints else None
     colorizer = load()
     if title is not None and title not in colorizer.titles:
-        known = f"it knows {', '.join(colorizer.titles)}" if colorizer.titles else "it is told none; leave --title out"
+        known = f"it knows {', '.join(colorizer.titles)}" if colorizer.titles else "it takes none; leave --title out"
         raise ValueError(f"{colorizer.name}: no title {title!r}; {known}")
     for done, (file, written) in enumerate(pairs):
         on_progress(done, len(pairs))

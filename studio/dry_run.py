@@ -1,4 +1,4 @@
-"""What `tintoon sync --dry-run` prints."""
+"""The output of `tintoon sync --dry-run`."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ out = Console()
 VERDICTS = {
     "fetch": "to fetch",
     "check": "to check",
-    "have": "kept aside",
+    "have": "already kept",
     "leave": "left alone",
     "refuse": "refused",
 }
@@ -32,8 +32,8 @@ def print_plan(planned: Iterable[tuple[str, PlannedIssue | Exception]], *, as_js
         else:
             counts = Counter(page.verdict for page in issue.pages)
             what = ", ".join(f"{counts[verdict]} {name}" for verdict, name in VERDICTS.items() if counts[verdict])
-            said = what if issue.state == "free" else f"{issue.state}: {issue.detail}"
-            out.print(f"{issue.key}: {said}", markup=False, highlight=False, soft_wrap=True)
+            shown = what if issue.state == "free" else f"{issue.state}: {issue.detail}"
+            out.print(f"{issue.key}: {shown}", markup=False, highlight=False, soft_wrap=True)
             for reason, pages in Counter(page.reason for page in issue.pages if page.reason).items():
                 out.print(f"  {pages} x {reason}", markup=False, highlight=False, soft_wrap=True)
     if as_json:

@@ -49,13 +49,13 @@ class Materialized:
 
     @property
     def unchanged(self) -> bool:
-        """Whether the stage found that it had nothing to do."""
+        """True if the stage found nothing to do."""
         return bool(self.metadata.get("unchanged"))
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which partitions: of issues all where none is named, and what the recipes and their needs ask for."""
+    """The chosen partitions: all issues where none is named; the recipes and their dependencies."""
 
     recipes: Sequence[str]
     issues: Sequence[str] = ()
@@ -64,7 +64,7 @@ class Selection:
     def keys(self, stage: str, instance: dg.DagsterInstance) -> list[str | None]:
         """Partition keys of a stage, in order; none where no chosen recipe needs it.
 
-        Issues of which pages are missing are collected before those that are checked, lest checks use up a budget.
+        Issues with missing pages come before those that are only checked: checks must not use up a budget.
 
         Raises ValueError for a key that does not exist, with those that do.
         """
@@ -93,16 +93,16 @@ class Selection:
         return [key for key, recipe in _recipes_of(stage).items() if recipe.name in wanted]
 
 
-def chosen_recipes(told: Sequence[str], config: dict[str, dict[str, Any]]) -> list[str]:
+def chosen_recipes(named: Sequence[str], config: dict[str, dict[str, Any]]) -> list[str]:
     """The recipes that a call names ("all": every one), else those of the setting `retraining`.
 
     Raises ValueError for an unknown name.
     """
     every = list(dict.fromkeys(recipe.name for trained in TRAININGS.values() for recipe in trained.values()))
-    if list(told) == ["all"]:
+    if list(named) == ["all"]:
         return every
-    if told:
-        return [str(name) for name in _chosen(told, every, "recipe", "tintoon recipes lists them")]
+    if named:
+        return [str(name) for name in _chosen(named, every, "recipe", "tintoon recipes lists them")]
     standing: StandingSettings = default_resources()["settings"]
     return RetrainingParams(**{**standing.of("retraining"), **config.get("retraining", {})}).recipes
 
@@ -112,7 +112,7 @@ def _recipes_of(stage: str) -> Mapping[str | None, Recipe]:
 
 
 def _hangs_on(stage: str, key: str | None) -> list[str]:
-    """What must not have failed before: the issue, or the recipe and what it needs. The last one is its own name."""
+    """The names that must not have failed before: the issue, or the recipe (last) after its dependencies."""
     if STAGES[stage].partitions == "recipe":
         return with_dependencies([_recipes_of(stage)[key].name])
     return [key] if key else []
@@ -133,7 +133,7 @@ def open_instance() -> dg.DagsterInstance:
         run = record.dagster_run
         if PROCESS_TAG in run.tags and not _is_running(run.tags[PROCESS_TAG]):
             instance.report_run_failed(run, "the process that ran it was killed")
-            # Else its place in the pool `gpu` stays taken, and the next training waits for ever.
+            # Otherwise its slot in the pool `gpu` stays occupied, and the next training waits indefinitely.
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return instance
 
@@ -146,7 +146,7 @@ def _this_process() -> str:
 def _is_running(process: str) -> bool:
     host, number, started = process.rsplit(":", 2)
     if host != socket.gethostname():
-        return True  # nothing can be told from here
+        return True  # unknown: it is another machine's
     try:
         return f"{psutil.Process(int(number)).create_time():.2f}" == started
     except psutil.NoSuchProcess:
@@ -164,8 +164,8 @@ def materialize(
 ) -> Iterator[Materialized]:
     """Materializes stages in the order of the lineage, one partition after the other; yields each as it ends.
 
-    An issue that fails is passed over by the later stages of the same call, and so is a recipe that needs a training
-    that failed; what has no partitions and fails ends the call.
+    Later stages of the same call skip an issue that failed, and a recipe that depends on a training that failed. A
+    failure of a stage without partitions ends the call.
     on_start is called with (stage, partition, place, number of partitions).
     """
     failed: set[str] = set()
@@ -183,10 +183,10 @@ def materialize(
                     failed.update(_hangs_on(stage, key)[-1:])
 
 
-def _fetch_params(told: dict[str, Any]) -> FetchParams:
-    """What this call was told, on top of the installation's standing settings."""
+def _fetch_params(explicit: dict[str, Any]) -> FetchParams:
+    """The explicit settings of this call on top of the installation's standing ones."""
     standing: StandingSettings = default_resources()["settings"]
-    return FetchParams(**{**standing.of("issue_pages"), **told})
+    return FetchParams(**{**standing.of("issue_pages"), **explicit})
 
 
 @cache
@@ -217,11 +217,11 @@ def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, 
 
 def _problem(result: dg.ExecuteInProcessResult) -> str:
     """The first error of a failed run, in one line."""
-    # Checks first: a blocking one also fails its step, with a message that does not say why.
+    # Checks first: a blocking one also fails its step, with a message that does not name the reason.
     for evaluation in result.get_asset_check_evaluations():
         if not evaluation.passed:
-            facts = {n: v.value for n, v in evaluation.metadata.items() if not isinstance(v, dg.MarkdownMetadataValue)}
-            why = ", ".join(f"{name}: {value}" for name, value in facts.items())
+            values = {n: v.value for n, v in evaluation.metadata.items() if not isinstance(v, dg.MarkdownMetadataValue)}
+            why = ", ".join(f"{name}: {value}" for name, value in values.items())
             return f"check {evaluation.check_name} failed ({why})"
     for event in result.all_events:
         if event.is_step_failure:
@@ -244,7 +244,7 @@ def register_issues(keys: Sequence[str], instance: dg.DagsterInstance) -> list[s
 
 
 def plan_issues(*, titles: Sequence[str], config: dict[str, Any]) -> Iterator[tuple[str, PlannedIssue | Exception]]:
-    """What collecting titles (all, where none is named) would fetch and refuse, issue by issue, with the title's key.
+    """Plans the collection of titles (all, where none is named): each issue, with its title's key.
 
     A title that cannot be listed is yielded with its error. Writes nothing. Raises ValueError for a title that is not
     declared.
@@ -264,7 +264,7 @@ def plan_issues(*, titles: Sequence[str], config: dict[str, Any]) -> Iterator[tu
                     yield key, issue
             except (TitleUnavailable, ListingFailed, FetchError) as error:
                 yield key, error
-            except Exception as error:  # whatever a source has run into: the other titles are not to blame
+            except Exception as error:  # any error of a source: it stops no other title
                 _log.exception("%s: not planned", key)
                 yield key, RuntimeError(f"{type(error).__name__}: {error}; report it with the log")
 

@@ -66,7 +66,7 @@ class StageReport:
         self._work = progress.bars.add_task("", total=None, visible=False)
         self._tenths: dict[str, Progress] = {}
         self.is_last = False
-        """Whether the partition that was started last is the last one of its stage."""
+        """True if the partition that was started last is the last one of its stage."""
 
     def on_start(self, stage: str, key: str | None, place: int, total: int) -> None:
         """Begins a partition."""
@@ -77,7 +77,10 @@ class StageReport:
         self._name = stage if self._is_counted else name
         self.is_last = place == total - 1
         if not self._is_counted or place == 0:
-            self._progress.line(f"{self._name}: started" + (f", {total} partitions" if self._is_counted else ""))
+            self._progress.line(
+                f"{self._name}: started"
+                + (f", {total} partition{'s' if total > 1 else ''}" if self._is_counted else "")
+            )
         if self._is_counted:
             self._line(place, total)
 

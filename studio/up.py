@@ -20,7 +20,7 @@ DRAWN = "Drawn webtoon"
 
 
 class CannotStartError(RuntimeError):
-    """A service cannot start, or ended by itself; the message says which, and what to do."""
+    """A service cannot start, or ended by itself; the message names it and the remedy."""
 
 
 @dataclass
@@ -31,12 +31,12 @@ class Service:
     command: list[str]
     url: str
     environment: dict[str, str]
-    landing: str = ""  # what follows the address for people
+    landing: str = ""  # the path of the page that people open
     process: subprocess.Popen[bytes] | None = None
 
 
 def services(home: Home, *, dagster_port: int, mlflow_port: int, demo_port: int | None) -> list[Service]:
-    """What `tintoon up` starts."""
+    """The services that `tintoon up` starts."""
     dagster_url, mlflow_url = f"http://{LOOPBACK}:{dagster_port}", f"http://{LOOPBACK}:{mlflow_port}"
     environment = {
         **os.environ,
@@ -73,7 +73,7 @@ def services(home: Home, *, dagster_port: int, mlflow_port: int, demo_port: int 
 
 
 def serve(found: list[Service], *, say: Callable[[str], None], log_folder: Path, patience_s: float = 120) -> None:
-    """Starts services, says their addresses when they answer, and waits until Ctrl-C or SIGTERM; then ends them all.
+    """Starts services, reports their addresses when they answer, and waits until Ctrl-C or SIGTERM; then ends them all.
 
     Raises CannotStartError when a port is taken, or when a service ends by itself.
     """
@@ -133,7 +133,7 @@ def _wait_until_it_answers(service: Service, found: list[Service], patience_s: f
             with urlopen(service.url, timeout=5):
                 return
         except HTTPError:
-            return  # it answers, if only that there is nothing at its root
+            return  # it answers, although it has nothing at its root
         except (URLError, OSError):
             time.sleep(0.3)
     raise CannotStartError(f"{service.name} did not answer within {patience_s:.0f} s; see {log_folder}")
@@ -146,7 +146,7 @@ def _require_alive(found: list[Service], log_folder: Path) -> None:
 
 
 def _end(found: list[Service]) -> None:
-    """Asks each group of processes to end, and insists after a while."""
+    """Asks each group of processes to end, and forces those that do not."""
     for how, patience_s in ((signal.SIGINT, 20), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
         running = [service.process for service in found if service.process and service.process.poll() is None]
         for process in running:

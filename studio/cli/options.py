@@ -1,4 +1,4 @@
-"""What the commands share: consoles, options, and the error for wrong input."""
+"""Consoles, options and the error for wrong input, which the commands share."""
 
 from pathlib import Path
 from typing import Annotated

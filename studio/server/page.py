@@ -39,7 +39,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class ColorizeRequest(BaseModel, extra="forbid"):
-    """What the page sends to have a picture colored."""
+    """The page's request to color a picture."""
 
     picture: str
     colorizer: str
@@ -49,7 +49,7 @@ class ColorizeRequest(BaseModel, extra="forbid"):
 
 
 class RatingRequest(BaseModel, extra="forbid"):
-    """What the page sends when a person has rated a result."""
+    """The page's request to store a rating of a result."""
 
     result: str
     answers: dict[str, Points]

@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 class ForgottenError(LookupError):
-    """A picture or a result is no longer in memory; the message says what to do."""
+    """A picture or a result is no longer in memory; the message names the remedy."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Result:
-    """How a picture was colored."""
+    """The settings that a picture was colored with."""
 
     recipe: str
     checkpoint_sha256: str

@@ -286,7 +286,7 @@ def test_a_stage_that_fails_is_named_with_its_reason(registered):
     said = call(registered, "run", "panels", "--issue", "comics__ep1")
     assert said.code == 1
     started, reason, done, last = said.err.splitlines()
-    assert started == "panels: started, 1 partitions"
+    assert started == "panels: started, 1 partition"
     assert done.startswith("panels: done in ")
     assert reason.startswith("panels comics__ep1: ")
     assert "issue_pages" in reason
