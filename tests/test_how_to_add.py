@@ -1,5 +1,4 @@
-"""The steps of docs/architecture.md, followed: what each section writes is written into a copy of the checkout, and what
-it runs is run there.
+"""The steps of docs/architecture.md, followed in a copy of the checkout.
 
 A block whose first line names a file (`# pipelines/...`) is a new file; with `, after:` its lines follow the first line
 of the file that contains the text; with `, at the end` they end the file. Blocks marked `sh` are run.
@@ -32,7 +31,7 @@ class Checkout:
     root: Path
 
     def write(self, code: str) -> None:
-        """Follows a block of Python. Raises AssertionError where it does not say where it goes, or the place is gone."""
+        """Follows a block of Python. Raises AssertionError where its place is not named, or gone."""
         place = PLACE.match(code)
         assert place, f"a block of Python begins with its file: {code[:80]!r}"
         path, lines = self.root / place["file"], code[place.end() :]
@@ -60,7 +59,14 @@ class Checkout:
         # The installed `tintoon` is that of the original checkout.
         command = re.sub("^tintoon ", "python -c 'from studio.cli import main; main()' ", command)
         done = subprocess.run(
-            command, shell=True, cwd=self.root, env=environment, capture_output=True, text=True, check=False, timeout=120
+            command,
+            shell=True,
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 

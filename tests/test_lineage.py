@@ -1,6 +1,5 @@
 """The whole lineage, as a newcomer runs it: drawn, served, scraped, cut, trained, compared; then once more."""
 
-import re
 import sqlite3
 
 import cv2
@@ -10,10 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.stages import STAGES
-from studio.cli.app import app
 from studio.materialize import USUAL_STAGES
 from tests.demo_home import demo_home
-from tests.installation import PROJECT, Installation
+from tests.installation import Installation
 
 
 @pytest.fixture(scope="module")
@@ -83,17 +81,3 @@ def test_the_champion_colours_a_page_of_any_size(demo, tmp_path):
     colored = cv2.imread(str(tmp_path / "out.jpg"))
     assert colored is not None
     assert colored.shape == page.shape
-
-
-def test_the_readme_names_every_stage_and_command():
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    assert not [stage for stage in STAGES if stage not in readme]
-    commands = [command.name or command.callback.__name__ for command in app.registered_commands]
-    assert not [name for name in commands if f"tintoon {name}" not in readme and name not in {"demo", "up"}]
-
-
-def test_the_readme_shows_pictures_that_are_there():
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", readme)
-    assert len(shown) >= 5
-    assert not [name for name in shown if cv2.imread(str(PROJECT / name)) is None]
