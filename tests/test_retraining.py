@@ -284,9 +284,9 @@ def test_without_new_issues_nothing_is_trained(story):
 def test_a_crash_in_training_leaves_the_champion_served(story):
     first, crash = story.chapters["first"], story.chapters["crash"]
     assert crash["collected"] == [f"days__{number:04}" for number in range(FIRST_ISSUES + 1, ALL_ISSUES + 1)]
-    # What serves is judged on the new benchmark at once, and goes on serving.
-    judged = {"evaluation": {RECIPE}, "leaderboard": {None}, "champion": {None}}
-    assert crash["data"] == {**{name: set(SPLITS) for name in VARIANTS}, "training_set": {None}, **judged}
+    # What serves is evaluated on the new benchmark at once, and stays.
+    followed = {"evaluation": {RECIPE}, "leaderboard": {None}, "champion": {None}}
+    assert crash["data"] == {**{name: set(SPLITS) for name in VARIANTS}, "training_set": {None}, **followed}
     assert crash["drift"]["new issues"] == len(crash["collected"])
     assert "| days__0008 |" in crash["drift"]["distances"]
     assert crash["trained"] == {f"2026-W50:{RECIPE}": False}
