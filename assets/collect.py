@@ -18,8 +18,8 @@ def issue_pages(
 ) -> dg.MaterializeResult:
     """Every page of an issue as served: bytes, URL, validators, digest, licence.
 
-    A page that cannot be had fails its issue and keeps what did come; the next run fetches only what is missing.
-    Adult, paid, gone and empty issues and titles are recorded as such, and fail; an empty one is worth another try.
+    A page that cannot be fetched fails its issue, which keeps the others; the next run fetches only the missing ones.
+    Adult, paid, gone and empty issues and titles are recorded as such, and fail; only an empty one is retried.
     """
     from pipelines.issue_pages.collect import collect_issue
     from pipelines.issue_pages.entry import Unavailable

@@ -29,8 +29,7 @@ def evaluation(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     """The benchmark: pixels, colour, bleeding, hints, FID and KID, consistency, cost; with pictures that show it."""
-    from pipelines.evaluation.gallery import gallery_grid
-    from pipelines.previews import keep_previews
+    from pipelines.evaluation.previews import evaluation_previews
 
     opened = lake.open()
     result, unchanged = log_evaluation(
@@ -42,17 +41,6 @@ def evaluation(
         tracking=tracking,
         on_picture=progress_of(context.log),
     )
-    version = f"{result.checkpoint_digest}:{result.benchmark_fingerprint}"
-    shown = keep_previews(
-        opened,
-        "evaluation",
-        context.partition_key,
-        made_from=version,
-        draw=lambda: {
-            "input | output | truth": result.grid,
-            "worst": gallery_grid(result.gallery[result.gallery["kind"] == "worst"], result.name),
-        },
-    )
     return dg.MaterializeResult(
         metadata={
             "mlflow": dg.MetadataValue.url(tracking.url_of(str(result.mlflow_run_id))),
@@ -61,9 +49,9 @@ def evaluation(
             "track": result.track,
             "benchmark": result.benchmark_fingerprint,
             "unchanged": unchanged,
-            **pictures(shown),
+            **pictures(evaluation_previews(opened, result)),
         },
-        data_version=dg.DataVersion(version),
+        data_version=dg.DataVersion(f"{result.checkpoint_digest}:{result.benchmark_fingerprint}"),
     )
 
 

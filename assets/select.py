@@ -41,14 +41,13 @@ def issue_splits(
     opened = lake.open()
     report = build_issue_splits(opened, settings.params(context, SplitParams))
     leaks = check_lookalikes(opened)
+    bits = max((leak.distance_bits for leak in leaks), default=0)
     check = dg.AssetCheckResult(
         passed=not leaks,
         check_name="no_lookalikes_across_splits",
         metadata={
             "leaks": len(leaks),
-            "remedy": f"raise radius_bits of unique_panels to {max(leak.distance_bits for leak in leaks)}"
-            if leaks
-            else "none",
+            "remedy": f"raise radius_bits of unique_panels to {bits}" if leaks else "none",
             **pictures(leak_previews(opened, leaks)),
         },
     )

@@ -40,29 +40,12 @@ def training_asset(name: str, *, description: str, report: Report | None = None)
             cache=lake.cache,
             extractors=extractors.folder,
             tracking=tracking,
-            tags={
-                "dagster_run_id": context.run.run_id,
-                "dagster_run_url": f"{tracking.dagster_ui}/runs/{context.run.run_id}",
-                "asset": name,
-                **({"partition": partition} if partition else {}),
-            },
+            tags=_tags(context.run.run_id, tracking, name, partition),
             on_step=progress_of(context.log),
         )
         return dg.MaterializeResult(
             metadata={
-                "mlflow": dg.MetadataValue.url(tracking.url_of(record.mlflow_run_id)),
-                **{
-                    f"needs_{role}": dg.MetadataValue.url(tracking.url_of(run))
-                    for role, run in record.dependencies.items()
-                },
-                **({"extractor": record.extractor} if record.extractor else {}),
-                "recipe": record.recipe,
-                "best_step": record.best_step,
-                "best_validation": record.best_validation,
-                "seconds": record.seconds,
-                "pictures_seen": record.pictures_seen,
-                "seed": record.seed,
-                "training_set": record.training_set,
+                **_described(record, tracking),
                 "unchanged": unchanged,
                 **(report(record, lake, tracking) if report else {}),
             },
@@ -70,6 +53,32 @@ def training_asset(name: str, *, description: str, report: Report | None = None)
         )
 
     return trained
+
+
+def _tags(run_id: str, tracking: Tracking, asset: str, partition: str | None) -> dict[str, str]:
+    """The tags that link an MLflow run to the run of Dagster."""
+    return {
+        "dagster_run_id": run_id,
+        "dagster_run_url": f"{tracking.dagster_ui}/runs/{run_id}",
+        "asset": asset,
+        **({"partition": partition} if partition else {}),
+    }
+
+
+def _described(record: TrainingRecord, tracking: Tracking) -> dict[str, Any]:
+    """A training as metadata, with links to its MLflow run and to those that it depends on."""
+    return {
+        "mlflow": dg.MetadataValue.url(tracking.url_of(record.mlflow_run_id)),
+        **{f"needs_{role}": dg.MetadataValue.url(tracking.url_of(run)) for role, run in record.dependencies.items()},
+        **({"extractor": record.extractor} if record.extractor else {}),
+        "recipe": record.recipe,
+        "best_step": record.best_step,
+        "best_validation": record.best_validation,
+        "seconds": record.seconds,
+        "pictures_seen": record.pictures_seen,
+        "seed": record.seed,
+        "training_set": record.training_set,
+    }
 
 
 def _report(record: TrainingRecord, lake: LakeResource, tracking: Tracking) -> dict[str, Any]:
