@@ -10,6 +10,7 @@ from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.page import PAGE_SCHEMA
 from pipelines.lake import Lake
 from pipelines.panels.build import build_panels
+from pipelines.panels.filters import FILTERS
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.params import PanelParams
 
@@ -75,8 +76,8 @@ def lake(tmp_path):
 
 def test_report_counts_by_reason(lake):
     report = build_panels(KEY, lake, PARAMS)
-    unused = dict.fromkeys(("extreme_aspect", "high_key", "low_key", "skewed_color"), 0)
-    assert report.counts == {"passing": 2, "too_small": 1, "too_large": 1, **unused, "gray": 1}
+    found = {"passing": 2, "too_small": 1, "too_large": 1, "gray": 1}
+    assert report.counts == {"passing": 0, **dict.fromkeys(FILTERS, 0), **found}
     assert (report.pages, report.panels, report.layout, report.unchanged) == (2, 5, "pages", False)
 
 
