@@ -7,7 +7,7 @@ Reads the source and the pages that the lake already has; writes the issue's tab
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -36,12 +36,10 @@ from pipelines.issue_pages.page_store import (
 )
 from pipelines.issue_pages.sources.source import Source
 from pipelines.lake import Lake, digest_of, split_issue_key
+from pipelines.progress import Progress
 from pipelines.titles import Title
 
 _log = logging.getLogger(__name__)
-
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

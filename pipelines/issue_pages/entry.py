@@ -77,7 +77,7 @@ class TitleUnavailable(Unavailable):
 
 
 class IssueUnavailable(Unavailable):
-    """One issue is not available: "adult", "paid", "withheld", "gone" or "empty"."""
+    """One issue is not available: "adult", "paid", "withheld", "gone", "empty" or "unwanted"."""
 
 
 class ListingFailed(Exception):

@@ -9,9 +9,6 @@ import warnings
 from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
 from bs4.exceptions import ParserRejectedMarkup
 
-# Books are XHTML, read by the same rules: a person can do nothing about the warning.
-warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
-
 _MAX_CHARACTERS = 4 * 1024 * 1024
 _MAX_TAGS = 20_000  # a viewer of the known sites has some thousands
 _MAX_DEPTH = 200
@@ -30,7 +27,10 @@ def read_html(text: str) -> BeautifulSoup:
     if (count := text.count("<")) > _MAX_TAGS:
         raise HtmlError(f"{count} tags, at most {_MAX_TAGS} are read")
     try:
-        tree = BeautifulSoup(f"{text}\n{_END}", "lxml")
+        with warnings.catch_warnings():
+            # Books are XHTML, read by the same rules: a person can do nothing about the warning.
+            warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
+            tree = BeautifulSoup(f"{text}\n{_END}", "lxml")
     except (ParserRejectedMarkup, UnicodeEncodeError) as error:
         raise HtmlError(f"it cannot be parsed ({error})") from error
     _check_depth(tree)

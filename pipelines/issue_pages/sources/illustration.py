@@ -62,7 +62,7 @@ class Wanted(BaseModel, frozen=True, extra="forbid"):
 
 
 def no_picture(extension: str) -> Skip | None:
-    """True for a kind of file that is no picture. One that only has a picture's name is fetched: its bytes decide."""
+    """The skip of a kind of file that is no picture, else None. Other files are fetched, and their bytes decide."""
     if extension.lower().removeprefix(".") in _NO_PICTURES:
         return Skip("no_picture", f"a .{extension.lower().removeprefix('.')} file is no picture")
     return None

@@ -1,4 +1,4 @@
-"""Every source, by the name that titles.yaml writes. A new source is one module here and one line below."""
+"""Every source, by the name that titles.yaml writes. A new one is a module of that name, an import and a line here."""
 
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.sources.archive import ArchiveSource
