@@ -16,6 +16,7 @@ the Bootstrap" (2015), section 5.3; both come from the same resamples. A p-value
 goes on with the normal tail, which makes it that of Student's t-test: a family of claims (Holm) needs small ones.
 """
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, isnan, sqrt
@@ -167,7 +168,11 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
         raise ValueError(f"no p-value of {', '.join(unknown)}: leave them out of the family")
     if not p_values:
         return {}
-    adjusted = np.asarray(multipletests(list(p_values.values()), method="holm")[1])
+    gc.freeze()  # multipletests collects garbage at each call: a second beside torch and Dagster, now next to nothing
+    try:
+        adjusted = np.asarray(multipletests(list(p_values.values()), method="holm")[1])
+    finally:
+        gc.unfreeze()
     return dict(zip(p_values, adjusted.tolist(), strict=True))
 
 
