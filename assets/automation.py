@@ -1,4 +1,4 @@
-"""Schedules and sensors, and why each exists. All start switched off; the README says how to switch them on."""
+"""Schedules and sensors, with the reason for each. All are off at first: see docs/guide.md, "Operations"."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

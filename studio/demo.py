@@ -15,7 +15,7 @@ from demo.draw import draw_webtoon
 from demo.naver import DEFAULT_TITLE_ID, NaverSite
 from pipelines.lake import atomic_write
 from studio.leaderboards import print_leaderboards
-from studio.materialize import USUAL_STAGES, Selection, chosen_recipes, open_instance, sync_issues
+from studio.materialize import DEFAULT_STAGES, Selection, chosen_recipes, open_instance, sync_issues
 from studio.progress import open_progress
 from studio.run_stages import run_stages
 
@@ -47,7 +47,7 @@ def run_demo(*, issues: int, port: int, config: Path = SETTINGS, beside: Sequenc
                 config=settings.get("issue_pages", {}),
                 on_title=progress.listener("titles"),
             )
-        run_stages(USUAL_STAGES, Selection(chosen_recipes((), settings), titles=titles), settings)
+        run_stages(DEFAULT_STAGES, Selection(chosen_recipes((), settings), titles=titles), settings)
     lake = default_resources()["lake"].open()
     print_leaderboards(lake)
     out.print(f"Done in {time.monotonic() - started:.0f} s. 'make up' opens the Dagster UI and the MLflow UI.")

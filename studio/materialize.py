@@ -29,7 +29,7 @@ from pipelines.issue_pages.plan import PlannedIssue, plan_title
 from pipelines.progress import Progress
 from pipelines.training.registry import TRAININGS, with_dependencies
 
-USUAL_STAGES = [name for name, stage in STAGES.items() if stage.is_usual]
+DEFAULT_STAGES = [name for name, stage in STAGES.items() if stage.is_usual]
 """The stages that `all` means."""
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.stages import STAGES
-from studio.materialize import USUAL_STAGES
+from studio.materialize import DEFAULT_STAGES
 from tests.demo_home import demo_home
 from tests.installation import Installation
 
@@ -38,7 +38,7 @@ def test_the_leaderboard_compares_two_colorizers_and_the_floor(demo):
 def test_the_second_run_changes_nothing_and_says_so(demo):
     rows = [[cell.strip() for cell in line.split("│")] for line in demo[1][1].splitlines()]
     unchanged = {cells[1]: cells[3] for cells in rows if len(cells) > 3 and cells[1] in STAGES}
-    assert unchanged == dict.fromkeys(set(USUAL_STAGES) - {"title_classifier", "line_detector", "draft"}, "all")
+    assert unchanged == dict.fromkeys(set(DEFAULT_STAGES) - {"title_classifier", "line_detector", "draft"}, "all")
     assert "fetched 0" in demo[1][1]
 
 

@@ -82,7 +82,7 @@ class TrainedColorizer:
         self.takes_hints: bool = sampling is not None
         self.titles: tuple[str, ...] = getattr(checkpoint.network, "titles", ())
         """The titles that it knows."""
-        self._is_told_titles: bool = checkpoint.recipe.get("with_label", False)
+        self._takes_titles: bool = checkpoint.recipe.get("with_label", False)
         self._space: ColorSpace = checkpoint.recipe["color_space"]
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -152,7 +152,7 @@ class TrainedColorizer:
             side = self.hint_side
             rgba = np.stack([rasterize(hint or Hint(), side) for hint in hints])
             given.append(torch.from_numpy(network_hint(rgba, self._space)))
-        if self._is_told_titles:
+        if self._takes_titles:
             places = [self.titles.index(title) if title in self.titles else -1 for title in titles]
             given.append(torch.tensor(places))
         output = self._network(*(tensor.to(self._device) for tensor in given))

@@ -78,12 +78,12 @@ def segments(picture: np.ndarray) -> np.ndarray:
     corner_px = radius**2  # what the first disc leaves free in a right corner is less
     while radius >= 1:
         reached = _reached(is_free & (labels == 0), radius)
-        _add(labels, reached, at_least_px=max(4 * radius**2, corner_px))
+        _add(labels, reached, min_px=max(4 * radius**2, corner_px))
         radius //= 2
     closed = cv2.connectedComponents(is_free.astype(np.uint8), connectivity=4)[1].astype(np.int32)
     has_segment = np.zeros(int(closed.max()) + 1, bool)
     has_segment[closed[labels > 0]] = True
-    _add(labels, is_free & ~has_segment[closed], at_least_px=_SMALLEST_PX)
+    _add(labels, is_free & ~has_segment[closed], min_px=_SMALLEST_PX)
     if not labels.any():
         return labels
     return _spread(labels) - 1
@@ -197,10 +197,10 @@ def _nearest(samples: np.ndarray, centers: np.ndarray) -> np.ndarray:
     return squares.argmin(axis=1).astype(np.int32)
 
 
-def _add(labels: np.ndarray, region: np.ndarray, *, at_least_px: int) -> None:
+def _add(labels: np.ndarray, region: np.ndarray, *, min_px: int) -> None:
     """Numbers the connected parts of a region on from the largest label, in place; small parts wait."""
     count, parts, stats, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=4)
-    is_large = stats[:, cv2.CC_STAT_AREA] >= at_least_px
+    is_large = stats[:, cv2.CC_STAT_AREA] >= min_px
     is_large[0] = False  # 0 is all that is not in the region
     numbers = np.zeros(count, np.int32)
     numbers[is_large] = np.arange(1, is_large.sum() + 1) + labels.max()

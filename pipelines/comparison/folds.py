@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from pipelines.comparison.params import USUAL_FOLDS, FoldParams
+from pipelines.comparison.params import DEFAULT_FOLDS, FoldParams
 from pipelines.lake import digest_of, natural_key, split_issue_key
 from pipelines.pairs import Pairs
 from pipelines.params import SPLITS
@@ -229,7 +229,7 @@ def _dealt(sizes: Mapping[str, int], count: int, seed: int) -> dict[str, int]:
 
 
 def _count(params: FoldParams, what: str, there_are: int) -> int:
-    count = params.folds or USUAL_FOLDS.get(params.by, max(there_are, 2))
+    count = params.folds or DEFAULT_FOLDS.get(params.by, max(there_are, 2))
     if there_are < count:
         raise ValueError(
             f"{count} folds by {params.by} of {there_are} {what}: collect more {what}, or ask for fewer folds"

@@ -79,13 +79,13 @@ class RetrainingParams(BaseModel, frozen=True, extra="forbid"):
     min_change: float = Field(
         default=0.05,
         ge=0,
-        description="Train again from so many new or gone train pictures on, as a share of those learned from.",
+        description="Train again when so many train pictures are new or gone, as a share of the last training's.",
     )
     min_change_on_drift: float = Field(
         default=0.01,
         ge=0,
-        description="The same where new ones are of an issue that looks unlike the others, and enough issues say "
-        "were compared with; 1 or more: drift alone never asks for a training.",
+        description="The same, where new pictures belong to an issue that looks unlike the others (`drift`), and the "
+        "drift check had enough issues to compare with. 1 or more: drift alone never starts a training.",
     )
 
     @field_validator("recipes")
@@ -97,7 +97,7 @@ class RetrainingParams(BaseModel, frozen=True, extra="forbid"):
         return list(dict.fromkeys(recipes))
 
 
-USUAL_FOLDS = {"issue": 5, "picture": 10}
+DEFAULT_FOLDS = {"issue": 5, "picture": 10}
 
 
 class FoldParams(BaseModel, frozen=True, extra="forbid"):

@@ -27,7 +27,7 @@ from pipelines.evaluation.metrics.hint_auc import RATIOS, area_under
 from pipelines.evaluation.metrics.measure import measure_pictures
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.evaluation.tracks import MAIN_STYLE, LineDrawer, Placement, TestPictures, track_of
-from pipelines.evaluation.unpaired import seen_by
+from pipelines.evaluation.unpaired import network_input_of
 from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import labelled_grid
 from pipelines.lake import atomic_write, digest_of
@@ -374,6 +374,6 @@ def _gallery(
     chosen = gallery(pick(of_main, difficult, shared), of_main, pictures, style=main)
     if not unpaired:
         return chosen
-    seen = {name: seen_by(picture, colorizer.variant) for name, picture in unpaired.items()}
+    seen = {name: network_input_of(picture, colorizer.variant) for name, picture in unpaired.items()}
     colored = {name: (picture, colorizer.colorize(picture)) for name, picture in seen.items()}
     return pd.concat([chosen, without_truth(colored)], ignore_index=True)

@@ -99,18 +99,18 @@ def pick(
         "best": _ids(ranked.head(PICTURES)),
         "median": _ids(ranked.iloc[max(0, (len(ranked) - PICTURES) // 2) :].head(PICTURES)),
         "worst": _ids(ranked.iloc[::-1].head(PICTURES)),
-        "bubbles": _most(ranked, ranked["white_chroma"], above=1.0),
+        "bubbles": _with_largest(ranked, ranked["white_chroma"], above=1.0),
     }
     for kind in ("texture", "lettering", "large_object"):
         amount = pd.Series([difficult[panel_id][kind] for panel_id in _ids(ranked)], index=ranked.index)
         quarter = ranked[(amount >= amount.quantile(0.75)) & (amount > 0)]
         by_kind[kind] = _ids(quarter.iloc[::-1].head(PICTURES))
     colorful = ranked[ranked["saturation_distance"] <= ranked["saturation_distance"].median()]
-    by_kind["color_swap"] = _most(colorful, colorful["hue_distance"], above=0.0)
+    by_kind["color_swap"] = _with_largest(colorful, colorful["hue_distance"], above=0.0)
     return [(kind, panel_id) for kind in KINDS for panel_id in by_kind[kind]]
 
 
-def _most(rows: pd.DataFrame, values: pd.Series, *, above: float) -> list[str]:
+def _with_largest(rows: pd.DataFrame, values: pd.Series, *, above: float) -> list[str]:
     chosen = values[values > above].sort_values(ascending=False, kind="stable").head(PICTURES)
     return _ids(rows.loc[chosen.index])
 

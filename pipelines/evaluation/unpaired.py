@@ -44,7 +44,7 @@ def _shown(rgb: np.ndarray) -> np.ndarray:
     return resized(gray, tuple(max(1, round(side * scale)) for side in gray.shape))
 
 
-def seen_by(picture: np.ndarray, variant: str) -> np.ndarray:
+def network_input_of(picture: np.ndarray, variant: str) -> np.ndarray:
     """The input of a colorizer of a variant for a picture that is dark on light, (H, W) uint8.
 
     Lines and gray are the picture itself; edges are light on dark, and those of what is between black and white

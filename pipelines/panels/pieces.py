@@ -106,7 +106,7 @@ def _split(piece: Piece, unit: int, params: PanelParams) -> list[Piece]:
     """XY-cut: the piece cut where gutters cross nearly all of it, if all that they leave is panels."""
     for axis in (1, 0):
         share = piece.shape.mean(axis=axis)
-        gutters = _runs(share <= params.bridge_share, at_least=3)
+        gutters = _runs(share <= params.bridge_share, min_length=3)
         gutters = [run for run in gutters if run[0] > 0 and run[1] < len(share)]
         if not gutters:
             continue
@@ -124,9 +124,9 @@ def _split(piece: Piece, unit: int, params: PanelParams) -> list[Piece]:
     return [piece]
 
 
-def _runs(is_set: np.ndarray, *, at_least: int) -> list[tuple[int, int]]:
+def _runs(is_set: np.ndarray, *, min_length: int) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], is_set.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= at_least]
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= min_length]
 
 
 def _trimmed(shape: np.ndarray, corner: tuple[int, int]) -> Piece | None:

@@ -48,7 +48,7 @@ class Batches:
         color, variant = _moved(color, variant, how)
         seen = color if recipe.variant == "color" else variant
         if recipe.task != "draw_lines" and recipe.variant in ("edge", "line"):
-            seen = _varied_lines(seen, color, how)
+            seen = _augment_lines(seen, color, how)
         batch = self._batch(rows, color, variant, seen)
         if not how.lightness_dropout:
             return batch
@@ -217,7 +217,7 @@ def rotate_hue(color: Tensor, rotation: Tensor) -> Tensor:
     return value[:, None] - chroma[:, None] * torch.minimum(places, 4 - places).clamp(0, 1)
 
 
-def _varied_lines(lines: Tensor, color: Tensor, how: Augmentation) -> Tensor:
+def _augment_lines(lines: Tensor, color: Tensor, how: Augmentation) -> Tensor:
     """Replaces lines by the gray picture, equalizes them, makes them fainter: (B, 1, H, W) -> (B, 1, H, W).
 
     The order is that of paper 003's released code: fainter last, since equalizing would undo it.

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from models.classifiers.network import TitleNetwork, dead_channels
 from pipelines.images.color import gray_to_rgb, network_input, network_target, resized
+from pipelines.images.figure import INK, figure_picture, new_figure
 from pipelines.images.sampling import evenly_spaced
-from pipelines.images.sheets import INK, PAPER, draw_text, labelled_grid
+from pipelines.images.sheets import labelled_grid
 from pipelines.pairs import Pairs
 
 _BATCH = 16  # bounds memory, not results
 _CELL_PX = 72
-_NAMES_PX = 160
-_HEADER_PX = 56
+_MARGIN_PX = 200
+_DARK_SHARE = 0.6  # white numbers on cells of a larger share
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,16 @@ class ClassifierReport:
     def confusion_picture(self) -> np.ndarray:
         """The confusion matrix as uint8 RGB: counts, the darker the larger their share of their row (true title)."""
         shares = self.confusion / np.maximum(self.confusion.sum(axis=1, keepdims=True), 1)
-        width = _NAMES_PX + len(self.titles) * _CELL_PX
-        sheet = Image.new("RGB", (width, width - _NAMES_PX + _HEADER_PX), PAPER)
-        draw = ImageDraw.Draw(sheet)
-        draw_text(draw, 4, 4, "rows: true title; columns: predicted", width_px=width - 8)
-        for row, title in enumerate(self.titles):
-            x, y = _NAMES_PX + row * _CELL_PX, _HEADER_PX + row * _CELL_PX
-            draw_text(draw, 4, y + _CELL_PX // 2, title, width_px=_NAMES_PX - 8, anchor="lm")
-            draw_text(draw, x + 2, _HEADER_PX - 8, title, width_px=_CELL_PX - 4, anchor="ls")
-            for column, count in enumerate(self.confusion[row]):
-                x = _NAMES_PX + column * _CELL_PX
-                light = round(255 - 150 * float(shares[row, column]))
-                box = (x, y, x + _CELL_PX - 2, y + _CELL_PX - 2)
-                draw.rectangle(box, fill=(light, light, 255), outline=INK)
-                middle = (x + _CELL_PX // 2, y + _CELL_PX // 2)
-                draw_text(draw, *middle, str(count), width_px=_CELL_PX - 4, anchor="mm")
-        return np.asarray(sheet)
+        side = _MARGIN_PX + len(self.titles) * _CELL_PX
+        figure = new_figure(side, side)
+        axes = figure.add_subplot(xlabel="predicted title", ylabel="true title")
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(len(self.titles)), self.titles, rotation=30, ha="right")
+        axes.set_yticks(range(len(self.titles)), self.titles)
+        for (row, column), count in np.ndenumerate(self.confusion):
+            ink = "white" if shares[row, column] > _DARK_SHARE else INK
+            axes.text(column, row, str(count), ha="center", va="center", color=ink)
+        return figure_picture(figure)
 
 
 def report_on(network: TitleNetwork, pairs: Pairs, *, shown: int = 4) -> ClassifierReport:

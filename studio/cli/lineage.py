@@ -90,10 +90,10 @@ def run(
     """
     from assets.settings import load_settings
     from assets.stages import STAGES
-    from studio.materialize import USUAL_STAGES, Selection, chosen_recipes
+    from studio.materialize import DEFAULT_STAGES, Selection, chosen_recipes
     from studio.run_stages import run_stages
 
-    wanted = USUAL_STAGES if stages == ["all"] else stages
+    wanted = DEFAULT_STAGES if stages == ["all"] else stages
     for stage in wanted:
         if stage not in STAGES:
             raise UsageError(f"no stage {stage!r}; there are: {', '.join(STAGES)}, or all")

@@ -7,11 +7,11 @@ import typer
 
 from studio.cli.options import say
 
-results = typer.Typer(help="Carry results between machines, with or without MLflow.", no_args_is_help=True)
+results = typer.Typer(help="Transfer results between machines, with or without MLflow.", no_args_is_help=True)
 
 
 @results.command("import")
-def import_carried(
+def import_command(
     folder: Annotated[Path, typer.Argument(help="Results, as `python -m pipelines` writes them.")],
 ) -> None:
     """Import results of another machine: checkpoints and evaluations into the lake, curves into MLflow."""
@@ -27,7 +27,7 @@ def import_carried(
 
 
 @results.command("export")
-def export_trained(
+def export_command(
     folder: Annotated[Path, typer.Argument(help="A folder to write; one folder a recipe below it.")],
     recipe: Annotated[list[str], typer.Option(help="A trained recipe; may be repeated.")],
 ) -> None:

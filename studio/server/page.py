@@ -95,10 +95,10 @@ def page_app(session: Session) -> Starlette:
                 "questions": [
                     {"key": key, "text": text, "about_hints": key in ABOUT_HINTS} for key, text in QUESTIONS.items()
                 ],
-                "most_points": MAX_POINTS,
+                "max_points": MAX_POINTS,
                 "formats": FORMATS,
-                "most_bytes": MAX_BYTES,
-                "most_pixels": MAX_PIXELS,
+                "max_bytes": MAX_BYTES,
+                "max_pixels": MAX_PIXELS,
             }
         )
 

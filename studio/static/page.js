@@ -35,8 +35,8 @@ async function ask(address, options) {
     throw error.name === "AbortError" ? error : new Error("The page's server does not answer. Is `tintoon page` running?");
   });
   if (answer.ok) return answer;
-  const said = await answer.json().catch(() => ({}));
-  throw new Error(said.problem ?? `The server failed (${answer.status}); its terminal says why.`);
+  const body = await answer.json().catch(() => ({}));
+  throw new Error(body.problem ?? `The server failed (${answer.status}); its terminal says why.`);
 }
 
 const post = (address, value, signal) => ask(address, { method: "POST", body: JSON.stringify(value), signal });
@@ -50,8 +50,8 @@ function complain(error) {
 
 async function openFile(file, name = file.name) {
   complain(null);
-  if (file.size > start.most_bytes) {
-    complain(new Error(`${name} has ${Math.ceil(file.size / 1e6)} MB; ${start.most_bytes / 1e6} MB is the limit.`));
+  if (file.size > start.max_bytes) {
+    complain(new Error(`${name} has ${Math.ceil(file.size / 1e6)} MB; ${start.max_bytes / 1e6} MB is the limit.`));
     return;
   }
   $("open").disabled = true;
@@ -79,7 +79,7 @@ async function show(opened) {
   picture = opened;
   forgetResult();
   $("empty").hidden = true;
-  $("desk").hidden = false;
+  $("workspace").hidden = false;
   for (const id of ["sheet", "result"]) {
     $(id).style.setProperty("--shape", image.naturalWidth / image.naturalHeight);
   }
@@ -386,10 +386,10 @@ function fillColorizers() {
     return node;
   });
   const champion = start.colorizers.filter(({ name }) => name === CHAMPION);
-  const crowned = champion.map(({ recipe, with_hints }) => {
+  const champions = champion.map(({ recipe, with_hints }) => {
     return new Option(`champion: ${recipe}${with_hints ? " · hints" : ""}`, CHAMPION, true, true);
   });
-  $("colorizer").replaceChildren(...crowned, ...groups);
+  $("colorizer").replaceChildren(...champions, ...groups);
   $("colorizer").disabled = start.colorizers.length === 0;
 }
 
@@ -417,7 +417,7 @@ function fillQuestions() {
       legend.textContent = text;
       const points = document.createElement("div");
       points.className = "points";
-      for (let value = 0; value <= start.most_points; value++) {
+      for (let value = 0; value <= start.max_points; value++) {
         const label = document.createElement("label");
         const radio = Object.assign(document.createElement("input"), { type: "radio", name: key, value, required: true });
         label.append(radio, String(value));
@@ -462,11 +462,11 @@ async function storeRating(event) {
 function remember() {
   if (!picture) return;
   const kept = { picture, marks: marks(), colorizer: $("colorizer").value, snap: $("snap").checked };
-  sessionStorage.setItem("desk", JSON.stringify(kept));
+  sessionStorage.setItem("session", JSON.stringify(kept));
 }
 
 async function recall() {
-  const kept = JSON.parse(sessionStorage.getItem("desk") ?? "null");
+  const kept = JSON.parse(sessionStorage.getItem("session") ?? "null");
   if (!kept) return;
   if (start.colorizers.some(({ name }) => name === kept.colorizer)) $("colorizer").value = kept.colorizer;
   $("snap").checked = kept.snap;
@@ -555,7 +555,7 @@ function listen() {
 async function main() {
   start = await (await ask("/start")).json();
   $("limits").textContent =
-    `${start.formats.join(", ")}; up to ${start.most_bytes / 1e6} MB and ${start.most_pixels / 1e6} megapixels. ` +
+    `${start.formats.join(", ")}; up to ${start.max_bytes / 1e6} MB and ${start.max_pixels / 1e6} megapixels. ` +
     "Pictures stay on this computer.";
   $("rater").value = localStorage.getItem("rater") ?? "";
   fillColorizers();

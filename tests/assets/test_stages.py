@@ -48,13 +48,13 @@ from assets.settings import load_settings
 from pathlib import Path
 from typer.testing import CliRunner
 from studio.cli.app import app
-from studio.materialize import USUAL_STAGES, Selection, materialize, open_instance
+from studio.materialize import DEFAULT_STAGES, Selection, materialize, open_instance
 
 node = defs.resolve_asset_graph().get(dg.AssetKey("thumbnails"))
 assert (node.group_name, node.code_version) == ("1_collect", "7")
 assert node.partitions_def == issues and node.parent_keys == {dg.AssetKey("panels")}
 assert {n.name for n in defs.resolve_job_def("collect_issues").nodes} == {"issue_pages", "panels", "thumbnails"}
-assert USUAL_STAGES[-1] == "thumbnails"
+assert DEFAULT_STAGES[-1] == "thumbnails"
 assert "thumbnails" in CliRunner().invoke(app, ["run", "--help"]).output
 
 settings = Path("settings.yaml")

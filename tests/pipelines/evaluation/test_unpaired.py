@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.evaluation.benchmark import evaluate
 from pipelines.evaluation.gallery import UNPAIRED, gallery_grid
-from pipelines.evaluation.unpaired import gray_panels, pictures_of, seen_by
+from pipelines.evaluation.unpaired import gray_panels, network_input_of, pictures_of
 from tests.pipelines.conftest import drawn_panel
 from tests.pipelines.evaluation.conftest import SMALL
 
@@ -46,10 +46,10 @@ def test_a_folder_takes_their_place(tmp_path):
 def test_colorizers_of_edges_see_light_lines():
     drawing = np.full((64, 64), 255, np.uint8)
     cv2.circle(drawing, (32, 32), 20, (0,), 2)
-    np.testing.assert_array_equal(seen_by(drawing, "line"), drawing)
-    np.testing.assert_array_equal(seen_by(drawing, "edge"), 255 - drawing)
+    np.testing.assert_array_equal(network_input_of(drawing, "line"), drawing)
+    np.testing.assert_array_equal(network_input_of(drawing, "edge"), 255 - drawing)
     page = np.full((64, 64), 128, np.uint8)
     page[16:48, 16:48] = 20
-    edges = seen_by(page, "edge")
+    edges = network_input_of(page, "edge")
     assert set(np.unique(edges)) == {0, 255}
     assert 0 < edges.mean() < 30
