@@ -6,11 +6,15 @@ from PIL import Image
 
 from demo.draw import DrawnIssue, Webtoon
 from demo.naver import NaverSite
-from demo.server import Request, Site
+from demo.server import Request
+from demo.server import Site as ServedSite
+from pipelines.issue_pages.client.site import Site
 from pipelines.issue_pages.params import FetchParams
 from pipelines.titles import Title
 
 TITLE_ID = 900001
+HERE = Site("http://127.0.0.1")
+VIEWER = f"/webtoon/detail?titleId={TITLE_ID}&no=1"
 QUICK = FetchParams(
     spacing_s=0.005, jitter=0.5, retries=2, backoff_s=0.01, rate_limit_wait_s=0.02, max_wait_s=3.0, timeout_s=5.0
 )
@@ -43,6 +47,6 @@ def declared(site: NaverSite) -> dict[str, Title]:
     return {title.key: title}
 
 
-def asked(site: Site, part: str) -> list[Request]:
+def asked(site: ServedSite, part: str) -> list[Request]:
     """The requests of the site's log whose host and path contain a part."""
     return [request for request in site.log if part in request.host + request.path]
