@@ -96,7 +96,7 @@ title_classifier = training_asset(
 
 line_detector = training_asset(
     "line_detector",
-    description="A network that draws the lines of a picture in colour; the line loss of paper 003 looks through it.",
+    description="A network that draws the lines of a picture in colour; the line loss of paper 003 uses it.",
 )
 
 
@@ -109,6 +109,6 @@ draft = training_asset(
 
 colorizer = training_asset(
     "colorizer",
-    description="A recipe trained on the current training set. Killed, it goes on where it was; unchanged, it is "
-    "left alone.",
+    description="A recipe trained on the current training set. An interrupted training resumes; an unchanged one is "
+    "not repeated.",
 )

@@ -1,4 +1,4 @@
-"""The layout: imports go one way, without circles; each room holds what its door says; the definitions load light."""
+"""The layout: imports go one way, without circles; each folder has a docstring; the definitions load light."""
 
 import ast
 import re
@@ -124,13 +124,13 @@ def test_only_assets_reads_the_environment():
     assert not readers
 
 
-def test_every_folder_has_a_door():
-    """Each package's `__init__.py` says what is behind it."""
+def test_every_package_has_a_docstring():
+    """Each package's `__init__.py` has a docstring."""
     folders = {file.parent for package in PACKAGES for file in sources(package)}
     silent = [
         str(folder.relative_to(PROJECT))
         for folder in sorted(folders)
-        if not (door := folder / "__init__.py").exists() or not ast.get_docstring(ast.parse(door.read_text("utf-8")))
+        if not (file := folder / "__init__.py").exists() or not ast.get_docstring(ast.parse(file.read_text("utf-8")))
     ]
     assert not silent
 

@@ -26,7 +26,7 @@ def lake_of(demo):
     return demo[0].home / "lake"
 
 
-def test_the_leaderboard_compares_two_colorizers_and_the_floor(demo):
+def test_the_leaderboard_compares_two_colorizers_and_the_baselines(demo):
     rows = demo[0].json("leaderboard")
     baselines = {"gray_copy", "mean_chroma", "nearest_panel", "truth"}
     assert {row["name"] for row in rows} == {"webtoon_l2", "frames_gan_gray", *baselines}

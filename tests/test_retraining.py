@@ -101,11 +101,11 @@ class Studio:
         needed = {name: self.resources[name] for name in ("lake", "settings", "tracking")}
         day = MONDAY + timedelta(weeks=self.mondays)
         self.mondays += 1
-        done, said = {}, set()
+        done, reasons = {}, set()
         context = dg.build_schedule_context(self.instance, scheduled_execution_time=day, resources=needed)
         for one in weekly_retraining(context):
             if isinstance(one, dg.SkipReason):
-                said.add(str(one.skip_message))
+                reasons.add(str(one.skip_message))
                 continue
             assert one.run_key not in self.run_keys
             self.run_keys.add(one.run_key)
@@ -117,8 +117,8 @@ class Studio:
                 raise_on_error=False,
             )
             done[str(one.run_key)] = result.success
-            said.add(one.tags["tintoon/why"])
-        return done, said
+            reasons.add(one.tags["tintoon/why"])
+        return done, reasons
 
     def follow(self) -> Asked:
         """Ticks of `follow_the_data` with what they ask for, until they ask for nothing. Returns all of it."""
@@ -142,8 +142,8 @@ class Studio:
                 if partitions:
                     together.setdefault(key.to_user_string(), set()).update(partitions)
 
-    def told(self, asset: str) -> dict[str, Any]:
-        """What the last materialization of an asset reported."""
+    def metadata(self, asset: str) -> dict[str, Any]:
+        """The metadata of the last materialization of an asset."""
         event = self.instance.get_latest_materialization_event(dg.AssetKey(asset))
         assert event is not None
         assert event.asset_materialization is not None
@@ -218,7 +218,7 @@ def story(studio: tuple[Studio, NaverSite], webtoon: Webtoon, tmp_path_factory: 
     trained, why = here.monday()
     then = here.follow()
     tell("first", nothing=nothing, collected=collected, data=data, trained=trained, why=why, then=then)
-    chapters["first"] |= {asset: here.told(asset) for asset in ("leaderboard", "champion")}
+    chapters["first"] |= {asset: here.metadata(asset) for asset in ("leaderboard", "champion")}
 
     collected = here.collect()
     trained, why = here.monday()
@@ -234,13 +234,13 @@ def story(studio: tuple[Studio, NaverSite], webtoon: Webtoon, tmp_path_factory: 
     pixels.write_bytes(whole[: len(whole) // 2])  # the disk loses half of a file
     trained, why = here.monday()
     then = here.follow()
-    tell("crash", collected=collected, data=data, trained=trained, why=why, then=then, drift=here.told("drift"))
+    tell("crash", collected=collected, data=data, trained=trained, why=why, then=then, drift=here.metadata("drift"))
 
     pixels.write_bytes(whole)
     here.settle(colorizer={**here.settings["colorizer"], "steps": 1})  # it has hardly begun to learn
     trained, why = here.monday()
     then = here.follow()
-    tell("worse", trained=trained, why=why, then=then, champion=here.told("champion"))
+    tell("worse", trained=trained, why=why, then=then, champion=here.metadata("champion"))
 
     trained, why = here.monday()
     tell("after", trained=trained, why=why)
@@ -267,9 +267,9 @@ def test_first_issues_lead_to_a_champion(story):
     assert first["trained"] == {f"2026-W48:{RECIPE}": True}
     assert first["why"] == {"nothing was trained yet"}
     assert first["then"] == {"leaderboard": {None}, "champion": {None}}
-    told = first["champion"]
-    assert (told["gray: champion"], told["gray: version"], told["unchanged"]) == (RECIPE, "1", False)
-    assert told["gray: why"].startswith(f"{RECIPE} is the first champion: ciede2000 ")
+    result = first["champion"]
+    assert (result["gray: champion"], result["gray: version"], result["unchanged"]) == (RECIPE, "1", False)
+    assert result["gray: why"].startswith(f"{RECIPE} is the first champion: ciede2000 ")
     assert f"| {RECIPE}" in first["leaderboard"]["gray: table"]
     assert Path(first["leaderboard"]["report"]).exists()
 

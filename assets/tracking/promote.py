@@ -86,7 +86,7 @@ def _promote(
 
 
 def _is_undone(sha256: str, registry: Registry) -> bool:
-    """Whether a person took the version of this checkpoint back."""
+    """True where a person undid the promotion of this checkpoint."""
     version = registry.of_checkpoint(sha256)
     return version is not None and "undone" in version.tags
 

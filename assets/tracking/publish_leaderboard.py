@@ -12,7 +12,7 @@ EXPERIMENT = "leaderboards"
 
 @dataclass(frozen=True)
 class PublishedReport:
-    """Where people open it."""
+    """The paths and URLs of a published report."""
 
     path: str
     url: str

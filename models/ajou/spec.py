@@ -77,7 +77,7 @@ class AjouDiscriminator(NetworkSpec):
         return -(-self.resolution // 2**halvings)
 
     def sized(self, *, width: int | None, resolution: int) -> Self:
-        """At another width (None: its own), the fully connected layers in proportion, for pictures of `resolution`."""
+        """A copy with another width (None: its own), the fully connected layers in proportion, for `resolution`."""
         width = width or self.width
         features = tuple(max(1, round(count * width / self.width)) for count in self.fully_connected)
         return replace(self, width=width, resolution=resolution, fully_connected=features)

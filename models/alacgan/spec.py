@@ -49,7 +49,7 @@ class AlacganDiscriminator(NetworkSpec):
     last convolution takes."""
 
     def sized(self, *, width: int | None, resolution: int) -> Self:
-        """At another width, with as many late halvings as leave 4 x 4 pixels, and with features as narrow."""
+        """A copy with another width (None: its own), late halvings that leave 4 x 4 pixels, and features as narrow."""
         fitting = max(0, min(self.late_halvings, int(math.log2(resolution / 64)))) if resolution >= 64 else 0
         return replace(
             self,

@@ -27,7 +27,7 @@ class DiverseGenerator(NetworkSpec):
             raise ValueError(f"DiverseGenerator: noise_layers is {self.noise_layers}; expected 1 to 6")
 
     def sized(self, *, width: int | None, resolution: int) -> Self:
-        """At another width (None: its own), with noise maps no larger than the pictures."""
+        """A copy with another width (None: its own), and noise maps no larger than the pictures."""
         return replace(self, width=width or self.width, noise_side=min(self.noise_side, resolution))
 
 

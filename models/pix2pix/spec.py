@@ -32,6 +32,6 @@ class Pix2pixUNet(NetworkSpec):
             raise ValueError(f"Pix2pixUNet: levels is {self.levels}; expected 2 or more")
 
     def sized(self, *, width: int | None, resolution: int) -> Self:
-        """At another width (None: its own), with no more levels than bring `resolution` down to one pixel."""
+        """A copy with another width (None: its own), and no more levels than bring `resolution` to one pixel."""
         sized = super().sized(width=width, resolution=resolution)
         return replace(sized, levels=max(2, min(self.levels, int(math.log2(resolution)))))

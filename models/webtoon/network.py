@@ -208,7 +208,7 @@ class SparseObjective(L2Objective):
     output_sees_hints = False
 
     def output(self, batch: Batch) -> Tensor:
-        """From the lightness alone."""
+        """The output for the lightness alone."""
         return self.networks["generator"](batch.condition)
 
 
@@ -316,7 +316,7 @@ class ColorAndApplyObjective(Objective):
         yield OptimizerStep("generator", loss, parts)
 
     def output(self, batch: Batch) -> Tensor:
-        """From the lightness alone: validated as it is used without a person."""
+        """The output for the lightness alone, as without a person."""
         return self.generator(batch.condition)
 
     def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:

@@ -39,7 +39,7 @@ class Colorizer(Protocol):
 
     @property
     def takes_hints(self) -> bool:
-        """Whether it takes hints."""
+        """True for a colorizer that takes hints."""
         ...
 
     def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:

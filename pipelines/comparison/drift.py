@@ -4,10 +4,10 @@ Reads the panel tables of issues, and the rows of a frozen training set; writes 
 
 An issue is described by the mean of its panels' histograms, one a feature; the training set by the mean of its
 train issues. The distance is the earth mover's between the two, in shares of the feature's range (around the circle for
-hues and directions). How far is too far, the training issues say themselves: each is held against the mean of the
-others, its distances in units of the feature's median, and the threshold of the largest of them is the quantile that
-split conformal prediction takes [Vovk, Gammerman and Shafer, 2005]: an issue like the others passes any threshold with
-the chance `false_alarms`, or 1 / (n + 1) where so few issues cannot promise less.
+hues and directions). The thresholds come from the training issues: each is compared with the mean of the others, its
+distances in units of the feature's median, and the threshold of the largest of them is the quantile that split
+conformal prediction takes [Vovk, Gammerman and Shafer, 2005]: an issue like the others passes any threshold with the
+chance `false_alarms`, or 1 / (n + 1) where so few issues cannot promise less.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ FEATURES: dict[str, str] = {
 
 
 class InsufficientReference(ValueError):
-    """The training set does not say what is usual; the message says why."""
+    """The training set is too small for a reference; the message has the numbers."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Reference:
 
     @classmethod
     def of(cls, issues: Sequence[Mapping[str, np.ndarray]], params: DriftParams) -> "Reference":
-        """Builds it from the descriptions of training issues. Raises InsufficientReference for too few."""
+        """Builds the reference from the features of training issues. Raises InsufficientReference for too few."""
         if len(issues) < MIN_TRAINING_ISSUES:
             raise InsufficientReference(
                 f"the training set learns from {len(issues)} issues; a reference needs at least "

@@ -39,7 +39,7 @@ class Folds:
         self.params = params
         smallest = min(training_set.resolutions)
         self.panel_ids = {split: training_set.pairs(split, "gray", smallest).panel_ids for split in SPLITS}
-        """Of the stored splits."""
+        """The names of the stored splits' pictures, by split."""
         self.groups = _groups([panel_id for split in SPLITS for panel_id in self.panel_ids[split]], params)
         """The group of each picture, by panel_id."""
         self._count = max(self.groups.values()) + 1
@@ -54,7 +54,7 @@ class Folds:
         return Fold(self, index)
 
     def places(self, index: int) -> dict[str, list[tuple[str, int]]]:
-        """For each split of a fold: the stored split and the row in it of each of its pictures."""
+        """The stored split and row of each picture, by split of a fold."""
         found: dict[str, list[tuple[str, int]]] = {split: [] for split in SPLITS}
         for stored in SPLITS:
             for row, panel_id in enumerate(self.panel_ids[stored]):
@@ -88,12 +88,12 @@ class Fold(TrainingSet):
 
     @property
     def resolutions(self) -> list[int]:
-        """Those of the training set."""
+        """The resolutions of the training set."""
         return self.folds.training_set.resolutions
 
     @cached_property
     def datasheet(self) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The training set's, with the fold's own counts, and `fold`: rule, folds, index."""
+        """The training set's datasheet, with the fold's own counts and its parameters under `fold`."""
         stored = self.folds.training_set.datasheet
         by_title = {split: Counter(_title(panel_id) for panel_id in self._panel_ids(split)) for split in SPLITS}
         titles = {
@@ -109,7 +109,7 @@ class Fold(TrainingSet):
         }
 
     def pairs(self, split: str, variant: str = "gray", resolution: int = 256) -> Pairs:
-        """As of a training set; the arrays read what is asked for when it is asked for.
+        """The pairs of a training set; arrays are read on access.
 
         They know shapes, lengths, iteration, indices of rows alone or with more axes, and `np.asarray`.
         """
@@ -201,7 +201,7 @@ class ChosenRows:
 
 
 def _groups(panel_ids: Sequence[str], params: FoldParams) -> dict[str, int]:
-    """The group of each picture, from 0 on: a function of the pictures' names and the rule, never of their order."""
+    """The group of each picture, from 0 on. Depends on names and parameters, not on order."""
     panel_ids = sorted(panel_ids, key=lambda panel_id: (natural_key(panel_id), panel_id))
     if params.by == "picture":
         count = _count(params, "pictures", len(panel_ids))

@@ -62,7 +62,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Printed:
-    """A number as a paper prints it, or what it says in words."""
+    """A number as a paper prints it, or its statement in words."""
 
     value: float | None = None
     std: float | None = None
@@ -106,7 +106,7 @@ class Claim:
     """Table, section or figure."""
     pairs: tuple[tuple[Subject, Subject], ...]
     note: str = ""
-    """Where no pair can say it: where to look instead."""
+    """Where to look where no pair of numbers decides."""
 
 
 @dataclass(frozen=True)

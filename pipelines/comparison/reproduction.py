@@ -176,7 +176,7 @@ def _pair(results: "_Results", lower: Subject, higher: Subject) -> Pair:
 
 
 class _Results:
-    """All that was measured, by recipe and measure."""
+    """All measured values, by recipe and measure."""
 
     def __init__(self, evaluations: Mapping[str, Evaluation], ratings: pd.DataFrame | None) -> None:
         self._evaluations = evaluations
@@ -312,7 +312,7 @@ def difference_text(pair: Pair) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """To two digits; below 0.001 it says only that, for the bootstrap's tails are no surer."""
+    """The p-value with two digits, "< 0.001" below that, where the bootstrap is not precise."""
     return "p < 0.001" if p_value < 0.001 else f"p {p_value:.2g}"
 
 

@@ -34,7 +34,7 @@ class Retraining:
 
 
 class RetrainingDecision(NamedTuple):
-    """Whether to train again, and why or why not."""
+    """A decision on retraining, with its reason."""
 
     retrain: bool
     reason: str

@@ -7,8 +7,8 @@ Pictures of an issue are not independent: they share light, palette and characte
 promises more than a new issue keeps. Issues are therefore resampled whole wherever there are MIN_ISSUES of them.
 Below that a bootstrap over issues means little (three issues have ten resamples): from MIN_FOR_T on, Student's t with
 issues - 1 degrees of freedom takes its place, on the linearized variance of a mean over clusters [Cochran, "Sampling
-Techniques" (1977), section 11.7]. Of two issues or one nothing is known: pictures are resampled, the result says so in
-`unit`, and it holds for pictures of these very issues, not for others.
+Techniques" (1977), section 11.7]. One or two issues give no estimate over issues: pictures are resampled, and `unit`
+says so; the result holds for pictures of these very issues, not for others.
 
 Plain percentile intervals of few units are too narrow, by sqrt((n - 1) / n) and for want of Student's t. Percentiles
 and p-values are therefore those of the "expanded percentile interval" of Hesterberg, "What Teachers Should Know About

@@ -56,7 +56,7 @@ class Pass:
 
     @property
     def has_features(self) -> bool:
-        """Whether FID and KID are computed for it: without hints, and with those of C-FID, on the main style."""
+        """True where the pass has FID and KID: without hints, and with those of C-FID, on the main style."""
         return self.style in MAIN_STYLE.values() and self.placement in ("none", "regions")
 
     @property

@@ -117,7 +117,7 @@ class Evaluation:
 
     @property
     def has_hints(self) -> bool:
-        """Whether it was evaluated with hints too."""
+        """True where results with hints are included."""
         return bool((self.rows["placement"] != "none").any())
 
     def of_run(self, mlflow_run_id: str) -> "Evaluation":
@@ -130,7 +130,7 @@ class Evaluation:
         return replace(self, gallery=self.gallery[of_titles].reset_index(drop=True))
 
     def numbers(self) -> dict[str, float]:
-        """All that is one number, by the name that MLflow and Dagster show; NaN is left out."""
+        """Every single number by the name that MLflow and Dagster show; NaN is left out."""
         found = dict(self.metrics)
         if len(self.styles) > 1:
             found |= {f"worst_style/{name}": value for name, value in self.styles[self.worst_style].items()}

@@ -84,7 +84,7 @@ def _largest_area(truth: np.ndarray) -> float:
 def pick(
     rows: pd.DataFrame, difficult: Mapping[str, Mapping[str, float]], shared: Sequence[str]
 ) -> list[tuple[str, str]]:
-    """Which pictures to show, as (kind, panel_id), kinds in the order of KINDS.
+    """The pictures to show, as (kind, panel_id), in the order of KINDS.
 
     Args:
         rows: One a picture, with `panel_id` and the metrics.
@@ -176,7 +176,7 @@ def without_truth(pictures: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.D
 
 
 def _squared(picture: np.ndarray) -> np.ndarray:
-    """In the middle of a white square, as all pictures of a gallery are squares."""
+    """Centres a picture in a white square."""
     height, width = picture.shape[:2]
     above, left = (max(0, width - height) // 2, max(0, height - width) // 2)
     below, right = (max(height, width) - height - above, max(height, width) - width - left)

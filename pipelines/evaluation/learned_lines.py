@@ -1,4 +1,4 @@
-"""Lines as a trained line detector draws them (paper 003, section 3.3): one more style for the track of lines."""
+"""Lines drawn by a trained line detector (paper 003, section 3.3): one more style of the track `line`."""
 
 from functools import cache
 from pathlib import Path

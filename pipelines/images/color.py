@@ -94,7 +94,7 @@ def network_target(rgb: np.ndarray, space: ColorSpace) -> np.ndarray:
 
 
 def network_picture(output: np.ndarray, variant: np.ndarray, space: ColorSpace) -> np.ndarray:
-    """From a network's output to pictures: (N, 2 or 3, H, W) float32 in [-1, 1] -> (N, H, W, 3) uint8 RGB.
+    """Network output as pictures: (N, 2 or 3, H, W) float32 in [-1, 1] -> (N, H, W, 3) uint8 RGB.
 
     Under "lab" the lightness is that of `variant`, (N, H, W) uint8: first its L, then exactly its luma, for the
     two differ in strong colours. Under "rgb" the output is the picture.

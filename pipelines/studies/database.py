@@ -13,7 +13,7 @@ _SCHEMA_LOCK = 0x71_4E_70_0E  # any number: two processes that make the tables a
 
 
 def was_made(url: str) -> bool:
-    """Whether there is a database: no for a SQLite file that is not there, which opening would make.
+    """True where the database exists. A missing SQLite file is not created.
 
     Raises ValueError for what is no URL.
     """

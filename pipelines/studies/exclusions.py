@@ -95,7 +95,7 @@ def _reason(row: dict[Hashable, Any], params: ExclusionParams) -> str:
 
 
 def _golds(main: pd.DataFrame) -> pd.DataFrame:
-    """For each gold that was answered, the rater, and whether the truth was found better than its gray copy."""
+    """The result of each answered gold: rater, and True where the truth scored above its gray copy."""
     golds = main[main["purpose"] == "gold"]
     if golds["right_method"].notna().any():
         chosen = golds["right_method"].where(golds["value"] == RIGHT, golds["method"])
@@ -106,7 +106,7 @@ def _golds(main: pd.DataFrame) -> pd.DataFrame:
 
 
 def _repeats(main: pd.DataFrame, params: ExclusionParams) -> pd.DataFrame:
-    """For each repeat that was answered, the rater, and whether the answer was that of the first time."""
+    """The result of each answered repeat: rater, and True where the answer was the same."""
     repeats, keys = main[main["purpose"] == "repeat"], ["rater", "picture", "method"]
     is_paired = main["right_method"].notna().any()
     if is_paired:  # left and right are exchanged
@@ -114,5 +114,5 @@ def _repeats(main: pd.DataFrame, params: ExclusionParams) -> pd.DataFrame:
         keys.append("right_method")
     both = repeats.merge(main[main["purpose"] == "rated"], on=keys, suffixes=("", "_first"), validate="one_to_one")
     difference = (both["value"] - both["value_first"]).abs()
-    # Of exchanged sides, the other answer is the same choice.
+    # With sides exchanged, the other answer is the same choice.
     return both.assign(is_passed=difference == 1 if is_paired else difference <= params.repeat_tolerance)

@@ -40,10 +40,8 @@ class PlanParams(BaseModel, frozen=True, extra="forbid"):
         ge=1,
         description="Trials of a rater besides the checks; without, every picture in every condition.",
     )
-    with_hints: bool = Field(
-        default=False, description="Kind 'questions': whether hints were given, and are asked about."
-    )
-    seed: int = Field(default=0, ge=0, description="Of the pictures' choice, the blind codes and the raters' orders.")
+    with_hints: bool = Field(default=False, description="Kind 'questions': ask about hints, which were given.")
+    seed: int = Field(default=0, ge=0, description="Seed of the choice of pictures, the blind codes and the orders.")
 
 
 @dataclass(frozen=True)

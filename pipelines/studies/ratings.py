@@ -29,7 +29,7 @@ class Rating(BaseModel, frozen=True, extra="forbid"):
     hints: Hint | None
     """None where none were given, or where the colorizer takes none."""
     snapped: bool
-    """Whether the colours were snapped to the segments of the picture."""
+    """True for colours snapped to the segments of the picture."""
     answers: dict[str, Points]
     """The points by question."""
     rater: str = Field(max_length=100)

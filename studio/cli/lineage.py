@@ -69,7 +69,11 @@ class RunCommand(TyperCommand):
 
 def run(
     stages: Annotated[
-        list[str], typer.Argument(help="Stages, in any order; 'all': the usual ones. `tintoon run --help` names them.")
+        list[str],
+        typer.Argument(
+            help="Stages, in any order; 'all': every stage but those listed as left out. "
+            "`tintoon run --help` names them."
+        ),
     ],
     issue: Annotated[list[str] | None, typer.Option(help="Only this issue, <title>__<issue>; may be repeated.")] = None,
     title: Annotated[list[str] | None, typer.Option(help="Only the issues of this title; may be repeated.")] = None,

@@ -57,7 +57,11 @@ def plan(
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Pictures, by each method.")] = 10,
     golds: Annotated[
-        int, typer.Option(min=0, help="Checks: pictures in their true colours, to be told from the same in gray.")
+        int,
+        typer.Option(
+            min=0,
+            help="Checks: pictures in their true colours, to be distinguished from the same pictures in gray.",
+        ),
     ] = 3,
     repeats: Annotated[int, typer.Option(min=0, help="Checks: trials that are shown twice.")] = 4,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials of one rater besides checks; without, all.")] = None,

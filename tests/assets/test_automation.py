@@ -1,4 +1,4 @@
-"""What runs by itself: new issues are asked for once, and changes flow down to where they matter, and no further."""
+"""Automation: new issues are requested once, and changes flow down to where they matter, and no further."""
 
 from collections.abc import Callable, Iterator
 

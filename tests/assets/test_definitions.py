@@ -1,4 +1,4 @@
-"""What Dagster sees: assets, jobs, schedules, sensors, and that the two ways to load them agree."""
+"""Definitions: assets, jobs, schedules and sensors, the same for each of the two ways to load them."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What materializations say: the blocking check on lookalikes, and numbers that plot beside pictures to look at."""
+"""Reports of materializations: the blocking check on lookalikes, and numbers that plot beside pictures."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -136,13 +136,13 @@ def test_a_lookalike_in_another_split_stops_the_run_until_it_is_dropped(put, sel
     assert "gray_panels" not in made(result)
     assert not list(lake.variants("gray").glob("*"))
 
-    said = Installation(tmp_path, {"TINTOON_TITLES": str(tmp_path / "titles.yaml")}).try_to(
+    completed = Installation(tmp_path, {"TINTOON_TITLES": str(tmp_path / "titles.yaml")}).try_to(
         "run", "unique_panels", "issue_splits", "--config", str(tmp_path / "radius.yaml")
     )
-    assert said.returncode == 1
-    (reason,) = [line for line in said.stderr.splitlines() if "failed (" in line]
+    assert completed.returncode == 1
+    (reason,) = [line for line in completed.stderr.splitlines() if "failed (" in line]
     assert reason.startswith(f"issue_splits : check {CHECK} failed (leaks: 1, remedy: raise radius_bits")
-    assert "base64" not in said.stderr
+    assert "base64" not in completed.stderr
 
     result = select(4)  # what the check advises
     assert result.success
@@ -171,7 +171,7 @@ def test_counts_stay_numbers_beside_the_pictures(tmp_path):
             for key in keys
         ]
         selected = dg.materialize([unique_panels, issue_splits], instance=instance, resources=resources)
-    said = {
+    metadata = {
         event.step_key: event.step_materialization_data.materialization.metadata
         for result in (*collected, selected)
         for event in result.get_asset_materialization_events()
@@ -183,5 +183,5 @@ def test_counts_stay_numbers_beside_the_pictures(tmp_path):
     }
     for asset, names in numbers.items():
         for name in names:
-            assert isinstance(said[asset][name], dg.IntMetadataValue), (asset, name)
-        assert any(isinstance(value, dg.MarkdownMetadataValue) for value in said[asset].values()), asset
+            assert isinstance(metadata[asset][name], dg.IntMetadataValue), (asset, name)
+        assert any(isinstance(value, dg.MarkdownMetadataValue) for value in metadata[asset].values()), asset

@@ -228,7 +228,7 @@ def test_how_light_hair_is_does_not_tell_its_hue() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_cast_can_be_told_apart_by_its_lines(seed: int) -> None:
+def test_a_cast_can_be_distinguished_by_its_lines(seed: int) -> None:
     members = cast(seed)
 
     def distinct(values: list[object]) -> bool:

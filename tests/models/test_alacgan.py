@@ -172,7 +172,7 @@ def test_gradients_reach_every_parameter_that_learns():
     assert all(name.startswith("extractor.") for name in unreached)
 
 
-def test_turns_have_the_losses_of_the_released_code():
+def test_steps_have_the_losses_of_the_released_code():
     objective = build_objective(small_objective(), extractor())
     batch = hinted(batch_of(channels=3))
     lines, hint = batch.given
@@ -207,7 +207,7 @@ def test_turns_have_the_losses_of_the_released_code():
     }
 
 
-def test_the_generators_turn_leaves_the_critic_alone_and_the_seed_decides():
+def test_the_generators_step_leaves_the_critic_alone_and_the_seed_decides():
     def gradients(seed: int) -> list[torch.Tensor]:
         torch.manual_seed(1)
         objective = build_objective(small_objective(), extractor())

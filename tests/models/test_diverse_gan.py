@@ -101,9 +101,9 @@ def played(objective: Objective) -> tuple[np.ndarray, np.ndarray, list]:
     generator, discriminator = (objective.networks[name].eval() for name in ("generator", "discriminator"))
     with torch.no_grad():
         fake = generator(batch.condition)
-        real_said = discriminator(torch.cat([batch.condition, batch.target], 1)).numpy()
-        fake_said = discriminator(torch.cat([batch.condition, fake], 1)).numpy()
-    return real_said, fake_said, list(objective.optimizer_steps(batch, 0.0))
+        real_scores = discriminator(torch.cat([batch.condition, batch.target], 1)).numpy()
+        fake_scores = discriminator(torch.cat([batch.condition, fake], 1)).numpy()
+    return real_scores, fake_scores, list(objective.optimizer_steps(batch, 0.0))
 
 
 def test_the_wasserstein_losses():
@@ -140,7 +140,7 @@ def test_a_critics_weights_are_clipped_after_each_of_its_steps(loss: str):
     assert is_clipped == ([False] + [True] * 5 if loss == "wasserstein" else [False] * 6)
 
 
-def test_each_turn_moves_its_own_network_only():
+def test_each_step_moves_its_own_network_only():
     objective = small_game()
     for optimizer_step in objective.optimizer_steps(batch_of(channels=2), 0.0):
         for network in objective.networks.values():
@@ -153,7 +153,7 @@ def test_each_turn_moves_its_own_network_only():
                 assert all(p.grad is None for p in network.parameters())
 
 
-def test_each_turn_has_new_noise():
+def test_each_step_has_new_noise():
     objective = small_game(clip=1e9)
     losses = [optimizer_step.loss.item() for optimizer_step in objective.optimizer_steps(batch_of(channels=2), 0.0)]
     assert len({f"{loss:.9f}" for loss in losses[:5]}) == 5

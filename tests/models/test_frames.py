@@ -146,7 +146,7 @@ def test_the_gan_losses_are_those_of_section_3_2_2():
     assert optimizer_steps[0].health["accuracy_discriminator/fake"].item() == pytest.approx((fake_p < 0.5).mean())
 
 
-def test_each_turn_moves_its_own_network_only():
+def test_each_step_moves_its_own_network_only():
     torch.manual_seed(0)
     objective = build_objective(GAN)
     for optimizer_step in objective.optimizer_steps(batch_of(channels=3), 0.0):
@@ -158,7 +158,7 @@ def test_each_turn_moves_its_own_network_only():
         assert all(p.grad is None for network in others for p in network.parameters())
 
 
-def test_the_generators_turn_sees_the_discriminator_that_has_just_learned():
+def test_the_generators_step_sees_the_discriminator_that_has_just_learned():
     torch.manual_seed(0)
     objective = build_objective(GAN)
     optimizer_steps = objective.optimizer_steps(batch_of(channels=3), 0.0)

@@ -1,4 +1,4 @@
-"""What the objectives share: the adversarial losses, networks frozen for a while, Adam."""
+"""The common parts of objectives: the adversarial losses, networks frozen for a while, Adam."""
 
 import numpy as np
 import pytest

@@ -340,7 +340,7 @@ def test_the_one_of_nine_that_was_lately_the_best_is_shown():
 
 
 @pytest.mark.parametrize("spec", [GAN, DIVERSE], ids=["gan", "diverse"])
-def test_each_turn_moves_its_own_network_and_all_of_it(spec: SketchGan | SgruDiverse):
+def test_each_step_moves_its_own_network_and_all_of_it(spec: SketchGan | SgruDiverse):
     objective = objective_of(spec)
     for optimizer_step in objective.optimizer_steps(batch_of(with_hint=spec is GAN), 0.0):
         for network in objective.networks.values():

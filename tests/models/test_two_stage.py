@@ -318,13 +318,13 @@ def test_as_released_the_generators_gradient_is_that_of_gan_and_l1_alone():
 def test_as_released_line_and_content_losses_are_still_reported():
     batch, given = hinted_batch(), needs()
 
-    def last_turn(**changes):
+    def last_step(**changes):
         torch.manual_seed(0)
         return list(build_objective(replace(Drafting(), **changes).sized(**SMALL), given).optimizer_steps(batch, 0.0))[
             -1
         ]
 
-    papers, released = last_turn(), last_turn(line_and_content_teach=False)
+    papers, released = last_step(), last_step(line_and_content_teach=False)
     assert released.loss.item() == papers.loss.item()
     for name in ("line", "content_vgg16"):
         assert released.parts[name].item() == papers.parts[name].item() > 0
@@ -438,7 +438,7 @@ def objectives() -> list:
 
 
 @pytest.mark.parametrize("case", range(5), ids=["line_detector", "draft", "draft_resnext", "two_stage", "pix2pix"])
-def test_each_turn_moves_all_of_its_own_network_only(case):
+def test_each_step_moves_all_of_its_own_network_only(case):
     objective, batch = objectives()[case]
     for optimizer_step in objective.optimizer_steps(batch, 0.0):
         for network in objective.networks.values():

@@ -294,7 +294,7 @@ def test_the_adversarial_losses_are_pix2pixs_with_l2(spec):
 
 
 @pytest.mark.parametrize("spec", [ADVERSARIAL, LABELLED], ids=["adversarial", "labelled"])
-def test_each_turn_moves_its_own_network_only(spec):
+def test_each_step_moves_its_own_network_only(spec):
     torch.manual_seed(0)
     objective = build_objective(spec)
     for optimizer_step in objective.optimizer_steps(whole_batch(labels=spec is LABELLED), 0.0):

@@ -60,7 +60,7 @@ def store_pages(lake: Lake, pages: list[np.ndarray | None]) -> None:
 
 
 def has(picture: np.ndarray, colour: tuple[int, int, int]) -> bool:
-    """Whether a good part of a picture has about this colour."""
+    """True where a good part of a picture has about this colour."""
     return bool((np.abs(picture.astype(int) - colour).max(axis=-1) < 40).mean() > 0.005)
 
 

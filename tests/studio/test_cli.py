@@ -25,19 +25,19 @@ WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
-class Said:
+class Completed:
     code: int
     out: str
     err: str
 
 
-def call(installation: Installation, *arguments: object) -> Said:
+def call(installation: Installation, *arguments: object) -> Completed:
     done = installation.try_to(*map(str, arguments))
-    return Said(done.returncode, done.stdout, done.stderr)
+    return Completed(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
-def tintoon(tmp_path) -> Callable[..., Said]:
+def tintoon(tmp_path) -> Callable[..., Completed]:
     """The command over an installation where nothing has happened yet."""
     return partial(call, Installation(tmp_path / "home"))
 
@@ -60,14 +60,14 @@ def saved(path: Path, rgb: np.ndarray) -> Path:
     return path
 
 
-def complaint(said: Said, *parts: str) -> str:
+def complaint(result: Completed, *parts: str) -> str:
     """The one line of a failed command; every part must be in it."""
-    assert said.code != 0
-    assert len(said.err.splitlines()) == 1, said.err
-    assert said.err.startswith("tintoon: ")
+    assert result.code != 0
+    assert len(result.err.splitlines()) == 1, result.err
+    assert result.err.startswith("tintoon: ")
     for part in parts:
-        assert part in said.err
-    return said.err
+        assert part in result.err
+    return result.err
 
 
 # What programs read
@@ -77,10 +77,10 @@ def test_cut_gives_the_boxes_of_a_page_as_cut_in_reading_order(tintoon, tmp_path
     # The second is below the size filter's 200 px: boxes come as cut.
     boxes = [[30, 30, 300, 220], [350, 30, 120, 220], [30, 280, 440, 300]]
     page = saved(tmp_path / "page.png", picture(620, 500, boxes))
-    said = tintoon("cut", page, "--json")
-    assert said.code == 0
-    assert json.loads(said.out) == {str(page): boxes}
-    assert said.err == ""
+    result = tintoon("cut", page, "--json")
+    assert result.code == 0
+    assert json.loads(result.out) == {str(page): boxes}
+    assert result.err == ""
 
 
 def test_cut_takes_several_pages(tintoon, tmp_path):
@@ -111,9 +111,9 @@ def test_hash_equals_imagehash(tintoon, tmp_path):
     files = [saved(tmp_path / f"{n}.png", picture(200, 300, [[20 * n + 5, 10, 90, 150]])) for n in range(3)]
     files.append(saved(tmp_path / "photo.jpg", picture(333, 222, [[0, 0, 222, 333]])))
     Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(tmp_path / "clear.png")
-    said = tintoon("hash", *files, "--json")
-    assert json.loads(said.out) == {str(file): str(imagehash.phash(Image.open(file))) for file in files}
-    assert said.err == ""
+    result = tintoon("hash", *files, "--json")
+    assert json.loads(result.out) == {str(file): str(imagehash.phash(Image.open(file))) for file in files}
+    assert result.err == ""
 
 
 def test_sources_and_recipes_are_lists_of_objects_with_a_name(tintoon):
@@ -132,19 +132,19 @@ def test_json_is_all_of_stdout(tintoon, tmp_path):
     """What programs parse must stand alone, also where file names are not ASCII or look like markup."""
     page = saved(tmp_path / "쪽 [b] [red].png", picture(300, 300, [[20, 20, 260, 260]]))
     for command in ("cut", "hash"):
-        said = tintoon(command, page, "--json")
-        assert list(json.loads(said.out)) == [str(page)]
-        assert len(said.out.splitlines()) == 1
-        assert said.err == ""
+        result = tintoon(command, page, "--json")
+        assert list(json.loads(result.out)) == [str(page)]
+        assert len(result.out.splitlines()) == 1
+        assert result.err == ""
 
 
 @pytest.mark.parametrize("command", ["cut", "hash"])
 def test_tables_for_people_keep_odd_names(tintoon, tmp_path, command):
     (tmp_path / "a[").mkdir()
     page = saved(tmp_path / "a[" / "b] [red].png", picture(300, 300, [[20, 20, 260, 260]]))
-    said = tintoon(command, page)
-    assert said.code == 0
-    assert "a[/b][red].png" in "".join(said.out.split())  # wrapped at the terminal's width
+    result = tintoon(command, page)
+    assert result.code == 0
+    assert "a[/b][red].png" in "".join(result.out.split())  # wrapped at the terminal's width
 
 
 # Bad input
@@ -173,17 +173,17 @@ def test_one_bad_file_among_good_ones_prints_no_half_answer(tintoon, tmp_path):
 
 
 def test_there_is_no_leaderboard_before_anything(tintoon):
-    said = tintoon("leaderboard", "--json")
-    complaint(said, "no leaderboard yet", "tintoon run all")
-    assert said.out == ""
+    result = tintoon("leaderboard", "--json")
+    complaint(result, "no leaderboard yet", "tintoon run all")
+    assert result.out == ""
 
 
 def test_unknown_commands_and_options(tintoon):
     for arguments in (["nothing"], ["cut"], ["cut", "x.png", "--nothing"], ["run"]):
-        said = tintoon(*arguments)
-        assert said.code == 2
-        assert "Traceback" not in said.err
-        assert "Usage: tintoon" in said.err
+        result = tintoon(*arguments)
+        assert result.code == 2
+        assert "Traceback" not in result.err
+        assert "Usage: tintoon" in result.err
 
 
 def test_an_unknown_stage(tintoon):
@@ -210,7 +210,7 @@ CONFIGS = {
 
 @pytest.mark.parametrize("command", ["run", "demo"])
 @pytest.mark.parametrize("text", CONFIGS)
-def test_wrong_settings_are_told_by_stage_and_key_before_anything_runs(tintoon, tmp_path, text, command):
+def test_wrong_settings_are_named_by_stage_and_key_before_anything_runs(tintoon, tmp_path, text, command):
     config = tmp_path / "settings.yaml"
     config.write_text(text)
     complaint(
@@ -242,9 +242,9 @@ def test_settings_are_those_of_the_launchpad(tmp_path):
 
 
 def test_nothing_is_registered_before_sync(tintoon):
-    said = tintoon("run", "panels")
-    complaint(said, "no issue is registered", "tintoon sync")
-    assert said.out == ""
+    result = tintoon("run", "panels")
+    complaint(result, "no issue is registered", "tintoon sync")
+    assert result.out == ""
 
 
 def title(**changes: object) -> dict[str, object]:
@@ -263,9 +263,9 @@ def registered(tmp_path_factory) -> Installation:
     installation = Installation.with_stores(
         tmp_path_factory.mktemp("registered"), {"TINTOON_TITLES": str(folder / "titles.yaml")}
     )
-    said = call(installation, "sync")
-    complaint(said, "lost", "nowhere")  # the other title is registered all the same
-    assert "2 free issues, 2 of them new" in said.out
+    result = call(installation, "sync")
+    complaint(result, "lost", "nowhere")  # the other title is registered all the same
+    assert "2 free issues, 2 of them new" in result.out
     return installation
 
 
@@ -283,15 +283,15 @@ def test_unknown_issues_titles_and_recipes(registered, arguments, parts):
 
 
 def test_a_stage_that_fails_is_named_with_its_reason(registered):
-    said = call(registered, "run", "panels", "--issue", "comics__ep1")
-    assert said.code == 1
-    started, reason, done, last = said.err.splitlines()
+    result = call(registered, "run", "panels", "--issue", "comics__ep1")
+    assert result.code == 1
+    started, reason, done, last = result.err.splitlines()
     assert started == "panels: started, 1 partition"
     assert done.startswith("panels: done in ")
     assert reason.startswith("panels comics__ep1: ")
     assert "issue_pages" in reason
     assert "1 of 1 materializations failed" in last
-    assert "Traceback" not in said.err
+    assert "Traceback" not in result.err
 
 
 TITLES = {
@@ -307,7 +307,7 @@ TITLES = {
 
 
 @pytest.mark.parametrize("text", TITLES)
-def test_broken_titles_are_told_by_line_and_key(tintoon, monkeypatch, tmp_path, text):
+def test_broken_titles_are_named_by_line_and_key(tintoon, monkeypatch, tmp_path, text):
     path = tmp_path / "titles.yaml"
     path.write_text(text)
     monkeypatch.setenv("TINTOON_TITLES", str(path))
@@ -323,15 +323,15 @@ def test_no_titles_file(tintoon, monkeypatch, tmp_path):
 
 
 def test_every_command_explains_itself(tintoon):
-    said = tintoon("--help")
-    assert said.code == 0
+    result = tintoon("--help")
+    assert result.code == 0
     commands = typer.main.get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
     assert {"sync", "run", "cut", "hash", "sources", "recipes", "leaderboard", "colorize", "demo", "up"} <= set(
         commands
     )
     for name, command in commands.items():
         first_sentence = command.help.split("\n\n")[0].split(":")[0]
-        assert name in said.out
+        assert name in result.out
         shown = tintoon(name, "--help")
         assert shown.code == 0
         assert first_sentence[:30] in " ".join(shown.out.split())
@@ -339,6 +339,6 @@ def test_every_command_explains_itself(tintoon):
             assert parameter.name == "help" or getattr(parameter, "help", None), (name, parameter.name)
 
 
-def test_nothing_said_shows_the_help(tintoon):
-    said = tintoon()
-    assert "Usage: tintoon" in said.out + said.err
+def test_no_command_shows_the_help(tintoon):
+    result = tintoon()
+    assert "Usage: tintoon" in result.out + result.err

@@ -43,8 +43,8 @@ def drawn(path: Path, height: int = 71, width: int = 53) -> Path:
     return path
 
 
-def refused(said: tuple[int, str, str], *parts: str) -> None:
-    code, out, err = said
+def refused(result: tuple[int, str, str], *parts: str) -> None:
+    code, out, err = result
     assert code == 1
     assert out == ""
     assert len(err.splitlines()) == 1, err
@@ -116,7 +116,7 @@ def test_a_broken_checkpoint_is_named(colorize, home, tmp_path):
     refused(colorize(drawn(tmp_path / "page.png"), tmp_path / "o.png"), "checkpoint.safetensors")
 
 
-def test_there_is_no_champion_before_one_was_crowned(colorize, tmp_path):
+def test_there_is_no_champion_before_the_first_promotion(colorize, tmp_path):
     code, out, err = colorize(drawn(tmp_path / "page.png"), tmp_path / "o.png", by="champion")
     assert (code, out) == (1, "")
     assert "there is no champion yet" in err.splitlines()[-1]

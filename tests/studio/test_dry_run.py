@@ -37,10 +37,10 @@ def declare(installation: Installation, **titles: str) -> None:
 def test_it_says_what_would_be_fetched_and_writes_nothing(installation: Installation):
     with NaverSite({TITLE_ID: SiteTitle(small_webtoon(3), paid={3})}) as site:
         declare(installation, days=site.address(TITLE_ID))
-        said = installation.run("sync", "--dry-run")
+        result = installation.run("sync", "--dry-run")
         planned = installation.json("sync", "--dry-run")
-    assert "days__0001: 3 to fetch" in said
-    assert "days__0003: paid: " in said
+    assert "days__0001: 3 to fetch" in result
+    assert "days__0003: paid: " in result
     assert [(issue["key"], issue["state"], len(issue["pages"])) for issue in planned] == [
         ("days__0001", "free", 3),
         ("days__0002", "free", 3),
@@ -73,7 +73,7 @@ def test_issues_of_which_pages_are_missing_come_first(installation: Installation
 def test_a_title_that_cannot_be_listed_holds_up_no_other(installation: Installation):
     with NaverSite({TITLE_ID: SiteTitle(small_webtoon(1))}) as site:
         declare(installation, adult=site.address(TITLE_ID + 1), days=site.address(TITLE_ID))
-        said = installation.try_to("sync", "--dry-run", "--json")
-    assert said.returncode == 1
-    assert "adult: " in said.stderr
-    assert [issue["key"] for issue in json.loads(said.stdout)] == ["days__0001"]
+        result = installation.try_to("sync", "--dry-run", "--json")
+    assert result.returncode == 1
+    assert "adult: " in result.stderr
+    assert [issue["key"] for issue in json.loads(result.stdout)] == ["days__0001"]

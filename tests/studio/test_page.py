@@ -433,7 +433,7 @@ def test_only_the_last_of_many_quick_changes_is_shown(page, panel):
 
 
 @needs_chromium
-def test_what_is_no_picture_is_said(page):
+def test_a_file_that_is_no_picture_is_reported(page):
     page.locator("#file").set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"hello"})
     expect(page.get_by_role("alert")).to_have_text("This file is no PNG, JPEG or WebP picture.")
     page.evaluate(

@@ -1,4 +1,4 @@
-"""What a command reports while it works, where its output is no terminal: lines, and the same in the log."""
+"""The progress reports of a command whose output is no terminal: lines, and the same in the log."""
 
 import re
 

@@ -105,7 +105,7 @@ def test_the_database_can_be_another(tintoon, pictures, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("next", "spring", "--rater", "ada"), "no study 'spring'; none is planned yet (tintoon study plan)"),
         (("plan", "spring", "--kind", "mos"), "name a folder (--pictures) or trained recipes (--recipe)"),
@@ -117,9 +117,9 @@ def test_the_database_can_be_another(tintoon, pictures, tmp_path, monkeypatch):
         (("list", "--database", "nobase://a:secret@b/c"), "nobase://a:***@b/c"),
     ],
 )
-def test_errors_are_one_clear_line(tintoon, tmp_path, arguments, said):
+def test_errors_are_one_clear_line(tintoon, tmp_path, arguments, message):
     code, out, err = tintoon(*arguments)
     assert (code, out) == (1, "")
-    assert said in err
+    assert message in err
     assert "secret" not in err
     assert len(err.splitlines()) == 1

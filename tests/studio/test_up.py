@@ -16,9 +16,9 @@ def test_a_taken_port_is_named_with_its_option(tmp_path, name, offset):
     with socket.socket() as other:
         other.bind(("127.0.0.1", taken))
         other.listen()
-        said = installation.try_to("up", *options)
-    assert said.returncode == 1
-    assert len(said.stderr.splitlines()) == 1, said.stderr
-    assert f"port {taken} is taken" in said.stderr
-    assert f"--{name}-port" in said.stderr
+        result = installation.try_to("up", *options)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert f"port {taken} is taken" in result.stderr
+    assert f"--{name}-port" in result.stderr
     assert not (installation.home / "mlflow").exists()

@@ -143,7 +143,7 @@ def _titles(datasheet: Mapping[str, Any], shown_titles: set[str]) -> list[dict[s
 
 
 def licence_url(licence: str) -> str | None:
-    """Where the text of a Creative Commons licence stands, by its SPDX identifier; None for others."""
+    """The URL of a Creative Commons licence text by SPDX identifier; None for others."""
     if licence == "CC0-1.0":
         return "https://creativecommons.org/publicdomain/zero/1.0/"
     found = _CREATIVE_COMMONS.fullmatch(licence)

@@ -42,10 +42,9 @@ def hue_distance(lab: np.ndarray, other: np.ndarray) -> float:
     """Earth mover's distance around the hue circle, in degrees, 0 to 180: two (..., 3) Lab.
 
     Hues weigh as much as their chroma, in bins of 1 degree; gray has none. Each picture's hues weigh 1 in all, so
-    how much colour there is does not count. A picture without any hue counts as one with all hues alike, for it
-    tells nothing: it is 90 degrees from a single hue. On a circle the distance is the mean absolute difference of
-    the two cumulative distributions, less their median: Rabin, Delon and Gousseau, "Transportation distances on the
-    circle" (2011).
+    how much colour there is does not count. A picture without hue counts as one with all hues alike: 90 degrees
+    from a single hue. On a circle the distance is the mean absolute difference of the two cumulative distributions,
+    less their median: Rabin, Delon and Gousseau, "Transportation distances on the circle" (2011).
     """
     ahead = np.cumsum(_hues(lab) - _hues(other))
     return float(np.abs(ahead - np.median(ahead)).sum() * 360 / _HUE_BINS)

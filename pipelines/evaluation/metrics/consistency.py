@@ -1,4 +1,4 @@
-"""Does the same character keep its colour from panel to panel?
+"""Consistency: colour differences of the same drawing between panels.
 
 Panels of an issue that show the same drawing are found by the truth's gray alone; where they show it, an output
 should give both the same colour, as far as the truth does. The papers name the problem (000: "colour swap"; 001,

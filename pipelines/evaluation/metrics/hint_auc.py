@@ -70,7 +70,7 @@ def regions_of(truth: np.ndarray, *, side: int = SIDE_PX) -> list[Region]:
 
 
 def hint_at(regions: Sequence[Region], ratio: float, mark: Mark = "scribble", *, side: int = SIDE_PX) -> Hint:
-    """The hints of the largest regions: so many of all as `ratio` says, rounded down."""
+    """The hints of the largest regions: `ratio` of all regions, rounded down."""
     chosen = [region for region in regions[: int(len(regions) * ratio)] if len(region.path)]
     if mark == "dot":
         return Hint(points=tuple(Point(*_place(region.dot, side), region.rgb) for region in chosen))

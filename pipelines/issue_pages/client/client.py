@@ -231,7 +231,7 @@ class Client:
         return None
 
     def _check_stop(self, slot: HostSlot, url: str) -> None:
-        """Raises HostStopped where the host has refused something, in whatever process."""
+        """Raises HostStopped where the host refused a request, in any process."""
         until = slot.record.stopped_until
         if self._clock() < until:
             raise HostStopped(

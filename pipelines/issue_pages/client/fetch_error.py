@@ -34,7 +34,7 @@ class Forbidden(FetchError):
 
 
 class HostStopped(FetchError):
-    """Not asked, because the host has refused something some hours before, be it to another process."""
+    """Not requested: a request to this host was refused in the last hours, by any process."""
 
     reason = "not_asked"
 

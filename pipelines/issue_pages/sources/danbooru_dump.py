@@ -152,7 +152,7 @@ class DanbooruDumpSource:
             by_stem[name.partition(".")[0]].append(name)
         for number, post in posts.items():
             names = by_stem.pop(str(number), [])
-            # Of two files of one post, the one that the metadata name; the other has a row of its own.
+            # A post with two files: keep the one that the metadata name; the other has a row of its own.
             names.sort(key=lambda name: name != f"{number}.{post.file_ext}")
             pages.append(
                 (names[0] if names else f"{number}.{post.file_ext}", folder / names[0] if names else None, post)

@@ -108,7 +108,7 @@ def fetch_listed(
     is_other_size = known is not None and size_bytes is not None and known.size_bytes != size_bytes
     if known is not None and now and before == now and known.detail is None and not is_other_size:
         return NotModified()
-    # Of another digest, validators of the old bytes prove nothing either.
+    # Validators of other bytes prove nothing.
     old = known if known is not None and before == now else None
     came = client.picture(
         page.url,

@@ -55,9 +55,9 @@ class PepperCarrotSettings(BaseModel, frozen=True, extra="forbid"):
     resolution: Literal["low-res", "hi-res"] = Field(
         default="low-res", description="'low-res' is 992 px wide, 'hi-res' about 2500 px."
     )
-    covers: bool = Field(default=True, description="Whether the cover of each episode is taken.")
-    title_strips: bool = Field(default=False, description="Whether the strip with the episode's title is taken.")
-    credits: bool = Field(default=False, description="Whether the page of credits is taken: mostly text.")
+    covers: bool = Field(default=True, description="Collect the cover of each episode.")
+    title_strips: bool = Field(default=False, description="Collect the strip with the episode's title.")
+    credits: bool = Field(default=False, description="Collect the page of credits, which is mostly text.")
 
 
 class _Episode(BaseModel):

@@ -141,7 +141,7 @@ def test_a_worse_one_is_kept_out_and_a_better_one_promoted(here):
     assert served(here) == better
 
 
-def test_what_breaks_a_guard_lets_the_next_one_have_its_turn(here):
+def test_the_next_best_is_promoted_where_the_best_breaks_a_guard(here):
     evaluate(here, A, STRONG)
     promote(here)
     evaluate(here, B, FAINT)  # the best by far, and nearly gray

@@ -151,7 +151,7 @@ def evaluated(there: Installation, out: Path, params: BenchmarkParams = QUICK) -
     return load_evaluation(Lake.at(folder), "webtoon_l2").key
 
 
-def test_an_imported_colorizer_is_crowned_though_nobody_has_its_training_set(here: Installation, results: Path):
+def test_an_imported_colorizer_is_promoted_though_nobody_has_its_training_set(here: Installation, results: Path):
     fill(here.lake)  # it has the very test pictures, and other ones to learn from
     import_results(results, here.lake, tracking=here.tracking)
     board = here.compare().boards[0]

@@ -135,7 +135,7 @@ def test_a_network_that_takes_no_hints_says_so():
         assert colorizer.colorize(lettered(20, 20), hint=None, title="moon").shape == (20, 20, 3)
 
 
-def test_a_title_is_told_by_its_place_and_an_unknown_one_is_none():
+def test_a_title_is_given_by_its_position_and_an_unknown_one_is_none():
     colorizer = TrainedColorizer(untrained("webtoon_label_conditioned", titles=("moon", "sun")))
     assert colorizer.titles == ("moon", "sun")
     gray = lettered(SIDE, SIDE)

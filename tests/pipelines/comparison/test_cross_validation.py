@@ -30,7 +30,7 @@ def training_set(small_lake) -> TrainingSet:
     return freeze(small_lake)
 
 
-def test_every_picture_is_judged_once_and_folds_that_are_done_are_kept(training_set: TrainingSet, tmp_path: Path):
+def test_every_picture_is_evaluated_once_and_folds_that_are_done_are_kept(training_set: TrainingSet, tmp_path: Path):
     recipe = RECIPES["webtoon_l2"]
     results = cross_validate(recipe, training_set, PARAMS, weights=tmp_path, work=tmp_path)
     first = next(results)

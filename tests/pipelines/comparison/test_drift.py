@@ -49,21 +49,21 @@ def hatched(pictures):
 
 
 @pytest.fixture(scope="module")
-def norm() -> Reference:
+def reference() -> Reference:
     return Reference.of([describe(issue(number), PARAMS) for number in range(24)], PARAMS)
 
 
-def flagged(norm: Reference, pictures) -> set[str]:
-    found = norm.distances(describe(pictures, PARAMS))
-    return {name for name, far in found.items() if far > norm.thresholds[name]}
+def flagged(reference: Reference, pictures) -> set[str]:
+    found = reference.distances(describe(pictures, PARAMS))
+    return {name for name, far in found.items() if far > reference.thresholds[name]}
 
 
-def test_ordinary_issues_are_flagged_as_rarely_as_promised(norm):
-    flags = [flagged(norm, issue(number)) for number in range(100, 160)]
+def test_ordinary_issues_are_flagged_as_rarely_as_promised(reference):
+    flags = [flagged(reference, issue(number)) for number in range(100, 160)]
     shares = {name: np.mean([name in found for found in flags]) for name in FEATURES}
     assert max(shares.values()) <= 0.2  # 0.05 +- what 24 issues know of a quantile
     assert np.mean(list(shares.values())) <= 0.1
-    assert norm.false_alarms == 0.05
+    assert reference.false_alarms == 0.05
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_ordinary_issues_are_flagged_as_rarely_as_promised(norm):
         (lambda pictures: [cv2.GaussianBlur(rgb, (0, 0), 4) for rgb in pictures], {"contrast", "line_density"}),
     ],
 )
-def test_what_differs_is_named(norm, change, features):
-    assert features <= flagged(norm, change(issue(300)))
+def test_what_differs_is_named(reference, change, features):
+    assert features <= flagged(reference, change(issue(300)))
 
 
 def test_distances_by_hand():
@@ -104,7 +104,7 @@ def test_histograms_by_hand():
     assert describe([steps.transpose(1, 0, 2)], PARAMS)["direction"].argmax() == BINS // 2
 
 
-def test_few_issues_promise_less(norm):
+def test_few_issues_promise_less(reference):
     with pytest.raises(ValueError, match="learns from 2 issues; a reference needs at least 3"):
         Reference.of([describe(issue(number), PARAMS) for number in range(2)], PARAMS)
     few = Reference.of([describe(issue(number), PARAMS) for number in range(4)], PARAMS)

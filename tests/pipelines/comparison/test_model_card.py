@@ -153,7 +153,7 @@ def test_limits_are_named():
     assert "- It learned from another training set" in card
 
 
-def test_hints_that_were_not_judged_are_said():
+def test_hints_without_an_evaluation_are_mentioned():
     recipe = RECIPES["two_stage"].to_json()
     hinted = rows_of().assign(hints=10, ciede2000=0.0)
     assert ("takes hints, but was not evaluated" in model_card(facts())) == bool(recipe["hint"])

@@ -1,4 +1,4 @@
-"""Who becomes the champion: each way in and each way out, with its reason."""
+"""Promotion: each way to become the champion and to cease to be it, with its reason."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace

@@ -102,7 +102,7 @@ def test_gray_and_edges_are_compared_on_the_same_pictures_only() -> None:
         assert "different pictures" in claim.pairs[0].missing
 
 
-def test_edges_are_judged_on_the_style_of_the_paper() -> None:
+def test_edges_are_evaluated_on_the_style_of_the_paper() -> None:
     edge = evaluated("frames_convnet_edge", "edge", values={"l1_rgb": 50}, noise=0.01)
     rows = edge.rows.copy()
     rows.loc[rows["style"] != "canny", "l1_rgb"] = 500.0

@@ -1,4 +1,4 @@
-"""What the weekly schedule would train, and why, from champions in MLflow and training sets in the lake."""
+"""The trainings of the weekly schedule, and their reasons, from champions in MLflow and training sets in the lake."""
 
 import shutil
 from collections.abc import Mapping

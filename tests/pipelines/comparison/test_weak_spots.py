@@ -60,7 +60,7 @@ def test_a_picture_is_held_against_itself_in_other_styles():
     assert found["is_weak"].tolist() == [True, False]  # though pictures differ five times as much
     assert found["difference"].tolist() == pytest.approx([1.5, -1.5], abs=0.5)
     assert found["high"][0] - found["low"][0] < 1.2  # unpaired it would be above 5
-    # Of the picture that only one style has, nothing is said: it adds a difference of 0.
+    # A picture that only one style has adds a difference of 0.
     fewer = rows.drop(index=rows.index[(rows["style"] == "canny") & (rows["panel_id"] == "t0__0__0")])
     assert weak_spots(fewer, by=["style"], resamples=100)["pictures"].tolist() == [119, 120]
     named = [weak_spots(rows_of(seed, between=15), by=["style"], resamples=300)["is_weak"].any() for seed in range(40)]

@@ -28,8 +28,8 @@ from tests.pipelines.evaluation.conftest import SMALL
 GRAY_COPY = Copy("gray_copy", "gray")
 
 
-def small(**told: Any):
-    return SMALL.model_copy(update=told)
+def small(**changes: Any):
+    return SMALL.model_copy(update=changes)
 
 
 def test_the_baseline_is_measured_on_every_test_picture(training_set: TrainingSet) -> None:
@@ -48,7 +48,7 @@ def test_the_baseline_is_measured_on_every_test_picture(training_set: TrainingSe
     assert (evaluation.rows["issue"] == evaluation.rows["panel_id"].str[:-6]).all()
 
 
-def test_lines_and_edges_are_judged_on_the_same_styles_each_in_its_polarity(training_set: TrainingSet, tint) -> None:
+def test_lines_and_edges_are_evaluated_on_the_same_styles_each_in_its_polarity(training_set: TrainingSet, tint) -> None:
     evaluations = {
         variant: evaluate(tint(variant, (20, 0, -20), variant), training_set, SMALL) for variant in ("line", "edge")
     }
@@ -124,8 +124,8 @@ def test_hints_are_drawn_several_times_the_same_for_all(training_set: TrainingSe
 
 
 def test_what_changes_the_benchmark_changes_its_fingerprint_and_nothing_else_does(training_set: TrainingSet) -> None:
-    def fingerprint(**told: Any) -> str:
-        return TestPictures(training_set, small(**told), "gray").fingerprint
+    def fingerprint(**changes: Any) -> str:
+        return TestPictures(training_set, small(**changes), "gray").fingerprint
 
     assert fingerprint(latency_sides=[32], page=True) == fingerprint()
     others = [
@@ -259,16 +259,16 @@ def test_outputs_of_another_shape_are_an_error(training_set: TrainingSet) -> Non
         evaluate(Flat("flat", "gray"), training_set, SMALL)
 
 
-def test_colorizers_are_told_the_titles(training_set: TrainingSet) -> None:
-    told: list[str] = []
+def test_colorizers_receive_the_titles(training_set: TrainingSet) -> None:
+    titles: list[str] = []
 
     class Listening(Copy):
         def colorize_batch(self, pictures: np.ndarray, **given: Any) -> np.ndarray:
-            told.extend(given["titles"])
+            titles.extend(given["titles"])
             return super().colorize_batch(pictures, **given)
 
     evaluate(Listening("listening", "gray"), training_set, SMALL)
-    assert told[:3] == ["a-sun", "moon-cat", "moon-cat"]
+    assert titles[:3] == ["a-sun", "moon-cat", "moon-cat"]
 
 
 def test_an_evaluation_survives_its_files(small_lake: Lake, training_set: TrainingSet) -> None:

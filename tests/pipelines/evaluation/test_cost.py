@@ -1,4 +1,4 @@
-"""What colorizers cost, on small pictures."""
+"""The costs of colorizers, on small pictures."""
 
 import time
 from functools import partial

@@ -1,4 +1,4 @@
-"""Whatever a picture, a ComicInfo.xml, a book or titles.yaml holds: it is understood, or an error with a name."""
+"""Any picture, ComicInfo.xml, book or titles.yaml is understood, or gives an error with a name."""
 
 import io
 import json

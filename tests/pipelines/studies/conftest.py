@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +25,7 @@ def drawn(*names: object) -> bytes:
 
 
 class Clock:
-    """A clock that goes on when it is told to."""
+    """A clock that moves on only in `wait`."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -35,9 +35,6 @@ class Clock:
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
-
-
-PlanStudy = Callable[..., Study]
 
 
 def plan_study(

@@ -1,4 +1,4 @@
-"""What a study says, against hand-made answers, SciPy, and simulated crowds whose preferences are known."""
+"""The analysis of a study, against hand-made answers, SciPy, and simulated crowds whose preferences are known."""
 
 import numpy as np
 import pandas as pd

@@ -50,7 +50,7 @@ def close(tensor: Tensor, array: np.ndarray | Tensor, to: float = 1e-4) -> bool:
 
 
 @pytest.mark.parametrize("recipe", [LAB, RGB], ids=["lab", "rgb"])
-def test_unvaried_pictures_are_what_colorizers_see(recipe: Recipe):
+def test_batches_without_augmentation_are_what_colorizers_see(recipe: Recipe):
     for batch in (Batches(recipe, PAIRS, CPU).train_batch(ROWS), Batches(recipe, PAIRS, CPU).eval_batch(ROWS)):
         assert close(batch.condition, network_input(PAIRS.variant[:, 0], recipe.color_space))
         assert close(batch.target, network_target(PAIRS.color, recipe.color_space), to=5e-4)
@@ -73,7 +73,7 @@ def test_lines_are_drawn_from_colour():
 
 
 @pytest.mark.parametrize("variant", ["gray", "color"])
-def test_titles_are_told_from_gray_or_colour(variant: Any):
+def test_titles_are_classified_from_gray_or_colour(variant: Any):
     recipe = replace(LAB if variant == "gray" else RGB, task="tell_title", variant=variant, with_label=True)
     batch = Batches(recipe, PAIRS, CPU, titles=("moon", "star")).train_batch(np.array([0, 1, 2, 3]))
     gray, color = network_input(PAIRS.variant[:4, 0], "lab"), network_target(PAIRS.color[:4], "rgb")
@@ -83,7 +83,7 @@ def test_titles_are_told_from_gray_or_colour(variant: Any):
     assert batch.label.tolist() == [0, -1, 1, 0]  # moon, sun (unknown), star, moon
 
 
-def test_hints_have_the_truths_colours_and_are_fixed_where_pictures_are():
+def test_hints_have_the_truths_colours_and_are_constant_in_evaluation_batches():
     recipe = replace(RGB, hint=Points(scale=2, min_count=20, max_count=20))
     batches = Batches(recipe, PAIRS, CPU)
     batch = batches.eval_batch(ROWS)
@@ -114,7 +114,7 @@ def test_a_flip_turns_both_and_happens_as_often_as_asked(name: str, axis: int):
     assert 8 <= sum(color for color, _ in turned) <= 24  # 16 of 64; less likely than 2 in 100 outside
 
 
-def test_styles_are_all_seen_and_fixed_ones_go_by_row():
+def test_training_batches_have_all_styles_and_evaluation_batches_go_by_row():
     pairs = pairs_of(styles=3)
     batch = train_batch(LINES, pairs)
     styles = [
@@ -175,21 +175,21 @@ def test_saturation_is_torchvisions():
     assert 1.22 < max(factors) <= 1.3
 
 
-def test_hue_is_turned_as_hsv_says():
+def test_hue_is_rotated_as_in_hsv():
     before, after = PAIRS.color / 255, unit_pixels(train_batch(RGB, hue=0.2)).transpose(0, 2, 3, 1)
-    optimizer_steps = []
+    rotations = []
     for old, new in zip(before[:, ::6, ::6].reshape(64, -1, 3), after[:, ::6, ::6].reshape(64, -1, 3), strict=True):
         old_hsv, new_hsv = (np.array([colorsys.rgb_to_hsv(*pixel) for pixel in pixels]) for pixels in (old, new))
         assert np.abs(old_hsv[:, 1:] - new_hsv[:, 1:]).max() < 1e-3  # saturation and value stay
-        optimizer_step = (new_hsv[:, 0] - old_hsv[:, 0] + 0.5) % 1 - 0.5
+        rotation = (new_hsv[:, 0] - old_hsv[:, 0] + 0.5) % 1 - 0.5
         colorful = old_hsv[:, 1] * old_hsv[:, 2] > 0.1
-        assert np.ptp(optimizer_step[colorful]) < 1e-3  # one turn for the whole picture
-        optimizer_steps.append(optimizer_step[colorful].mean())
-    assert -0.2 <= min(optimizer_steps) < -0.15
-    assert 0.15 < max(optimizer_steps) <= 0.2
+        assert np.ptp(rotation[colorful]) < 1e-3  # one rotation for the whole picture
+        rotations.append(rotation[colorful].mean())
+    assert -0.2 <= min(rotations) < -0.15
+    assert 0.15 < max(rotations) <= 0.2
 
 
-def test_gray_colours_have_no_hue_to_turn():
+def test_gray_colours_have_no_hue_to_rotate():
     gray = np.arange(256, dtype=np.uint8)[:64, None, None, None].repeat(SIDE, 1).repeat(SIDE, 2).repeat(3, 3)
     assert close(train_batch(RGB, replace(PAIRS, color=gray), hue=0.5).target, network_target(gray, "rgb"))
 
@@ -249,7 +249,7 @@ def test_lightness_is_lost_in_a_share_of_the_pixels():
     assert close(train_batch(LAB, lightness_dropout=0.2).target, network_target(PAIRS.color, "lab"), to=5e-4)
 
 
-def test_fixed_pictures_are_never_varied():
+def test_evaluation_batches_are_never_augmented():
     everything = Augmentation(1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 0.5)
     batch = Batches(replace(LINES, augmentation=everything), PAIRS, CPU).eval_batch(ROWS)
     assert close(batch.condition, network_input(PAIRS.variant[:, 0], "rgb"))

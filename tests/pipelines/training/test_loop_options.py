@@ -299,8 +299,6 @@ def test_compiled_networks_learn_the_same(tmp_path: Path):
 
 # What a recipe builds on.
 
-EXTRACTING = replace(L2, name="extracting", extractor="vgg16")
-
 
 def small_checkpoint(recipe: Recipe, path: Path, titles: tuple[str, ...] = ("drawn",)) -> Path:
     sized = recipe.resized(resolution=SIDE, width=8).fitted(titles)

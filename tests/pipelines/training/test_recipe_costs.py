@@ -1,4 +1,4 @@
-"""What recipes cost: counted as by hand for a network that is small enough, and as published for one that is not."""
+"""The costs of recipes: counted as by hand for a small network, and as published for a large one."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar

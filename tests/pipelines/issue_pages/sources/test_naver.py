@@ -497,7 +497,7 @@ def test_a_collection_that_breaks_off_loses_nothing_and_doubles_nothing(serve, l
 
 
 NAMED = (ListingFailed, IssueUnavailable, TitleUnavailable, FetchError)
-"""What an answer may lead to, besides a list."""
+"""The errors that an answer may lead to, instead of a list."""
 
 
 @st.composite
