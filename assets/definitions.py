@@ -20,7 +20,8 @@ def definitions_of(home: Home) -> dg.Definitions:
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources=default_resources(home),
-        # Steps of seconds: a process each would cost more than the work. Training has its own executor.
+        # Steps of seconds: a process each would cost more than the work. Training jobs have an executor of their own;
+        # the weekly schedule launches a run, so a process, for each recipe.
         executor=dg.in_process_executor,
     )
 

@@ -42,7 +42,7 @@ def _job(name: str) -> Any:
         name,
         selection,
         description=DESCRIPTIONS[name],
-        # Each step in a process of its own: the end of a killed training ends nothing else.
+        # Each step in a process of its own: the end of a killed training does not end the run of the others.
         executor_def=dg.multiprocess_executor.configured(
             {"max_concurrent": 1, "start_method": {"forkserver": {"preload_modules": ["torch", "mlflow"]}}}
         ),

@@ -17,8 +17,8 @@ out = Console()
 def undo_champion(track: str) -> str:
     """Takes the last promotion of a track back; returns a sentence about it. Raises ValueError where there is none."""
     resources = default_resources()
-    promotions = undo(cache=resources["lake"].cache, tracking=resources["tracking"], track=_known(track))
-    return f"{promotions.reason}; {promotions.version.recipe}, version {promotions.version.number}, is served again"
+    promotion = undo(cache=resources["lake"].cache, tracking=resources["tracking"], track=_known(track))
+    return f"{promotion.reason}; {promotion.version.recipe}, version {promotion.version.number}, is served again"
 
 
 def print_champion(track: str, *, as_json: bool) -> None:

@@ -99,10 +99,7 @@ def log_training(
 
 def log_run_folder(run: TrackedRun, folder: Path, record: TrainingRecord) -> None:
     """Logs a finished run folder: curves, samples, checkpoint, totals. What the run has already is left out."""
-    for step, metrics in read_curves(folder / CURVES):
-        run.metrics(metrics, step=step)
-    for step, picture in read_samples(folder):
-        run.picture(SAMPLES, picture, step=step)
+    _log_curves(run, folder)
     run.file(folder / CHECKPOINT, "checkpoint")
     run.metrics({"train/seconds": record.seconds, "train/pictures_seen": record.pictures_seen}, step=record.best_step)
     run.tags({"best_step": str(record.best_step), "key": record.key})
@@ -138,8 +135,18 @@ def _open_run(training: PlannedTraining, work: Path, tracking: Tracking, tags: d
     )
     sized = training.recipe.resized(resolution=training.params.resolution, width=training.params.width)
     run.document(sized.to_json(), "recipe.json")
+    _log_curves(run, work)  # an interrupted part whose run was deleted left some
     folder.write_json(remembered, {"run_id": run.run_id})
     return run
+
+
+def _log_curves(run: TrackedRun, folder: Path) -> None:
+    """Logs the points and samples of a run folder that the run does not have."""
+    if (folder / CURVES).exists():
+        for step, metrics in read_curves(folder / CURVES):
+            run.metrics(metrics, step=step)
+    for step, picture in read_samples(folder):
+        run.picture(SAMPLES, picture, step=step)
 
 
 def _empty(folder: Path) -> None:

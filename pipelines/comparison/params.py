@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from models.recipes import RECIPES
+from pipelines.evaluation.params import BenchmarkParams
 from pipelines.training.params import TrainingParams
 
 Margin = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -124,7 +125,9 @@ class FoldParams(BaseModel, frozen=True, extra="forbid"):
 class CrossValidationParams(TrainingParams, FoldParams, frozen=True, extra="forbid"):
     """The folds, and how each of them is trained. `seed` is that of the folds and of each training."""
 
-    code_version: ClassVar[str] = f"{FoldParams.code_version}.{TrainingParams.code_version}"
+    code_version: ClassVar[str] = (
+        f"{FoldParams.code_version}.{BenchmarkParams.code_version}.{TrainingParams.code_version}"
+    )
 
     test_resolution: int = Field(default=256, ge=16, le=4096, description="Side of the test pictures in pixels.")
     max_pictures: int | None = Field(default=None, ge=1, description="At most so many test pictures of each fold.")

@@ -73,7 +73,9 @@ def plan_retraining(
     failing = {
         recipe: times
         for recipe, (training_set, times) in (failed or {}).items()
-        if training_set == current.fingerprint and times >= MAX_FAILURES
+        if training_set == current.fingerprint
+        and times >= MAX_FAILURES
+        and not _is_trained_on(lake, recipe, training_set)
     }
     broken = {name: [one for one in with_dependencies([name]) if one in failing] for name in candidates}
     wanted = with_dependencies(name for name, reasons in broken.items() if not reasons)
@@ -90,6 +92,11 @@ def plan_retraining(
     again = [decision for decision in decisions if decision.retrain]
     reason = again[0].reason if again else "; ".join(decision.reason for decision in decisions)
     return Retraining(wanted if again else [], f"{reason}; {left_out}" if left_out else reason)
+
+
+def _is_trained_on(lake: Lake, recipe: str, training_set: str) -> bool:
+    """True where the current training of a recipe learned from a training set: a person has mended it."""
+    return is_trained(lake, recipe) and read_record(lake, recipe).training_set == training_set
 
 
 def decide_retraining(

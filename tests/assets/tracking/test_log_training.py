@@ -160,3 +160,33 @@ def test_the_lake_keeps_the_run_folder(train: Train, trained_on: Lake, tmp_path:
     assert list(dict(read_curves(folder / "curves.jsonl"))) == [1, 2]
     assert [path.name for path in (folder / "samples").iterdir()] == ["2.jpg"]
     assert list((tmp_path / "cache" / "training").glob("*/*")) == []
+
+
+def test_a_resumed_training_whose_run_was_deleted_is_logged_from_its_first_step(
+    trained_on: Lake, tracking: Tracking, tmp_path: Path
+):
+    def call(on_step: Callable[[int, int], None]) -> TrainingRecord:
+        return log_training(
+            recipe_of("webtoon_l2"),
+            TrainingParams(**{**PARAMS, "steps": 6, "checkpoint_every_s": 1e-9}),
+            lake=trained_on,
+            cache=tmp_path / "cache",
+            extractors=tmp_path / "weights",
+            tracking=tracking,
+            tags={},
+            on_step=on_step,
+        )[0]
+
+    def interrupt(done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        call(interrupt)
+    client = tracking.client()
+    (run,) = client.search_runs([tracking.experiment_id()])
+    client.delete_run(run.info.run_id)
+    record = call(lambda done, total: None)
+    assert record.mlflow_run_id != run.info.run_id
+    history = client.get_metric_history(record.mlflow_run_id, "train/loss_generator/total")
+    assert [point.step for point in history] == [1, 2, 3, 4, 5, 6]

@@ -132,3 +132,12 @@ def test_a_recipe_whose_dependency_fails_is_left_out_with_it(here):
     alone = planned(here, RetrainingParams(recipes=["two_stage"]), failed={"line_detector": (fingerprint, 3)})
     assert alone.recipes == []
     assert alone.reason.startswith("left out: two_stage")
+
+
+def test_a_recipe_that_was_trained_by_hand_since_it_failed_is_planned_again(here, write_lake):
+    promote(here, A, 0.2)
+    current = grow(here.root, write_lake, train_panels=22)
+    here.train(B, 0.3)
+    found = planned(here, failed={B: (current, 2)})
+    assert found.recipes == [A, B]
+    assert "left out" not in found.reason

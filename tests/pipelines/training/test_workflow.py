@@ -73,6 +73,12 @@ def test_keys_of_cross_validations_are_those_of_the_version_before():
     assert key == "791d16e6be6c110e"
 
 
+def test_a_raised_version_changes_the_key_of_a_cross_validation(monkeypatch: pytest.MonkeyPatch):
+    before = cross_validation_key(recipe_of("two_stage"), CrossValidationParams(steps=2), "f" * 64)
+    monkeypatch.setattr(CrossValidationParams, "code_version", "1.3.6")
+    assert cross_validation_key(recipe_of("two_stage"), CrossValidationParams(steps=2), "f" * 64) != before
+
+
 def test_states_are_those_of_the_version_before_and_resume(tmp_path: Path):
     """Takes the fields away that the version before did not write."""
     stopped_at = interrupt(tmp_path, after=4)
