@@ -12,13 +12,15 @@ evaluated, or import the folder's with its results. The commit is for the record
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.recipes import LINE_DETECTOR, RECIPES, Recipe, recipe_of
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
+from pipelines.progress import Progress, each_tenth
 from pipelines.training.params import TrainingParams
 from pipelines.training.run_folder import CHECKPOINT, is_finished, load_record
 from pipelines.training.workflow import require_same_training, train_with_dependencies
@@ -40,6 +42,7 @@ def train_and_evaluate(
     out: Path,
     weights: Path,
     commit: str,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Trains a recipe after all that it needs, and evaluates it if it colorizes; returns its run folder.
 
@@ -55,6 +58,7 @@ def train_and_evaluate(
         out: The folder of the results. A result that is there stays.
         weights: The folder of extractors' files, unless the parameters name another one.
         commit: The commit of the code, for the record.
+        report: Called with a line at the start, at each tenth and at the end of each training and of the evaluation.
 
     Raises ValueError where there is a result of another training set or of other parameters, and for an empty test
     split; WeightsUnavailable without an extractor's file; what `pipelines.training.loop.train` raises.
@@ -65,9 +69,12 @@ def train_and_evaluate(
 
     training_set = TrainingSet.open(lake)
     require_same_training(recipe, params, training_set, out)
+    on_step = _training_lines(report)
 
     def train(one: Recipe) -> Path:
-        return train_with_dependencies(one, params, training_set, out=out, extractors=weights, commit=commit)
+        return train_with_dependencies(
+            one, params, training_set, out=out, extractors=weights, commit=commit, on_step=on_step
+        )
 
     if recipe.name not in RECIPES:
         return train(recipe)
@@ -79,8 +86,24 @@ def train_and_evaluate(
     folder = train(recipe)
     if _is_first_process():
         drawer = _line_drawer(out) if track_of(recipe.variant) == "line" else None
-        _evaluate(folder, training_set, benchmark, extractor, drawer, unpaired)
+        _evaluate(folder, training_set, benchmark, extractor, drawer, unpaired, report)
     return folder
+
+
+def _training_lines(report: Callable[[str], None]) -> Callable[[str, float], None]:
+    """A listener for `train_with_dependencies`."""
+    tenths: dict[str, Progress] = {}
+
+    def call(name: str, share: float) -> None:
+        if share == 0:
+            report(f"{name}: training started")
+            tenths[name] = each_tenth(lambda done, _: report(f"{name}: training {done} % done"))
+        elif share == 1:
+            report(f"{name}: training done")
+        else:
+            tenths[name](int(100 * share), 100)
+
+    return call
 
 
 def _evaluate(
@@ -90,6 +113,7 @@ def _evaluate(
     extractor: "FeatureExtractor | None",
     drawer: "LineDrawer | None",
     unpaired: "Mapping[str, np.ndarray]",
+    report: Callable[[str], None],
 ) -> None:
     """Makes the evaluation of a run folder on a benchmark its latest one; evaluates where there is none yet."""
     from pipelines.colorize.picture import TrainedColorizer
@@ -109,10 +133,10 @@ def _evaluate(
     kept = Lake.at(folder)
     digest = record.checkpoint_sha256
     found = find_evaluation(kept, record.recipe, checkpoint=digest, benchmark=test.fingerprint)
-    save_evaluation(
-        kept,
-        found
-        or evaluate(
+    if found is None:
+        name = record.recipe
+        report(f"{name}: evaluation started")
+        found = evaluate(
             colorizer,
             training_set,
             benchmark,
@@ -122,8 +146,10 @@ def _evaluate(
             costs={"training_seconds": record.seconds, "pictures_seen": record.pictures_seen},
             checkpoint_digest=digest,
             work=folder / "evaluating",
-        ),
-    )
+            on_progress=each_tenth(lambda done, total: report(f"{name}: evaluation, {done} of {total} pictures")),
+        )
+        report(f"{name}: evaluation done")
+    save_evaluation(kept, found)
 
 
 def _extractor(benchmark: BenchmarkParams, out: Path, weights: Path) -> "FeatureExtractor | None":
@@ -155,6 +181,15 @@ def _is_first_process() -> bool:
     return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
 
 
+def _print_progress(line: str) -> None:
+    """Prints a line on stderr, but not in the other processes of a machine that train along."""
+    from torch.distributed.distributed_c10d import get_node_local_rank
+
+    # Its rank on the machine is known before the training connects the processes.
+    if get_node_local_rank(fallback_rank=0) == 0:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201  # a program's output
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The program."""
     parser = argparse.ArgumentParser(
@@ -184,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             out=options.out,
             weights=options.weights,
             commit=options.commit,
+            report=_print_progress,
         )
         if _is_first_process():
             print(folder)  # noqa: T201  # a program's output

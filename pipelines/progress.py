@@ -7,11 +7,14 @@ Progress = Callable[[int, int], None]
 
 
 def each_tenth(report: Progress) -> Progress:
-    """A listener that calls `report` only when another tenth is done."""
-    reported = 0
+    """A listener that calls `report` only when another tenth is done. Less done than before: another work begins."""
+    reported = last = 0
 
     def call(done: int, total: int) -> None:
-        nonlocal reported
+        nonlocal reported, last
+        if done < last:
+            reported = 0
+        last = done
         tenth = 10 * done // max(total, 1)
         if tenth > reported:
             reported = tenth

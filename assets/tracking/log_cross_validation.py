@@ -42,6 +42,8 @@ def log_cross_validation(
 ) -> CrossValidated:
     """Cross-validates a recipe on the current training set, or returns the stored result.
 
+    `on_fold` is called with percents, 100 for each fold: also while a fold is trained.
+
     Writes `cross_validations/<recipe>/<digest>.parquet`, the rows of all folds.
     """
     import pandas as pd
@@ -60,9 +62,9 @@ def log_cross_validation(
         rows = lake.read_table(path).to_pandas()
         return _summary(rows, tracking, lake.read_json(record)["mlflow_run_id"], digest, unchanged=True)
     tables = []
-    for result in cross_validate(recipe, training_set, params, weights=extractors, work=cache / "cross_validation"):
+    work = cache / "cross_validation"
+    for result in cross_validate(recipe, training_set, params, weights=extractors, work=work, on_progress=on_fold):
         tables.append(result.rows)
-        on_fold(result.fold + 1, result.folds)
     rows = pd.concat(tables, ignore_index=True)
     run = tracking.start(
         f"{name} ({params.by})",

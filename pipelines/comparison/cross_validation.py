@@ -6,7 +6,7 @@ test pictures. Reads a frozen training set; writes below a work folder, where a 
 interrupted goes on after it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,10 @@ from pipelines.evaluation.evaluation import RANKING_METRIC
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.evaluation.tracks import track_of
 from pipelines.lake import atomic_write, digest_of
+from pipelines.progress import Progress
 from pipelines.training.params import TrainingParams
-from pipelines.training.run_folder import CHECKPOINT
+from pipelines.training.registry import with_dependencies
+from pipelines.training.run_folder import CHECKPOINT, is_finished
 from pipelines.training.workflow import train_with_dependencies
 from pipelines.training_set import TrainingSet
 
@@ -34,6 +36,9 @@ _KEYED_BY_BENCHMARK = "1.3.5"
 
 EVALUATED_BASELINES = 2
 """The picture itself, and the mean of train; the nearest panel and the truth say nothing new here."""
+
+PERCENT = 100
+"""The progress of one fold that is done."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,13 @@ class FoldResult:
 
 
 def cross_validate(
-    recipe: Recipe, training_set: TrainingSet, params: CrossValidationParams, *, weights: Path, work: Path
+    recipe: Recipe,
+    training_set: TrainingSet,
+    params: CrossValidationParams,
+    *,
+    weights: Path,
+    work: Path,
+    on_progress: Progress = lambda *_: None,
 ) -> Iterator[FoldResult]:
     """Trains and evaluates a recipe, beside its baselines, on each fold; yields each fold as it ends.
 
@@ -57,6 +68,7 @@ def cross_validate(
         params: The folds, and the budget of each training.
         weights: The folder of extractors' files, unless the parameters name another one.
         work: A folder for what is under way and for the folds that are done.
+        on_progress: Called with the finished percent of all trainings, each fold 100, and the percents of all folds.
 
     Raises ValueError where there are fewer issues, titles or pictures than folds, and WeightsUnavailable.
     """
@@ -74,10 +86,20 @@ def cross_validate(
     for index, fold in enumerate(folds[number] for number in range(len(folds))):
         kept = work / f"{recipe.name}-{key}" / f"fold_{index}.parquet"
         if not kept.exists():
-            rows = _evaluated(recipe, fold, training, benchmark, weights, kept.with_suffix(""))
+            place, total = PERCENT * index, PERCENT * len(folds)
+            rows = _evaluated(
+                recipe,
+                fold,
+                training,
+                benchmark,
+                weights,
+                kept.with_suffix(""),
+                lambda share, place=place, total=total: on_progress(place + int(PERCENT * share), total),
+            )
             rows.insert(0, "fold", index)
             with atomic_write(kept) as temporary:
                 rows.to_parquet(temporary, index=False)
+        on_progress(PERCENT * (index + 1), PERCENT * len(folds))
         yield FoldResult(index, len(folds), pd.read_parquet(kept))
 
 
@@ -93,9 +115,22 @@ def cross_validation_key(recipe: Recipe, params: CrossValidationParams, training
 
 
 def _evaluated(
-    recipe: Recipe, fold: Fold, training: TrainingParams, benchmark: BenchmarkParams, weights: Path, work: Path
+    recipe: Recipe,
+    fold: Fold,
+    training: TrainingParams,
+    benchmark: BenchmarkParams,
+    weights: Path,
+    work: Path,
+    on_share: Callable[[float], None],
 ) -> pd.DataFrame:
-    folder = train_with_dependencies(recipe, training, fold, out=work, extractors=weights, commit="")
+    trained = [*with_dependencies(need.recipe for need in recipe.needs), recipe.name]
+    shares = {name: float(is_finished(work / name)) for name in trained}
+
+    def on_step(name: str, share: float) -> None:
+        shares[name] = share
+        on_share(sum(shares.values()) / len(shares))
+
+    folder = train_with_dependencies(recipe, training, fold, out=work, extractors=weights, commit="", on_step=on_step)
     colorizer = TrainedColorizer.load(folder / CHECKPOINT)
     baselines = BASELINES[track_of(colorizer.variant)][:EVALUATED_BASELINES]
     colorizers = [colorizer, *(build_baseline(name, fold, benchmark.resolution) for name in baselines)]

@@ -182,12 +182,20 @@ def plan_training(
 
 
 def train_with_dependencies(
-    recipe: Recipe, params: TrainingParams, training_set: "TrainingSet", *, out: Path, extractors: Path, commit: str
+    recipe: Recipe,
+    params: TrainingParams,
+    training_set: "TrainingSet",
+    *,
+    out: Path,
+    extractors: Path,
+    commit: str,
+    on_step: Callable[[str, float], None] = lambda *_: None,
 ) -> Path:
     """Trains a recipe after all that it needs, each in `<out>/<recipe>`; returns the recipe's run folder.
 
     All are trained with the same parameters. Finished trainings stay; interrupted ones are resumed. A dependency that
-    is there is taken whatever its parameters.
+    is there is taken whatever its parameters. `on_step` is called with the name of the recipe that is trained and the
+    finished share of its training: 0 at its start, then after each step, and 1 once its result is saved.
 
     Raises ValueError where there is another training of the recipe, or one of another training set;
     WeightsUnavailable, before anything is trained; what `pipelines.training.loop.train` raises.
@@ -205,7 +213,14 @@ def train_with_dependencies(
             _require_same(folder, {"training set": training_set.fingerprint}, _origin(load_record(folder)))
         else:
             planned = plan_training(one, params, training_set, find_training=find_training, extractors=extractors)
-            planned.run(folder, commit=commit)
+
+            def report(result: "StepResult") -> None:
+                if result.done < 1:
+                    on_step(one.name, result.done)
+
+            on_step(one.name, 0.0)
+            planned.run(folder, commit=commit, on_step=report)
+            on_step(one.name, 1.0)
         return folder
 
     return train(recipe)

@@ -163,7 +163,14 @@ def test_trained_networks_measure(lake: Lake, tmp_path: Path, capsys: pytest.Cap
             "--training", TRAINING.model_dump_json(), "--benchmark", benchmark.model_dump_json(),
         ]
     )  # fmt: skip
-    assert capsys.readouterr().out.split() == [str(out / "line_detector"), str(out / "frames_convnet_edge")]
+    printed = capsys.readouterr()
+    assert printed.out.split() == [str(out / "line_detector"), str(out / "frames_convnet_edge")]
+    lines = [line for line in printed.err.splitlines() if ": training" in line or ": evaluation" in line]
+    trained = ("line_detector", "vgg16_color", "frames_convnet_edge")
+    parts = ("training started", "training 50 % done", "training done")
+    assert lines[:9] == [f"{name}: {part}" for name in trained for part in parts]
+    assert lines[9] == "frames_convnet_edge: evaluation started"
+    assert lines[-2:] == ["frames_convnet_edge: evaluation, 48 of 48 pictures", "frames_convnet_edge: evaluation done"]
     digests = {result.recipe: result.checkpoint_sha256 for _, result in find_run_folders(out)}
     extractor = f"title_vgg16_{digests['vgg16_color'][:8]}"
     drawer = load_line_drawer(out / "line_detector" / "checkpoint.safetensors", digest=digests["line_detector"])

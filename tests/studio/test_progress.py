@@ -55,6 +55,17 @@ def test_work_on_one_partition_reports_tenths(tmp_path, capfd):
     assert lines == ["colorizer webtoon_l2: started", *tenths]
 
 
+def test_each_work_on_a_partition_reports_its_own_tenths(tmp_path, capfd):
+    with open_progress(tmp_path) as progress:
+        report = StageReport(progress)
+        report.on_start("leaderboard", None, 0, 1)
+        for _ in range(2):
+            for done in (8, 16, 20):
+                report.on_progress(done, 20)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines == ["leaderboard: started", *[f"leaderboard: {done} of 20" for done in (8, 16, 20)] * 2]
+
+
 def test_a_short_command_reports_no_lines(tmp_path, capfd):
     with open_progress(tmp_path) as progress:
         listener = progress.listener("pictures colored")

@@ -58,7 +58,19 @@ def test_every_picture_is_evaluated_once_and_folds_that_are_done_are_kept(traini
 def test_what_a_recipe_builds_on_is_trained_on_the_same_fold(training_set: TrainingSet, tmp_path: Path):
     recipe = RECIPES["webtoon_classification_loss"]
     (need,) = recipe.needs
-    next(cross_validate(recipe, training_set, PARAMS, weights=tmp_path, work=tmp_path))
+    seen: list[tuple[int, int]] = []
+    next(
+        cross_validate(
+            recipe,
+            training_set,
+            PARAMS,
+            weights=tmp_path,
+            work=tmp_path,
+            on_progress=lambda done, total: seen.append((done, total)),
+        )
+    )
+    # Two trainings of two steps each, then the evaluation of the fold.
+    assert seen == [(done, 300) for done in (0, 25, 50, 50, 75, 100, 100)]
     (folder,) = (path for path in tmp_path.glob("*/fold_0") if path.is_dir())
     assert {path.name for path in folder.iterdir()} >= {recipe.name, need.recipe}
 
