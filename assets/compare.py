@@ -158,8 +158,11 @@ def drift(
     context: dg.AssetExecutionContext, lake: LakeResource, settings: StandingSettings, tracking: Tracking
 ) -> dg.MaterializeResult:
     """New issues against what the champion learned from, in colour, style and lines; titles on which it is weak."""
+    from pipelines.comparison.drift_picture import drift_previews
+
+    opened = lake.open()
     found = compare_new_issues(
-        lake.open(),
+        opened,
         settings.params(context, DriftParams),
         champions=read_champions(tracking),
         cache=lake.cache,
@@ -167,13 +170,14 @@ def drift(
     weak = {f"{track}: weak spots": table_of(table) for track, table in found.weak.items()}
     if found.report is None:
         return dg.MaterializeResult(metadata={"not compared": found.why_not, "unchanged": found.unchanged, **weak})
+    shown = pictures(drift_previews(opened, found.report)) if found.report.issues else {}
     return dg.MaterializeResult(
         metadata={
             "new issues": len(found.report.issues),
             "drifted": len(found.report.drifted),
             "unchanged": found.unchanged,
             "distances": dg.MetadataValue.md(found.report.to_markdown()),
-            **({"picture": picture(found.report.picture(), "distances")} if found.report.issues else {}),
+            **({"picture": shown["distances"]} if shown else {}),
             **weak,
         },
         data_version=dg.DataVersion(found.digest),

@@ -22,7 +22,7 @@ from pipelines.comparison.params import DriftParams
 from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
 from pipelines.images.decode import decode_picture
 from pipelines.images.sampling import evenly_spaced
-from pipelines.lake import Lake
+from pipelines.lake import Lake, digest_of
 from pipelines.training_set import TrainingSet
 from pipelines.variants import to_edges
 
@@ -113,14 +113,8 @@ def check_drift(
     Raises InsufficientReference for a training set of fewer than MIN_TRAINING_ISSUES issues, or whose panels are gone;
     FileNotFoundError for an issue without a panel table.
     """
-    smallest = min(training_set.resolutions)
-    held = {split: training_set.pairs(split, "gray", smallest).panel_ids for split in ("train", "val", "test")}
-    learned: dict[str, set[str]] = {}
-    for panel_id in held["train"]:
-        learned.setdefault(_key(panel_id), set()).add(panel_id)
-    if keys is None:
-        known = {_key(panel_id) for panel_ids in held.values() for panel_id in panel_ids}
-        keys = [key for key in lake.keys_with("panels") if key not in known]
+    learned, new = _learned_and_new(lake, training_set)
+    keys = new if keys is None else keys
     described = [
         describe(read_panels_of(lake, key, params, only=panel_ids), params)
         for key, panel_ids in sorted(learned.items())
@@ -135,6 +129,28 @@ def check_drift(
     return DriftReport(
         training_set.fingerprint, len(described), reference.false_alarms, reference.thresholds, tuple(issues)
     )
+
+
+def inputs_digest(lake: Lake, training_set: TrainingSet, params: DriftParams) -> str:
+    """A digest of all that decides the result of `check_drift` for every new issue; decodes no panel.
+
+    Raises FileNotFoundError for an issue without a panel table.
+    """
+    learned, new = _learned_and_new(lake, training_set)
+    columns = ["panel_id", "drop_reason", "is_gray", "sha256"]
+    panels = {key: lake.read_table(lake.panels(key), columns).to_pylist() for key in (*sorted(learned), *new)}
+    return digest_of([DriftParams.code_version, params.model_dump(), training_set.fingerprint, panels])
+
+
+def _learned_and_new(lake: Lake, training_set: TrainingSet) -> tuple[dict[str, set[str]], list[str]]:
+    """The train panels by issue, and the issues with panels of which the training set has none."""
+    smallest = min(training_set.resolutions)
+    held = {split: training_set.pairs(split, "gray", smallest).panel_ids for split in ("train", "val", "test")}
+    learned: dict[str, set[str]] = {}
+    for panel_id in held["train"]:
+        learned.setdefault(_key(panel_id), set()).add(panel_id)
+    known = {_key(panel_id) for panel_ids in held.values() for panel_id in panel_ids}
+    return learned, [key for key in lake.keys_with("panels") if key not in known]
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """The picture of a drift check: the distances of new issues, one plot a feature, with the threshold as a line."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipelines.images.figure import BLUE, INK, RED, figure_picture, new_figure
+from pipelines.lake import Lake
+from pipelines.previews import keep_previews
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +15,11 @@ if TYPE_CHECKING:
     from pipelines.comparison.drift import DriftReport
 
 ROW_PX, MAX_THRESHOLDS = 26, 3.0
+
+
+def drift_previews(lake: Lake, report: "DriftReport") -> dict[str, bytes]:
+    """The distances as a JPEG file by name; drawn once."""
+    return keep_previews(lake, "drift", "all", made_from=asdict(report), draw=lambda: {"distances": report.picture()})
 
 
 def draw_drift(report: "DriftReport", features: "Sequence[str]") -> np.ndarray:

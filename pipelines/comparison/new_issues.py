@@ -1,6 +1,7 @@
 """New issues compared with those that the champion learned from, and the titles on which champions are weak.
 
-Writes `drift.json`, which the weekly retraining reads.
+Writes `drift.json`, which the weekly retraining reads. It also keeps the report, and a digest of all that decides it:
+while that is the same, no panel is decoded again.
 """
 
 from collections.abc import Mapping
@@ -41,14 +42,22 @@ def compare_new_issues(
     Before there is a champion, the current training set takes its place. There is no report where there is no
     training set yet, where one of its issues was cut anew, and where it was never in this lake.
     """
-    from pipelines.comparison.drift import InsufficientReference, check_drift
+    from pydantic import TypeAdapter
+
+    from pipelines.comparison.drift import DriftReport, InsufficientReference, check_drift, inputs_digest
     from pipelines.training_set import TrainingSet
 
     champion = next(iter(champions.values()), None)
-    report, why_not = None, ""
+    as_json = TypeAdapter(DriftReport)
+    kept = lake.read_json(lake.drift) if lake.drift.exists() else {}
+    report, why_not, made_from = None, "", None
     try:
         training_set = TrainingSet.open(lake, champion.training_set if champion else None, cache=cache)
-        report = check_drift(lake, training_set, params)
+        inputs = inputs_digest(lake, training_set, params)
+        # Files of earlier versions have neither the digest nor the report.
+        report = as_json.validate_python(kept["report"]) if kept.get("made_from") == inputs else None
+        report = report or check_drift(lake, training_set, params)
+        made_from = inputs
     except (FileNotFoundError, InsufficientReference) as error:
         why_not = str(error)
     found = {
@@ -57,9 +66,10 @@ def compare_new_issues(
         "training_set": report.training_set if report else None,
         "drifted": {key: list(features) for key, features in report.drifted.items()} if report else {},
     }
-    unchanged = lake.drift.exists() and lake.read_json(lake.drift) == found
-    if not unchanged:
-        lake.write_json(lake.drift, found)
+    unchanged = {name: kept[name] for name in found if name in kept} == found
+    written = {**found, "made_from": made_from, "report": report and as_json.dump_python(report, mode="json")}
+    if written != kept:
+        lake.write_json(lake.drift, written)
     return DriftResult(report, why_not, _weak_titles(lake, champions), digest_of(found), unchanged)
 
 

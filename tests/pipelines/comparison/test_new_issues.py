@@ -9,9 +9,11 @@ import pyarrow as pa
 import pytest
 
 from assets.tracking.registry import read_champions
+from pipelines.comparison.drift_picture import drift_previews
 from pipelines.comparison.new_issues import DriftResult, compare_new_issues
 from pipelines.comparison.params import DriftParams, PromotionParams
 from pipelines.panels.panel import PANEL_SCHEMA
+from tests.assets.test_unchanged import spoil
 from tests.assets.tinted import QUICK, Installation, freeze
 from tests.pipelines.conftest import WriteLake, drawn_panel, panel_row, write_lake
 
@@ -47,6 +49,12 @@ def compared(here: Installation) -> DriftResult:
     return compare_new_issues(here.lake, PARAMS, champions=read_champions(here.tracking), cache=here.cache)
 
 
+def kept(here: Installation) -> dict[str, object]:
+    """What the weekly retraining reads."""
+    found = here.lake.read_json(here.lake.drift)
+    return {name: found[name] for name in ("is_sure", "training_set", "drifted")}
+
+
 @pytest.fixture
 def here(tmp_path: Path) -> Installation:
     return Installation(tmp_path / "home")
@@ -56,7 +64,7 @@ def test_before_there_is_anything_to_compare_with(here, write_lake):
     found = compared(here)
     assert (found.report, found.weak, found.unchanged) == (None, {}, False)
     assert found.why_not.endswith("no such training set: materialize training_set")
-    assert here.lake.read_json(here.lake.drift) == {"is_sure": False, "training_set": None, "drifted": {}}
+    assert kept(here) == {"is_sure": False, "training_set": None, "drifted": {}}
     grow(here, write_lake, train_issues=2)
     found = compared(here)
     assert "learns from 2 issues; a reference needs at least 3" in found.why_not
@@ -71,8 +79,7 @@ def test_new_issues_are_held_against_what_the_champion_learned_from(here, write_
     assert (found.why_not, found.weak, found.unchanged) == ("", {}, False)
     assert [one.key for one in found.report.issues] == ["moon-cat__red"]
     assert {"chroma", "hue"} <= set(found.report.drifted["moon-cat__red"])
-    kept = here.lake.read_json(here.lake.drift)
-    assert kept == {
+    assert kept(here) == {
         "is_sure": False,
         "training_set": learned,
         "drifted": {"moon-cat__red": list(found.report.drifted["moon-cat__red"])},
@@ -101,10 +108,39 @@ def test_new_issues_are_held_against_what_the_champion_learned_from(here, write_
     found = compared(here)
     assert found.report is None
     assert found.why_not.startswith("moon-cat__2: 2 panels that the training set holds are no longer there")
-    assert here.lake.read_json(here.lake.drift) == {"is_sure": False, "training_set": None, "drifted": {}}
+    assert kept(here) == {"is_sure": False, "training_set": None, "drifted": {}}
 
     shutil.rmtree(here.root / "lake" / "training_sets")
     assert compared(here).why_not.endswith("it was never made in this lake, or was removed")
+
+
+def test_the_same_inputs_are_not_compared_again(here, write_lake):
+    grow(here, write_lake, train_issues=4)
+    collect(here, "red", reddened(issue(4)))
+    first = compared(here)
+    assert first.report is not None
+    previews = drift_previews(here.lake, first.report)
+    for key in here.lake.keys_with("panels"):
+        spoil(here.lake, here.lake.panels(key), "image", {"bytes": b"no picture", "path": None})
+
+    again = compared(here)
+    assert (again.report, again.digest, again.unchanged) == (first.report, first.digest, True)
+    assert drift_previews(here.lake, again.report) == previews
+    with pytest.raises(ValueError, match="picture"):
+        compare_new_issues(here.lake, PARAMS.model_copy(update={"side_px": 33}), champions={}, cache=here.cache)
+    here.lake.write_json(here.lake.drift, kept(here))  # as earlier versions wrote it
+    with pytest.raises(ValueError, match="picture"):
+        compared(here)
+
+
+def test_a_file_of_an_earlier_version_is_completed(here, write_lake):
+    grow(here, write_lake, train_issues=4)
+    collect(here, "red", reddened(issue(4)))
+    compared(here)
+    complete = here.lake.read_json(here.lake.drift)
+    here.lake.write_json(here.lake.drift, kept(here))
+    assert compared(here).unchanged
+    assert here.lake.read_json(here.lake.drift) == complete
 
 
 def test_weak_titles_are_those_of_the_current_benchmark(here, write_lake):
