@@ -9,7 +9,7 @@ from pipelines.comparison.leaderboard import shown
 from pipelines.comparison.leaderboards import stored_leaderboards
 from pipelines.lake import Lake
 
-SHOWN = ("ciede2000", "l2_ab", "psnr", "ssim")
+TERMINAL_METRICS = ("ciede2000", "l2_ab", "psnr", "ssim")
 
 out = Console()
 
@@ -31,10 +31,10 @@ def print_leaderboards(lake: Lake) -> None:
         table = Table(title=f"{board.track}: {pictures} test pictures, benchmark {board.benchmark_fingerprint[:12]}")
         for name in ("", "colorizer"):
             table.add_column(name, no_wrap=True)
-        for name in SHOWN:
+        for name in TERMINAL_METRICS:
             table.add_column(name, no_wrap=True, justify="right")
         for row in board.rows:
             place = "baseline" if row.is_baseline and row.rank else str(row.rank or "best")
-            table.add_row(place, row.name, *(shown(row.metrics[name]) for name in SHOWN))
+            table.add_row(place, row.name, *(shown(row.metrics[name]) for name in TERMINAL_METRICS))
         out.print(table)
     out.print(f"Report: {lake.root / 'report' / 'index.html'}", highlight=False, soft_wrap=True)

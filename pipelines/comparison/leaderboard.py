@@ -77,7 +77,8 @@ class LeaderboardRow:
     def from_json(cls, values: dict[str, Any]) -> "LeaderboardRow":
         """The row that `to_json` gave, also that of an earlier version."""
         values = current_row(values)
-        metrics = {name: float("nan") if value is None else value for name, value in values["metrics"].items()}
+        stored = {**dict.fromkeys(METRICS), **values["metrics"]}  # a metric may be newer than the file
+        metrics = {name: float("nan") if value is None else value for name, value in stored.items()}
         low, high = values["interval"] or (None, None)
         return cls(**{**values, "metrics": metrics, "interval": None if low is None else (low, high)})
 
@@ -205,7 +206,7 @@ def _label(row: LeaderboardRow) -> str:
 
 
 def shown(value: float) -> str:
-    """Four significant digits, and no exponent; nothing for what is no number."""
+    """The value with about four significant digits; empty for NaN."""
     if np.isnan(value):
         return ""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -16,7 +16,7 @@ from pipelines.comparison.weak_spots import weak_spots
 from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
 from pipelines.evaluation.metrics.definitions import METRICS
 
-SHOWN_METRICS = (
+CARD_METRICS = (
     RANKING_METRIC, "l1_rgb", "l2_ab", "psnr", "ssim", "colorfulness_error", "gray_share", "bleeding", "white_chroma",
 )  # fmt: skip
 
@@ -249,7 +249,7 @@ def _unhinted(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _known(rows: pd.DataFrame) -> list[str]:
-    return [name for name in SHOWN_METRICS if name in rows and rows[name].notna().any()]
+    return [name for name in CARD_METRICS if name in rows and rows[name].notna().any()]
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:

@@ -179,6 +179,9 @@ def load_evaluation(lake: Lake, name: str, key: str | None = None) -> Evaluation
         part: lake.read_table(folder / f"{stem}{end}.parquet").to_pandas()
         for part, end in (("rows", ""), ("gallery", "_gallery"))
     }
+    # A metric may be newer than the file: the result is then of another benchmark, and is listed apart.
+    missing = [metric for metric in METRICS if metric not in frames["rows"]]
+    frames["rows"] = frames["rows"].assign(**dict.fromkeys(missing, float("nan")))
     grid = decode_picture((folder / f"{stem}.png").read_bytes(), name=f"{stem}.png")
     values["sets"] = current_sets(values["sets"])
     return Evaluation(**values, **frames, grid=grid)

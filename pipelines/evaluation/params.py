@@ -14,7 +14,7 @@ class BenchmarkParams(BaseModel, frozen=True, extra="forbid"):
     """
 
     code_version: ClassVar[str] = "3"
-    """Part of every benchmark's fingerprint: raise it whenever a metric gives other values for the same pictures."""
+    """Part of every benchmark's fingerprint: raise it when a metric is added, or gives other values."""
 
     resolution: int = Field(default=256, ge=16, le=4096, description="Side of the test pictures in pixels.")
     max_pictures: int | None = Field(

@@ -124,7 +124,9 @@ def test_the_leaderboard_has_ranks_intervals_differences_and_marks(soup: Beautif
     best = rows["webtoon_color_and_apply"]
     low, high = boards[0].colorizers[0].interval
     assert best[3] == f"{low:.4g} to {high:.4g}"
-    assert best[4].startswith("-3")
+    difference = boards[0].colorizers[0].difference
+    assert difference["value"] == pytest.approx(-3, abs=0.2)
+    assert best[4].startswith(f"{difference['value']:+.3g} (")
     assert "p < 0.001" in best[4]
     assert best[5] == "better"
     assert rows["webtoon_no_skips below the baseline"][5] == "worse"

@@ -1,10 +1,13 @@
 """Evaluations and leaderboards that earlier versions stored are read by the names of today."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from pipelines.comparison.leaderboard import build_leaderboard
+import numpy as np
+
+from pipelines.comparison.leaderboard import Leaderboard, build_leaderboard
 from pipelines.comparison.leaderboards import stored_leaderboards
-from pipelines.evaluation.evaluation import load_evaluation, save_evaluation
+from pipelines.evaluation.evaluation import load_evaluation, load_evaluations, save_evaluation
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
 from tests.pipelines.evaluation.handmade import BENCHMARKS, evaluated
@@ -25,6 +28,25 @@ def test_an_evaluation_of_an_earlier_version_loads(tmp_path: Path) -> None:
         lake.write_json(file, {**values, "sets": earlier_sets(values["sets"])})
     assert "floor" in path.read_text()
     assert load_evaluation(lake, "webtoon_l2").sets == evaluation.sets
+
+
+def test_an_evaluation_from_before_a_metric_was_added_stands_apart(tmp_path: Path) -> None:
+    lake, before = Lake.at(tmp_path), evaluated("webtoon_l2", benchmark_fingerprint="0" * 64)
+    save_evaluation(lake, replace(before, rows=before.rows.drop(columns="psnr")))
+    (loaded,) = load_evaluations(lake)
+    assert np.isnan(loaded.metrics["psnr"])
+    assert loaded.metrics["ciede2000"] == before.metrics["ciede2000"]
+    board = build_leaderboard([loaded, evaluated("gray_copy")], track="gray", benchmark_fingerprint=BENCHMARKS["gray"])
+    assert [row.name for row in board.not_comparable] == ["webtoon_l2"]
+
+
+def test_a_leaderboard_from_before_a_metric_was_added_loads() -> None:
+    stored = build_leaderboard([evaluated("webtoon_l2")], track="gray", benchmark_fingerprint=BENCHMARKS["gray"])
+    values = stored.to_json()
+    del values["rows"][0]["metrics"]["psnr"]
+    loaded = Leaderboard.from_json(values)
+    assert "webtoon_l2" in loaded.to_markdown()
+    assert np.isnan(loaded.rows[0].metrics["psnr"])
 
 
 def test_leaderboards_of_an_earlier_version_load(tmp_path: Path) -> None:
