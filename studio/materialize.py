@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -191,7 +192,10 @@ def _fetch_params(explicit: dict[str, Any]) -> FetchParams:
 
 @cache
 def _definitions(home: Home) -> dg.Definitions:
-    return definitions_of(home)
+    definitions = definitions_of(home)
+    # Resolved in a context of its own: Dagster asks the instance that was opened last, even one that is gone.
+    Context().run(definitions.get_repository_def)
+    return definitions
 
 
 def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, config: dict[str, Any]) -> Materialized:

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextvars import Context
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(SLOWEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))  # stable
+
+
+def pytest_collection_finish() -> None:
+    """Resolves the definitions that tests import: Dagster asks the instance opened last, even one that is gone."""
+    if "assets.definitions" in sys.modules:
+        Context().run(sys.modules["assets.definitions"].defs.get_repository_def)
 
 
 def _memory() -> Path | None:

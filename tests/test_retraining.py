@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -192,7 +193,9 @@ def studio(webtoon: Webtoon, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         copy_dagster_store(home.dagster)
         copy_mlflow_store(home.root / "mlflow" / "mlflow.db")
         with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-            yield Studio(home, instance, definitions_of(home), yaml.safe_load(QUICK.read_text())), site
+            definitions = definitions_of(home)
+            Context().run(definitions.get_repository_def)  # see tests/conftest.py
+            yield Studio(home, instance, definitions, yaml.safe_load(QUICK.read_text())), site
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import typer
 import yaml
 from PIL import Image
 
+from assets.definitions import defs
 from assets.settings import PARAMS_OF, load_settings
 from assets.stages import STAGES
 from models.recipes import RECIPES
@@ -228,8 +229,6 @@ def test_settings_that_are_not_there(tintoon, tmp_path):
 
 def test_settings_are_those_of_the_launchpad(tmp_path):
     """Each asset's own configuration and what a settings file may say are the same fields."""
-    from assets.definitions import defs
-
     graph = defs.resolve_asset_graph()
     for key in graph.materializable_asset_keys:
         (op,) = graph.get(key).assets_def.node_def.iterate_op_defs()
