@@ -91,9 +91,9 @@ def test_differences_are_paired_and_go_to_the_champion() -> None:
     assert 5 < worse["low"] < worse["high"] < 7  # though pictures differ by 3: the difference is of pairs
     assert worse["p_value"] < 0.01
     assert twin["p_value"] > 0.05
-    crowned = board(*FIVE, champion="of-frames_gan_gray")
-    assert crowned.reference == "frames_gan_gray"
-    assert next(row.difference for row in crowned.rows if row.name == "webtoon_l2")["value"] == pytest.approx(-6)  # type: ignore[index]
+    with_champion = board(*FIVE, champion="of-frames_gan_gray")
+    assert with_champion.reference == "frames_gan_gray"
+    assert next(row.difference for row in with_champion.rows if row.name == "webtoon_l2")["value"] == pytest.approx(-6)  # type: ignore[index]
 
 
 def test_tracks_and_other_benchmarks_are_kept_apart() -> None:
