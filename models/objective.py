@@ -11,15 +11,16 @@ Random numbers come from torch's global generators, which the loop seeds at ever
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from models.specs.base import Adam
+from models.specs.base import Adam, ObjectiveSpec
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Objective(ABC):
     networks: dict[str, nn.Module]
     """The networks that are trained and stored. Parts that never learn have `requires_grad` off."""
 
-    frozen: dict[str, nn.Module]
+    frozen: Mapping[str, nn.Module] = MappingProxyType({})
     """Networks that losses use and that never change: feature extractors, classifiers, line detectors."""
 
     @abstractmethod
@@ -91,6 +92,11 @@ def adam(network: nn.Module, settings: Adam) -> torch.optim.Adam:
         "drops": settings.drops,
     }
     return torch.optim.Adam([group], settings.learning_rate, (settings.beta1, settings.beta2), fused=True)
+
+
+def adams(networks: Mapping[str, nn.Module], spec: ObjectiveSpec) -> dict[str, torch.optim.Optimizer]:
+    """An Adam for each network, by its name, with the settings in the specification's field `<name>_optimizer`."""
+    return {name: adam(network, getattr(spec, f"{name}_optimizer")) for name, network in networks.items()}
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, done: float) -> None:

@@ -30,7 +30,7 @@ from torch.nn.functional import (
 from models.ajou.spec import AjouDiscriminator, AjouGan, AjouGenerator, SoftLabels
 from models.blocks import Double, initialize_kaiming
 from models.losses import discriminator_terms, real_loss
-from models.objective import Batch, Objective, OptimizerStep, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adams, frozen
 
 
 class Generator(nn.Module):
@@ -124,7 +124,6 @@ class AjouObjective(Objective):
 
     def __init__(self, spec: AjouGan, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {
             "generator": Generator(spec.generator),
             "discriminator": Discriminator(spec.discriminator),
@@ -132,10 +131,7 @@ class AjouObjective(Objective):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for each network."""
-        return {
-            "generator": adam(self.networks["generator"], self._spec.generator_optimizer),
-            "discriminator": adam(self.networks["discriminator"], self._spec.discriminator_optimizer),
-        }
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's optimizer step, then the generator's."""

@@ -23,7 +23,7 @@ from models.alacgan.spec import Alacgan, AlacganDiscriminator, AlacganGenerator
 from models.blocks import Halve, ResNeXt
 from models.features import Extractor
 from models.losses import gradient_penalty
-from models.objective import Batch, Objective, OptimizerStep, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adams, frozen
 
 _SLOPE = 0.2
 _FEATURES_SCALE = 16
@@ -161,14 +161,11 @@ class AlacganObjective(Objective):
         self._generator.extractor.load_state_dict(features.state_dict())
         self._critic = Critic(self._spec.discriminator)
         self.networks: dict[str, nn.Module] = {"generator": self._generator, "discriminator": self._critic}
-        self.frozen: dict[str, nn.Module] = {"features": features}
+        self.frozen = {"features": features}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for each network."""
-        return {
-            "generator": adam(self._generator, self._spec.generator_optimizer),
-            "discriminator": adam(self._critic, self._spec.discriminator_optimizer),
-        }
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The critic's optimizer step, then the generator's."""

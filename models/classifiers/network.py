@@ -149,7 +149,6 @@ class TitleClassificationObjective(Objective):
 
     def __init__(self, spec: TellTitle, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {"classifier": build_network(spec.classifier)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:

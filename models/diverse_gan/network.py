@@ -114,7 +114,6 @@ class DiverseGanObjective(Objective):
 
     def __init__(self, spec: specs.DiverseGan, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {
             "generator": Generator(spec.generator),
             "discriminator": Discriminator(spec.discriminator),

@@ -22,7 +22,7 @@ from torch.nn.functional import adaptive_avg_pool2d, l1_loss, leaky_relu, mse_lo
 from models.blocks import Double, Halve, initialize_dcgan
 from models.frames.spec import FramesDiscriminator, FramesEncoder, FramesGan, FramesGenerator, FramesL2
 from models.losses import discriminator_terms, real_loss
-from models.objective import Batch, Objective, OptimizerStep, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adams, frozen
 
 
 class Encoder(nn.Module):
@@ -111,12 +111,11 @@ class L2Objective(Objective):
 
     def __init__(self, spec: FramesL2, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {"generator": ConvNet(spec.generator)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the generator."""
-        return {"generator": adam(self.networks["generator"], self._spec.generator_optimizer)}
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The generator's optimizer step."""
@@ -134,7 +133,6 @@ class GanObjective(Objective):
 
     def __init__(self, spec: FramesGan, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {
             "generator": ConvNet(spec.generator),
             "discriminator": Discriminator(spec.discriminator),
@@ -142,10 +140,7 @@ class GanObjective(Objective):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for each network."""
-        return {
-            "generator": adam(self.networks["generator"], self._spec.generator_optimizer),
-            "discriminator": adam(self.networks["discriminator"], self._spec.discriminator_optimizer),
-        }
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's optimizer step, then the generator's."""

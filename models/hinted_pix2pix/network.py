@@ -16,7 +16,7 @@ from models.discriminators import PatchGan
 from models.hinted_pix2pix.spec import HintedPix2pix
 from models.hinted_pix2pix.spec import HintedUNet as HintedUNetSpec
 from models.losses import discriminator_terms, real_loss
-from models.objective import Batch, Objective, OptimizerStep, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adams, frozen
 from models.pix2pix.network import UNet
 
 
@@ -38,7 +38,6 @@ class HintedPix2pixObjective(Objective):
 
     def __init__(self, spec: HintedPix2pix, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {
             "generator": HintedUNet(spec.generator),
             "discriminator": PatchGan(spec.discriminator),
@@ -46,10 +45,7 @@ class HintedPix2pixObjective(Objective):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for each network."""
-        return {
-            "generator": adam(self.networks["generator"], self._spec.generator_optimizer),
-            "discriminator": adam(self.networks["discriminator"], self._spec.discriminator_optimizer),
-        }
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's optimizer step, then the generator's."""

@@ -26,7 +26,7 @@ from torch.nn.functional import huber_loss, interpolate, leaky_relu, max_pool2d
 from models.blocks import Double, Halve, initialize_dcgan
 from models.features import Extractor
 from models.losses import discriminator_terms, real_loss
-from models.objective import Batch, Objective, OptimizerStep, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adams, frozen
 from models.sketch.spec import Perceptual, Sgru, SgruDiverse, SketchDiscriminator, SketchGan, SketchSupervised
 
 _LEAKY_SLOPE = 0.2
@@ -256,12 +256,12 @@ class SupervisedObjective(Objective):
     def __init__(self, spec: SketchSupervised, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
         self.extractor = cast(Extractor, needs["features"])
-        self.frozen: dict[str, nn.Module] = {"features": self.extractor}
+        self.frozen = {"features": self.extractor}
         self.networks: dict[str, nn.Module] = {"generator": SgruNetwork(spec.generator)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Adam for the generator."""
-        return {"generator": adam(self.networks["generator"], self._spec.generator_optimizer)}
+        """Adam for each network."""
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The generator's optimizer step."""
@@ -291,11 +291,6 @@ class GanObjective(SupervisedObjective):
         self._gan = spec
         self.networks["discriminator"] = Discriminator(spec.discriminator)
 
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Adam for each network."""
-        discriminator = adam(self.networks["discriminator"], self._gan.discriminator_optimizer)
-        return {**super().optimizers(), "discriminator": discriminator}
-
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's optimizer step, then the generator's."""
         discriminator = self.networks["discriminator"]
@@ -317,13 +312,13 @@ class DiverseObjective(Objective):
     def __init__(self, spec: SgruDiverse, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
         self.extractor = cast(Extractor, needs["features"])
-        self.frozen: dict[str, nn.Module] = {"features": self.extractor}
+        self.frozen = {"features": self.extractor}
         self.generator = SgruNetwork(spec.generator)
         self.networks: dict[str, nn.Module] = {"generator": self.generator}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the generator."""
-        return {"generator": adam(self.generator, self._spec.generator_optimizer)}
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The generator's optimizer step.

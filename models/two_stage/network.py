@@ -32,7 +32,7 @@ from torch.nn.functional import (
 from models.artifacts import with_artifacts
 from models.blocks import Double, Halve, ResNeXt
 from models.losses import discriminator_terms, real_loss
-from models.objective import Batch, Objective, OptimizerStep, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adams, frozen
 from models.two_stage.spec import (
     Colorization,
     DraftGenerator,
@@ -218,12 +218,11 @@ class LineDetectionObjective(Objective):
 
     def __init__(self, spec: LineDetection, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {"detector": LineDetectionModel(spec.detector)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the detector."""
-        return {"detector": adam(self.networks["detector"], self._spec.detector_optimizer)}
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The detector's optimizer step."""
@@ -248,7 +247,7 @@ class DraftObjective(Objective):
     def __init__(self, spec: Drafting, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
         weights = {"features": spec.content_weight, "line_detector": spec.line_weight}
-        self.frozen: dict[str, nn.Module] = {role: needs[role] for role, weight in weights.items() if weight}
+        self.frozen = {role: needs[role] for role, weight in weights.items() if weight}
         self._draft = Draft(spec.generator)
         self.networks: dict[str, nn.Module] = {
             "generator": self._draft,
@@ -257,10 +256,7 @@ class DraftObjective(Objective):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for each network."""
-        return {
-            "generator": adam(self.networks["generator"], self._spec.generator_optimizer),
-            "discriminator": adam(self.networks["discriminator"], self._spec.discriminator_optimizer),
-        }
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's optimizer step, then the generator's."""
@@ -312,12 +308,11 @@ class ColorizationObjective(Objective):
         self._spec = spec
         self._generator = TwoStage(spec.generator)
         self._generator.draft.load_state_dict(needs["draft"].state_dict())
-        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {"generator": self._generator}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the second stage."""
-        return {"generator": adam(self._generator, self._spec.generator_optimizer)}
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The second stage's optimizer step."""

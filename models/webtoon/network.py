@@ -27,7 +27,7 @@ from models.classifiers.network import TitleNetwork
 from models.color import lab_to_rgb
 from models.discriminators import PatchGan
 from models.losses import discriminator_terms, real_loss, share
-from models.objective import Batch, Objective, OptimizerStep, adam, frozen
+from models.objective import Batch, Objective, OptimizerStep, adams, frozen
 from models.pix2pix.network import UNet
 from models.vgg import VggStack
 from models.webtoon import spec as specs
@@ -175,12 +175,11 @@ class L2Objective(Objective):
 
     def __init__(self, spec: specs.WebtoonL2, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {"generator": build_network(spec.generator)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the generator."""
-        return {"generator": adam(self.networks["generator"], self._spec.generator_optimizer)}
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The generator's optimizer step."""
@@ -242,7 +241,6 @@ class AdversarialObjective(Objective):
 
     def __init__(self, spec: specs.WebtoonAdversarial, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.frozen: dict[str, nn.Module] = {}
         self.networks: dict[str, nn.Module] = {
             "generator": build_network(spec.generator),
             "discriminator": build_network(spec.discriminator),
@@ -250,10 +248,7 @@ class AdversarialObjective(Objective):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for each network."""
-        return {
-            "generator": adam(self.networks["generator"], self._spec.generator_optimizer),
-            "discriminator": adam(self.networks["discriminator"], self._spec.discriminator_optimizer),
-        }
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The discriminator's optimizer step, its loss halved as in pix2pix (section 3.3), then the generator's."""
@@ -287,13 +282,12 @@ class ColorAndApplyObjective(Objective):
 
     def __init__(self, spec: specs.WebtoonColorAndApply, needs: Mapping[str, nn.Module]) -> None:
         self._spec = spec
-        self.frozen: dict[str, nn.Module] = {}
         self.generator = ColorAndApply(spec.generator)
         self.networks: dict[str, nn.Module] = {"generator": self.generator}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """One Adam for both networks."""
-        return {"generator": adam(self.generator, self._spec.generator_optimizer)}
+        return adams(self.networks, self._spec)
 
     def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
         """The single optimizer step."""
