@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from pydantic import ValidationError
+
 from pipelines.issue_pages.picture import Picture
 
 SkipStatus = Literal["no_picture", "repost", "hidden", "deleted", "unwanted", "unlicensed"]
@@ -82,3 +84,10 @@ class IssueUnavailable(Unavailable):
 
 class ListingFailed(Exception):
     """A source's answer cannot be understood. The message has the address, what was seen and the remedy."""
+
+
+def seen_in(error: ValidationError) -> str:
+    """The first error of an answer, for people: its place and its kind."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the body"
+    return f"{place}: {first['msg']}"

@@ -25,12 +25,13 @@ from pipelines.issue_pages.entry import (
     NotModified,
     PageEntry,
     Skip,
+    seen_in,
 )
 from pipelines.issue_pages.local_files import listing, shown
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.sources.danbooru import RATINGS
 from pipelines.issue_pages.sources.folder import FolderSource
-from pipelines.issue_pages.sources.illustration import Wanted, credited, no_picture, seen_in
+from pipelines.issue_pages.sources.illustration import Wanted, credited, no_picture
 from pipelines.issue_pages.sources.shards import LARGEST_NUMBER
 from pipelines.lake import natural_key
 from pipelines.titles import Title

@@ -8,7 +8,7 @@ from hashlib import md5
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError
@@ -130,10 +130,3 @@ def _facts(known: PageRow | None) -> dict[str, Any]:
         return {}
     facts = json.loads(known.facts)
     return facts if isinstance(facts, dict) else {}
-
-
-def seen_in(error: ValidationError) -> str:
-    """The first error of an answer, for people: its place and its kind."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the body"
-    return f"{place}: {first['msg']}"

@@ -31,6 +31,7 @@ from pipelines.issue_pages.entry import (
     NotModified,
     PageEntry,
     TitleUnavailable,
+    seen_in,
 )
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.sources.naver_viewer import (
@@ -276,9 +277,7 @@ def _read(model: type[_Model], title: Title, answer: Answer) -> _Model:
     try:
         return model.model_validate_json(answer.body)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the body"
-        seen = f"not the list that is known: {place}: {first['msg']}"
+        seen = f"not the list that is known: {seen_in(error)}"
         raise ListingFailed(f"{title.key}: {answer.url}: {seen}; check titleId, or the site changed") from error
 
 

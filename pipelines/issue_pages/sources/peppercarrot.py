@@ -27,6 +27,7 @@ from pipelines.issue_pages.entry import (
     PageEntry,
     Skip,
     TitleUnavailable,
+    seen_in,
 )
 from pipelines.issue_pages.page import PageRow
 from pipelines.titles import Title
@@ -273,9 +274,7 @@ class PepperCarrotSource:
         try:
             read = form.validate_json(body)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the body"
-            seen = f"not the list that is known: {place}: {first['msg']}"
+            seen = f"not the list that is known: {seen_in(error)}"
             raise ListingFailed(f"{title.key}: {url}: {seen}; check the address, or the site changed") from error
         if answer.status == 200:
             self._kept[url] = _kept(answer)

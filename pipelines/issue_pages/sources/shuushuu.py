@@ -33,9 +33,10 @@ from pipelines.issue_pages.entry import (
     PageEntry,
     Skip,
     TitleUnavailable,
+    seen_in,
 )
 from pipelines.issue_pages.page import PageRow
-from pipelines.issue_pages.sources.illustration import Wanted, credited, fetch_listed, file_address, no_picture, seen_in
+from pipelines.issue_pages.sources.illustration import Wanted, credited, fetch_listed, file_address, no_picture
 from pipelines.issue_pages.sources.shards import LARGEST_NUMBER, NumberShards, numbers_of
 from pipelines.titles import Title
 

@@ -29,6 +29,7 @@ from pipelines.issue_pages.entry import (
     PageEntry,
     Skip,
     TitleUnavailable,
+    seen_in,
 )
 from pipelines.issue_pages.html_page import HtmlError, read_html
 from pipelines.issue_pages.page import PageRow
@@ -221,9 +222,7 @@ class WebtoonsSource:
         except ValidationError as error:
             if _is_short_page(answer):
                 raise _not_served(title, f"{title.key}: {url}") from error
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the body"
-            seen = f"not the list that is known: {place}: {first['msg']}"
+            seen = f"not the list that is known: {seen_in(error)}"
             raise _NoList(f"{title.key}: {url}: {seen}; check title_no, or the site changed") from error
 
     def _viewer(self, title: Title, issue: str, address: _Address) -> Answer:
