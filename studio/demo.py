@@ -35,19 +35,19 @@ def run_demo(*, issues: int, port: int, config: Path = SETTINGS, beside: Sequenc
     with NaverSite({DEFAULT_TITLE_ID: webtoon}, port=port) as site:
         os.environ["TINTOON_DEMO_SITE"] = site.url
         out.print(f"Serving it at {site.url}, as Naver does; scraping it with the real scraper.")
-        instance = open_instance()
         standing = Home.of().root / "settings.yaml"
         if not standing.exists():  # what the UI and the schedules run here is as small as the demo
             with atomic_write(standing) as temporary:
                 temporary.write_bytes(config.read_bytes())
-        with open_progress() as progress:
-            sync_issues(
-                instance,
-                titles=titles,
-                config=settings.get("issue_pages", {}),
-                on_title=progress.listener("titles"),
-            )
-        run_stages(DEFAULT_STAGES, Selection(chosen_recipes((), settings), titles=titles), settings)
+        with open_instance() as instance:
+            with open_progress() as progress:
+                sync_issues(
+                    instance,
+                    titles=titles,
+                    config=settings.get("issue_pages", {}),
+                    on_title=progress.listener("titles"),
+                )
+            run_stages(DEFAULT_STAGES, Selection(chosen_recipes((), settings), titles=titles), settings, instance)
     lake = default_resources()["lake"].open()
     print_leaderboards(lake)
     out.print(f"Done in {time.monotonic() - started:.0f} s. 'make up' opens the Dagster UI and the MLflow UI.")

@@ -4,13 +4,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from assets.stages import STAGES
-from pipelines.progress import Progress, each_tenth
-from studio.materialize import Materialized, Selection, materialize, open_instance
+from pipelines.progress import each_tenth
+from studio.materialize import Materialized, Selection, materialize
 from studio.progress import CommandProgress, open_progress
 
 out = Console()
@@ -21,9 +22,10 @@ class StagesFailedError(RuntimeError):
     """Some materializations failed; each was named when it did."""
 
 
-def run_stages(stages: Sequence[str], selection: Selection, settings: dict[str, dict[str, Any]]) -> None:
+def run_stages(
+    stages: Sequence[str], selection: Selection, settings: dict[str, dict[str, Any]], instance: dg.DagsterInstance
+) -> None:
     """Materializes stages, then prints what each did. Raises StagesFailedError when one failed."""
-    instance = open_instance()
     outcomes: list[Materialized] = []
     seconds: dict[str, float] = {}
     with open_progress() as progress:
@@ -64,7 +66,6 @@ class StageReport:
         self._progress = progress
         self._partitions = progress.bars.add_task("", total=None)
         self._work = progress.bars.add_task("", total=None, visible=False)
-        self._tenths: dict[str, Progress] = {}
         self.is_last = False
         """True if the partition that was started last is the last one of its stage."""
 
@@ -74,27 +75,21 @@ class StageReport:
         self._progress.bars.update(self._partitions, description=name, completed=place, total=total)
         self._progress.bars.reset(self._work, visible=False, description="")
         self._is_counted = STAGES[stage].partitions == "issue"
-        self._name = stage if self._is_counted else name
+        line = stage if self._is_counted else name
         self.is_last = place == total - 1
         if not self._is_counted or place == 0:
+            self._tenths = each_tenth(lambda done, total: self._progress.line(f"{line}: {done} of {total}"))
             self._progress.line(
-                f"{self._name}: started"
-                + (f", {total} partition{'s' if total > 1 else ''}" if self._is_counted else "")
+                f"{line}: started" + (f", {total} partition{'s' if total > 1 else ''}" if self._is_counted else "")
             )
         if self._is_counted:
-            self._line(place, total)
+            self._tenths(place, total)
 
     def on_progress(self, done: int, total: int) -> None:
         """Reports the work on the partition."""
         self._progress.bars.update(self._work, description="  of it", completed=done, total=total, visible=True)
         if not self._is_counted:
-            self._line(done, total)
-
-    def _line(self, done: int, total: int) -> None:
-        name = self._name
-        if name not in self._tenths:
-            self._tenths[name] = each_tenth(lambda done, total: self._progress.line(f"{name}: {done} of {total}"))
-        self._tenths[name](done, total)
+            self._tenths(done, total)
 
 
 def _in_words(stage: str, outcomes: list[Materialized], seconds: float) -> str:

@@ -40,8 +40,7 @@ def sync(
         return
     if as_json:
         raise UsageError("--json goes with --dry-run")
-    instance = open_instance()
-    with open_progress() as progress:
+    with open_instance() as instance, open_progress() as progress:
         report, new = sync_issues(instance, titles=title or (), config={}, on_title=progress.listener("titles"))
     table = Table("title", "issues by state")
     for name, states in report.counts.items():
@@ -94,7 +93,7 @@ def run(
     """
     from assets.settings import load_settings
     from assets.stages import STAGES
-    from studio.materialize import DEFAULT_STAGES, Selection, chosen_recipes
+    from studio.materialize import DEFAULT_STAGES, Selection, chosen_recipes, open_instance
     from studio.run_stages import run_stages
 
     wanted = DEFAULT_STAGES if stages == ["all"] else stages
@@ -106,7 +105,8 @@ def run(
     for stage in wanted if stages != ["all"] else ():
         if STAGES[stage].partitions == "recipe" and not selection.trainings(stage):
             raise UsageError(f"{stage}: no part of {', '.join(selection.recipes)}; name what to train with --recipe")
-    run_stages(wanted, selection, settings)
+    with open_instance() as instance:
+        run_stages(wanted, selection, settings, instance)
 
 
 def demo(
