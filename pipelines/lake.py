@@ -139,6 +139,10 @@ class Lake:
         """The manifest of the current training set."""
         return self.root / "training_set.json"
 
+    def frozen_training_set(self, fingerprint: str) -> UPath:
+        """The manifest of a training set by its fingerprint."""
+        return self.root / "training_sets" / f"{fingerprint}.json"
+
     def trained(self, recipe: str) -> UPath:
         """The folder of one recipe's checkpoints."""
         return self.root / "trained" / recipe

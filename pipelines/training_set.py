@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from upath import UPath
 
 from pipelines.lake import Lake, digest_of
 from pipelines.pairs import Pairs
@@ -79,8 +78,8 @@ def build_training_set(
     }
     markdown = datasheet_markdown(datasheet)
     unchanged = lake.training_set.exists() and lake.read_json(lake.training_set) == manifest
-    lake.write_bytes(_frozen(lake, fingerprint).with_suffix(".md"), markdown.encode())
-    lake.write_json(_frozen(lake, fingerprint), manifest)
+    lake.write_bytes(lake.frozen_training_set(fingerprint).with_suffix(".md"), markdown.encode())
+    lake.write_json(lake.frozen_training_set(fingerprint), manifest)
     lake.write_json(lake.training_set, manifest)
     return TrainingSetReport(
         fingerprint=fingerprint,
@@ -106,7 +105,7 @@ class TrainingSet:
 
         Raises FileNotFoundError that names the missing one.
         """
-        path = lake.training_set if fingerprint is None else _frozen(lake, fingerprint)
+        path = lake.training_set if fingerprint is None else lake.frozen_training_set(fingerprint)
         try:
             return cls(lake, lake.read_json(path), cache)
         except FileNotFoundError:
@@ -205,10 +204,6 @@ class TrainingSet:
             split: _rows(self._lake, {"kind": "color", **self._manifest["arrays"][f"color/{split}"]})
             for split in SPLITS
         }
-
-
-def _frozen(lake: Lake, fingerprint: str) -> UPath:
-    return lake.root / "training_sets" / f"{fingerprint}.json"
 
 
 def _rows(lake: Lake, manifest: dict[str, Any]) -> pa.Table:

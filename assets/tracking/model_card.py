@@ -62,7 +62,7 @@ def datasheet_of(record: TrainingRecord, lake: Lake, tracking: Tracking) -> dict
 
     Raises FileNotFoundError where neither has it.
     """
-    path = lake.root / "training_sets" / f"{record.training_set}.json"
+    path = lake.frozen_training_set(record.training_set)
     return lake.read_json(path)["datasheet"] if path.exists() else _kept_by_run(record, "datasheet.json", tracking)
 
 

@@ -5,7 +5,7 @@ Where no candidate becomes the champion, the best of them is registered as `chal
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.tracking.client import Tracking
@@ -101,7 +101,7 @@ def _registered(
     version = registry.of_checkpoint(str(evaluation.checkpoint_digest)) or _register(registry, evaluation, context.lake)
     has_card = card_path(context.lake, registry, version).exists()
     if not has_card or version.tags.get("decision") != reason:
-        record = read_record(context.lake, version.recipe, PurePath(version.tags["checkpoint"]).stem)
+        record = read_record(context.lake, version.recipe, version.tags["checkpoint"])
         card = write_card(context.lake, registry, version, record, evaluation, reason=reason, tracking=tracking)
         registry.describe(version, f"Recipe {record.recipe}. Model card: {card}")
     return version

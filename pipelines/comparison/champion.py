@@ -9,7 +9,7 @@ class Champion:
 
     recipe: str
     checkpoint: str
-    """The file name of its checkpoint in the lake's folder of the recipe."""
+    """The key of its training in the lake."""
     checkpoint_sha256: str
     training_set: str
     """The fingerprint of the training set that it learned from."""

@@ -97,5 +97,6 @@ def _current_file(lake: Lake, recipe: str) -> UPath:
 
 
 def _record_file(lake: Lake, recipe: str, key: str) -> UPath:
+    key = key.removesuffix(_EARLIER_SUFFIX)
     path = lake.trained(recipe) / key / RECORD
     return path if path.exists() else lake.trained(recipe) / f"{key}.json"
