@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.recipes import LINE_DETECTOR, RECIPES, Recipe, recipe_of
+from pipelines.evaluation.context import EvaluationContext
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
 from pipelines.progress import Progress, each_tenth
+from pipelines.training.dependencies import FindTraining
 from pipelines.training.params import TrainingParams
+from pipelines.training.record import TrainingRecord
 from pipelines.training.run_folder import CHECKPOINT, is_finished, load_record
+from pipelines.training.store import NotTrainedError
 from pipelines.training.workflow import require_same_training, train_with_dependencies
-from pipelines.training_set import TrainingSet
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from pipelines.evaluation.metrics.distribution import FeatureExtractor
-    from pipelines.evaluation.tracks import LineDrawer
 
 
 def train_and_evaluate(
@@ -67,7 +67,8 @@ def train_and_evaluate(
     from pipelines.evaluation.tracks import TestPictures, track_of
     from pipelines.evaluation.unpaired import pictures_of
 
-    training_set = TrainingSet.open(lake)
+    context = EvaluationContext(lake, benchmark, cache=out, weights=weights, find_training=_finished_in(out))
+    training_set = context.training_set
     require_same_training(recipe, params, training_set, out)
     on_step = _training_lines(report)
 
@@ -82,11 +83,10 @@ def train_and_evaluate(
     unpaired = pictures_of(Path(benchmark.unpaired)) if benchmark.unpaired else {}
     if benchmark.extractor == "title_vgg16" and not is_finished(out / TITLE_CLASSIFIER):
         train(recipe_of(TITLE_CLASSIFIER))
-    extractor = _extractor(benchmark, out, weights)
+    _ = context.extractor  # refuses a missing file
     folder = train(recipe)
     if _is_first_process():
-        drawer = _line_drawer(out) if track_of(recipe.variant) == "line" else None
-        _evaluate(folder, training_set, benchmark, extractor, drawer, unpaired, report)
+        _evaluate(folder, context, unpaired, report)
     return folder
 
 
@@ -106,72 +106,45 @@ def _training_lines(report: Callable[[str], None]) -> Callable[[str, float], Non
     return call
 
 
+def _finished_in(out: Path) -> FindTraining:
+    """Finds the finished trainings among the results."""
+
+    def find(name: str) -> tuple[Path, TrainingRecord]:
+        folder = out / name
+        if not is_finished(folder):
+            raise NotTrainedError(f"{folder}: no finished training of {name}: name it among the recipes")
+        return folder / CHECKPOINT, load_record(folder)
+
+    return find
+
+
 def _evaluate(
-    folder: Path,
-    training_set: TrainingSet,
-    benchmark: BenchmarkParams,
-    extractor: "FeatureExtractor | None",
-    drawer: "LineDrawer | None",
-    unpaired: "Mapping[str, np.ndarray]",
-    report: Callable[[str], None],
+    folder: Path, context: EvaluationContext, unpaired: "Mapping[str, np.ndarray]", report: Callable[[str], None]
 ) -> None:
-    """Makes the evaluation of a run folder on a benchmark its latest one; evaluates where there is none yet."""
+    """Makes the evaluation of a run folder on the benchmark its latest one; evaluates where there is none yet."""
     from pipelines.colorize.picture import TrainedColorizer
-    from pipelines.evaluation.benchmark import evaluate
-    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
-    from pipelines.evaluation.tracks import TestPictures, track_of
+    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation, set_latest
+    from pipelines.evaluation.tracks import track_of
 
-    record = load_record(folder)
+    record, kept = load_record(folder), Lake.at(folder)
+    name, digest = record.recipe, record.checkpoint_sha256
     colorizer = TrainedColorizer.load(folder / CHECKPOINT)
-    test = TestPictures(
-        training_set,
-        benchmark,
-        track_of(colorizer.variant),
-        drawer,
-        extractor=extractor.name if extractor else "none",
+    benchmark = context.benchmark(track_of(colorizer.variant))
+    found = find_evaluation(kept, name, checkpoint=digest, benchmark=benchmark)
+    if found is not None:
+        set_latest(kept, found)
+        return
+    report(f"{name}: evaluation started")
+    result = context.evaluate(
+        colorizer,
+        unpaired=unpaired,
+        costs={"training_seconds": record.seconds, "pictures_seen": record.pictures_seen},
+        checkpoint_digest=digest,
+        work=folder / "evaluating",
+        on_progress=each_tenth(lambda done, total: report(f"{name}: evaluation, {done} of {total} pictures")),
     )
-    kept = Lake.at(folder)
-    digest = record.checkpoint_sha256
-    found = find_evaluation(kept, record.recipe, checkpoint=digest, benchmark=test.fingerprint)
-    if found is None:
-        name = record.recipe
-        report(f"{name}: evaluation started")
-        found = evaluate(
-            colorizer,
-            training_set,
-            benchmark,
-            extractor=extractor,
-            drawer=drawer,
-            unpaired=unpaired,
-            costs={"training_seconds": record.seconds, "pictures_seen": record.pictures_seen},
-            checkpoint_digest=digest,
-            work=folder / "evaluating",
-            on_progress=each_tenth(lambda done, total: report(f"{name}: evaluation, {done} of {total} pictures")),
-        )
-        report(f"{name}: evaluation done")
-    save_evaluation(kept, found)
-
-
-def _extractor(benchmark: BenchmarkParams, out: Path, weights: Path) -> "FeatureExtractor | None":
-    """The feature network of a benchmark; None for a benchmark without one."""
-    from pipelines.evaluation.metrics.distribution import TITLE_CLASSIFIER, load_feature_extractor, load_title_extractor
-
-    if benchmark.extractor == "none":
-        return None
-    if benchmark.extractor != "title_vgg16":
-        return load_feature_extractor(benchmark.extractor, weights)
-    folder = out / TITLE_CLASSIFIER
-    return load_title_extractor(folder / CHECKPOINT, load_record(folder).checkpoint_sha256)
-
-
-def _line_drawer(out: Path) -> "LineDrawer | None":
-    """The line detector among the results, if there is one."""
-    from pipelines.evaluation.learned_lines import load_line_drawer
-
-    folder = out / LINE_DETECTOR.name
-    if not is_finished(folder):
-        return None
-    return load_line_drawer(folder / CHECKPOINT, digest=load_record(folder).checkpoint_sha256)
+    save_evaluation(kept, result)
+    report(f"{name}: evaluation done")
 
 
 def _is_first_process() -> bool:

@@ -30,7 +30,7 @@ def log_evaluation(
     weights: The folder of feature extractors' files.
     """
     from pipelines.colorize.picture import TrainedColorizer
-    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation
+    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation, set_latest
     from pipelines.evaluation.tracks import track_of
 
     record = read_record(lake, recipe)
@@ -39,7 +39,7 @@ def log_evaluation(
     run = tracking.finished(record.mlflow_run_id)
     found = find_evaluation(lake, recipe, checkpoint=record.checkpoint_sha256, benchmark=benchmark)
     if found is not None:
-        save_evaluation(lake, found)  # as the latest one, should the benchmark have changed there and back
+        set_latest(lake, found)  # the benchmark may have changed there and back
         is_shown = run.tag("benchmark") == benchmark
         if not is_shown:
             show_evaluation(run, found, step=record.best_step)

@@ -5,9 +5,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.recipes import LINE_DETECTOR
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
-from pipelines.training.store import checkpoint_path, is_trained, read_record
+from pipelines.training.dependencies import FindTraining, trained_in
+from pipelines.training.store import NotTrainedError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +30,8 @@ class EvaluationContext:
     cache: Path
     weights: Path
     """The folder of feature extractors' files."""
+    find_training: FindTraining | None = None
+    """Finds the networks that measure; None: the current trainings of the lake."""
 
     @cached_property
     def training_set(self) -> "TrainingSet":
@@ -41,23 +45,26 @@ class EvaluationContext:
         from pipelines.evaluation.tracks import TestPictures
 
         return TestPictures(
-            self.training_set, self.params, track, self._drawer, extractor=self._extractor_name
+            self.training_set, self.params, track, self._drawer_of(track), extractor=self._extractor_name
         ).fingerprint
 
-    def evaluate(self, colorizer: "Colorizer", **options: Any) -> "Evaluation":
+    def evaluate(self, colorizer: "Colorizer", *, work: Path | None = None, **options: Any) -> "Evaluation":
         """Evaluates a colorizer on the benchmark; options are those of `benchmark.evaluate`.
+
+        work: The folder for what is under way; None: one in the cache.
 
         Raises FileNotFoundError that says which file belongs where, or what to train first.
         """
         from pipelines.evaluation.benchmark import evaluate
+        from pipelines.evaluation.tracks import track_of
 
         return evaluate(
             colorizer,
             self.training_set,
             self.params,
-            extractor=self._extractor,
-            drawer=self._drawer,
-            work=self.cache / "evaluation",
+            extractor=self.extractor,
+            drawer=self._drawer_of(track_of(colorizer.variant)),
+            work=work or self.cache / "evaluation",
             **options,
         )
 
@@ -79,14 +86,22 @@ class EvaluationContext:
         return {f"peak_cpu_{side}x{side}_mib": peak}
 
     @cached_property
+    def _find(self) -> FindTraining:
+        return self.find_training or trained_in(self.lake, self.cache)
+
+    def _drawer_of(self, track: "Track") -> "LineDrawer | None":
+        """The line detector where it draws; the network is not loaded for gray pictures."""
+        return self._drawer if track == "line" else None
+
+    @cached_property
     def _drawer(self) -> "LineDrawer | None":
         """The current line detector, where one was trained: its lines are a style of their own."""
         from pipelines.evaluation.learned_lines import load_line_drawer
 
-        if not is_trained(self.lake, "line_detector"):
+        try:
+            path, record = self._find(LINE_DETECTOR.name)
+        except NotTrainedError:
             return None
-        record = read_record(self.lake, "line_detector")
-        path = checkpoint_path(self.lake, "line_detector", record.key, self.cache)
         return load_line_drawer(path, digest=record.checkpoint_sha256)
 
     @property
@@ -95,10 +110,11 @@ class EvaluationContext:
 
         if self.params.extractor != "title_vgg16":
             return self.params.extractor
-        return title_extractor_name(read_record(self.lake, TITLE_CLASSIFIER).checkpoint_sha256)
+        return title_extractor_name(self._find(TITLE_CLASSIFIER)[1].checkpoint_sha256)
 
     @cached_property
-    def _extractor(self) -> "FeatureExtractor | None":
+    def extractor(self) -> "FeatureExtractor | None":
+        """The network of FID and KID, loaded; None for a benchmark without them. Raises FileNotFoundError."""
         from pipelines.evaluation.metrics.distribution import (
             TITLE_CLASSIFIER,
             load_feature_extractor,
@@ -109,6 +125,5 @@ class EvaluationContext:
             return None
         if self.params.extractor != "title_vgg16":
             return load_feature_extractor(self.params.extractor, self.weights)
-        record = read_record(self.lake, TITLE_CLASSIFIER)
-        path = checkpoint_path(self.lake, TITLE_CLASSIFIER, record.key, self.cache)
+        path, record = self._find(TITLE_CLASSIFIER)
         return load_title_extractor(path, record.checkpoint_sha256)

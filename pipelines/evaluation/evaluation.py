@@ -158,8 +158,14 @@ def save_evaluation(lake: Lake, evaluation: Evaluation, *, as_latest: bool = Tru
     values: dict[str, Any] = {name: getattr(evaluation, name) for name in sorted(_STORED)}
     lake.write_json(folder / f"{evaluation.key}.json", values)
     if as_latest:
-        lake.write_json(folder / "latest.json", values)
+        set_latest(lake, evaluation)
     return folder / f"{evaluation.key}.json"
+
+
+def set_latest(lake: Lake, evaluation: Evaluation) -> None:
+    """Makes a saved evaluation the latest one of its colorizer."""
+    folder = lake.evaluations(evaluation.name)
+    lake.write_json(folder / "latest.json", lake.read_json(folder / f"{evaluation.key}.json"))
 
 
 def load_evaluation(lake: Lake, name: str, key: str | None = None) -> Evaluation:
