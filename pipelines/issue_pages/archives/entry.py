@@ -77,19 +77,23 @@ def broken(file: Path, error: BaseException | str) -> IssueUnavailable:
     return IssueUnavailable("unreadable", f"{shown(file)}: no whole archive ({shown(seen)}); replace the file")
 
 
-def require_harmless(file: Path, entries: Iterable[Entry], limits: ArchiveLimits) -> list[Entry]:
+def require_harmless(
+    file: Path, entries: Iterable[Entry], limits: ArchiveLimits, *, any_names: bool = False
+) -> list[Entry]:
     """The entries, after the check. Raises IssueUnavailable ("refused") with the entry's name.
 
     An archive with one harmful entry is refused whole, since the rest of it cannot be trusted either. Entries are
-    checked one by one, so that a stream of them ends with the first that is too much.
+    checked one by one, so that a stream of them ends with the first that is too much. `any_names` also takes names
+    that are no UTF-8 or differ in letters' case only.
     """
     checked: list[Entry] = []
     seen: dict[str, str] = {}
     total_bytes = 0
     for entry in entries:
         total_bytes += entry.size_bytes
-        problem = entry.problem or _problem_of_name(entry.name) or _problem_of_size(entry, limits)
-        twin = seen.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry.name)
+        problem = entry.problem or _problem_of_name(entry.name, any_names) or _problem_of_size(entry, limits)
+        alike = entry.name if any_names else unicodedata.normalize("NFC", entry.name).casefold()
+        twin = seen.setdefault(alike, entry.name)
         if problem is None and len(checked) != len(seen) - 1:
             problem = "is there twice" if twin == entry.name else f"differs from {twin!r} only in its letters' case"
         if problem is None and len(checked) >= limits.max_entries:
@@ -107,14 +111,14 @@ def require_harmless(file: Path, entries: Iterable[Entry], limits: ArchiveLimits
     return checked
 
 
-def _problem_of_name(name: str) -> str | None:
+def _problem_of_name(name: str, any_names: bool) -> str | None:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":" and name[0].isalpha()):
         return "has an absolute path"
     if ".." in parts:
         return "points outside of the archive"
     # Surrogates stand for bytes that are no UTF-8, U+FFFD for those that somebody replaced.
-    if any(0xD800 <= ord(sign) <= 0xDFFF or sign == "\ufffd" for sign in name):
+    if not any_names and any(0xD800 <= ord(sign) <= 0xDFFF or sign == "\ufffd" for sign in name):
         return "has a name that is no UTF-8"
     if not name or any(unicodedata.category(sign) == "Cc" for sign in name):
         return "has no name that can be shown"

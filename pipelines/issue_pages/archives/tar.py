@@ -22,9 +22,10 @@ _READ_ERRORS = (
 class TarContainer:
     """A TAR file. To find its entries, a compressed one has to be unpacked from its beginning."""
 
-    def __init__(self, file: Path, limits: ArchiveLimits):
+    def __init__(self, file: Path, limits: ArchiveLimits, *, any_names: bool = False):
         self._file = file
         self._limits = limits
+        self._any_names = any_names
 
     @property
     def is_solid(self) -> bool:
@@ -38,7 +39,7 @@ class TarContainer:
     def entries(self) -> list[Entry]:
         """Every entry but folders, in the archive's order. Raises IssueUnavailable."""
         with self._opened() as archive:
-            return require_harmless(self._file, self._checked(archive), self._limits)
+            return require_harmless(self._file, self._checked(archive), self._limits, any_names=self._any_names)
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """The bytes of some entries, in one pass. Raises IssueUnavailable."""

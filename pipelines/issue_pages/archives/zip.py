@@ -20,9 +20,10 @@ _READ_ERRORS = (
 class ZipContainer:
     """A ZIP file."""
 
-    def __init__(self, file: Path, limits: ArchiveLimits):
+    def __init__(self, file: Path, limits: ArchiveLimits, *, any_names: bool = False):
         self._file = file
         self._limits = limits
+        self._any_names = any_names
         self.is_solid = False
 
     def entries(self) -> list[Entry]:
@@ -32,7 +33,7 @@ class ZipContainer:
                 infos = archive.infolist()
         except _READ_ERRORS as error:
             raise broken(self._file, error) from error
-        return require_harmless(self._file, self._checked(infos), self._limits)
+        return require_harmless(self._file, self._checked(infos), self._limits, any_names=self._any_names)
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """The bytes of some entries. Raises IssueUnavailable."""

@@ -15,13 +15,19 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, Field
 
 from pipelines.issue_pages.archives.comic_info import MAX_BYTES, ComicInfo, comic_info_entry, read_comic_info
-from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, Entry, broken
+from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, broken
 from pipelines.issue_pages.archives.epub import CONTAINER, NoSpine, Spine, read_spine
+from pipelines.issue_pages.archives.kinds import (
+    ARCHIVE_SUFFIXES,
+    ArchiveKind,
+    archive_kind,
+    is_archive,
+    may_be_page,
+    open_container,
+    reading_order,
+    suffix_of,
+)
 from pipelines.issue_pages.archives.pdf import pdf_pages, pdf_picture
-from pipelines.issue_pages.archives.rar import RarContainer
-from pipelines.issue_pages.archives.sevenzip import SevenZipContainer
-from pipelines.issue_pages.archives.tar import TarContainer
-from pipelines.issue_pages.archives.zip import ZipContainer
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, NotAPicture
 from pipelines.issue_pages.entry import Fetched, IssueEntry, IssueUnavailable, NotModified, PageEntry, Skip
@@ -29,7 +35,6 @@ from pipelines.issue_pages.local_files import (
     PICTURE_SUFFIXES,
     Unreadable,
     file_of,
-    is_left_behind,
     issue_file,
     issue_files,
     listing,
@@ -40,20 +45,9 @@ from pipelines.issue_pages.local_files import (
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.picture import read_picture
 from pipelines.issue_pages.sources.illustration import credited
-from pipelines.lake import natural_key
 from pipelines.titles import Title
 
 _CODE_VERSION = "1"  # raise it whenever the same file gives other bytes
-_TAR_SUFFIXES = frozenset({".cbt", ".tar", ".tar.bz2", ".tar.gz", ".tar.xz", ".tbz2", ".tgz", ".txz"})
-_SUFFIXES = frozenset({".7z", ".cb7", ".cbr", ".cbz", ".epub", ".pdf", ".rar", ".zip"}) | _TAR_SUFFIXES
-_PLAIN = {b"PK\x03\x04": ZipContainer, b"PK\x05\x06": ZipContainer, b"7z\xbc\xaf\x27\x1c": SevenZipContainer}
-_MAGIC = {**_PLAIN, b"Rar!\x1a\x07": RarContainer}
-_PACKED_TARS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
-_TAR_MAGIC_AT, _TAR_MAGIC = 257, b"ustar"
-_TEXT_SUFFIXES = frozenset(
-    {".css", ".csv", ".htm", ".html", ".ini", ".js", ".json", ".log", ".md", ".ncx", ".nfo", ".opf", ".rtf", ".sfv"}
-    | {".svg", ".ttf", ".otf", ".txt", ".url", ".woff", ".woff2", ".xhtml", ".xml", ".yaml", ".yml"}
-)
 
 
 class ArchiveSettings(ArchiveLimits, frozen=True, extra="forbid"):
@@ -108,7 +102,7 @@ class ArchiveSource:
         """
         settings = ArchiveSettings(**title.settings)
         with listing(title):
-            files, others = issue_files(title, suffixes=_SUFFIXES, is_meant=_is_archive)
+            files, others = issue_files(title, suffixes=ARCHIVE_SUFFIXES, is_meant=is_archive)
             return [self._entry(issue, file, settings) for issue, file in files.items()] + others
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
@@ -118,7 +112,7 @@ class ArchiveSource:
         """
         settings = ArchiveSettings(**title.settings)
         with listing(title):
-            files, _ = issue_files(title, suffixes=_SUFFIXES, is_meant=_is_archive)
+            files, _ = issue_files(title, suffixes=ARCHIVE_SUFFIXES, is_meant=is_archive)
         file = issue_file(title, issue, files)
         try:
             with self._lock:
@@ -191,25 +185,25 @@ class ArchiveSource:
         """Raises IssueUnavailable."""
         try:
             key = f"{file} {stamp(file, settings, _CODE_VERSION)}"
-            kind = _kind(file)
+            kind = archive_kind(file)
         except OSError as error:
             raise broken(file, error.strerror or error) from error
         if self._contents is None or self._contents[0] != key:
-            contents = _pdf_contents(file, settings) if kind is _Pdf else self._archived(file, kind, settings)
+            contents = _pdf_contents(file, settings) if kind == "pdf" else self._archived(file, kind, settings)
             self._contents = (key, contents)
         return self._contents[1]
 
-    def _archived(self, file: Path, kind: Any, settings: ArchiveSettings) -> _Contents:
-        if kind is None:
+    def _archived(self, file: Path, kind: ArchiveKind | None, settings: ArchiveSettings) -> _Contents:
+        if kind is None or kind == "pdf":
             with file.open("rb") as opened:
                 raise broken(file, f"bytes that begin with {opened.read(8)!r}")
-        container: Container = kind(file, settings)
+        container = open_container(file, kind, settings)
         entries = container.entries()
         info = ComicInfo()
         if (entry := comic_info_entry(entries)) is not None:
             is_small = entry.size_bytes <= MAX_BYTES
             info = read_comic_info(container.read([entry.name])[entry.name] if is_small else bytes(MAX_BYTES + 1))
-        candidates = sorted(filter(_may_be_page, entries), key=_reading_order)
+        candidates = sorted((e for e in entries if may_be_page(e.name)), key=lambda entry: reading_order(entry.name))
         pages = [_Page(entry.name, entry.name.rpartition("/")[2], facts={"entry": entry.name}) for entry in candidates]
         spine = None
         if any(entry.name == CONTAINER for entry in entries):
@@ -219,7 +213,7 @@ class ArchiveSource:
             except NoSpine as error:
                 raise broken(file, f"no whole EPUB book: {error}") from error
             pages = _in_order(pages, spine)
-        unclear = frozenset(page.part for page in pages if _suffix(page.name) not in PICTURE_SUFFIXES)
+        unclear = frozenset(page.part for page in pages if suffix_of(page.name) not in PICTURE_SUFFIXES)
         if spine is not None:
             unclear -= set(spine.pictures)
         if not pages or all(page.part in unclear for page in pages):
@@ -258,59 +252,16 @@ class ArchiveSource:
         return waiting[part] if keep else waiting.pop(part)
 
 
-class _Pdf:
-    """Stands for the kind of PDF files, which are no containers of entries."""
-
-
-def _kind(file: Path) -> type | None:
-    """The format of a file, by its bytes; plain TAR files of old have none of their own. Raises OSError."""
-    with file.open("rb") as opened:
-        start = opened.read(1024)
-    for magic, kind in _MAGIC.items():
-        if start.startswith(magic):
-            return kind
-    if b"%PDF-" in start:
-        return _Pdf
-    is_tar = start[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC) or start.startswith(_PACKED_TARS)
-    is_called_tar = any(file.name.lower().endswith(suffix) for suffix in _TAR_SUFFIXES)
-    return TarContainer if is_tar or (is_called_tar and start) else None
-
-
-def _is_archive(file: Path) -> bool:
-    """True for an archive with another name. gzip alone may be anything."""
-    try:
-        with file.open("rb") as opened:
-            is_packed = opened.read(6).startswith(_PACKED_TARS)
-        return not is_packed and _kind(file) is not None
-    except OSError:
-        return False
-
-
 def _pdf_contents(file: Path, settings: ArchiveSettings) -> _Contents:
     numbers = range(1, pdf_pages(file, settings) + 1)
     return _Contents(tuple(_Page(f"page={number}", f"page-{number:04}", facts={"page": number}) for number in numbers))
-
-
-def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
-
-
-def _may_be_page(entry: Entry) -> bool:
-    """True for entries that may be pages: no texts, and no files that systems and people leave behind."""
-    parts = entry.name.split("/")
-    is_special = any(part.startswith(".") or part.lower() in ("__macosx", "meta-inf") for part in parts)
-    return not is_special and not is_left_behind(parts[-1]) and _suffix(parts[-1]) not in _TEXT_SUFFIXES
-
-
-def _reading_order(entry: Entry) -> list[tuple[tuple[int, int, str], ...]]:
-    return [natural_key(part) for part in entry.name.split("/")]
 
 
 def _in_order(pages: Iterable[_Page], spine: Spine) -> list[_Page]:
     """A book's pages as its spine has them; pictures that it does not show keep their row."""
     shown = [_Page(name, name.rpartition("/")[2], facts={"entry": name}) for name in spine.pictures]
     hidden = Skip("unwanted", "in the book, but nothing in its spine shows it")
-    left = [page for page in pages if page.part not in spine.pictures and _suffix(page.name) in PICTURE_SUFFIXES]
+    left = [page for page in pages if page.part not in spine.pictures and suffix_of(page.name) in PICTURE_SUFFIXES]
     return [*shown, *(replace(page, skip=hidden) for page in left)]
 
 
