@@ -24,7 +24,7 @@ ROOMS_OF_PIPELINES = [
     *("yaml", "progress", "params", "lake", "pairs", "images"),
     *("panels", "titles", "issue_pages"),
     *("unique_panels", "issue_splits", "variants", "previews", "training_set"),
-    *("training", "colorize", "evaluation", "comparison", "studies"),
+    *("books", "training", "colorize", "evaluation", "comparison", "studies"),
     "__main__",
 ]
 """The rooms in their order: each imports from those before it only."""

@@ -75,7 +75,7 @@ def suffix_of(name: str) -> str:
 def may_be_page(name: str) -> bool:
     """True for names that may be pages: no texts, and nothing that systems and people leave behind."""
     parts = name.replace("\\", "/").split("/")
-    is_special = any(part.startswith(".") or part.lower() in _SYSTEM_FOLDERS for part in parts)
+    is_special = any((part.startswith(".") and part != ".") or part.lower() in _SYSTEM_FOLDERS for part in parts)
     return not is_special and not is_left_behind(parts[-1]) and suffix_of(parts[-1]) not in _TEXT_SUFFIXES
 
 

@@ -32,6 +32,13 @@ def pdf_pages(file: Path, limits: ArchiveLimits) -> int:
     return count
 
 
+def pdf_sizes_pt(file: Path, limits: ArchiveLimits) -> list[tuple[float, float]]:
+    """The width and height of each page as it is shown, in points. Raises IssueUnavailable as `pdf_pages`."""
+    count = pdf_pages(file, limits)
+    with _opened(file) as document:
+        return [document.get_page_size(number) for number in range(count)]
+
+
 def pdf_picture(file: Path, page: int, *, dpi: int, limits: ArchiveLimits) -> bytes:
     """One page, from 1: the embedded picture's own bytes, its pixels as PNG, or the page drawn as PNG.
 

@@ -1,0 +1,120 @@
+"""CBZ, CBT, CB7, CBR and EPUB files as books. Reads them in place, a page or a few at a time; writes nothing."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Literal
+
+from pipelines.books.book import Book, BookKind, LeftAlone, Other, Page
+from pipelines.issue_pages.archives.entry import MIB, ArchiveLimits, Container, Entry
+from pipelines.issue_pages.archives.epub import CONTAINER, NoSpine, Spine, read_spine
+from pipelines.issue_pages.archives.kinds import may_be_page, open_container, reading_order, suffix_of
+from pipelines.issue_pages.entry import IssueUnavailable
+from pipelines.issue_pages.local_files import PICTURE_SUFFIXES, shown
+from pipelines.issue_pages.picture import format_of
+
+_READ_AHEAD_BYTES = 64 * MIB  # of an archive where reading one entry costs as much as reading all
+_BOOK_SUFFIXES = frozenset({".7z", ".cb7", ".cbr", ".cbt", ".cbz", ".epub", ".pdf", ".rar", ".tar", ".zip"})
+
+
+def open_archive(file: Path, kind: Literal["zip", "tar", "7z", "rar"]) -> Book:
+    """The pages of an archive in natural order, or in the order of an EPUB's spine; all else is kept as it is.
+
+    Names are taken as they are, whatever their encoding. An archive inside of the archive is no page; it is kept,
+    and named in `left_alone`. Raises ValueError where the file is harmful, locked, damaged, or without a picture.
+    """
+    try:
+        container = open_container(file, kind, ArchiveLimits(), any_names=True)
+        entries = container.entries()
+        spine = _spine(file, container, entries) if kind == "zip" else None
+        unclear = [entry for entry in entries if _is_unclear(entry.name)]
+        looks = _Reader(file, container, unclear)
+        by_bytes = {entry.name for entry in unclear if format_of(looks.read(entry.name)[:64])}
+    except IssueUnavailable as error:
+        raise ValueError(str(error)) from error
+    if spine is None:
+        names = {entry.name for entry in entries if may_be_page(entry.name) and _is_page(entry.name, by_bytes)}
+        order = sorted(names, key=reading_order)
+    else:
+        order = list(spine.pictures)
+    if not order:
+        seen = ", ".join(shown(entry.name) for entry in entries[:3]) or "nothing"
+        raise ValueError(f"{shown(file)}: no picture among its {len(entries)} entries ({seen}); pack pages into it")
+    by_name = {entry.name: entry for entry in entries}
+    pages = _Reader(file, container, [by_name[name] for name in order])
+    others = _Reader(file, container, [entry for entry in entries if entry.name not in set(order)])
+    numbers = {name: number for number, name in enumerate(order, start=1)}
+    contents = tuple(
+        Page(numbers[entry.name], _path(entry.name), pages.reader(entry.name))
+        if entry.name in numbers
+        else Other(_path(entry.name), others.reader(entry.name))
+        for entry in entries
+    )
+    inside = [entry.name for entry in entries if suffix_of(entry.name) in _BOOK_SUFFIXES]
+    left_alone = tuple(LeftAlone(_path(name), "a book inside of the book; unpack it to colour it") for name in inside)
+    book_kind: BookKind = kind if spine is None else "epub"
+    if spine is None:
+        return Book(file, book_kind, contents, left_alone)
+    return Book(file, book_kind, contents, left_alone, spine.title, tuple(spine.facts.get("creator", ())))
+
+
+class _Reader:
+    """Reads the entries of an archive; of a solid one, some that follow too, up to a limit of bytes."""
+
+    def __init__(self, file: Path, container: Container, entries: Sequence[Entry]):
+        self._file = file
+        self._container = container
+        self._entries = entries
+        self._places = {entry.name: place for place, entry in enumerate(entries)}
+        self._waiting: dict[str, bytes] = {}
+        self._lock = Lock()
+
+    def reader(self, name: str) -> Callable[[], bytes]:
+        """Reads one entry when called."""
+        return lambda: self.read(name)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one entry. Raises ValueError."""
+        with self._lock:
+            try:
+                if not self._container.is_solid:
+                    return self._container.read([name])[name]
+                if name not in self._waiting:
+                    self._waiting = {}  # frees the memory before the next ones come
+                    self._waiting = self._container.read(self._ahead(name))
+                return self._waiting[name]
+            except IssueUnavailable as error:
+                raise ValueError(str(error)) from error
+
+    def _ahead(self, name: str) -> list[str]:
+        names, total_bytes = [name], self._entries[self._places[name]].size_bytes
+        for entry in self._entries[self._places[name] + 1 :]:
+            total_bytes += entry.size_bytes
+            if total_bytes > _READ_AHEAD_BYTES:
+                break
+            names.append(entry.name)
+        return names
+
+
+def _spine(file: Path, container: Container, entries: Sequence[Entry]) -> Spine | None:
+    """The spine of an EPUB file; None for any other ZIP file. Raises ValueError."""
+    if not any(entry.name == CONTAINER for entry in entries):
+        return None
+    sizes = {entry.name: entry.size_bytes for entry in entries}
+    try:
+        return read_spine(sizes, lambda name: container.read([name])[name])
+    except NoSpine as error:
+        raise ValueError(f"{shown(file)}: no whole EPUB book: {error}; replace the file") from error
+
+
+def _is_unclear(name: str) -> bool:
+    """True for an entry whose bytes have to say if it is a picture."""
+    return may_be_page(name) and suffix_of(name) not in PICTURE_SUFFIXES | _BOOK_SUFFIXES
+
+
+def _is_page(name: str, by_bytes: set[str]) -> bool:
+    return suffix_of(name) in PICTURE_SUFFIXES or name in by_bytes
+
+
+def _path(name: str) -> str:
+    return name.replace("\\", "/")

@@ -1,0 +1,183 @@
+"""Coloured pixels -> an encoded picture with everything that the file they came from holds besides.
+
+Touches no files. Sizes, resolution, transparency, 16 bits, RGB profiles and EXIF are kept where the format holds them.
+"""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+from PIL.ExifTags import Base
+from PIL.PngImagePlugin import PngInfo
+
+from pipelines.books.formats import FORMATS
+from pipelines.books.picture_file import PictureFile
+
+QUALITY = 95
+"""Of JPEG, WebP and AVIF, with colour at full resolution where the format has it."""
+
+_MAX_PAINT_RANGE = 24  # of RGB's largest less its smallest: from here on, paint is opaque
+_INCHES = 2  # EXIF's unit of resolution
+_JPEG_95_MEAN = 5.8  # of the numbers of libjpeg's luma table at quality 95
+
+
+def encode_picture(colored: np.ndarray, *, like: PictureFile, form: str) -> bytes:
+    """The file of a coloured picture.
+
+    colored: (H, W, 3) uint8 RGB of the size of `like.rgb`, on the same ground.
+    like: the picture that was coloured. Its alpha is kept; under a layer of ink alone, paint becomes opaque where
+        there is colour, since nothing would be seen of it. 16 bits are kept: what the 8 bits of `like.rgb` lack is
+        added, and where the lightness is that of `like`, luma has all 16 bits. JPEG quality is 95, or that of the
+        source where it is better.
+    form: a name of FORMATS.
+
+    Raises ValueError where the sizes differ, and where the format cannot hold the picture.
+    """
+    if colored.shape != like.rgb.shape or colored.dtype != np.uint8:
+        raise ValueError(f"{like.name}: coloured {colored.shape} {colored.dtype}, expected {like.rgb.shape} uint8")
+    alpha = _alpha(colored, like) if FORMATS[form].has_alpha else None
+    if like.deep is not None and FORMATS[form].has_16_bit:
+        return _encode_16_bit(_with_depth(colored, like, alpha), like, form)
+    pixels = colored if alpha is None else np.dstack([_without_ground(colored, alpha, like.ground), alpha])
+    image = Image.fromarray(pixels)
+    encoded = io.BytesIO()
+    options = {**_options(like, form), **_metadata(like, form)}
+    try:
+        image.save(encoded, {"jp2": "JPEG2000"}.get(form, form.upper()), **options)
+    except (OSError, ValueError, struct.error) as error:
+        raise ValueError(f"{like.name}: cannot be written as {form.upper()}: {error}; write it as .png") from error
+    return encoded.getvalue()
+
+
+def encoding_notes(like: PictureFile, form: str) -> tuple[str, ...]:
+    """What comes out otherwise than it was, for people: the picture's own notes, and what the format cannot hold."""
+    notes = list(like.notes)
+    if like.deep is not None and not FORMATS[form].has_16_bit:
+        notes.append(f"16 bits a channel became 8, for {form.upper()} holds no more")
+    if like.alpha is not None and not FORMATS[form].has_alpha:
+        notes.append(f"transparent parts are filled, for {form.upper()} has no transparency")
+    elif like.alpha is not None and like.is_ink_layer:
+        notes.append("colour is laid under its lines, opaque where there is any")
+    if like.dpi is not None and form == "jp2":
+        notes.append("its resolution is left out, for JP2 is written without")
+    if like.format != form and like.format not in FORMATS:
+        notes.append(f"{like.format.upper()} became {form.upper()}")
+    return tuple(notes)
+
+
+def _alpha(colored: np.ndarray, like: PictureFile) -> np.ndarray | None:
+    """(H, W) uint8: the source's, and of a layer of ink opaque where there is paint under it."""
+    if like.alpha is None or not like.is_ink_layer:
+        return like.alpha
+    paint = np.ptp(colored, axis=2).astype(np.float32) * (255 / _MAX_PAINT_RANGE)
+    return np.maximum(like.alpha, np.clip(paint, 0, 255).astype(np.uint8))
+
+
+def _without_ground(colored: np.ndarray, alpha: np.ndarray, ground: int) -> np.ndarray:
+    """(H, W, 3) of the type of `colored`: what gives `colored` again when it is laid on the ground with its alpha."""
+    top = np.iinfo(colored.dtype).max
+    opaque = np.maximum(alpha, 1).astype(np.float32)[..., np.newaxis] / 255
+    lifted = (colored - (1 - opaque) * np.float32(ground * (top // 255))) / opaque
+    # Where nothing is seen, the colour stays as it would be on the ground.
+    return np.where(alpha[..., np.newaxis] > 0, np.rint(lifted.clip(0, top)), colored).astype(colored.dtype)
+
+
+def _with_depth(colored: np.ndarray, like: PictureFile, alpha: np.ndarray | None) -> np.ndarray:
+    """(H, W, 3) uint16 RGB, or RGBA: `colored` with the lower bits of the source."""
+    assert like.deep is not None
+    deep = like.deep.astype(np.float32)
+    if deep.ndim == 3:
+        missing = deep - like.rgb.astype(np.float32) * 257
+    else:
+        # Of a gray picture luma is set anew, unless the lightness was changed, as under lines.
+        luma = colored.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+        is_same = np.abs(luma - like.gray) <= 1
+        missing = (deep - 257 * np.where(is_same, luma, like.gray))[..., np.newaxis]
+    full = np.rint((colored.astype(np.float32) * 257 + missing).clip(0, 65535)).astype(np.uint16)
+    if alpha is None:
+        return full
+    return np.dstack([_without_ground(full, alpha, like.ground), alpha.astype(np.uint16) * 257])
+
+
+def _encode_16_bit(pixels: np.ndarray, like: PictureFile, form: str) -> bytes:
+    """A PNG or TIFF file by OpenCV, since Pillow writes 16 bits of one channel only."""
+    if form == "tiff":
+        return _encode_16_bit_tiff(pixels, like)
+    flipped = np.dstack([pixels[..., 2::-1], pixels[..., 3:]])
+    done, encoded = cv2.imencode(".png", flipped)
+    if not done:
+        raise ValueError(f"{like.name}: cannot be written as PNG of 16 bits")
+    chunks = b""
+    if like.icc:
+        chunks += _chunk(b"iCCP", b"icc\0\0" + zlib.compress(like.icc))
+    if like.dpi:
+        chunks += _chunk(b"pHYs", struct.pack(">IIB", *(round(dpi / 0.0254) for dpi in like.dpi), 1))
+    if like.exif:
+        chunks += _chunk(b"eXIf", like.exif.removeprefix(b"Exif\0\0"))
+    data, after_head = encoded.tobytes(), 8 + 25  # the signature, and IHDR, which comes first
+    return data[:after_head] + chunks + data[after_head:]
+
+
+def _encode_16_bit_tiff(pixels: np.ndarray, like: PictureFile) -> bytes:
+    import tifffile
+
+    encoded = io.BytesIO()
+    options: dict[str, Any] = {"extrasamples": ["unassalpha"]} if pixels.shape[2] == 4 else {}
+    if like.dpi:
+        options |= {"resolution": like.dpi, "resolutionunit": _INCHES}
+    tifffile.imwrite(
+        *(encoded, pixels), photometric="rgb", compression="zlib", iccprofile=like.icc, metadata=None, **options
+    )
+    return encoded.getvalue()
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _options(like: PictureFile, form: str) -> dict[str, Any]:
+    if form == "jpeg":
+        return {**_jpeg_quality(like), "subsampling": 0}
+    if form == "webp":
+        return {"lossless": True} if like.format == "webp" and like.is_lossless else {"quality": QUALITY}
+    if form == "avif":
+        return {"quality": QUALITY, "subsampling": "4:4:4"}
+    return {"compression": "tiff_adobe_deflate"} if form == "tiff" else {}
+
+
+def _jpeg_quality(like: PictureFile) -> dict[str, Any]:
+    """Quality 95, or the source's own tables where they are finer."""
+    if not like.jpeg_tables or sum(like.jpeg_tables[0]) / 64 >= _JPEG_95_MEAN:
+        return {"quality": QUALITY}
+    return {"qtables": [list(like.jpeg_tables[0]), list(like.jpeg_tables[min(1, len(like.jpeg_tables) - 1)])]}
+
+
+def _metadata(like: PictureFile, form: str) -> dict[str, Any]:
+    """What a format takes of the source's resolution, profile, EXIF and texts."""
+    found: dict[str, Any] = {}
+    if like.dpi and form in ("png", "jpeg", "tiff", "bmp"):
+        found["dpi"] = like.dpi
+    if like.icc and form in ("png", "jpeg", "webp", "tiff", "avif"):
+        found["icc_profile"] = like.icc
+    if form in ("png", "jpeg", "webp", "avif") and (exif := _exif(like, form)):
+        found["exif"] = exif
+    if like.texts and form == "png":
+        found["pnginfo"] = PngInfo()
+        for key, text in like.texts.items():
+            found["pnginfo"].add_itxt(key, text)
+    return found
+
+
+def _exif(like: PictureFile, form: str) -> bytes | None:
+    if not like.dpi or form not in ("webp", "avif"):
+        return like.exif
+    exif = Image.Exif()
+    if like.exif:
+        exif.load(like.exif)
+    exif[Base.XResolution], exif[Base.YResolution] = like.dpi
+    exif[Base.ResolutionUnit] = _INCHES
+    return exif.tobytes()

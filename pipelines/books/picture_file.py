@@ -1,0 +1,264 @@
+"""Encoded pictures -> pixels for colouring, with everything of the file that must come out again.
+
+Reads bytes, touches no files. Colour profiles are kept, not applied, but for CMYK.
+"""
+
+import io
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
+
+from pipelines.images.color import rgb_to_gray
+from pipelines.images.decode import decode_picture
+from pipelines.issue_pages.picture import format_of
+
+MAX_PIXELS = 200_000_000
+"""Larger pictures are refused, whatever their format: 14,142 px squared, an A1 page at 600 dpi."""
+
+_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, cv2.error, ImageCms.PyCMSError)
+_NAMES = {"MPO": "jpeg", "JPEG2000": "jp2", "DIB": "bmp"}
+_IS_16_BIT = re.compile(r";16[BNL]?S?$")
+_LIGHT_INK, _ONE_INK_SPREAD, _LAYER_SHARE = 204, 24, 0.4
+_pillow_limit = threading.Lock()
+
+
+@dataclass(frozen=True)
+class PictureHeader:
+    """What the start of a picture file says, without its pixels."""
+
+    format: str  # "jpeg", "png", ... by its bytes
+    width_px: int  # as stored, before it is turned upright
+    height_px: int
+    may_be_transparent: bool
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A decoded picture, upright and opaque for colouring, and what its file holds besides."""
+
+    name: str
+    format: str  # "jpeg", "png", ... by its bytes
+    rgb: np.ndarray  # (H, W, 3) uint8, transparent parts on `ground`
+    alpha: np.ndarray | None = None  # (H, W) uint8, where something is transparent
+    ground: int = 255  # the gray level under transparent parts: white, or black under white ink
+    is_ink_layer: bool = False  # ink of one colour on nothing, as drawing programs export a layer of lines
+    deep: np.ndarray | None = None  # (H, W) or (H, W, 3) uint16, of a picture of 16 bits a channel
+    dpi: tuple[float, float] | None = None
+    icc: bytes | None = None  # an RGB profile
+    exif: bytes | None = None  # without the orientation
+    texts: Mapping[str, str] = field(default_factory=dict)  # of a PNG file
+    jpeg_tables: tuple[tuple[int, ...], ...] = ()  # quantization, 64 numbers each
+    is_lossless: bool = True
+    notes: tuple[str, ...] = ()  # what does not come out as it was: CMYK, frames, ...
+
+    @cached_property
+    def gray(self) -> np.ndarray:
+        """Luma (ITU-R BT.601) of `rgb`: (H, W) uint8."""
+        return rgb_to_gray(self.rgb)
+
+
+def read_header(data: bytes, *, name: str) -> PictureHeader:
+    """Format and size by the header alone. Raises ValueError where there is none, or the picture is too large."""
+    try:
+        with _opened(data) as image:
+            width, height = image.size
+            form = _NAMES.get(str(image.format), str(image.format).lower())
+            header = PictureHeader(form, width, height, image.has_transparency_data)
+    except UnidentifiedImageError:
+        pixels = decode_picture(data, name=name)  # of formats that Pillow does not know
+        header = PictureHeader(format_of(data) or "unknown", pixels.shape[1], pixels.shape[0], False)
+    except _DECODE_ERRORS as error:
+        raise _damaged(data, name, error) from error
+    if header.width_px * header.height_px > MAX_PIXELS:
+        seen = f"{header.width_px} x {header.height_px} px, over {MAX_PIXELS // 1_000_000} million pixels"
+        raise ValueError(f"{name}: {seen}; make it smaller, or cut it into parts")
+    return header
+
+
+def read_picture_file(data: bytes, *, name: str) -> PictureFile:
+    """Decodes a picture for colouring. Raises ValueError, with `name` and the remedy, where it is no whole picture.
+
+    EXIF orientation is applied. Palettes, 1 bit, gray and CMYK become RGB; CMYK by its profile where it has one. Of
+    an animation the first frame counts. Transparent parts are laid on white, or on black where they hold light ink
+    alone, which white would hide.
+    """
+    header = read_header(data, name=name)
+    try:
+        with _opened(data) as image:
+            return _decoded(data, image, header.format, name)
+    except UnidentifiedImageError:
+        return PictureFile(name, header.format, decode_picture(data, name=name))
+    except _DECODE_ERRORS as error:
+        raise _damaged(data, name, error) from error
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """An open picture of any size: MAX_PIXELS counts in place of Pillow's own limit, which is the process's."""
+    with _pillow_limit:
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            image = Image.open(io.BytesIO(data))
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image
+
+
+def _damaged(data: bytes, name: str, error: BaseException) -> ValueError:
+    if str(error).startswith(f"{name}: "):
+        return ValueError(str(error))
+    seen = str(error) or type(error).__name__
+    return ValueError(f"{name}: no whole picture ({len(data)} bytes): {seen}; fetch it again or replace the file")
+
+
+def _decoded(data: bytes, image: Image.Image, form: str, name: str) -> PictureFile:
+    notes: list[str] = []
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        notes.append(f"the first of {frames} frames or pages; the others are left out")
+    deep, alpha = None, None
+    bands = image.mode
+    icc = image.info.get("icc_profile")
+    tables = tuple(tuple(table) for table in getattr(image, "quantization", {}).values())
+    exif = image.getexif()
+    orientation = exif.get(Base.Orientation, 1)
+    if bands == "CMYK":
+        rgb = np.array(ImageOps.exif_transpose(_rgb_of_cmyk(image, icc, notes)))
+    elif bands.startswith("I;16"):
+        deep = _upright(np.asarray(image).astype(np.uint16), orientation)
+        rgb = np.repeat((deep >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
+    elif bands in ("I", "F"):
+        raise ValueError(f"pixels of 32 bit (mode {bands!r}) have no fixed white")
+    elif _has_16_bits(image) and (found := _deep_rgb(data)) is not None:
+        deep, alpha = (None if part is None else _upright(part, orientation) for part in found)
+        assert deep is not None
+        rgb = (deep >> 8).astype(np.uint8)
+    elif form == "jpeg":
+        rgb = decode_picture(data, name=name)
+    else:
+        if _has_16_bits(image):
+            notes.append("16 bits a channel became 8")
+        rgb, alpha = _rgb_and_alpha(ImageOps.exif_transpose(image))
+    if icc and not _is_rgb_profile(icc):
+        if bands != "CMYK":
+            notes.append("its gray colour profile is left out, for the picture is in colour")
+        icc = None
+    ground, is_ink_layer = 255, False
+    if alpha is not None and alpha.min() == 255:
+        alpha = None
+    if alpha is not None:
+        ground, is_ink_layer = _ground(rgb, alpha)
+        rgb = _laid_on(rgb, alpha, ground)
+        if deep is not None:
+            deep = _deep_laid_on(deep, alpha, ground)
+    return PictureFile(
+        name=name,
+        format=form,
+        rgb=rgb,
+        alpha=alpha,
+        ground=ground,
+        is_ink_layer=is_ink_layer,
+        deep=deep,
+        dpi=_dpi(image),
+        icc=icc,
+        exif=_upright_exif(exif) if form != "tiff" else None,
+        texts={key: str(text) for key, text in getattr(image, "text", {}).items()} if form == "png" else {},
+        jpeg_tables=tables,
+        is_lossless=form not in ("jpeg", "avif") and not (form == "webp" and b"VP8 " in data[:64]),
+        notes=tuple(notes),
+    )
+
+
+def _rgb_of_cmyk(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image.Image:
+    by = "its colour profile" if icc else "the plain formula, since it has no colour profile"
+    notes.append(f"CMYK became RGB by {by}")
+    if not icc:
+        return image.convert("RGB")
+    converted = ImageCms.profileToProfile(
+        image, ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB"), outputMode="RGB"
+    )
+    assert converted is not None
+    return converted
+
+
+def _rgb_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB")), None
+    pixels = np.array(image.convert("RGBA"))
+    return np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
+
+
+def _has_16_bits(image: Image.Image) -> bool:
+    for tile in getattr(image, "tile", ()):
+        args = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        if any(isinstance(arg, str) and _IS_16_BIT.search(arg) for arg in args):
+            return True
+    return False
+
+
+def _deep_rgb(data: bytes) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """All 16 bits of a PNG or TIFF file: (H, W, 3) uint16, and alpha (H, W) uint8; None where OpenCV reads less."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        return None
+    alpha = np.right_shift(pixels[..., 3], 8).astype(np.uint8) if pixels.shape[2] == 4 else None
+    return np.ascontiguousarray(pixels[..., 2::-1]), alpha
+
+
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels as the EXIF orientation, 1 to 8, says that they are to be seen."""
+    if orientation >= 5:  # stored by columns
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _upright_exif(exif: Image.Exif) -> bytes | None:
+    exif.pop(Base.Orientation, None)
+    return exif.tobytes() if len(exif) else None
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    try:
+        x, y = (float(value) for value in image.info.get("dpi", ()))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if x > 1 and y > 1 else None  # 1: without a unit
+
+
+def _is_rgb_profile(icc: bytes) -> bool:
+    return icc[16:20] == b"RGB "
+
+
+def _ground(rgb: np.ndarray, alpha: np.ndarray) -> tuple[int, bool]:
+    """The gray level to lay a transparent picture on, and True where it is ink of one colour on nothing."""
+    weight_sum = int(alpha.sum(dtype=np.int64))
+    if weight_sum == 0:
+        return 255, True
+    gray = rgb_to_gray(rgb).astype(np.float32)
+    mean = float((gray * alpha).sum(dtype=np.float64)) / weight_sum
+    spread = (float((np.square(gray - mean) * alpha).sum(dtype=np.float64)) / weight_sum) ** 0.5
+    is_ink_layer = spread < _ONE_INK_SPREAD and float((alpha < 128).mean()) > _LAYER_SHARE
+    return 0 if mean > _LIGHT_INK and spread < _ONE_INK_SPREAD else 255, is_ink_layer
+
+
+def _laid_on(rgb: np.ndarray, alpha: np.ndarray, ground: int) -> np.ndarray:
+    opaque = alpha[..., np.newaxis].astype(np.float32) / 255
+    return np.rint(rgb * opaque + ground * (1 - opaque)).astype(np.uint8)
+
+
+def _deep_laid_on(deep: np.ndarray, alpha: np.ndarray, ground: int) -> np.ndarray:
+    opaque = (alpha[..., np.newaxis] if deep.ndim == 3 else alpha).astype(np.float32) / 255
+    return np.rint(deep * opaque + 257 * ground * (1 - opaque)).astype(np.uint16)
