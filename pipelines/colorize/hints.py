@@ -102,20 +102,21 @@ def segment_hint_of_truth(truth: np.ndarray, *, side: int, seed: int) -> Hint:
     return _hint_at(truth, side, np.concatenate(places))
 
 
-def rasterize(hint: Hint, side: int) -> np.ndarray:
-    """A hint in pixels, (side, side, 4) uint8 RGBA: alpha 255 where colour is given, all zero elsewhere.
+def rasterize(hint: Hint, side: int | tuple[int, int]) -> np.ndarray:
+    """A hint in pixels, (H, W, 4) uint8 RGBA: alpha 255 where colour is given, all zero elsewhere.
 
-    Nothing is lost at small sides: every point, and every place of a stroke, touches at least one pixel.
+    side: H and W, or the one side of a square. The width of strokes is a share of the longer side. Nothing is lost at
+    small sides: every point, and every place of a stroke, touches at least one pixel.
     """
-    rgba = np.zeros((side, side, 4), np.uint8)
+    height, width = (side, side) if isinstance(side, int) else side
+    rgba = np.zeros((height, width, 4), np.uint8)
     for stroke in hint.strokes:
-        pixels = [_pixel(x, y, side) for x, y in stroke.points]
-        width_px = max(1, round(stroke.width * side))
+        pixels = [(_pixel(x, width), _pixel(y, height)) for x, y in stroke.points]
+        width_px = max(1, round(stroke.width * max(height, width)))
         for start, end in zip(pixels, pixels[1:] or pixels, strict=False):
             cv2.line(rgba, start, end, (*stroke.rgb, 255), width_px)
     for point in hint.points:
-        x, y = _pixel(point.x, point.y, side)
-        rgba[y, x] = (*point.rgb, 255)
+        rgba[_pixel(point.y, height), _pixel(point.x, width)] = (*point.rgb, 255)
     return rgba
 
 
@@ -128,9 +129,9 @@ def network_hint(rgba: np.ndarray, space: ColorSpace) -> np.ndarray:
     return np.concatenate([network_target(np.ascontiguousarray(rgba[..., :3]), space) * mask, mask], axis=1)
 
 
-def _pixel(x: float, y: float, side: int) -> tuple[int, int]:
-    """The pixel that holds a place; the right and the bottom border belong to the last one."""
-    return min(int(x * side), side - 1), min(int(y * side), side - 1)
+def _pixel(place: float, side: int) -> int:
+    """The pixel that holds a place; the right or the bottom border belongs to the last one."""
+    return min(int(place * side), side - 1)
 
 
 def _places(random: np.random.Generator, count: int, width: int, height: int) -> np.ndarray:

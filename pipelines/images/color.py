@@ -41,6 +41,12 @@ def gray_to_rgb(gray: np.ndarray) -> np.ndarray:
     return np.repeat(gray[..., np.newaxis], 3, axis=-1)
 
 
+def gray_to_lightness(gray: np.ndarray) -> np.ndarray:
+    """L of gray values: any shape uint8 -> the same shape float32 in 0..100."""
+    _require(gray, np.uint8, "gray_to_lightness")
+    return _LIGHTNESS[gray]
+
+
 def with_luma(rgb: np.ndarray, gray: np.ndarray) -> np.ndarray:
     """The colours of `rgb` under the lightness of `gray`, whatever their sizes: -> (..., H, W, 3) uint8.
 

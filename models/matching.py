@@ -1,0 +1,80 @@
+"""Which place of one picture resembles which place of others: features by place, and matching by similarity.
+
+The features are those of the frozen EfficientNet-Lite0 (`models.efficientnet`), of strides 8, 16 and 32. Exemplar-based
+colorization matches in the same way (He et al. 2018, "Deep Exemplar-based Colorization"; Zhang et al. 2019), with
+features of VGG19.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, normalize
+
+from models.efficientnet import STAGE_CHANNELS, EfficientNetLite0
+
+STRIDE = 8
+"""Picture pixels from one place to the next."""
+
+SIDE_MULTIPLE = 32
+"""Pictures have sides that are multiples of this."""
+
+_WEIGHTS = {2: 0.7, 4: 1.0, 6: 0.7}  # by stage: strides 8, 16, 32; measured, other weights change little
+CHANNELS = sum(STAGE_CHANNELS[stage] for stage in _WEIGHTS)
+
+
+class Places(NamedTuple):
+    """The places of pictures of one size."""
+
+    features: Tensor
+    """(B, CHANNELS, H / STRIDE, W / STRIDE), of unit length at each place."""
+    pooled: Tensor
+    """(B, 1280): the whole picture, for retrieval."""
+
+
+class Matched(NamedTuple):
+    """For each of M places, what its matches say."""
+
+    colors: Tensor
+    """(M, C): the mean colour of the matches, weighted by softmax."""
+    spread: Tensor
+    """(M,): standard deviation of their colours around it, in the colours' unit."""
+    similarity: Tensor
+    """(M,): the highest score."""
+    best: Tensor
+    """(M,) int64: the place with the highest score."""
+
+
+@torch.no_grad()
+def places_of(network: EfficientNetLite0, gray: Tensor) -> Places:
+    """The places of gray pictures or lines: (B, 1, H, W) in [-1, 1], H and W multiples of SIDE_MULTIPLE."""
+    found = network.features(gray.expand(-1, 3, -1, -1))
+    size = found.stages[2].shape[-2:]
+    parts = [
+        weight * interpolate(normalize(found.stages[stage]), size, mode="bilinear")
+        for stage, weight in _WEIGHTS.items()
+    ]
+    return Places(normalize(torch.cat(parts, dim=1)), found.pooled)
+
+
+def scores(places: Tensor, lightness: Tensor, others: Tensor, others_lightness: Tensor, *, penalty: float) -> Tensor:
+    """Similarity of each place with each other place, less a penalty for a difference in lightness: (M, N).
+
+    Args:
+        places: (M, D), of unit length.
+        lightness: (M,), L in 0..100.
+        others: (N, D), of unit length.
+        others_lightness: (N,), L in 0..100.
+        penalty: By unit of L.
+    """
+    similar = places @ others.T
+    return similar.sub_((lightness[:, None] - others_lightness).abs_().mul_(penalty))
+
+
+def take_colors(scored: Tensor, colors: Tensor, *, temperature: float) -> Matched:
+    """The colours that places take over: scores (M, N) and colours (N, C) -> `Matched`."""
+    similarity, best = scored.max(dim=1)
+    weights = torch.softmax(scored / temperature, dim=1)
+    mean = weights @ colors
+    variance = weights @ colors.square() - mean.square()
+    return Matched(mean, variance.clamp(min=0).sum(dim=1).sqrt(), similarity, best)

@@ -1,0 +1,49 @@
+"""Propagation: sparse colours with weights to a whole picture, under its own lightness.
+
+The solver is the fast global smoother (Min et al. 2014, "Fast Global Image Smoothing Based on Weighted Least Squares"):
+colours times their weights, and the weights, are smoothed with the lightness as guide, and divided. It answers in about
+0.1 s for a page. `pipelines.colorize.levin` is the exact solver that it is compared with.
+"""
+
+import cv2
+import numpy as np
+
+from pipelines.images.color import resized
+
+MAX_SOLVED_PX = 2_000_000
+"""Larger pictures are solved at this size, and their colours scaled up: memory stays bounded."""
+
+# Weak smoothing with sharp edges: proposals are everywhere, so colour need not flow far. With sigma 4
+# and lambda 1000 the error of 128 hints is nearly twice as large.
+_SMOOTHNESS = 300.0  # lambda of the smoother
+_EDGE_SIGMA = 1.5  # gray levels between neighbours from which on colour stops
+_ATTENUATION, _ITERATIONS = 0.25, 3
+_LEAST_WEIGHT = 1e-9
+
+
+def propagate(guide: np.ndarray, colors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Colours everywhere from colours with weights.
+
+    Args:
+        guide: (H, W) uint8, the gray picture or the lines: colour flows within its edges.
+        colors: (h, w, C) float32, C up to 3; h and w of the guide, or smaller.
+        weights: (h, w) float32, 0 where no colour is given; h and w as `colors`.
+
+    Returns (H, W, C) float32; zero where no weight reaches.
+    """
+    if colors.shape[:2] != weights.shape or colors.ndim != 3:
+        raise ValueError(f"propagate: colours {colors.shape} and weights {weights.shape} have different sizes")
+    solved = _solved_size(guide)
+    small = resized(guide, solved)
+    given = np.concatenate([colors * weights[..., np.newaxis], weights[..., np.newaxis]], axis=2, dtype=np.float32)
+    smooth = cv2.ximgproc.fastGlobalSmootherFilter(
+        small, resized(given, solved), _SMOOTHNESS, _EDGE_SIGMA, lambda_attenuation=_ATTENUATION, num_iter=_ITERATIONS
+    )
+    found = smooth[..., :-1] / np.maximum(smooth[..., -1:], _LEAST_WEIGHT)
+    return resized(found, guide.shape)
+
+
+def _solved_size(guide: np.ndarray) -> tuple[int, int]:
+    height, width = guide.shape
+    scale = min(1.0, (MAX_SOLVED_PX / (height * width)) ** 0.5)
+    return max(1, round(height * scale)), max(1, round(width * scale))

@@ -1,0 +1,118 @@
+"""The colorizer that needs no training: it proposes colours from hints and references, and propagates them.
+
+Paper 000 replaces its first network by a person ("colour & apply"); Levin et al. 2004, the hint-based method that paper
+001 opens with, propagates a person's strokes. Here a place of a picture takes the colours of its like, in references or
+under the picture's own hints, before they are propagated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.colorize.hints import Hint, rasterize
+from pipelines.colorize.places import LONG_SIDE_PX, PicturePlaces, find_places
+from pipelines.colorize.propagate import propagate
+from pipelines.colorize.proposals import Proposals, propose
+from pipelines.colorize.references import References
+from pipelines.images.color import (
+    gray_to_lightness,
+    gray_to_rgb,
+    lab_to_rgb,
+    resized,
+    rgb_to_lab,
+    with_luma,
+)
+
+_PROPOSED_WEIGHT = 0.003  # of a pixel that is sure of its proposal; a pixel of a hint has 1
+_STRIPE_ROWS = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Colored:
+    """A colored picture and where its colours came from."""
+
+    rgb: np.ndarray
+    """(H, W, 3) uint8."""
+    proposals: Proposals
+
+
+class ReferenceColorizer:
+    """Colours from references and hints; see the module. It knows no titles."""
+
+    takes_hints = True
+    takes_references = True
+
+    def __init__(self, name: str = "reference_match", variant: str = "gray") -> None:
+        """variant: "gray" keeps the lightness of each picture; for "line" lightness is taken over too."""
+        self.name = name
+        self.variant = variant
+
+    def colorize(
+        self,
+        picture: np.ndarray,
+        *,
+        hint: Hint | None = None,
+        title: str | None = None,
+        references: References | None = None,
+    ) -> np.ndarray:
+        """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W. Without references and hints it stays gray."""
+        return self.colorize_with_sources(picture, hint=hint, references=references).rgb
+
+    def colorize_batch(
+        self,
+        pictures: np.ndarray,
+        *,
+        hints: Sequence[Hint | None] | None = None,
+        titles: Sequence[str | None] | None = None,
+        references: Sequence[References | None] | None = None,
+    ) -> np.ndarray:
+        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB; hints, titles and references are N, if given."""
+        nothing = [None] * len(pictures)
+        given = zip(pictures, hints or nothing, references or nothing, strict=True)
+        return np.stack([self.colorize(one, hint=hint, references=known) for one, hint, known in given])
+
+    def colorize_with_sources(
+        self,
+        picture: np.ndarray,
+        *,
+        hint: Hint | None = None,
+        references: References | None = None,
+        places: PicturePlaces | None = None,
+    ) -> Colored:
+        """(H, W) uint8 -> the picture in colour with the source of each colour.
+
+        places: Those of the picture, where they are known from an earlier call: a hint is then answered at once.
+        """
+        if picture.dtype != np.uint8 or picture.ndim != 2 or 0 in picture.shape:
+            raise ValueError(f"{self.name}: expected a gray picture (H, W) uint8, got {picture.shape} {picture.dtype}")
+        proposals = propose(picture, places or find_places(picture), references, hint)
+        colors, weights = self._given(picture.shape, proposals, hint)
+        return Colored(self._composed(picture, propagate(picture, colors, weights)), proposals)
+
+    def _given(self, shape: tuple[int, ...], proposals: Proposals, hint: Hint | None) -> tuple[np.ndarray, np.ndarray]:
+        """The colours that are propagated, and their weights."""
+        channels = slice(1, 3) if self.variant == "gray" else slice(0, 3)
+        colors, weights = proposals.colors[..., channels], _PROPOSED_WEIGHT * proposals.confidence
+        if not hint:
+            return colors, weights
+        size = (shape[0], shape[1])
+        colors, weights = resized(colors, size).copy(), resized(weights, size).copy()
+        marks = rasterize(hint, size)
+        is_marked = marks[..., 3] > 0
+        colors[is_marked] = rgb_to_lab(marks[is_marked][np.newaxis, :, :3])[0][:, channels]
+        # A point is one pixel at the size at which pictures are looked at, and counts as much at any other size.
+        weights[is_marked] = max(1.0, (max(size) / LONG_SIDE_PX) ** 2)
+        return colors, weights
+
+    def _composed(self, picture: np.ndarray, colors: np.ndarray) -> np.ndarray:
+        rgb = np.empty((*picture.shape, 3), np.uint8)
+        for first in range(0, len(picture), _STRIPE_ROWS):
+            rows = slice(first, first + _STRIPE_ROWS)
+            if self.variant == "gray":
+                lab = np.concatenate([gray_to_lightness(picture[rows])[..., np.newaxis], colors[rows]], axis=2)
+                rgb[rows] = with_luma(lab_to_rgb(lab), picture[rows])
+            else:
+                ink = gray_to_rgb(picture[rows]).astype(np.float32) / 255
+                rgb[rows] = np.rint(lab_to_rgb(colors[rows]) * ink)
+        return rgb

@@ -1,0 +1,149 @@
+"""References: pictures in colour whose colours may be taken over, as an index of features, lightness and colours.
+
+An index is extended picture by picture and holds no pictures. It is one safetensors file.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import cv2
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from pipelines.colorize.places import LONG_SIDE_PX, PicturePlaces, find_places, working_size
+from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
+from pipelines.lake import atomic_write
+from pipelines.variants import xdog_lines
+
+COLORS_PER_SIDE = 2
+"""Each place has so many colours by so many: a place of 8 x 8 pixels may hold hair and skin."""
+
+LINE_SIGMA_PX = 0.4
+"""Lines of references are drawn by XDoG with the middle one of paper 003's sigmas."""
+
+FORMAT = "tintoon-references-1"
+
+
+class ReferencesError(ValueError):
+    """A file is no index of references. The message names it and the remedy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """One picture in colour, by its places."""
+
+    name: str
+    """Where it came from: a panel_id, or a file and a panel's box."""
+    places: PicturePlaces
+    colors: np.ndarray
+    """(places, COLORS_PER_SIDE ** 2, 3) float16, Lab of the parts of each place."""
+    weight: float = 1.0
+    """How much more its places count than those of other references; a correction counts more."""
+
+
+@dataclass(frozen=True, eq=False)
+class References:
+    """An index of references, all seen as one variant. Immutable: `with_picture` gives a larger one."""
+
+    variant: str = "gray"
+    """"gray" or "line": what their features were taken of."""
+    entries: tuple[Reference, ...] = ()
+
+    @classmethod
+    def of(cls, pictures: Iterable[tuple[str, np.ndarray]], *, variant: str = "gray") -> Self:
+        """The index of named pictures, (H, W, 3) uint8 RGB."""
+        return cls(variant, tuple(reference_of(name, rgb, variant=variant) for name, rgb in pictures))
+
+    def with_picture(self, name: str, rgb: np.ndarray, *, weight: float = 1.0) -> Self:
+        """The index with one more picture, (H, W, 3) uint8 RGB; it takes the place of one with the same name."""
+        added = reference_of(name, rgb, variant=self.variant, weight=weight)
+        return replace(self, entries=(*(one for one in self.entries if one.name != name), added))
+
+    def with_entries(self, entries: Iterable[Reference]) -> Self:
+        """The index with more entries at its end."""
+        return replace(self, entries=(*self.entries, *entries))
+
+    def without(self, names: Iterable[str]) -> Self:
+        """The index without some pictures."""
+        left_out = set(names)
+        return replace(self, entries=tuple(one for one in self.entries if one.name not in left_out))
+
+    def nearest(self, pooled: np.ndarray, count: int) -> Self:
+        """The `count` pictures most alike by the features of the whole picture, (1280,), the most alike first."""
+        if len(self.entries) <= count:
+            return self
+        alike = np.stack([one.places.pooled for one in self.entries]) @ pooled
+        return replace(self, entries=tuple(self.entries[at] for at in np.argsort(-alike, kind="stable")[:count]))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the pictures."""
+        return tuple(one.name for one in self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Reference]:
+        return iter(self.entries)
+
+    def save(self, path: Path) -> None:
+        """Writes the index as one safetensors file, whole or not at all."""
+        tensors: dict[str, np.ndarray] = {}
+        for at, one in enumerate(self.entries):
+            tensors |= {
+                f"{at}.features": one.places.features,
+                f"{at}.lightness": one.places.lightness.astype(np.float16),
+                f"{at}.pooled": one.places.pooled.astype(np.float16),
+                f"{at}.colors": one.colors,
+            }
+        listed = [{"name": one.name, "size": one.places.size, "weight": one.weight} for one in self.entries]
+        metadata = {"format": FORMAT, "variant": self.variant, "pictures": json.dumps(listed, ensure_ascii=False)}
+        with atomic_write(path) as temporary:
+            save_file(tensors, temporary, metadata=metadata)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The index of a file. Raises FileNotFoundError, or ReferencesError for a file that is none."""
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such index of references")
+        try:
+            with safe_open(path, framework="numpy") as opened:
+                metadata = opened.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise ReferencesError(f"{path}: no index of references of this version; make it again")
+                entries = tuple(_entry(opened, at, facts) for at, facts in enumerate(json.loads(metadata["pictures"])))
+        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            raise ReferencesError(f"{path}: no whole index of references ({error}); make it again") from error
+        return cls(metadata["variant"], entries)
+
+
+def reference_of(name: str, rgb: np.ndarray, *, variant: str = "gray", weight: float = 1.0) -> Reference:
+    """One picture in colour, (H, W, 3) uint8 RGB, as a reference for pictures of a variant."""
+    places = find_places(seen_of(rgb, variant))
+    rows, columns = (side * COLORS_PER_SIDE for side in places.size)
+    small = cv2.resize(rgb_to_lab(rgb), (columns, rows), interpolation=cv2.INTER_AREA)
+    parts = small.reshape(places.size[0], COLORS_PER_SIDE, places.size[1], COLORS_PER_SIDE, 3).swapaxes(1, 2)
+    colors = parts.reshape(-1, COLORS_PER_SIDE**2, 3).astype(np.float16)
+    return Reference(name, places, colors, weight)
+
+
+def seen_of(rgb: np.ndarray, variant: str) -> np.ndarray:
+    """What a colorizer of a variant sees of a picture in colour: (H, W) uint8 gray, or its lines by XDoG, smaller."""
+    if variant == "gray":
+        return rgb_to_gray(rgb)
+    return xdog_lines(resized(rgb, working_size(rgb.shape[:2], LONG_SIDE_PX)), LINE_SIGMA_PX)
+
+
+def _entry(opened: safe_open, at: int, facts: dict) -> Reference:
+    rows, columns = facts["size"]
+    places = PicturePlaces(
+        size=(rows, columns),
+        features=opened.get_tensor(f"{at}.features"),
+        lightness=opened.get_tensor(f"{at}.lightness").astype(np.float32),
+        pooled=opened.get_tensor(f"{at}.pooled").astype(np.float32),
+    )
+    return Reference(facts["name"], places, opened.get_tensor(f"{at}.colors"), facts["weight"])
