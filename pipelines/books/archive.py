@@ -33,7 +33,7 @@ def open_archive(file: Path, kind: Literal["zip", "tar", "7z", "rar"]) -> Book:
     except IssueUnavailable as error:
         raise ValueError(str(error)) from error
     if spine is None:
-        names = {entry.name for entry in entries if may_be_page(entry.name) and _is_page(entry.name, by_bytes)}
+        names = [entry.name for entry in entries if may_be_page(entry.name) and _is_page(entry.name, by_bytes)]
         order = sorted(names, key=reading_order)
     else:
         order = list(spine.pictures)

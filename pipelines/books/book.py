@@ -9,6 +9,10 @@ BookKind = Literal["picture", "folder", "zip", "tar", "7z", "rar", "epub", "pdf"
 """The kind of a book by its bytes; "zip", "tar", "7z" and "rar" are what CBZ, CBT, CB7 and CBR files are."""
 
 
+JUNK_FILES = frozenset({"thumbs.db", "desktop.ini"})
+"""Files that Windows leaves among pictures; they are passed over without a word."""
+
+
 @dataclass(frozen=True)
 class Page:
     """One page, in its encoded form."""

@@ -15,13 +15,15 @@ from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
 from pipelines.books.formats import FORMATS
-from pipelines.books.picture_file import PictureFile
+from pipelines.books.picture_file import PictureFile, by_bands
 
 QUALITY = 95
 """Of JPEG, WebP and AVIF, with colour at full resolution where the format has it."""
 
 _MAX_PAINT_RANGE = 24  # of RGB's largest less its smallest: from here on, paint is opaque
 _INCHES = 2  # EXIF's unit of resolution
+_HORIZONTAL = 2  # TIFF's predictor: differences from pixel to pixel shrink better
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _JPEG_95_MEAN = 5.8  # of the numbers of libjpeg's luma table at quality 95
 
 
@@ -73,31 +75,44 @@ def _alpha(colored: np.ndarray, like: PictureFile) -> np.ndarray | None:
     """(H, W) uint8: the source's, and of a layer of ink opaque where there is paint under it."""
     if like.alpha is None or not like.is_ink_layer:
         return like.alpha
-    paint = np.ptp(colored, axis=2).astype(np.float32) * (255 / _MAX_PAINT_RANGE)
-    return np.maximum(like.alpha, np.clip(paint, 0, 255).astype(np.uint8))
+
+    def paint(colored: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        spread = (colored.max(axis=2) - colored.min(axis=2)).astype(np.float32) * (255 / _MAX_PAINT_RANGE)
+        return np.maximum(alpha, spread.clip(0, 255).astype(np.uint8))
+
+    return by_bands(paint, colored, like.alpha)
 
 
 def _without_ground(colored: np.ndarray, alpha: np.ndarray, ground: int) -> np.ndarray:
     """(H, W, 3) of the type of `colored`: what gives `colored` again when it is laid on the ground with its alpha."""
     top = np.iinfo(colored.dtype).max
-    opaque = np.maximum(alpha, 1).astype(np.float32)[..., np.newaxis] / 255
-    lifted = (colored - (1 - opaque) * np.float32(ground * (top // 255))) / opaque
-    # Where nothing is seen, the colour stays as it would be on the ground.
-    return np.where(alpha[..., np.newaxis] > 0, np.rint(lifted.clip(0, top)), colored).astype(colored.dtype)
+
+    def lift(colored: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        opaque = np.maximum(alpha, 1).astype(np.float32)[..., np.newaxis] / 255
+        lifted = (colored - (1 - opaque) * np.float32(ground * (top // 255))) / opaque
+        # Where nothing is seen, the colour stays as it would be on the ground.
+        return np.where(alpha[..., np.newaxis] > 0, np.rint(lifted.clip(0, top)), colored).astype(colored.dtype)
+
+    return by_bands(lift, colored, alpha)
 
 
 def _with_depth(colored: np.ndarray, like: PictureFile, alpha: np.ndarray | None) -> np.ndarray:
     """(H, W, 3) uint16 RGB, or RGBA: `colored` with the lower bits of the source."""
     assert like.deep is not None
-    deep = like.deep.astype(np.float32)
-    if deep.ndim == 3:
-        missing = deep - like.rgb.astype(np.float32) * 257
-    else:
-        # Of a gray picture luma is set anew, unless the lightness was changed, as under lines.
-        luma = colored.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-        is_same = np.abs(luma - like.gray) <= 1
-        missing = (deep - 257 * np.where(is_same, luma, like.gray))[..., np.newaxis]
-    full = np.rint((colored.astype(np.float32) * 257 + missing).clip(0, 65535)).astype(np.uint16)
+
+    def deepen(colored: np.ndarray, rgb: np.ndarray, deep: np.ndarray) -> np.ndarray:
+        missing = deep.astype(np.float32)
+        if deep.ndim == 3:
+            missing -= 257 * rgb.astype(np.float32)
+        else:
+            # Of a gray picture luma is set anew, unless the lightness was changed, as under lines.
+            gray = rgb[..., 0].astype(np.float32)
+            luma = colored.astype(np.float32) @ _LUMA
+            missing -= 257 * np.where(np.abs(luma - gray) <= 1, luma, gray)
+            missing = missing[..., np.newaxis]
+        return np.rint((257 * colored.astype(np.float32) + missing).clip(0, 65535)).astype(np.uint16)
+
+    full = by_bands(deepen, colored, like.rgb, like.deep)
     if alpha is None:
         return full
     return np.dstack([_without_ground(full, alpha, like.ground), alpha.astype(np.uint16) * 257])
@@ -146,7 +161,9 @@ def _options(like: PictureFile, form: str) -> dict[str, Any]:
         return {"lossless": True} if like.format == "webp" and like.is_lossless else {"quality": QUALITY}
     if form == "avif":
         return {"quality": QUALITY, "subsampling": "4:4:4"}
-    return {"compression": "tiff_adobe_deflate"} if form == "tiff" else {}
+    if form == "tiff":
+        return {"compression": "tiff_adobe_deflate", "tiffinfo": {Base.Predictor: _HORIZONTAL}}
+    return {"compress_level": 4} if form == "png" else {}  # a third faster than Pillow's 6, 5 % larger
 
 
 def _jpeg_quality(like: PictureFile) -> dict[str, Any]:

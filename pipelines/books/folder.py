@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.books.book import Book, LeftAlone, Other, Page
+from pipelines.books.book import JUNK_FILES, Book, LeftAlone, Other, Page
 from pipelines.images.decode import may_be_picture
 from pipelines.issue_pages.archives.kinds import is_archive, may_be_page, reading_order, suffix_of
 from pipelines.issue_pages.local_files import PICTURE_SUFFIXES, shown
@@ -70,7 +70,7 @@ def _look(folder: Path) -> tuple[list[str], list[LeftAlone]]:
             path, file = (below / name).as_posix(), Path(place) / name
             if may_be_page(name) and (suffix_of(name) in PICTURE_SUFFIXES or may_be_picture(file)):
                 names.append(path)
-            elif not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini", "comicinfo.xml"):
+            elif not name.startswith(".") and name.lower() not in {*JUNK_FILES, "comicinfo.xml"}:
                 reason = "a book; colour it by itself" if is_archive(file) else "no picture"
                 left_alone.append(LeftAlone(path, reason))
     return sorted(names, key=reading_order), sorted(left_alone, key=lambda left: reading_order(left.name))

@@ -16,8 +16,6 @@ import py7zr
 import pypdfium2
 from PIL import Image
 
-from pipelines.issue_pages.local_files import shown
-
 _MODE = 0o644
 _TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that ZIP can hold
 _TIME_S = 315_532_800  # the same, UTC, in seconds since 1970
@@ -55,13 +53,11 @@ def pack_tar(file: Path, parts: Iterable[Part]) -> None:
 
 
 def pack_7z(file: Path, parts: Iterable[Part]) -> None:
-    """A 7z file of entries that are only stored. Raises ValueError where a name is no Unicode."""
+    """A 7z file of entries that are only stored; names have to be Unicode."""
     entry = file.with_name(f"{file.name}.entry")  # the time of an entry is that of a file
     try:
         with file.open("wb") as opened, py7zr.SevenZipFile(opened, "w", filters=[{"id": py7zr.FILTER_COPY}]) as archive:
             for part in parts:
-                if any(0xD800 <= ord(sign) <= 0xDFFF for sign in part.name):
-                    raise ValueError(f"{shown(part.name)}: CB7 cannot hold this name; name a .cbz file as OUT")
                 entry.write_bytes(part.read())
                 entry.chmod(_MODE)
                 os.utime(entry, (_TIME_S, _TIME_S))

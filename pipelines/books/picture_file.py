@@ -6,10 +6,9 @@ Reads bytes, touches no files. Colour profiles are kept, not applied, but for CM
 import io
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import cv2
 import numpy as np
@@ -24,8 +23,13 @@ MAX_PIXELS = 200_000_000
 """Larger pictures are refused, whatever their format: 14,142 px squared, an A1 page at 600 dpi."""
 
 _DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, cv2.error, ImageCms.PyCMSError)
+_UNREADABLE = (
+    *((0, b"\0\0\0\x0cJXL ", "JPEG XL"), (0, b"\xff\x0a", "JPEG XL")),
+    *((4, b"ftyphei", "HEIC"), (4, b"ftypmif1", "HEIF"), (4, b"ftyphev", "HEIC")),
+)
 _NAMES = {"MPO": "jpeg", "JPEG2000": "jp2", "DIB": "bmp"}
 _IS_16_BIT = re.compile(r";16[BNL]?S?$")
+_BAND_PIXELS = 2_000_000
 _LIGHT_INK, _ONE_INK_SPREAD, _LAYER_SHARE = 204, 24, 0.4
 _pillow_limit = threading.Lock()
 
@@ -59,11 +63,6 @@ class PictureFile:
     is_lossless: bool = True
     notes: tuple[str, ...] = ()  # what does not come out as it was: CMYK, frames, ...
 
-    @cached_property
-    def gray(self) -> np.ndarray:
-        """Luma (ITU-R BT.601) of `rgb`: (H, W) uint8."""
-        return rgb_to_gray(self.rgb)
-
 
 def read_header(data: bytes, *, name: str) -> PictureHeader:
     """Format and size by the header alone. Raises ValueError where there is none, or the picture is too large."""
@@ -73,8 +72,7 @@ def read_header(data: bytes, *, name: str) -> PictureHeader:
             form = _NAMES.get(str(image.format), str(image.format).lower())
             header = PictureHeader(form, width, height, image.has_transparency_data)
     except UnidentifiedImageError:
-        pixels = decode_picture(data, name=name)  # of formats that Pillow does not know
-        header = PictureHeader(format_of(data) or "unknown", pixels.shape[1], pixels.shape[0], False)
+        header = _header_of_other(data, name)
     except _DECODE_ERRORS as error:
         raise _damaged(data, name, error) from error
     if header.width_px * header.height_px > MAX_PIXELS:
@@ -114,8 +112,20 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         yield image
 
 
+def _header_of_other(data: bytes, name: str) -> PictureHeader:
+    """The header of a format that only OpenCV knows. Raises ValueError."""
+    try:
+        height, width = decode_picture(data, name=name).shape[:2]
+    except ValueError as error:
+        raise _damaged(data, name, error) from error
+    return PictureHeader(format_of(data) or "unknown", width, height, may_be_transparent=False)
+
+
 def _damaged(data: bytes, name: str, error: BaseException) -> ValueError:
-    if str(error).startswith(f"{name}: "):
+    for place, signature, form in _UNREADABLE:
+        if data[place : place + len(signature)] == signature:
+            return ValueError(f"{name}: a {form} picture, which cannot be read here; convert it to PNG")
+    if str(error).startswith(f"{name}: "):  # as `decode_picture` words it
         return ValueError(str(error))
     seen = str(error) or type(error).__name__
     return ValueError(f"{name}: no whole picture ({len(data)} bytes): {seen}; fetch it again or replace the file")
@@ -127,6 +137,7 @@ def _decoded(data: bytes, image: Image.Image, form: str, name: str) -> PictureFi
         notes.append(f"the first of {frames} frames or pages; the others are left out")
     deep, alpha = None, None
     bands = image.mode
+    has_16_bits = _has_16_bits(image)  # before anything is loaded
     icc = image.info.get("icc_profile")
     tables = tuple(tuple(table) for table in getattr(image, "quantization", {}).values())
     exif = image.getexif()
@@ -138,14 +149,14 @@ def _decoded(data: bytes, image: Image.Image, form: str, name: str) -> PictureFi
         rgb = np.repeat((deep >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
     elif bands in ("I", "F"):
         raise ValueError(f"pixels of 32 bit (mode {bands!r}) have no fixed white")
-    elif _has_16_bits(image) and (found := _deep_rgb(data)) is not None:
+    elif has_16_bits and (found := _deep_rgb(data)) is not None:
         deep, alpha = (None if part is None else _upright(part, orientation) for part in found)
         assert deep is not None
         rgb = (deep >> 8).astype(np.uint8)
     elif form == "jpeg":
         rgb = decode_picture(data, name=name)
     else:
-        if _has_16_bits(image):
+        if has_16_bits:
             notes.append("16 bits a channel became 8")
         rgb, alpha = _rgb_and_alpha(ImageOps.exif_transpose(image))
     if icc and not _is_rgb_profile(icc):
@@ -159,7 +170,7 @@ def _decoded(data: bytes, image: Image.Image, form: str, name: str) -> PictureFi
         ground, is_ink_layer = _ground(rgb, alpha)
         rgb = _laid_on(rgb, alpha, ground)
         if deep is not None:
-            deep = _deep_laid_on(deep, alpha, ground)
+            deep = _laid_on(deep, alpha, ground * 257)
     return PictureFile(
         name=name,
         format=form,
@@ -254,11 +265,26 @@ def _ground(rgb: np.ndarray, alpha: np.ndarray) -> tuple[int, bool]:
     return 0 if mean > _LIGHT_INK and spread < _ONE_INK_SPREAD else 255, is_ink_layer
 
 
-def _laid_on(rgb: np.ndarray, alpha: np.ndarray, ground: int) -> np.ndarray:
-    opaque = alpha[..., np.newaxis].astype(np.float32) / 255
-    return np.rint(rgb * opaque + ground * (1 - opaque)).astype(np.uint8)
+def _laid_on(pixels: np.ndarray, alpha: np.ndarray, ground: int) -> np.ndarray:
+    """(H, W, 3) of any type, with alpha (H, W) uint8, on a level of its own range: the same, opaque."""
+
+    def lay(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        opaque = alpha[..., np.newaxis].astype(np.float32) / 255
+        return np.rint(pixels * opaque + ground * (1 - opaque)).astype(pixels.dtype)
+
+    return by_bands(lay, pixels, alpha)
 
 
-def _deep_laid_on(deep: np.ndarray, alpha: np.ndarray, ground: int) -> np.ndarray:
-    opaque = (alpha[..., np.newaxis] if deep.ndim == 3 else alpha).astype(np.float32) / 255
-    return np.rint(deep * opaque + 257 * ground * (1 - opaque)).astype(np.uint16)
+def by_bands(function: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
+    """`function` of arrays of one height, band by band, so that what it holds in between stays small."""
+    height, width = arrays[0].shape[:2]
+    rows = max(1, _BAND_PIXELS // width)
+    bands = (function(*(array[top : top + rows] for array in arrays)) for top in range(0, height, rows))
+    first = next(bands)
+    if first.shape[0] == height:
+        return first
+    whole = np.empty((height, *first.shape[1:]), first.dtype)
+    whole[:rows] = first
+    for top, band in zip(range(rows, height, rows), bands, strict=True):
+        whole[top : top + rows] = band
+    return whole

@@ -70,6 +70,8 @@ def check_target(book: Book, out: Path) -> Target:
         _require_own_formats(book, out)
     if kind == "pdf":
         _require_sizes(book, "jpeg")
+    if kind == "7z" and (odd := [part.name for part in book.contents if not _is_unicode(part.name)]):
+        raise ValueError(f"{shown(out)}: CB7 cannot hold the name {shown(odd[0])!r}; name {shown(out.stem)}.cbz as OUT")
     return Target(out, kind, _notes(book, kind))
 
 
@@ -164,6 +166,10 @@ def _require_parent(out: Path) -> None:
     blocking = next((parent for parent in out.parents if parent.exists()), None)
     if blocking is not None and not blocking.is_dir():
         raise ValueError(f"{shown(out)}: {shown(blocking)} is a file; name a place below a folder")
+
+
+def _is_unicode(name: str) -> bool:
+    return not any(0xD800 <= ord(sign) <= 0xDFFF for sign in name)
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

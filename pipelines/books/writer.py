@@ -11,7 +11,7 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from pipelines.books.book import Book, Other, Page
+from pipelines.books.book import JUNK_FILES, Book, Other, Page
 from pipelines.books.comic_info import colored_comic_info, comic_info_problem, is_comic_info, new_comic_info
 from pipelines.books.encode import encode_picture
 from pipelines.books.formats import FORMATS, format_of_suffix
@@ -19,7 +19,7 @@ from pipelines.books.open import open_book
 from pipelines.books.pack import Part, pack_7z, pack_pdf, pack_tar, pack_zip
 from pipelines.books.picture_file import read_picture_file
 from pipelines.books.target import Target, TargetKind, check_target
-from pipelines.issue_pages.archives.kinds import suffix_of
+from pipelines.issue_pages.archives.kinds import is_left_by_system, suffix_of
 from pipelines.issue_pages.local_files import shown
 from pipelines.issue_pages.picture import format_of
 from pipelines.lake import atomic_write
@@ -117,15 +117,20 @@ class BookWriter:
     def copy(self, page: Page, reason: str, *, outcome: Literal["kept", "copied"] = "copied") -> None:
         """Keeps a page unchanged: "kept" where it has colour already, "copied" where it could not be coloured.
 
-        It is encoded anew only where OUT is a picture or a PDF file of another format. Raises ValueError where that
-        is impossible, or the page cannot be read.
+        It is encoded anew only where OUT is a picture or a PDF file of another format; a page that cannot be is left
+        out of a PDF file. Raises ValueError where that is impossible, or the page cannot be read.
         """
         data = page.read()
         form = format_of(data)
         wanted = self.target.format_for(form or "png") if self.target.kind in ("picture", "pdf") else form
-        if form != wanted:
-            assert wanted is not None
-            picture = read_picture_file(data, name=shown(page.name))
+        if wanted is not None and form != wanted:
+            try:
+                picture = read_picture_file(data, name=shown(page.name))
+            except ValueError:
+                if self.target.kind == "picture":
+                    raise
+                self.leave_out(page, f"{reason}; PDF holds no page that cannot be decoded")
+                return
             data, form = encode_picture(picture.rgb, like=picture, form=wanted), wanted
         self._keep(page, data, form, outcome, reason)
 
@@ -211,10 +216,16 @@ class BookWriter:
                 place = self._place(record)
                 read = place.read_bytes if place.is_file() else earlier.reader(record.written)
                 yield Part(record.written, read, part.size_pt)
-            elif keeps_others and self.target.kind != "pdf":
+            elif keeps_others and self._takes(part):
                 yield Part(part.name, self._other(part))
         if self.book.kind == "epub" and self.target.kind in ("zip", "tar", "7z", "folder"):
             yield Part("ComicInfo.xml", lambda: new_comic_info(title=self.book.title, makers=self.book.makers))
+
+    def _takes(self, part: Other) -> bool:
+        """True for a part that OUT gets too: all of them, but a folder gets nothing that a system left behind."""
+        if self.target.kind == "folder":
+            return not is_left_by_system(part.name) and part.name.rpartition("/")[2].lower() not in JUNK_FILES
+        return self.target.kind != "pdf"
 
     def _other(self, part: Other) -> Callable[[], bytes]:
         """Reads a part that is no page; a ComicInfo.xml that can be read says that the book was coloured."""

@@ -19,6 +19,7 @@ _MAGIC: dict[bytes, ArchiveKind] = {
     **{b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PK00PK\x03\x04": "zip"},
     **{b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"},
 }
+_CONTAINERS = {"zip": ZipContainer, "tar": TarContainer, "7z": SevenZipContainer, "rar": RarContainer}
 _PACKED_TARS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 _TAR_MAGIC_AT, _TAR_MAGIC = 257, b"ustar"
 _TEXT_SUFFIXES = frozenset(
@@ -57,14 +58,10 @@ def open_container(
 ) -> Container:
     """The entries of an archive of a known kind; nothing is read yet.
 
-    any_names: also takes ZIP and TAR files whose names are no UTF-8 (their bytes become surrogates, as in
-        `os.fsdecode`) or differ in letters' case only: for readers that keep names as they are.
+    any_names: also takes names that are no UTF-8 (their bytes become surrogates, as in `os.fsdecode`), and names that
+        differ in letters' case only: for readers that keep names as they are.
     """
-    if kind == "zip":
-        return ZipContainer(file, limits, any_names=any_names)
-    if kind == "tar":
-        return TarContainer(file, limits, any_names=any_names)
-    return SevenZipContainer(file, limits) if kind == "7z" else RarContainer(file, limits)
+    return _CONTAINERS[kind](file, limits, any_names=any_names)
 
 
 def suffix_of(name: str) -> str:
@@ -72,11 +69,16 @@ def suffix_of(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
+def is_left_by_system(name: str) -> bool:
+    """True for hidden files and folders, and those of a Mac, a NAS or an EPUB, that hold no page."""
+    parts = name.replace("\\", "/").split("/")
+    return any((part.startswith(".") and part != ".") or part.lower() in _SYSTEM_FOLDERS for part in parts)
+
+
 def may_be_page(name: str) -> bool:
     """True for names that may be pages: no texts, and nothing that systems and people leave behind."""
-    parts = name.replace("\\", "/").split("/")
-    is_special = any((part.startswith(".") and part != ".") or part.lower() in _SYSTEM_FOLDERS for part in parts)
-    return not is_special and not is_left_behind(parts[-1]) and suffix_of(parts[-1]) not in _TEXT_SUFFIXES
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return not is_left_by_system(name) and not is_left_behind(last) and suffix_of(last) not in _TEXT_SUFFIXES
 
 
 def reading_order(name: str) -> list[tuple[tuple[int, int, str], ...]]:

@@ -23,9 +23,10 @@ _READ_ERRORS = (rarfile.Error, struct.error, EOFError, OSError, ValueError, Look
 class RarContainer:
     """A RAR file of one volume."""
 
-    def __init__(self, file: Path, limits: ArchiveLimits):
+    def __init__(self, file: Path, limits: ArchiveLimits, *, any_names: bool = False):
         self._file = file
         self._limits = limits
+        self._any_names = any_names
         self.is_solid = False
 
     def entries(self) -> list[Entry]:
@@ -39,7 +40,7 @@ class RarContainer:
                     raise refused(self._file, "it is one volume of several")
         except _READ_ERRORS as error:
             raise broken(self._file, error) from error
-        entries = require_harmless(self._file, _checked(infos), self._limits)
+        entries = require_harmless(self._file, _checked(infos), self._limits, any_names=self._any_names)
         if any(info.compress_type != rarfile.RAR_M0 for info in infos if info.is_file()):
             self._require_tool()
         return entries

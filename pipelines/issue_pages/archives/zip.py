@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, broken, require_harmless
+from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, broken, refused, require_harmless
 
 _IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
 _READ_ERRORS = (
@@ -44,6 +44,9 @@ class ZipContainer:
                 by_name = {_name(info): info for info in archive.infolist()}
                 for name in names:
                     found[name] = archive.read(by_name[name])  # checks length and CRC
+        except NotImplementedError as error:
+            seen = f"its entry {name!r} is packed in a way that cannot be unpacked here ({error})"
+            raise refused(self._file, seen) from error
         except (*_READ_ERRORS, KeyError) as error:
             raise broken(self._file, f"entry {name!r}: {error}") from error
         return found
