@@ -1,12 +1,12 @@
 """The one interface of everything that colorizes: a gray or line picture of any size in, an RGB picture of the same
-size out; where wanted with a person's hint, and with the title that it is from. Works on arrays; reads nothing but a
-checkpoint.
+size out; where wanted with a person's hint, with references, and with the title that it is from. Works on arrays; reads
+nothing but a checkpoint.
 """
 
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from pipelines.images.color import (
     resized,
     with_luma,
 )
+
+if TYPE_CHECKING:
+    from pipelines.colorize.references import References
 
 _BATCH = 16  # pictures through the network at once: bounds memory, not results
 
@@ -42,13 +45,26 @@ class Colorizer(Protocol):
         """True for a colorizer that takes hints."""
         ...
 
-    def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:
+    @property
+    def takes_references(self) -> bool:
+        """True for a colorizer that takes pictures in colour as references."""
+        ...
+
+    def colorize(
+        self,
+        picture: np.ndarray,
+        *,
+        hint: Hint | None = None,
+        title: str | None = None,
+        references: "References | None" = None,
+    ) -> np.ndarray:
         """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W.
 
         Args:
             picture: What it sees.
             hint: A person's colours. Raises ValueError where it takes none.
             title: The title of the picture, for colorizers that take titles; others ignore it.
+            references: Pictures whose colours may be taken over. Raises ValueError where it takes none.
         """
         ...
 
@@ -58,8 +74,9 @@ class Colorizer(Protocol):
         *,
         hints: Sequence[Hint | None] | None = None,
         titles: Sequence[str | None] | None = None,
+        references: "Sequence[References | None] | None" = None,
     ) -> np.ndarray:
-        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, for any H and W; hints and titles are N, if given."""
+        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, for any H and W; hints, titles and references are N, if given."""
         ...
 
 
@@ -71,6 +88,8 @@ class TrainedColorizer:
     network's chroma, so that lines and lettering stay as sharp as they came; lines and edges have no lightness
     to keep, so there the network's picture is scaled.
     """
+
+    takes_references = False
 
     def __init__(self, checkpoint: Checkpoint, *, device: str = "auto") -> None:
         self.name: str = checkpoint.recipe["name"]
@@ -98,9 +117,16 @@ class TrainedColorizer:
         """
         return cls(load_checkpoint(path), device=device)
 
-    def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:
+    def colorize(
+        self,
+        picture: np.ndarray,
+        *,
+        hint: Hint | None = None,
+        title: str | None = None,
+        references: "References | None" = None,
+    ) -> np.ndarray:
         """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W; see `Colorizer`."""
-        return self.colorize_batch(picture[np.newaxis], hints=[hint], titles=[title])[0]
+        return self.colorize_batch(picture[np.newaxis], hints=[hint], titles=[title], references=[references])[0]
 
     def colorize_batch(
         self,
@@ -108,11 +134,12 @@ class TrainedColorizer:
         *,
         hints: Sequence[Hint | None] | None = None,
         titles: Sequence[str | None] | None = None,
+        references: "Sequence[References | None] | None" = None,
     ) -> np.ndarray:
         """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, for any H and W; see `Colorizer`.
 
-        A title that it does not know is like none. Raises ValueError for other arrays, for hints that it does not
-        take, and for hints or titles that are not as many as the pictures.
+        A title that it does not know is like none. Raises ValueError for other arrays, for references and for hints
+        that it does not take, and for hints or titles that are not as many as the pictures.
         """
         if pictures.dtype != np.uint8 or pictures.ndim != 3 or 0 in pictures.shape[1:]:
             raise ValueError(
@@ -121,6 +148,7 @@ class TrainedColorizer:
             )
         if self.hint_side is None:
             require_no_hints(self.name, hints)
+        require_no_references(self.name, references)
         hints = [None] * len(pictures) if hints is None else list(hints)
         titles = [None] * len(pictures) if titles is None else list(titles)
         if not len(hints) == len(titles) == len(pictures):
@@ -163,3 +191,9 @@ def require_no_hints(name: str, hints: Sequence[Hint | None] | None) -> None:
     """Raises ValueError, in the name of a colorizer that takes no hints, where one is given."""
     if any(hint is not None for hint in hints or ()):
         raise ValueError(f"{name} takes no hints; choose a colorizer that was trained with them, or give none")
+
+
+def require_no_references(name: str, references: "Sequence[References | None] | None") -> None:
+    """Raises ValueError, in the name of a colorizer that takes no references, where some are given."""
+    if any(one is not None for one in references or ()):
+        raise ValueError(f"{name} takes no references; choose a colorizer that takes them, or give none")

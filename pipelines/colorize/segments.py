@@ -97,6 +97,7 @@ class SnappedColorizer:
         self.name = f"{colorizer.name}_snapped"
         self.variant = colorizer.variant
         self.takes_hints = colorizer.takes_hints
+        self.takes_references = colorizer.takes_references
 
     def colorize(self, picture: np.ndarray, **given: Any) -> np.ndarray:
         """(H, W) uint8 -> (H, W, 3) uint8 RGB; `given` goes to the colorizer."""

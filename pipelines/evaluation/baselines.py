@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 
 from pipelines.colorize.hints import Hint
-from pipelines.colorize.picture import require_no_hints
+from pipelines.colorize.picture import require_no_hints, require_no_references
 from pipelines.evaluation.tracks import Track
 from pipelines.images.color import gray_to_rgb, lab_to_rgb, rgb_to_lab, with_luma
 from pipelines.pairs import Pairs
 
 if TYPE_CHECKING:
+    from pipelines.colorize.references import References
     from pipelines.training_set import TrainingSet
 
 THUMBNAIL_PX = 16
@@ -32,17 +33,25 @@ BASELINE_NAMES = frozenset(name for names in BASELINES.values() for name in name
 
 
 class _Baseline(ABC):
-    """A trivial colorizer: it takes any title, and no hints."""
+    """A trivial colorizer: it takes any title, no hints and no references."""
 
     takes_hints = False
+    takes_references = False
 
     def __init__(self, name: str, track: Track) -> None:
         self.name = name
         self.variant = track
 
-    def colorize(self, picture: np.ndarray, *, hint: Hint | None = None, title: str | None = None) -> np.ndarray:
-        """(H, W) uint8 -> (H, W, 3) uint8 RGB, whatever the title. Raises ValueError for a hint."""
-        return self.colorize_batch(picture[np.newaxis], hints=[hint])[0]
+    def colorize(
+        self,
+        picture: np.ndarray,
+        *,
+        hint: Hint | None = None,
+        title: str | None = None,
+        references: "References | None" = None,
+    ) -> np.ndarray:
+        """(H, W) uint8 -> (H, W, 3) uint8 RGB, whatever the title. Raises ValueError for a hint or references."""
+        return self.colorize_batch(picture[np.newaxis], hints=[hint], references=[references])[0]
 
     def colorize_batch(
         self,
@@ -50,9 +59,11 @@ class _Baseline(ABC):
         *,
         hints: Sequence[Hint | None] | None = None,
         titles: Sequence[str | None] | None = None,
+        references: "Sequence[References | None] | None" = None,
     ) -> np.ndarray:
-        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, whatever the titles. Raises ValueError for a hint."""
+        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, whatever the titles. Raises ValueError for hints or references."""
         require_no_hints(self.name, hints)
+        require_no_references(self.name, references)
         return self._colored(pictures)
 
     @abstractmethod

@@ -11,6 +11,7 @@ from models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 from models.recipes import RECIPES
 from pipelines.colorize.hints import Hint, Point
 from pipelines.colorize.picture import Colorizer, TrainedColorizer
+from pipelines.colorize.references import References
 from pipelines.evaluation.baselines import Copy
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
 
@@ -133,6 +134,16 @@ def test_a_network_that_takes_no_hints_says_so():
         with pytest.raises(ValueError, match=rf"{colorizer.name} takes no hints"):
             colorizer.colorize(lettered(20, 20), hint=hint)
         assert colorizer.colorize(lettered(20, 20), hint=None, title="moon").shape == (20, 20, 3)
+
+
+def test_a_colorizer_that_takes_no_references_says_so():
+    for colorizer in (TrainedColorizer(checkpoint_of("webtoon_l2")), Copy("gray_copy", "gray")):
+        assert not colorizer.takes_references
+        with pytest.raises(ValueError, match=rf"{colorizer.name} takes no references"):
+            colorizer.colorize(lettered(20, 20), references=References())
+        with pytest.raises(ValueError, match=rf"{colorizer.name} takes no references"):
+            colorizer.colorize_batch(lettered(20, 20)[None], references=[References()])
+        assert colorizer.colorize_batch(lettered(20, 20)[None], references=[None]).shape == (1, 20, 20, 3)
 
 
 def test_a_title_is_given_by_its_position_and_an_unknown_one_is_none():

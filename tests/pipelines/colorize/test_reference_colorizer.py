@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines.colorize.hints import Hint, Point
+from pipelines.colorize.picture import Colorizer
 from pipelines.colorize.proposals import FROM_HINT, FROM_NOTHING
 from pipelines.colorize.reference_colorizer import ReferenceColorizer
 from pipelines.colorize.references import References, ReferencesError
@@ -29,6 +30,12 @@ def error(colored: np.ndarray, truth: np.ndarray) -> float:
 @pytest.fixture(scope="module")
 def colorizer() -> ReferenceColorizer:
     return ReferenceColorizer()
+
+
+def test_it_is_a_colorizer_as_others_are():
+    colorizer: Colorizer = ReferenceColorizer("match", "line")
+    assert (colorizer.name, colorizer.variant) == ("match", "line")
+    assert (colorizer.takes_hints, colorizer.takes_references) == (True, True)
 
 
 def test_colours_come_from_the_reference_with_their_source(colorizer):

@@ -182,6 +182,7 @@ class Blurred:
 
     name = "blurred"
     takes_hints = True
+    takes_references = True
 
     def __init__(self, variant: str) -> None:
         self.variant = variant
@@ -201,6 +202,7 @@ def test_any_colorizer_can_be_snapped():
     inner = Blurred("line")
     colorizer: Colorizer = SnappedColorizer(inner)
     assert (colorizer.name, colorizer.variant) == ("blurred_snapped", "line")
+    assert (colorizer.takes_hints, colorizer.takes_references) == (True, True)
     one = colorizer.colorize(lines)
     assert np.array_equal(one, snap_to_segments(colorized_badly(), lines))
     batch = colorizer.colorize_batch(np.stack([lines, lines]))

@@ -19,12 +19,14 @@ SMALL = BenchmarkParams(resolution=64, extractor="none", latency_sides=[], page=
 class Tint:
     """Adds a fixed colour to the gray picture; under `line` it is a colorizer of lines. With hints, their mean."""
 
+    takes_references = False
+
     def __init__(
         self, name: str, shift: tuple[int, int, int], variant: str = "gray", *, takes_hints: bool = False
     ) -> None:
         self.name, self.variant, self.shift, self.takes_hints = name, variant, shift, takes_hints
 
-    def colorize(self, picture: np.ndarray, *, hint=None, title=None) -> np.ndarray:
+    def colorize(self, picture: np.ndarray, *, hint=None, title=None, references=None) -> np.ndarray:
         rgb = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB).astype(int) + self.shift
         if hint is not None:
             for point in hint.points:
@@ -32,7 +34,7 @@ class Tint:
                 rgb[y - 2 : y + 2, x - 2 : x + 2] = point.rgb
         return np.clip(rgb, 0, 255).astype(np.uint8)
 
-    def colorize_batch(self, pictures: np.ndarray, *, hints=None, titles=None) -> np.ndarray:
+    def colorize_batch(self, pictures: np.ndarray, *, hints=None, titles=None, references=None) -> np.ndarray:
         hints = hints or [None] * len(pictures)
         return np.stack([self.colorize(picture, hint=hint) for picture, hint in zip(pictures, hints, strict=True)])
 

@@ -17,7 +17,7 @@ from tests.untrained import install_untrained
 class Slow:
     """A baseline that is slow at first, and faster each time."""
 
-    name, variant, takes_hints = "slow", "gray", False
+    name, variant, takes_hints, takes_references = "slow", "gray", False, False
 
     def __init__(self) -> None:
         self.waits_s = iter([0.5, 0.3, 0.05, 0.01])
@@ -30,7 +30,7 @@ class Slow:
 class Greedy:
     """Takes 10 bytes a pixel for a while, beside 64 MiB of its own."""
 
-    name, variant, takes_hints = "greedy", "gray", False
+    name, variant, takes_hints, takes_references = "greedy", "gray", False, False
 
     def __init__(self, device: str) -> None:
         self.held = np.ones(64 * 2**20, np.uint8)
