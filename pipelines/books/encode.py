@@ -12,16 +12,15 @@ import cv2
 import numpy as np
 from PIL import Image
 from PIL.ExifTags import Base
-from PIL.PngImagePlugin import PngInfo
 
 from pipelines.books.formats import FORMATS
+from pipelines.books.metadata import INCHES, save_options
 from pipelines.books.picture_file import PictureFile, by_bands
 
 QUALITY = 95
 """Of JPEG, WebP and AVIF, with colour at full resolution where the format has it."""
 
 _MAX_PAINT_RANGE = 24  # of RGB's largest less its smallest: from here on, paint is opaque
-_INCHES = 2  # EXIF's unit of resolution
 _HORIZONTAL = 2  # TIFF's predictor: differences from pixel to pixel shrink better
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _JPEG_95_MEAN = 5.8  # of the numbers of libjpeg's luma table at quality 95
@@ -47,7 +46,7 @@ def encode_picture(colored: np.ndarray, *, like: PictureFile, form: str) -> byte
     pixels = colored if alpha is None else np.dstack([_without_ground(colored, alpha, like.ground), alpha])
     image = Image.fromarray(pixels)
     encoded = io.BytesIO()
-    options = {**_options(like, form), **_metadata(like, form)}
+    options = {**save_options(like.metadata, form), **_options(like, form)}
     try:
         image.save(encoded, {"jp2": "JPEG2000"}.get(form, form.upper()), **options)
     except (OSError, ValueError, struct.error) as error:
@@ -64,7 +63,7 @@ def encoding_notes(like: PictureFile, form: str) -> tuple[str, ...]:
         notes.append(f"transparent parts are filled, for {form.upper()} has no transparency")
     elif like.alpha is not None and like.is_ink_layer:
         notes.append("colour is laid under its lines, opaque where there is any")
-    if like.dpi is not None and form == "jp2":
+    if like.metadata.dpi is not None and form == "jp2":
         notes.append("its resolution is left out, for JP2 is written without")
     if like.format != form and like.format not in FORMATS:
         notes.append(f"{like.format.upper()} became {form.upper()}")
@@ -127,12 +126,15 @@ def _encode_16_bit(pixels: np.ndarray, like: PictureFile, form: str) -> bytes:
     if not done:
         raise ValueError(f"{like.name}: cannot be written as PNG of 16 bits")
     chunks = b""
-    if like.icc:
-        chunks += _chunk(b"iCCP", b"icc\0\0" + zlib.compress(like.icc))
-    if like.dpi:
-        chunks += _chunk(b"pHYs", struct.pack(">IIB", *(round(dpi / 0.0254) for dpi in like.dpi), 1))
-    if like.exif:
-        chunks += _chunk(b"eXIf", like.exif.removeprefix(b"Exif\0\0"))
+    about = like.metadata
+    if about.icc:
+        chunks += _chunk(b"iCCP", b"icc\0\0" + zlib.compress(about.icc))
+    if about.dpi:
+        chunks += _chunk(b"pHYs", struct.pack(">IIB", *(round(dpi / 0.0254) for dpi in about.dpi), 1))
+    if about.exif:
+        chunks += _chunk(b"eXIf", about.exif.removeprefix(b"Exif\0\0"))
+    for kind, content, _ in getattr(save_options(about, "png").get("pnginfo"), "chunks", ()):
+        chunks += _chunk(kind, content)  # texts
     data, after_head = encoded.tobytes(), 8 + 25  # the signature, and IHDR, which comes first
     return data[:after_head] + chunks + data[after_head:]
 
@@ -142,10 +144,19 @@ def _encode_16_bit_tiff(pixels: np.ndarray, like: PictureFile) -> bytes:
 
     encoded = io.BytesIO()
     options: dict[str, Any] = {"extrasamples": ["unassalpha"]} if pixels.shape[2] == 4 else {}
-    if like.dpi:
-        options |= {"resolution": like.dpi, "resolutionunit": _INCHES}
+    if like.metadata.dpi:
+        options |= {"resolution": like.metadata.dpi, "resolutionunit": INCHES}
+    tags = [(tag, "s", 0, text, True) for tag, text in like.metadata.tiff_tags.items()]
     tifffile.imwrite(
-        *(encoded, pixels), photometric="rgb", compression="zlib", iccprofile=like.icc, metadata=None, **options
+        encoded,
+        pixels,
+        photometric="rgb",
+        compression="zlib",
+        iccprofile=like.metadata.icc,
+        extratags=tags,
+        metadata=None,
+        software=False,
+        **options,
     )
     return encoded.getvalue()
 
@@ -162,7 +173,8 @@ def _options(like: PictureFile, form: str) -> dict[str, Any]:
     if form == "avif":
         return {"quality": QUALITY, "subsampling": "4:4:4"}
     if form == "tiff":
-        return {"compression": "tiff_adobe_deflate", "tiffinfo": {Base.Predictor: _HORIZONTAL}}
+        tags = save_options(like.metadata, form)["tiffinfo"]
+        return {"compression": "tiff_adobe_deflate", "tiffinfo": {**tags, Base.Predictor: _HORIZONTAL}}
     return {"compress_level": 4} if form == "png" else {}  # a third faster than Pillow's 6, 5 % larger
 
 
@@ -171,30 +183,3 @@ def _jpeg_quality(like: PictureFile) -> dict[str, Any]:
     if not like.jpeg_tables or sum(like.jpeg_tables[0]) / 64 >= _JPEG_95_MEAN:
         return {"quality": QUALITY}
     return {"qtables": [list(like.jpeg_tables[0]), list(like.jpeg_tables[min(1, len(like.jpeg_tables) - 1)])]}
-
-
-def _metadata(like: PictureFile, form: str) -> dict[str, Any]:
-    """What a format takes of the source's resolution, profile, EXIF and texts."""
-    found: dict[str, Any] = {}
-    if like.dpi and form in ("png", "jpeg", "tiff", "bmp"):
-        found["dpi"] = like.dpi
-    if like.icc and form in ("png", "jpeg", "webp", "tiff", "avif"):
-        found["icc_profile"] = like.icc
-    if form in ("png", "jpeg", "webp", "avif") and (exif := _exif(like, form)):
-        found["exif"] = exif
-    if like.texts and form == "png":
-        found["pnginfo"] = PngInfo()
-        for key, text in like.texts.items():
-            found["pnginfo"].add_itxt(key, text)
-    return found
-
-
-def _exif(like: PictureFile, form: str) -> bytes | None:
-    if not like.dpi or form not in ("webp", "avif"):
-        return like.exif
-    exif = Image.Exif()
-    if like.exif:
-        exif.load(like.exif)
-    exif[Base.XResolution], exif[Base.YResolution] = like.dpi
-    exif[Base.ResolutionUnit] = _INCHES
-    return exif.tobytes()

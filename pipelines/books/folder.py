@@ -68,12 +68,27 @@ def _look(folder: Path) -> tuple[list[str], list[LeftAlone]]:
                 folders.remove(name)
         for name in files:
             path, file = (below / name).as_posix(), Path(place) / name
-            if may_be_page(name) and (suffix_of(name) in PICTURE_SUFFIXES or may_be_picture(file)):
+            if name.startswith(".") or name.lower() in {*JUNK_FILES, "comicinfo.xml"}:
+                continue
+            if (reason := _reason_against(file)) is None:
                 names.append(path)
-            elif not name.startswith(".") and name.lower() not in {*JUNK_FILES, "comicinfo.xml"}:
-                reason = "a book; colour it by itself" if is_archive(file) else "no picture"
+            else:
                 left_alone.append(LeftAlone(path, reason))
     return sorted(names, key=reading_order), sorted(left_alone, key=lambda left: reading_order(left.name))
+
+
+def _reason_against(file: Path) -> str | None:
+    """The reason why a file is no page, or None. What only has a picture's name shows when it is decoded."""
+    try:
+        if not file.is_file():
+            return "no file, or a link to nothing"
+        if not may_be_page(file.name):
+            return "no picture"
+        if suffix_of(file.name) in PICTURE_SUFFIXES or may_be_picture(file):
+            return None
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "a book; colour it by itself" if is_archive(file) else "no picture"
 
 
 def _comic_infos(folder: Path) -> list[Path]:

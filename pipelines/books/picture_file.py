@@ -6,7 +6,7 @@ Reads bytes, touches no files. Colour profiles are kept, not applied, but for CM
 import io
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.ExifTags import Base
 
+from pipelines.books.metadata import Metadata, read_metadata
 from pipelines.images.color import rgb_to_gray
 from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.picture import format_of
@@ -22,7 +23,7 @@ from pipelines.issue_pages.picture import format_of
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused, whatever their format: 14,142 px squared, an A1 page at 600 dpi."""
 
-_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, cv2.error, ImageCms.PyCMSError)
+_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, cv2.error)
 _UNREADABLE = (
     *((0, b"\0\0\0\x0cJXL ", "JPEG XL"), (0, b"\xff\x0a", "JPEG XL")),
     *((4, b"ftyphei", "HEIC"), (4, b"ftypmif1", "HEIF"), (4, b"ftyphev", "HEIC")),
@@ -55,10 +56,7 @@ class PictureFile:
     ground: int = 255  # the gray level under transparent parts: white, or black under white ink
     is_ink_layer: bool = False  # ink of one colour on nothing, as drawing programs export a layer of lines
     deep: np.ndarray | None = None  # (H, W) or (H, W, 3) uint16, of a picture of 16 bits a channel
-    dpi: tuple[float, float] | None = None
-    icc: bytes | None = None  # an RGB profile
-    exif: bytes | None = None  # without the orientation
-    texts: Mapping[str, str] = field(default_factory=dict)  # of a PNG file
+    metadata: Metadata = field(default_factory=Metadata)
     jpeg_tables: tuple[tuple[int, ...], ...] = ()  # quantization, 64 numbers each
     is_lossless: bool = True
     notes: tuple[str, ...] = ()  # what does not come out as it was: CMYK, frames, ...
@@ -138,12 +136,12 @@ def _decoded(data: bytes, image: Image.Image, form: str, name: str) -> PictureFi
     deep, alpha = None, None
     bands = image.mode
     has_16_bits = _has_16_bits(image)  # before anything is loaded
-    icc = image.info.get("icc_profile")
     tables = tuple(tuple(table) for table in getattr(image, "quantization", {}).values())
     exif = image.getexif()
     orientation = exif.get(Base.Orientation, 1)
+    profile = image.info.get("icc_profile")
     if bands == "CMYK":
-        rgb = np.array(ImageOps.exif_transpose(_rgb_of_cmyk(image, icc, notes)))
+        rgb = np.array(ImageOps.exif_transpose(_rgb_of_cmyk(image, profile, notes)))
     elif bands.startswith("I;16"):
         deep = _upright(np.asarray(image).astype(np.uint16), orientation)
         rgb = np.repeat((deep >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
@@ -159,10 +157,9 @@ def _decoded(data: bytes, image: Image.Image, form: str, name: str) -> PictureFi
         if has_16_bits:
             notes.append("16 bits a channel became 8")
         rgb, alpha = _rgb_and_alpha(ImageOps.exif_transpose(image))
-    if icc and not _is_rgb_profile(icc):
-        if bands != "CMYK":
-            notes.append("its gray colour profile is left out, for the picture is in colour")
-        icc = None
+    metadata = read_metadata(image, exif)
+    if profile and metadata.icc is None and bands != "CMYK":
+        notes.append("its gray colour profile is left out, for the picture is in colour")
     ground, is_ink_layer = 255, False
     if alpha is not None and alpha.min() == 255:
         alpha = None
@@ -179,26 +176,26 @@ def _decoded(data: bytes, image: Image.Image, form: str, name: str) -> PictureFi
         ground=ground,
         is_ink_layer=is_ink_layer,
         deep=deep,
-        dpi=_dpi(image),
-        icc=icc,
-        exif=_upright_exif(exif) if form != "tiff" else None,
-        texts={key: str(text) for key, text in getattr(image, "text", {}).items()} if form == "png" else {},
+        metadata=metadata,
         jpeg_tables=tables,
         is_lossless=form not in ("jpeg", "avif") and not (form == "webp" and b"VP8 " in data[:64]),
         notes=tuple(notes),
     )
 
 
-def _rgb_of_cmyk(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image.Image:
-    by = "its colour profile" if icc else "the plain formula, since it has no colour profile"
-    notes.append(f"CMYK became RGB by {by}")
-    if not icc:
-        return image.convert("RGB")
-    converted = ImageCms.profileToProfile(
-        image, ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB"), outputMode="RGB"
-    )
-    assert converted is not None
-    return converted
+def _rgb_of_cmyk(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
+    if profile:
+        try:
+            source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError) as error:
+            notes.append(f"CMYK became RGB by the plain formula, since its colour profile cannot be used ({error})")
+            return image.convert("RGB")
+        assert converted is not None
+        notes.append("CMYK became RGB by its colour profile")
+        return converted
+    notes.append("CMYK became RGB by the plain formula, since it has no colour profile")
+    return image.convert("RGB")
 
 
 def _rgb_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
@@ -234,23 +231,6 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
-
-
-def _upright_exif(exif: Image.Exif) -> bytes | None:
-    exif.pop(Base.Orientation, None)
-    return exif.tobytes() if len(exif) else None
-
-
-def _dpi(image: Image.Image) -> tuple[float, float] | None:
-    try:
-        x, y = (float(value) for value in image.info.get("dpi", ()))
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (x, y) if x > 1 and y > 1 else None  # 1: without a unit
-
-
-def _is_rgb_profile(icc: bytes) -> bool:
-    return icc[16:20] == b"RGB "
 
 
 def _ground(rgb: np.ndarray, alpha: np.ndarray) -> tuple[int, bool]:

@@ -83,12 +83,16 @@ class BookWriter:
 
     @property
     def notes(self) -> list[str]:
-        """What became of the book besides its pages, for people. Raises ValueError where a part cannot be read."""
+        """What became of the book besides its pages, for people."""
         notes = list(self.target.notes)
-        if self.target.kind != "pdf":
-            for part in self.book.others:
-                if is_comic_info(part.name) and (problem := comic_info_problem(part.read())):
-                    notes.append(f"{shown(part.name)} is kept as it is, without a note on the colours: {problem}")
+        for part in self._others():
+            try:
+                data = part.read()
+            except ValueError as error:
+                notes.append(f"{shown(part.name)} is left out: {error}")
+                continue
+            if is_comic_info(part.name) and (problem := comic_info_problem(data)):
+                notes.append(f"{shown(part.name)} is kept as it is, without a note on the colours: {problem}")
         return notes
 
     def has(self, page: Page) -> bool:
@@ -144,8 +148,7 @@ class BookWriter:
         if self._work is None:
             self._picture = data
         else:
-            with atomic_write(self._place(record)) as temporary:
-                temporary.write_bytes(data)
+            self._write(self._place(record), data)
             with (self._work / _RECORDS).open("a") as records:
                 records.write(json.dumps(asdict(record)) + "\n")
         self._records[page.number] = record
@@ -207,7 +210,7 @@ class BookWriter:
     def _parts(self) -> Iterator[Part]:
         """The parts of OUT in the order of IN, pages and others."""
         earlier = _EarlierBook(self.target.path)
-        keeps_others = self.book.kind not in ("epub", "pdf") or self.target.kind == "epub"
+        others = {part.name for part in self._others()}
         for part in self.book.contents:
             if isinstance(part, Page):
                 record = self._records[part.number]
@@ -216,16 +219,18 @@ class BookWriter:
                 place = self._place(record)
                 read = place.read_bytes if place.is_file() else earlier.reader(record.written)
                 yield Part(record.written, read, part.size_pt)
-            elif keeps_others and self._takes(part):
+            elif part.name in others and _is_readable(part):
                 yield Part(part.name, self._other(part))
-        if self.book.kind == "epub" and self.target.kind in ("zip", "tar", "7z", "folder"):
+        if self.book.kind == "epub" and self.target.kind not in ("epub", "pdf"):
             yield Part("ComicInfo.xml", lambda: new_comic_info(title=self.book.title, makers=self.book.makers))
 
-    def _takes(self, part: Other) -> bool:
-        """True for a part that OUT gets too: all of them, but a folder gets nothing that a system left behind."""
-        if self.target.kind == "folder":
-            return not is_left_by_system(part.name) and part.name.rpartition("/")[2].lower() not in JUNK_FILES
-        return self.target.kind != "pdf"
+    def _others(self) -> list[Other]:
+        """The parts that OUT gets too: all of them, but a folder gets nothing that a system left behind."""
+        if self.target.kind == "pdf" or (self.book.kind == "epub" and self.target.kind != "epub"):
+            return []
+        if self.target.kind != "folder":
+            return self.book.others
+        return [part for part in self.book.others if not _is_junk(part.name)]
 
     def _other(self, part: Other) -> Callable[[], bytes]:
         """Reads a part that is no page; a ComicInfo.xml that can be read says that the book was coloured."""
@@ -245,8 +250,15 @@ class BookWriter:
         written = {record.written for record in self._records.values()}
         for part in parts:
             if part.name not in written:
-                with atomic_write(self.target.path / part.name) as temporary:
-                    temporary.write_bytes(part.read())
+                self._write(self.target.path / part.name, part.read())
+
+    def _write(self, file: Path, data: bytes) -> None:
+        """Writes a file whole or not at all, by way of the work folder: a kill leaves nothing anywhere else."""
+        assert self._work is not None
+        file.parent.mkdir(parents=True, exist_ok=True)
+        aside = self._work / "part"
+        aside.write_bytes(data)
+        aside.replace(file)
 
     def _pack(self, parts: Sequence[Part]) -> None:
         assert self._work is not None
@@ -333,6 +345,18 @@ def write_book(book: Book, out: Path, settings_digest: str) -> Iterator[BookWrit
         writer.finish()
     finally:
         lock.release()
+
+
+def _is_readable(part: Other) -> bool:
+    try:
+        part.read()
+    except ValueError:
+        return False  # named in `BookWriter.notes`
+    return True
+
+
+def _is_junk(name: str) -> bool:
+    return is_left_by_system(name) or name.rpartition("/")[2].lower() in JUNK_FILES
 
 
 def _stem(name: str) -> str:

@@ -1,15 +1,18 @@
 """Picture files of every kind: everything of the file comes out again, in colour, or is refused with a reason."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageDraw
+from PIL import Image, ImageCms, ImageDraw, JpegImagePlugin
+from PIL.PngImagePlugin import PngInfo
 
 from pipelines.books.encode import encode_picture, encoding_notes
 from pipelines.books.formats import FORMATS, format_of_suffix, refusal
+from pipelines.books.metadata import Metadata
 from pipelines.books.picture_file import MAX_PIXELS, PictureFile, read_header, read_picture_file
 from pipelines.images.color import rgb_to_gray
 from tests.pipelines.books.drawn import drawing, encoded, redder
@@ -140,7 +143,7 @@ def test_a_profile_is_kept_beside_16_bits():
         data_with = encoded(image.convert("RGB"), icc_profile=profile)
     assert colored(data_with)[1].info["icc_profile"] == profile
     picture = read_picture_file(data, name="page")
-    with_profile = PictureFile(**{**vars(picture), "icc": profile, "dpi": (300, 300)})
+    with_profile = replace(picture, metadata=Metadata(icc=profile, dpi=(300, 300)))
     for form in ("png", "tiff"):
         with Image.open(io.BytesIO(encode_picture(picture.rgb, like=with_profile, form=form))) as image:
             image.load()
@@ -275,8 +278,6 @@ def test_jpeg_is_never_worse_than_it_was():
     ):
         assert tables(colored(fine)[1])[0] == tables(source)[0]
         assert tables(colored(coarse)[1])[0] == tables(usual)[0]
-    from PIL import JpegImagePlugin
-
     assert JpegImagePlugin.get_sampling(colored(coarse)[1]) == 0
 
 
@@ -286,12 +287,34 @@ def test_lossless_webp_stays_lossless():
 
 
 def test_texts_of_png_are_kept():
-    from PIL.PngImagePlugin import PngInfo
-
     info = PngInfo()
     info.add_text("Author", "Ænne")
     image = colored(encoded(drawing(), pnginfo=info))[1]
     assert image.text["Author"] == "Ænne"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" dc:creator="Ann"/></x:xmpmeta>"""
+
+
+@pytest.mark.parametrize("form", ["jpeg", "webp", "avif"])
+def test_xmp_is_kept_without_an_orientation(form):
+    image = colored(encoded(drawing(), form.upper(), xmp=XMP))[1]
+    assert image.info["xmp"] == XMP.replace(b' tiff:Orientation="6"', b"")
+
+
+def test_xmp_of_png_is_kept_without_an_orientation():
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    for data in (encoded(drawing(), pnginfo=info), encoded(Image.fromarray(deep_gray()), pnginfo=info)):
+        image = colored(data)[1]
+        assert image.text["XML:com.adobe.xmp"].encode() == XMP.replace(b' tiff:Orientation="6"', b"")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize("source", [drawing(), Image.fromarray(deep_gray())], ids=["8 bit", "16 bit"])
+def test_tags_of_tiff_are_kept(source):
+    image = colored(encoded(source, "TIFF", tiffinfo={315: "Ann", 33432: "CC BY"}, compression="tiff_lzw"))[1]
+    exif = image.getexif()
+    assert (exif[315], exif[33432]) == ("Ann", "CC BY")
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,24 @@ def test_a_page_that_cannot_be_read_is_left_out_and_named(tmp_path):
     assert list(read_cbz(tmp_path / "out.cbz")) == ["1.png"]
 
 
+def test_a_text_that_cannot_be_read_is_left_out_and_named(tmp_path):
+    source = write_cbz(tmp_path / "book.cbz", {"1.png": page(1), "notes.txt": b"some text"})
+    data = bytearray(source.read_bytes())
+    data[data.index(b"notes.txt") + 12] ^= 0xFF
+    source.write_bytes(data)
+    _, writer = colour(source, tmp_path / "out.cbz")
+    assert list(read_cbz(tmp_path / "out.cbz")) == ["1.png"]
+    assert writer.notes[0].startswith("notes.txt is left out: ")
+
+
+def test_no_file_and_links_to_nothing_are_left_alone(tmp_path):
+    folder = write_files(tmp_path / "in", {"1.png": page(1)})
+    (folder / "2.png").symlink_to(tmp_path / "gone.png")
+    os.mkfifo(folder / "3.png")
+    assert [left.name for left in open_book(folder).left_alone] == ["2.png", "3.png"]
+    assert colour(folder, tmp_path / "out")[0] == ["1.png"]
+
+
 def test_a_page_in_colour_is_kept_byte_for_byte(cbz, tmp_path):
     book = open_book(cbz)
     with write_book(book, tmp_path / "out.cbz", "s") as writer:
