@@ -31,6 +31,7 @@ FROM_NOTHING, FROM_HINT = -1, -2
 _FINE = 4  # places of a proposal by side of a place of the features: stride 2
 _TEMPERATURE = 0.05
 _LIGHTNESS_PENALTY = 0.01
+_ALIKE_BONUS = 0.5  # by unit of cosine of the whole pictures: a picture in the same light is the better reference
 _HINT_TEMPERATURE = 0.08
 _HINT_LIGHTNESS_PENALTY = 0.02
 _HINT_DISTANCE_PENALTY = 0.5  # by longer side of the picture
@@ -135,9 +136,7 @@ class _LookedUp:
             return
         features = torch.from_numpy(np.concatenate([one.places.features for one in found])).float()
         lightness = torch.from_numpy(np.concatenate([one.places.lightness for one in found]))
-        bonus = torch.cat(
-            [torch.full((len(one.places.lightness),), _TEMPERATURE * float(np.log(one.weight))) for one in found]
-        )
+        bonus = torch.from_numpy(_bonus(places, found))
         colors = torch.from_numpy(np.concatenate([one.colors for one in found])).float()
         own = torch.from_numpy(places.features).float()
         own_lightness = torch.from_numpy(places.lightness)
@@ -168,6 +167,13 @@ class _LookedUp:
         if not self._count:
             return torch.zeros_like(best)
         return self._at[at].gather(1, best // self._colors.shape[1])
+
+
+def _bonus(places: PicturePlaces, found: References) -> np.ndarray:
+    """What is added to the score of each place of the references: (places of all references,) float32."""
+    alike = np.array([float(one.places.pooled @ places.pooled) for one in found])
+    bonus = _ALIKE_BONUS * (alike - alike.max()) + [_TEMPERATURE * np.log(one.weight) for one in found]
+    return np.repeat(bonus, [len(one.places.lightness) for one in found]).astype(np.float32)
 
 
 class _Hinted:
