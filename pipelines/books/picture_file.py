@@ -4,18 +4,18 @@ Reads bytes, touches no files. Colour profiles are kept, not applied, but for CM
 """
 
 import io
-import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
-from PIL.ExifTags import Base
+from PIL import Image, UnidentifiedImageError
 
+from pipelines.books.bands import by_bands
 from pipelines.books.metadata import Metadata, read_metadata
+from pipelines.books.pixels import upright_pixels
 from pipelines.images.color import rgb_to_gray
 from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.picture import format_of
@@ -29,8 +29,6 @@ _UNREADABLE = (
     *((4, b"ftyphei", "HEIC"), (4, b"ftypmif1", "HEIF"), (4, b"ftyphev", "HEIC")),
 )
 _NAMES = {"MPO": "jpeg", "JPEG2000": "jp2", "DIB": "bmp"}
-_IS_16_BIT = re.compile(r";16[BNL]?S?$")
-_BAND_PIXELS = 2_000_000
 _LIGHT_INK, _ONE_INK_SPREAD, _LAYER_SHARE = 204, 24, 0.4
 _pillow_limit = threading.Lock()
 
@@ -133,32 +131,11 @@ def _decoded(data: bytes, image: Image.Image, form: str, name: str) -> PictureFi
     notes: list[str] = []
     if (frames := getattr(image, "n_frames", 1)) > 1:
         notes.append(f"the first of {frames} frames or pages; the others are left out")
-    deep, alpha = None, None
-    bands = image.mode
-    has_16_bits = _has_16_bits(image)  # before anything is loaded
-    tables = tuple(tuple(table) for table in getattr(image, "quantization", {}).values())
-    exif = image.getexif()
-    orientation = exif.get(Base.Orientation, 1)
-    profile = image.info.get("icc_profile")
-    if bands == "CMYK":
-        rgb = np.array(ImageOps.exif_transpose(_rgb_of_cmyk(image, profile, notes)))
-    elif bands.startswith("I;16"):
-        deep = _upright(np.asarray(image).astype(np.uint16), orientation)
-        rgb = np.repeat((deep >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
-    elif bands in ("I", "F"):
-        raise ValueError(f"pixels of 32 bit (mode {bands!r}) have no fixed white")
-    elif has_16_bits and (found := _deep_rgb(data)) is not None:
-        deep, alpha = (None if part is None else _upright(part, orientation) for part in found)
-        assert deep is not None
-        rgb = (deep >> 8).astype(np.uint8)
-    elif form == "jpeg":
-        rgb = decode_picture(data, name=name)
-    else:
-        if has_16_bits:
-            notes.append("16 bits a channel became 8")
-        rgb, alpha = _rgb_and_alpha(ImageOps.exif_transpose(image))
-    metadata = read_metadata(image, exif)
-    if profile and metadata.icc is None and bands != "CMYK":
+    pixels = upright_pixels(image, data, form, name=name)
+    notes += pixels.notes
+    rgb, alpha, deep = pixels.rgb, pixels.alpha, pixels.deep
+    metadata = read_metadata(image, image.getexif())
+    if image.info.get("icc_profile") and metadata.icc is None and image.mode != "CMYK":
         notes.append("its gray colour profile is left out, for the picture is in colour")
     ground, is_ink_layer = 255, False
     if alpha is not None and alpha.min() == 255:
@@ -166,8 +143,7 @@ def _decoded(data: bytes, image: Image.Image, form: str, name: str) -> PictureFi
     if alpha is not None:
         ground, is_ink_layer = _ground(rgb, alpha)
         rgb = _laid_on(rgb, alpha, ground)
-        if deep is not None:
-            deep = _laid_on(deep, alpha, ground * 257)
+        deep = None if deep is None else _laid_on(deep, alpha, ground * 257)
     return PictureFile(
         name=name,
         format=form,
@@ -177,60 +153,10 @@ def _decoded(data: bytes, image: Image.Image, form: str, name: str) -> PictureFi
         is_ink_layer=is_ink_layer,
         deep=deep,
         metadata=metadata,
-        jpeg_tables=tables,
+        jpeg_tables=tuple(tuple(table) for table in getattr(image, "quantization", {}).values()),
         is_lossless=form not in ("jpeg", "avif") and not (form == "webp" and b"VP8 " in data[:64]),
         notes=tuple(notes),
     )
-
-
-def _rgb_of_cmyk(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
-    if profile:
-        try:
-            source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError) as error:
-            notes.append(f"CMYK became RGB by the plain formula, since its colour profile cannot be used ({error})")
-            return image.convert("RGB")
-        assert converted is not None
-        notes.append("CMYK became RGB by its colour profile")
-        return converted
-    notes.append("CMYK became RGB by the plain formula, since it has no colour profile")
-    return image.convert("RGB")
-
-
-def _rgb_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    if not image.has_transparency_data:
-        return np.array(image.convert("RGB")), None
-    pixels = np.array(image.convert("RGBA"))
-    return np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
-
-
-def _has_16_bits(image: Image.Image) -> bool:
-    for tile in getattr(image, "tile", ()):
-        args = tile.args if isinstance(tile.args, tuple) else (tile.args,)
-        if any(isinstance(arg, str) and _IS_16_BIT.search(arg) for arg in args):
-            return True
-    return False
-
-
-def _deep_rgb(data: bytes) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """All 16 bits of a PNG or TIFF file: (H, W, 3) uint16, and alpha (H, W) uint8; None where OpenCV reads less."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
-        return None
-    alpha = np.right_shift(pixels[..., 3], 8).astype(np.uint8) if pixels.shape[2] == 4 else None
-    return np.ascontiguousarray(pixels[..., 2::-1]), alpha
-
-
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels as the EXIF orientation, 1 to 8, says that they are to be seen."""
-    if orientation >= 5:  # stored by columns
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
 
 
 def _ground(rgb: np.ndarray, alpha: np.ndarray) -> tuple[int, bool]:
@@ -253,18 +179,3 @@ def _laid_on(pixels: np.ndarray, alpha: np.ndarray, ground: int) -> np.ndarray:
         return np.rint(pixels * opaque + ground * (1 - opaque)).astype(pixels.dtype)
 
     return by_bands(lay, pixels, alpha)
-
-
-def by_bands(function: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
-    """`function` of arrays of one height, band by band, so that what it holds in between stays small."""
-    height, width = arrays[0].shape[:2]
-    rows = max(1, _BAND_PIXELS // width)
-    bands = (function(*(array[top : top + rows] for array in arrays)) for top in range(0, height, rows))
-    first = next(bands)
-    if first.shape[0] == height:
-        return first
-    whole = np.empty((height, *first.shape[1:]), first.dtype)
-    whole[:rows] = first
-    for top, band in zip(range(rows, height, rows), bands, strict=True):
-        whole[top : top + rows] = band
-    return whole

@@ -1,12 +1,15 @@
 """Picture files of every kind: everything of the file comes out again, in colour, or is refused with a reason."""
 
 import io
+import struct
+import zlib
 from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms, ImageDraw, JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
@@ -127,6 +130,39 @@ def test_16_bit_rgb_keeps_its_depth(suffix, channels):
     assert np.abs(pixels[10:].astype(int) - deep[10:]).max() <= 1
     if channels == 4:
         assert (pixels[..., 3] == deep[..., 3]).all()
+
+
+@pytest.mark.parametrize("layout", ["little", "big", "planes", "white is zero"])
+def test_16_bit_tiff_in_any_layout(layout):
+    deep = np.repeat(deep_gray()[..., np.newaxis], 3, axis=2)
+    file = io.BytesIO()
+    if layout == "planes":
+        tifffile.imwrite(file, np.moveaxis(deep, -1, 0), photometric="rgb", planarconfig="separate")
+    elif layout == "white is zero":
+        tifffile.imwrite(file, 65535 - deep_gray(), photometric="miniswhite")
+    else:
+        tifffile.imwrite(file, deep, photometric="rgb", byteorder=">" if layout == "big" else "<")
+    picture = read_picture_file(file.getvalue(), name="page")
+    assert picture.deep is not None
+    assert (picture.deep == (deep_gray() if layout == "white is zero" else deep)).all()
+    assert (picture.rgb == (deep >> 8)).all()
+
+
+def test_16_bit_gray_with_alpha_becomes_8_bit_and_says_so():
+    gray, alpha = deep_gray(), np.full((80, 60), 65535, np.uint16)
+    alpha[:10] = 0
+    rows = np.dstack([gray, alpha]).astype(">u2").reshape(80, -1).view(np.uint8)
+    header = struct.pack(">IIBBBBB", 60, 80, 16, 4, 0, 0, 0)
+    packed = zlib.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes())
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b""))
+    )
+    picture = read_picture_file(data, name="page")
+    assert (picture.rgb[10:, :, 0] == gray[10:] >> 8).all()
+    assert picture.alpha is not None
+    assert (picture.alpha == alpha >> 8).all()
+    assert picture.notes == ("16 bits a channel became 8",)
 
 
 def test_16_bits_become_8_with_a_note_where_the_format_holds_no_more():
@@ -267,6 +303,15 @@ def test_an_animation_is_its_first_frame_and_says_so():
     assert encoding_notes(picture, "png")[-1] == "GIF became PNG"
 
 
+def test_a_tiff_file_of_several_pages_is_its_first_and_says_so():
+    for first in (drawing(1), Image.fromarray(deep_gray())):
+        data = encoded(first, "TIFF", save_all=True, append_images=[drawing(9)])
+        picture, image = colored(data)
+        assert picture.notes == ("the first of 2 frames or pages; the others are left out",)
+        assert (picture.deep is not None) == (first.mode != "L")
+        assert image.size == (60, 80)
+
+
 def test_jpeg_is_never_worse_than_it_was():
     def tables(image: Image.Image) -> dict[int, list[int]]:
         return image.quantization  # pyright: ignore[reportAttributeAccessIssue]
@@ -324,6 +369,7 @@ def test_tags_of_tiff_are_kept(source):
         (b"not a picture", "no known format"),
         (encoded(drawing())[:300], "truncated"),
         (encoded(drawing(), "JPEG")[:300], "Truncated"),
+        (cv2.imencode(".png", np.full((80, 60, 3), 999, np.uint16))[1].tobytes()[:90], "truncated"),
         (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50), "JPEG XL picture"),
         (b"\0\0\0\x18ftypheic" + bytes(50), "HEIC picture"),
         (encoded(Image.new("F", (4, 4)), "TIFF"), "32 bit"),
