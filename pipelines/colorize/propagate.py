@@ -33,7 +33,7 @@ def propagate(guide: np.ndarray, colors: np.ndarray, weights: np.ndarray) -> np.
     """
     if colors.shape[:2] != weights.shape or colors.ndim != 3:
         raise ValueError(f"propagate: colours {colors.shape} and weights {weights.shape} have different sizes")
-    solved = _solved_size(guide)
+    solved = solved_size(guide.shape)
     small = resized(guide, solved)
     given = np.concatenate([colors * weights[..., np.newaxis], weights[..., np.newaxis]], axis=2, dtype=np.float32)
     smooth = cv2.ximgproc.fastGlobalSmootherFilter(
@@ -43,7 +43,8 @@ def propagate(guide: np.ndarray, colors: np.ndarray, weights: np.ndarray) -> np.
     return resized(found, guide.shape)
 
 
-def _solved_size(guide: np.ndarray) -> tuple[int, int]:
-    height, width = guide.shape
+def solved_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width at which a picture of `shape` is solved: its own, or those of MAX_SOLVED_PX."""
+    height, width = shape[:2]
     scale = min(1.0, (MAX_SOLVED_PX / (height * width)) ** 0.5)
     return max(1, round(height * scale)), max(1, round(width * scale))

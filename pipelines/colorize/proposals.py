@@ -151,6 +151,8 @@ class _LookedUp:
             similarity[block] = similar.gather(1, self._at[block])
         self._similarity = similarity
         self._colors = colors
+        # Lines say nothing of the lightness of what they enclose.
+        self._penalty = 0.0 if found.variant == "line" else _LIGHTNESS_PENALTY
 
     def candidates(self, at: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
         """Scores (n, f, c) and Lab (n, c, 3) for n places of f parts with the lightness (n, f)."""
@@ -160,7 +162,7 @@ class _LookedUp:
         similarity = self._similarity[at].repeat_interleave(lab.shape[2], dim=1)
         lab = lab.flatten(1, 2)
         distance = (lightness[..., None] - lab[:, None, :, 0]).abs_()
-        return similarity[:, None] - distance.mul_(_LIGHTNESS_PENALTY), lab
+        return similarity[:, None] - distance.mul_(self._penalty), lab
 
     def sources(self, at: Tensor, best: Tensor) -> Tensor:
         """Places of the references, counted over all of them, of the candidates `best` (n, f)."""

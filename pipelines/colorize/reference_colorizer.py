@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.colorize.hints import Hint, rasterize
 from pipelines.colorize.places import LONG_SIDE_PX, PicturePlaces, find_places
-from pipelines.colorize.propagate import propagate
+from pipelines.colorize.propagate import propagate, solved_size
 from pipelines.colorize.proposals import Proposals, propose
 from pipelines.colorize.references import References
 from pipelines.images.color import (
@@ -96,7 +96,7 @@ class ReferenceColorizer:
         colors, weights = proposals.colors[..., channels], _PROPOSED_WEIGHT * proposals.confidence
         if not hint:
             return colors, weights
-        size = (shape[0], shape[1])
+        size = solved_size(shape)
         colors, weights = resized(colors, size).copy(), resized(weights, size).copy()
         marks = rasterize(hint, size)
         is_marked = marks[..., 3] > 0
