@@ -73,7 +73,7 @@ def _described(record: TrainingRecord, tracking: Tracking) -> dict[str, Any]:
         **({"extractor": record.extractor} if record.extractor else {}),
         "recipe": record.recipe,
         "best_step": record.best_step,
-        "best_validation": record.best_validation,
+        **({} if record.best_validation is None else {"best_validation": record.best_validation}),
         "seconds": record.seconds,
         "pictures_seen": record.pictures_seen,
         "seed": record.seed,

@@ -10,6 +10,7 @@ import models.diverse_gan.spec
 import models.frames.spec
 import models.hinted_pix2pix.spec
 import models.hypercolumns.spec
+import models.methods.spec
 import models.pix2pix.spec
 
 # The import of a kind's module registers the kind.

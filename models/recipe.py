@@ -29,6 +29,9 @@ PAPERS = {
     "003": "Lee and Lee, Automatic Colorization of Anime Style Illustrations Using a Two-Stage Generator (2020)",
     "004": "Ye, Wang, Chen and Lin, Interactive Anime Sketch Colorization with Style Consistency via a Deep Residual "
     "Neural Network (2019)",
+    "levin2004": "Levin, Lischinski and Weiss, Colorization Using Optimization (2004)",
+    "min2014": "Min, Choi, Lu, Ham, Sohn and Do, Fast Global Image Smoothing Based on Weighted Least Squares (2014)",
+    "he2018": "He, Chen, Liao, Sander and Yuan, Deep Exemplar-based Colorization (2018)",
 }
 
 
@@ -89,7 +92,7 @@ class Recipe(Spec):
     """Side of the square training pictures in pixels."""
     batch: int
     steps: int
-    """The budget: optimizer steps of `batch` pictures."""
+    """The budget: optimizer steps of `batch` pictures. 0: an untrained method, see `models.methods`."""
     task: Task = "colorize"
     hint: HintSampling | None = None
     """The sampling of sparse colour from the truth; None: the network takes no hints."""
@@ -99,6 +102,21 @@ class Recipe(Spec):
     needs: tuple[Need, ...] = ()
     extractor: Extractor | None = None
     """The feature extractor of the paper; the objective finds it under the role "features"."""
+
+    @property
+    def is_untrained(self) -> bool:
+        """True for a method that learns nothing."""
+        return self.steps == 0
+
+    @property
+    def takes_hints(self) -> bool:
+        """True where its colorizer takes hints: learned with them, or a method, which needs no learning for that."""
+        return self.hint is not None or self.is_untrained
+
+    @property
+    def takes_references(self) -> bool:
+        """True where its colorizer takes references."""
+        return self.objective.network.takes_references
 
     @property
     def pictures(self) -> int:
@@ -119,8 +137,10 @@ class Recipe(Spec):
     def resized(self, *, resolution: int | None, width: int | None) -> "Recipe":
         """The same recipe at another resolution or network width; None keeps the recipe's own.
 
-        Hints cover the same share of a picture as at the recipe's own resolution.
+        Hints cover the same share of a picture as at the recipe's own resolution. A method has one size.
         """
+        if self.is_untrained:
+            return self
         resolution = resolution or self.resolution
         share = (resolution / self.resolution) ** 2
         return replace(

@@ -3,6 +3,7 @@
 from models.ajou import recipes as ajou
 from models.classifiers import recipes as classifiers
 from models.frames import recipes as frames
+from models.methods import recipes as methods
 from models.recipe import PAPERS, Augmentation, Need, Recipe, Sight, Task
 from models.sketch import recipes as sketch
 from models.two_stage import recipes as two_stage
@@ -29,8 +30,15 @@ def _by_name(*recipes: Recipe) -> dict[str, Recipe]:
     return found
 
 
-RECIPES = _by_name(*webtoon.RECIPES, *frames.RECIPES, *ajou.RECIPES, *two_stage.RECIPES, *sketch.RECIPES)
-"""The ways to train a colorizer."""
+RECIPES = _by_name(
+    *webtoon.RECIPES,
+    *frames.RECIPES,
+    *ajou.RECIPES,
+    *two_stage.RECIPES,
+    *sketch.RECIPES,
+    *methods.RECIPES,
+)
+"""The ways to train a colorizer, and the methods that need no training."""
 
 CLASSIFIERS = _by_name(*classifiers.RECIPES)
 """The ways to train a title classifier (paper 000)."""

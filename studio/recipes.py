@@ -28,7 +28,8 @@ def _row(asset: str, recipe: Recipe) -> dict[str, Any]:
         "asset": asset,
         "task": recipe.task,
         "input": recipe.variant,
-        "hints": type(recipe.hint).__name__ if recipe.hint else None,
+        "hints": type(recipe.hint).__name__ if recipe.hint else "any" if recipe.takes_hints else None,
+        "references": recipe.takes_references,
         "label": recipe.with_label and recipe.task == "colorize",
         "color_space": recipe.color_space,
         "resolution": recipe.resolution,
@@ -55,11 +56,12 @@ def recipe_tables(rows: list[dict[str, Any]]) -> Iterator[Table]:
             table.add_column(column, justify="right", no_wrap=True)
         for row in rows:
             if row["paper"] == paper:
-                sees = [row["input"], "hints" if row["hints"] else "", "title" if row["label"] else ""]
+                sees = [row["input"], *(part for part in ("hints", "references") if row[part])]
+                sees += ["title"] if row["label"] else []
                 needs = [*row["needs"].values(), *filter(None, [row["extractor"]])]
                 table.add_row(
                     row["name"] + (f"\n[dim] ← {', '.join(needs)}[/]" if needs else ""),
-                    "+".join(filter(None, sees)),
+                    "+".join(sees),
                     str(row["resolution"]),
                     f"{row['pictures'] / 1000:,.0f} k",
                     f"{row['parameters'] / 1e6:.1f}",

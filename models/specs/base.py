@@ -54,6 +54,9 @@ class Spec:
 class NetworkSpec(Spec):
     """A network. Its class takes this specification as its one argument and is randomly initialized."""
 
+    takes_references: ClassVar[bool] = False
+    """True for a network that takes colours from references."""
+
 
 @dataclass(frozen=True)
 class ObjectiveSpec(Spec):

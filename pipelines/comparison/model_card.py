@@ -72,7 +72,7 @@ def _details(facts: CardFacts) -> list[str]:
         lines.append(f"- Paper: {PAPERS[recipe['paper']]}")
     lines += [
         f"- Recipe: `{recipe['name']}`, {recipe['resolution']} x {recipe['resolution']} pixels",
-        f"- Sees {SEES[facts.evaluation.variant]}; {'takes' if recipe.get('hint') else 'takes no'} hints",
+        f"- Sees {SEES[facts.evaluation.variant]}; {'takes' if _takes_hints(recipe) else 'takes no'} hints",
         *(f"- {_words(name)}: {_value(value)}" for name, value in facts.budget.items()),
         *(f"- {_words(name)}: {_value(value)}" for name, value in facts.evaluation.cost.items()),
     ]
@@ -233,7 +233,7 @@ def _caveats(facts: CardFacts, rows: pd.DataFrame, baselines: Mapping[str, pd.Da
         if unseen
         else "- Not evaluated on titles that it never saw."
     )
-    if facts.recipe.get("hint") and not (facts.evaluation.rows["hints"] > 0).any():
+    if _takes_hints(facts.recipe) and not (facts.evaluation.rows["hints"] > 0).any():
         lines.append("- It takes hints, but was not evaluated with any.")
     if facts.evaluation.training_set_fingerprint != facts.learned_from:
         lines.append("- It learned from another training set than the one of the test pictures.")
@@ -242,6 +242,11 @@ def _caveats(facts: CardFacts, rows: pd.DataFrame, baselines: Mapping[str, pd.Da
         "- Not evaluated on scanned pages or on line art that was never coloured: for these there is no truth to "
         "compare with, so look at the pictures.",
     ]
+
+
+def _takes_hints(recipe: Mapping[str, Any]) -> bool:
+    """True for a recipe with hints, and for a method, which has no steps."""
+    return bool(recipe.get("hint")) or recipe.get("steps") == 0
 
 
 def _unhinted(rows: pd.DataFrame) -> pd.DataFrame:

@@ -27,8 +27,11 @@ class Cost(NamedTuple):
 def cost_of(recipe: Recipe) -> Cost:
     """Counts a recipe's network in use: with hints and titles, one pass over one picture.
 
-    Nothing is computed and no memory is taken, so the largest network costs a moment.
+    Nothing is computed and no memory is taken, so the largest network costs a moment. A method has no network that was
+    trained: 0 of both.
     """
+    if recipe.is_untrained:
+        return Cost(parameters=0, gflop_per_image=0.0)
     recipe = recipe.fitted(tuple(f"title {number}" for number in range(TITLES)))
     with torch.device("meta"):
         network = build_network(recipe.objective.network).eval()

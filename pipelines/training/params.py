@@ -105,7 +105,12 @@ class TrainingParams(BaseModel, frozen=True, extra="forbid"):
         return Path(self.weights) if self.weights else installation
 
     def parameters(self, recipe: "Recipe") -> dict[str, Any]:
-        """All parameters of a training of this recipe, by the names under which MLflow compares runs."""
+        """All parameters of a training of this recipe, by the names under which MLflow compares runs.
+
+        A method has its own alone: size, pace and machine of a training change nothing about it.
+        """
+        if recipe.is_untrained:
+            return dict(recipe.parameters())
         sized = recipe.resized(resolution=self.resolution, width=self.width)
         has_own_budget = self.pictures is not None or self.minutes is not None
         extractor = self.extractor_of(recipe)

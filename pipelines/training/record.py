@@ -22,7 +22,8 @@ class TrainingRecord:
     training_set: str
     """Fingerprint."""
     best_step: int
-    best_validation: float
+    best_validation: float | None
+    """The first validation loss at its lowest; None of a method, which is not validated."""
     seconds: float
     pictures_seen: int
     seed: int

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.old_names import with_earlier_names
 from models.recipes import Recipe, recipe_of
-from pipelines.lake import digest_of
+from pipelines.lake import atomic_write, digest_of
 from pipelines.training.dependencies import Dependencies, FindTraining, find_dependencies
 from pipelines.training.extractors import find_weights
 from pipelines.training.params import EXCLUDED_FROM_KEY, TrainingParams
@@ -32,7 +32,7 @@ from pipelines.training.run_folder import (
 
 if TYPE_CHECKING:
     from pipelines.pairs import Pairs
-    from pipelines.training.loop import StepResult, TrainingResult
+    from pipelines.training.loop import StepResult
     from pipelines.training_set import TrainingSet
 
 
@@ -57,7 +57,7 @@ class PlannedTraining:
             [
                 self.params.code_version,
                 with_earlier_names(self.recipe.to_json()),
-                self.params.model_dump(mode="json", exclude=EXCLUDED_FROM_KEY),
+                None if self.recipe.is_untrained else self.params.model_dump(mode="json", exclude=EXCLUDED_FROM_KEY),
                 self.training_set.fingerprint,
                 self.dependencies.extractor,
                 self.dependencies.digests,
@@ -78,7 +78,9 @@ class PlannedTraining:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters of recipe and training by dotted names, and the number of pictures of each split."""
+        """The parameters of recipe and training by dotted names, and, where it learns, the pictures of each split."""
+        if self.recipe.is_untrained:
+            return self.params.parameters(self.recipe)
         pictures = {f"pictures_{split}": len(pairs) for split, pairs in self.pairs.items()}
         return {**self.params.parameters(self.recipe), **pictures}
 
@@ -92,6 +94,8 @@ class PlannedTraining:
     ) -> TrainingRecord:
         """Trains, or resumes the training, in a folder; returns its record. A finished folder stays as it is.
 
+        A method gets its checkpoint and its record at once.
+
         Args:
             folder: The run folder, of this training alone.
             commit: The commit of the code, for the record.
@@ -100,11 +104,13 @@ class PlannedTraining:
 
         Raises what `pipelines.training.loop.train` raises.
         """
+        if is_finished(folder):
+            return load_record(folder)
+        if self.recipe.is_untrained:
+            return self._keep_method(folder, commit)
         from pipelines.images.sheets import side_by_side
         from pipelines.training.loop import TrainingResult, train
 
-        if is_finished(folder):
-            return load_record(folder)
         curves = Curves(folder / CURVES)
 
         def save() -> None:
@@ -123,7 +129,7 @@ class PlannedTraining:
             before_saving=save,
         ):
             if isinstance(result, TrainingResult):
-                save_record(folder, self._record(result, commit))
+                save_record(folder, self._record(commit=commit, **vars(result)))
                 continue  # now the loop removes its state
             if is_first:
                 drop_from(folder, result.number)
@@ -136,17 +142,48 @@ class PlannedTraining:
             on_step(result)
         return load_record(folder)  # of several processes, the first one has written it
 
-    def _record(self, result: "TrainingResult", commit: str) -> TrainingRecord:
-        with result.checkpoint.open("rb") as file:
+    def _keep_method(self, folder: Path, commit: str) -> TrainingRecord:
+        """Writes the checkpoint of a method, which has no weights, and its record."""
+        from models.checkpoint import Checkpoint, save_checkpoint
+        from pipelines.training.source_digest import source_digest
+
+        checkpoint = Checkpoint(
+            weights={},
+            network=self.recipe.objective.network,
+            recipe=self.recipe.to_json(),
+            fingerprint=self.training_set.fingerprint,
+            source_digest=source_digest(),
+            seed=self.params.seed,
+            step=0,
+            resolution=self.recipe.resolution,
+        )
+        path = folder / CHECKPOINT
+        with atomic_write(path) as temporary:
+            save_checkpoint(temporary, checkpoint)
+        record = self._record(path, commit, best_step=0, best_validation=None, seconds=0.0, pictures_seen=0)
+        save_record(folder, record)
+        return record
+
+    def _record(
+        self,
+        checkpoint: Path,
+        commit: str,
+        *,
+        best_step: int,
+        best_validation: float | None,
+        seconds: float,
+        pictures_seen: int,
+    ) -> TrainingRecord:
+        with checkpoint.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
         return TrainingRecord(
             recipe=self.recipe.name,
             checkpoint_sha256=digest,
             training_set=self.training_set.fingerprint,
-            best_step=result.best_step,
-            best_validation=result.best_validation,
-            seconds=result.seconds,
-            pictures_seen=result.pictures_seen,
+            best_step=best_step,
+            best_validation=best_validation,
+            seconds=seconds,
+            pictures_seen=pictures_seen,
             seed=self.params.seed,
             extractor=self.dependencies.extractor,
             key=self.key,
