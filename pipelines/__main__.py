@@ -122,13 +122,13 @@ def _evaluate(
     folder: Path, context: EvaluationContext, unpaired: "Mapping[str, np.ndarray]", report: Callable[[str], None]
 ) -> None:
     """Makes the evaluation of a run folder on the benchmark its latest one; evaluates where there is none yet."""
-    from pipelines.colorize.picture import TrainedColorizer
+    from pipelines.colorize.load import load_colorizer
     from pipelines.evaluation.evaluation import find_evaluation, save_evaluation, set_latest
     from pipelines.evaluation.tracks import track_of
 
     record, kept = load_record(folder), Lake.at(folder)
     name, digest = record.recipe, record.checkpoint_sha256
-    colorizer = TrainedColorizer.load(folder / CHECKPOINT)
+    colorizer = load_colorizer(folder / CHECKPOINT)
     benchmark = context.benchmark(track_of(colorizer.variant))
     found = find_evaluation(kept, name, checkpoint=digest, benchmark=benchmark)
     if found is not None:

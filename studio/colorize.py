@@ -12,7 +12,8 @@ from assets.tracking.promote import champion_checkpoint
 from assets.tracking.registry import CHAMPIONS
 from models.recipes import RECIPES
 from pipelines.colorize.hints import Hint, HintError
-from pipelines.colorize.picture import TrainedColorizer
+from pipelines.colorize.load import load_colorizer
+from pipelines.colorize.picture import Colorizer, TrainedColorizer
 from pipelines.colorize.single_reference import REFERENCE_PARAMS, colorizer_like
 from pipelines.colorize.whole_picture import colorize_whole
 from pipelines.images.decode import decode_picture
@@ -30,7 +31,7 @@ def colorize_files(
     source: Path,
     target: Path,
     *,
-    load: Callable[[], TrainedColorizer],
+    load: Callable[[], Colorizer],
     hints: Path | None,
     title: str | None,
     snap: bool,
@@ -45,8 +46,9 @@ def colorize_files(
     pairs = _pairs(source, target)
     hint = _read_hints(hints) if hints else None
     colorizer = load()
-    if title is not None and title not in colorizer.titles:
-        known = f"it knows {', '.join(colorizer.titles)}" if colorizer.titles else "it takes none; leave --title out"
+    titles: tuple[str, ...] = getattr(colorizer, "titles", ())
+    if title is not None and title not in titles:
+        known = f"it knows {', '.join(titles)}" if titles else "it takes none; leave --title out"
         raise ValueError(f"{colorizer.name}: no title {title!r}; {known}")
     for done, (file, written) in enumerate(pairs):
         on_progress(done, len(pairs))
@@ -90,16 +92,16 @@ def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[i
     return TrainedColorizer.load(checkpoint)
 
 
-def load_colorizer(name: str) -> TrainedColorizer:
-    """A trained recipe by name, or the champion of a track."""
+def named_colorizer(name: str) -> Colorizer:
+    """A recipe by name, trained or a method, or the champion of a track."""
     resources = default_resources()
     opened, cache = resources["lake"].open(), resources["lake"].cache
     if name in CHAMPIONS:
         tracking = resources["tracking"]
-        return TrainedColorizer.load(champion_checkpoint(opened, cache=cache, tracking=tracking, track=CHAMPIONS[name]))
+        return load_colorizer(champion_checkpoint(opened, cache=cache, tracking=tracking, track=CHAMPIONS[name]))
     if name not in RECIPES:
         raise ValueError(f"no colorizer {name!r}; expected one of: {', '.join((*CHAMPIONS, *RECIPES))}")
-    return TrainedColorizer.load(current_checkpoint(opened, name, cache))
+    return load_colorizer(current_checkpoint(opened, name, cache))
 
 
 def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:

@@ -29,7 +29,7 @@ def log_evaluation(
 
     weights: The folder of feature extractors' files.
     """
-    from pipelines.colorize.picture import TrainedColorizer
+    from pipelines.colorize.load import load_colorizer
     from pipelines.evaluation.evaluation import find_evaluation, save_evaluation, set_latest
     from pipelines.evaluation.tracks import track_of
 
@@ -46,7 +46,7 @@ def log_evaluation(
         return found, is_shown
     checkpoint = current_checkpoint(lake, recipe, cache)
     result = context.evaluate(
-        TrainedColorizer.load(checkpoint),
+        load_colorizer(checkpoint),
         unpaired=context.unpaired(),
         costs={
             "training_seconds": record.seconds,

@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 
 from pipelines.colorize.hints import Hint
-from pipelines.colorize.picture import TrainedColorizer
+from pipelines.colorize.picture import Colorizer, TrainedColorizer
 from pipelines.colorize.segments import SnappedColorizer, snap_to_segments
 from pipelines.images.color import rgb_to_gray
 from pipelines.variants import resize_square, to_edges
 
 
 def colorize_whole(
-    colorizer: TrainedColorizer,
+    colorizer: Colorizer,
     picture: np.ndarray,
     *,
     hint: Hint | None = None,
@@ -27,14 +27,14 @@ def colorize_whole(
     Canny edges, found as for training, at the training resolution.
 
     Args:
-        colorizer: Any that was trained.
+        colorizer: Any; one of edges is trained.
         picture: As it was opened. Its colours are not looked at.
         hint: A person's colours. Raises ValueError where the colorizer takes none.
         title: Where the picture is from; see `Colorizer`.
         snap: Whether each segment of the picture gets one colour (`pipelines.colorize.segments`).
     """
     gray = rgb_to_gray(picture)
-    if colorizer.variant != "edge":
+    if not isinstance(colorizer, TrainedColorizer) or colorizer.variant != "edge":
         painter = SnappedColorizer(colorizer) if snap else colorizer
         return painter.colorize(gray, hint=hint, title=title)
     edges = to_edges(resize_square(picture, colorizer.resolution))

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.colorize.picture import TrainedColorizer
+from pipelines.colorize.load import load_colorizer
 from pipelines.comparison.champion import Champion
 from pipelines.comparison.leaderboard import Leaderboard, LeaderboardRow
 from pipelines.comparison.params import PromotionParams
@@ -90,7 +90,7 @@ def _evaluation_of_champion(champion: Champion, board: Leaderboard, context: Eva
     if found is not None:
         return found
     measured = context.evaluate(
-        TrainedColorizer.load(checkpoint_path(lake, champion.recipe, champion.checkpoint, context.cache)),
+        load_colorizer(checkpoint_path(lake, champion.recipe, champion.checkpoint, context.cache)),
         checkpoint_digest=digest,
         mlflow_run_id=champion.mlflow_run_id,
     )

@@ -14,7 +14,7 @@ import pandas as pd
 
 from models.old_names import with_earlier_names
 from models.recipes import Recipe
-from pipelines.colorize.picture import TrainedColorizer
+from pipelines.colorize.load import load_colorizer
 from pipelines.comparison.folds import Fold, Folds
 from pipelines.comparison.params import CrossValidationParams, FoldParams
 from pipelines.comparison.significance import mean_with_interval, paired_difference
@@ -131,7 +131,7 @@ def _evaluated(
         on_share(sum(shares.values()) / len(shares))
 
     folder = train_with_dependencies(recipe, training, fold, out=work, extractors=weights, commit="", on_step=on_step)
-    colorizer = TrainedColorizer.load(folder / CHECKPOINT)
+    colorizer = load_colorizer(folder / CHECKPOINT)
     baselines = BASELINES[track_of(colorizer.variant)][:EVALUATED_BASELINES]
     colorizers = [colorizer, *(build_baseline(name, fold, benchmark.resolution) for name in baselines)]
     tables = []

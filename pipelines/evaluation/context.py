@@ -76,13 +76,13 @@ class EvaluationContext:
 
     def peak_memory(self, checkpoint: Path) -> dict[str, float]:
         """Peak memory of colorizing a picture of the largest side on the CPU, in MiB, as a cost; none without sides."""
-        from pipelines.colorize.picture import TrainedColorizer
+        from pipelines.colorize.load import load_colorizer
         from pipelines.evaluation.cost import cpu_peak_mib
 
         if not self.params.latency_sides:
             return {}
         side = max(self.params.latency_sides)
-        peak = cpu_peak_mib(partial(TrainedColorizer.load, checkpoint), (side, side))
+        peak = cpu_peak_mib(partial(load_colorizer, checkpoint), (side, side))
         return {f"peak_cpu_{side}x{side}_mib": peak}
 
     @cached_property

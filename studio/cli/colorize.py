@@ -29,7 +29,7 @@ def colorize(
 
     A picture in colour is made gray first. Pictures keep their size; lines and lettering keep their lightness.
     """
-    from studio.colorize import colorize_files, learn_colorizer, load_colorizer
+    from studio.colorize import colorize_files, learn_colorizer, named_colorizer
     from studio.progress import open_progress
 
     with open_progress() as progress:
@@ -39,7 +39,7 @@ def colorize(
             load=lambda: (
                 learn_colorizer(like, minutes=minutes, on_progress=progress.listener("percent learned"))
                 if like
-                else load_colorizer(colorizer)
+                else named_colorizer(colorizer)
             ),
             hints=hints,
             title=title,

@@ -217,7 +217,7 @@ def _open(url: str | None) -> Iterator["StudyStore"]:
 
 def _of_recipes(recipes: list[str]) -> "Pictures":
     from assets.resources import default_resources
-    from pipelines.colorize.picture import TrainedColorizer
+    from pipelines.colorize.load import load_colorizer
     from pipelines.studies.prepare import ColoredPictures
     from pipelines.training.store import checkpoint_path, read_record
     from pipelines.training_set import TrainingSet
@@ -227,7 +227,7 @@ def _of_recipes(recipes: list[str]) -> "Pictures":
     records = {recipe: read_record(lake, recipe) for recipe in recipes}
     return ColoredPictures(
         colorizers={
-            recipe: TrainedColorizer.load(checkpoint_path(lake, recipe, record.key, cache))
+            recipe: load_colorizer(checkpoint_path(lake, recipe, record.key, cache))
             for recipe, record in records.items()
         },
         digests={recipe: record.checkpoint_sha256 for recipe, record in records.items()},

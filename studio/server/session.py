@@ -24,7 +24,8 @@ from assets.tracking.registry import CHAMPIONS, Registry
 from models.checkpoint import load_checkpoint
 from models.recipes import RECIPES
 from pipelines.colorize.hints import Hint
-from pipelines.colorize.picture import TrainedColorizer
+from pipelines.colorize.load import load_colorizer
+from pipelines.colorize.picture import Colorizer
 from pipelines.colorize.whole_picture import colorize_whole
 from pipelines.images.color import rgb_to_gray
 from pipelines.images.decode import decode_picture
@@ -83,7 +84,7 @@ class Session:
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._decoded: OrderedDict[str, np.ndarray] = OrderedDict()
         self._results: OrderedDict[str, Result] = OrderedDict()
-        self._colorizers: OrderedDict[Path, TrainedColorizer] = OrderedDict()
+        self._colorizers: OrderedDict[Path, Colorizer] = OrderedDict()
 
     def models(self) -> list[ModelInfo]:
         """The trained colorizers, the champions first, then by paper."""
@@ -157,7 +158,7 @@ class Session:
         value, titles = RECIPES[recipe], ()
         if value.with_label:
             titles = _titles(checkpoint_path(self._lake, recipe, checkpoint, self._cache))
-        return ModelInfo(name, recipe, value.title, value.variant, value.hint is not None, titles, checkpoint, digest)
+        return ModelInfo(name, recipe, value.title, value.variant, value.takes_hints, titles, checkpoint, digest)
 
     def _picture(self, digest: str) -> np.ndarray:
         """uint8 RGB (H, W, 3)."""
@@ -167,9 +168,9 @@ class Session:
         self._remember(self._pictures, digest, data, limit=_PICTURES)
         return self._kept(self._decoded, digest, lambda: decode_picture(data, name="The file"), limit=1)
 
-    def _loaded(self, model_info: ModelInfo) -> TrainedColorizer:
+    def _loaded(self, model_info: ModelInfo) -> Colorizer:
         path = checkpoint_path(self._lake, model_info.recipe, model_info.checkpoint, self._cache)
-        return self._kept(self._colorizers, path, lambda: TrainedColorizer.load(path), limit=_COLORIZERS)
+        return self._kept(self._colorizers, path, lambda: load_colorizer(path), limit=_COLORIZERS)
 
     def _kept(self, memory: OrderedDict[Any, T], key: Any, make: Callable[[], T], *, limit: int) -> T:
         value = memory[key] if key in memory else make()

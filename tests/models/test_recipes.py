@@ -45,11 +45,25 @@ def test_a_recipe_fits_together(recipe: Recipe):
 
 
 def test_a_recipe_can_be_sized(recipe: Recipe):
+    assert recipe.resized(resolution=None, width=None) == recipe
     sized = recipe.resized(resolution=32, width=8)
+    if recipe.is_untrained:
+        assert sized == recipe
+        return
     assert sized.resolution == 32
     assert sized.name == recipe.name
     assert sized.objective != recipe.objective
-    assert recipe.resized(resolution=None, width=None) == recipe
+
+
+def test_methods_learn_nothing_and_take_hints():
+    methods = {name for name, recipe in RECIPES.items() if recipe.is_untrained}
+    assert methods == {"propagate_hints", "levin_hints", "reference_match", "reference_match_line"}
+    assert all(RECIPES[name].takes_hints and RECIPES[name].pictures == 0 for name in methods)
+    with_references = {name for name in methods if RECIPES[name].takes_references}
+    assert with_references == {"reference_match", "reference_match_line"}
+    assert RECIPES["two_stage"].takes_hints
+    assert not RECIPES["webtoon_l2"].takes_hints
+    assert not RECIPES["webtoon_l2"].takes_references
 
 
 def test_smaller_pictures_show_no_more_of_their_colours():

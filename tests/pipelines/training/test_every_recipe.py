@@ -26,7 +26,8 @@ from pipelines.training.loop import StepResult, TrainingResult, train
 from pipelines.training.params import TrainingParams
 from pipelines.training.run_folder import STATE
 
-EVERY = {**CLASSIFIERS, LINE_DETECTOR.name: LINE_DETECTOR, **DRAFTS, **RECIPES}
+LEARNED = {name: recipe for name, recipe in RECIPES.items() if not recipe.is_untrained}
+EVERY = {**CLASSIFIERS, LINE_DETECTOR.name: LINE_DETECTOR, **DRAFTS, **LEARNED}
 TITLES = ("moon", "sun")
 SIDE, WIDTH, BATCH = 32, 8, 4
 ODD = (45, 37)

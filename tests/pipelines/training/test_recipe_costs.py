@@ -36,6 +36,10 @@ def test_known_networks():
     assert cost_of(at_224).gflop_per_image == pytest.approx(2 * 4.09, rel=0.01)  # 4.09 GMAC, as torchvision states it
 
 
+def test_a_method_has_no_network_to_count():
+    assert cost_of(RECIPES["reference_match"]) == (0, 0.0)
+
+
 def test_passes_of_an_iterative_network_add_up():
     once, twice = cost_of(RECIPES["webtoon_l2"]), cost_of(RECIPES["webtoon_sparse_iterative"])
     assert twice.gflop_per_image == pytest.approx(2 * once.gflop_per_image, rel=0.02)

@@ -12,6 +12,8 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from models.checkpoint import load_checkpoint
+from models.methods.spec import ReferenceMatch
 from models.recipes import recipe_of
 from pipelines.comparison.cross_validation import cross_validation_key
 from pipelines.comparison.params import CrossValidationParams
@@ -21,7 +23,7 @@ from pipelines.pairs import Pairs
 from pipelines.training.dependencies import Dependencies
 from pipelines.training.loop import StepResult
 from pipelines.training.params import TrainingParams
-from pipelines.training.run_folder import load_record, read_curves, read_samples
+from pipelines.training.run_folder import CHECKPOINT, load_record, read_curves, read_samples
 from pipelines.training.workflow import PlannedTraining
 from pipelines.training_set import TrainingSet
 from tests.assets.tinted import freeze
@@ -56,6 +58,33 @@ SMALL = TrainingParams(
 
 def planned(name: str, params: TrainingParams = SMALL, training_set: Any = None) -> PlannedTraining:
     return PlannedTraining(recipe_of(name), params, cast(TrainingSet, training_set or DrawnSet()), NOTHING)
+
+
+class NoPictures(DrawnSet):
+    """A training set whose pictures are not to be read."""
+
+    def pairs(self, split: str, variant: str, resolution: int) -> Pairs:
+        raise AssertionError("a method needs no pictures")
+
+
+def test_a_method_leaves_a_checkpoint_without_weights_and_a_record(tmp_path: Path):
+    training = planned("reference_match_line", training_set=NoPictures())
+    record = training.run(tmp_path, commit="c")
+    assert load_record(tmp_path) == record
+    assert (record.recipe, record.training_set, record.key) == ("reference_match_line", "f1", training.key)
+    assert (record.pictures_seen, record.best_validation) == (0, None)
+    checkpoint = load_checkpoint(tmp_path / CHECKPOINT)
+    assert checkpoint.weights == {}
+    assert checkpoint.recipe["variant"] == "line"
+    assert checkpoint.network == ReferenceMatch()
+    assert training.run(tmp_path, commit="other") == record
+
+
+def test_the_size_of_a_training_changes_no_method():
+    assert planned("levin_hints", SMALL).key == planned("levin_hints", DEMO).key
+    assert planned("levin_hints").key != planned("propagate_hints").key
+    assert planned("levin_hints").parameters["objective.method.version"] == 1
+    assert "validate_every" not in planned("levin_hints").parameters
 
 
 # The version before computed these keys for its demo.

@@ -1,0 +1,29 @@
+"""Any checkpoint as a colorizer: what was trained, and the methods that need no training."""
+
+from pathlib import Path
+
+from models.checkpoint import load_checkpoint
+from models.methods.spec import HintPropagation, LevinPropagation, ReferenceMatch
+from pipelines.colorize.hint_colorizer import HintColorizer
+from pipelines.colorize.picture import Colorizer, TrainedColorizer
+from pipelines.colorize.reference_colorizer import ReferenceColorizer
+
+
+def load_colorizer(path: Path, device: str = "auto") -> Colorizer:
+    """The colorizer of a checkpoint file, whatever its recipe, on "cpu", "cuda" or "auto". Methods run on the CPU.
+
+    Raises FileNotFoundError, or CheckpointError for a file that is no checkpoint.
+    """
+    checkpoint = load_checkpoint(path)
+    name, variant = checkpoint.recipe["name"], checkpoint.recipe["variant"]
+    match checkpoint.network:
+        case HintPropagation():
+            return HintColorizer(name, variant)
+        case LevinPropagation():
+            from pipelines.colorize.levin import LevinColorizer  # scipy takes a moment
+
+            return LevinColorizer(name)
+        case ReferenceMatch():
+            return ReferenceColorizer(name, variant)
+        case _:
+            return TrainedColorizer(checkpoint, device=device)
