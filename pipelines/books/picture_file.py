@@ -123,6 +123,8 @@ def _damaged(data: bytes, name: str, error: BaseException) -> ValueError:
             return ValueError(f"{name}: a {form} picture, which cannot be read here; convert it to PNG")
     if str(error).startswith(f"{name}: "):  # as `decode_picture` words it
         return ValueError(str(error))
+    if isinstance(error, MemoryError):
+        return ValueError(f"{name}: there is not enough memory to decode it; make it smaller, or free memory")
     seen = str(error) or type(error).__name__
     return ValueError(f"{name}: no whole picture ({len(data)} bytes): {seen}; fetch it again or replace the file")
 

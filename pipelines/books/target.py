@@ -1,5 +1,6 @@
 """Where a coloured book goes to: its kind, the names of its pages, and every refusal before work begins."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,6 +61,7 @@ def check_target(book: Book, out: Path) -> Target:
             return _folder_target(book, out)
         raise ValueError(f"{shown(out)}: expected a folder, or a name that ends in {_listed(_KINDS)}")
     kind = _KINDS[suffix]
+    _require_parent(out)
     if out.exists() and out.samefile(book.path):
         raise ValueError(f"{shown(out)}: IN and OUT are the same file; name another, so that it is not overwritten")
     if kind == "epub" and book.kind != "epub":
@@ -166,6 +168,8 @@ def _require_parent(out: Path) -> None:
     blocking = next((parent for parent in out.parents if parent.exists()), None)
     if blocking is not None and not blocking.is_dir():
         raise ValueError(f"{shown(out)}: {shown(blocking)} is a file; name a place below a folder")
+    if blocking is not None and not os.access(blocking, os.W_OK | os.X_OK):
+        raise ValueError(f"{shown(out)}: {shown(blocking)} may not be written to; name another place")
 
 
 def _is_unicode(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Writes a coloured book: page by page into a work folder, so that a killed run goes on, then whole to its place."""
+"""Writes a coloured book: page by page, so that a killed run goes on, then whole to its place."""
 
 import json
 from collections import Counter
@@ -9,26 +9,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
-
 from pipelines.books.book import JUNK_FILES, Book, Other, Page
 from pipelines.books.comic_info import colored_comic_info, comic_info_problem, is_comic_info, new_comic_info
 from pipelines.books.encode import encode_picture
 from pipelines.books.formats import FORMATS, format_of_suffix
-from pipelines.books.open import open_book
 from pipelines.books.pack import Part, pack_7z, pack_pdf, pack_tar, pack_zip
 from pipelines.books.picture_file import read_picture_file
 from pipelines.books.target import Target, TargetKind, check_target
+from pipelines.books.work_folder import DonePage, Outcome, WorkFolder
 from pipelines.issue_pages.archives.kinds import is_left_by_system, suffix_of
 from pipelines.issue_pages.local_files import shown
 from pipelines.issue_pages.picture import format_of
 from pipelines.lake import atomic_write
 
-Outcome = Literal["colored", "kept", "copied", "left_out"]
-"""What became of a page: coloured; kept, since it has colour already; copied unchanged, or left out, for a reason."""
-
 _CODE_VERSION = "1"  # raise it whenever the same pages and settings give another book
-_RECORDS, _DONE, _LOCK = "pages.jsonl", "done.json", "lock"
 _PACKERS: dict[TargetKind, Callable[[Path, Sequence[Part]], None]] = {
     **{"zip": pack_zip, "epub": pack_zip, "tar": pack_tar, "7z": pack_7z, "pdf": pack_pdf},
 }
@@ -45,40 +39,26 @@ class PageResult:
     written: str | None  # its name in OUT; None where it was left out
 
 
-@dataclass(frozen=True)
-class _Record:
-    """A page that is done, in the work folder or in OUT."""
-
-    key: str
-    outcome: Outcome
-    reason: str
-    written: str | None
-    sha256: str = ""  # of the bytes that were written; empty where it was left out
-    size_bytes: int = 0
-
-
 class BookWriter:
     """Takes the pages of a book one by one, in any order. Made by `write_book`."""
 
-    def __init__(self, book: Book, target: Target, settings_digest: str, work: Path | None):
+    def __init__(self, book: Book, target: Target, settings_digest: str, work: WorkFolder | None):
         self.book = book
         self.target = target
         self._settings = settings_digest
         self._work = work  # None of a single picture, which has nothing to go on with
         self._picture: bytes | None = None  # the single picture, until it is written
         self._digests: dict[int, str] = {}  # of the pages' own bytes
-        self._records: dict[int, _Record] = {}  # by page number, of this run
-        self._earlier = _read_records(work) if work else {}
-        self._done = _read_done(work, target) if work else None  # the digest of the whole book, where OUT is whole
+        self._done: dict[int, DonePage] = {}  # by page number
         self._stems = Counter(_stem(part.name).casefold() for part in book.contents)
 
     @property
     def results(self) -> list[PageResult]:
         """What became of the pages that are done, in reading order."""
         return [
-            PageResult(page.number, page.name, record.outcome, record.reason, record.written)
+            PageResult(page.number, page.name, done.outcome, done.reason, done.written)
             for page in self.book.pages
-            if (record := self._records.get(page.number))
+            if (done := self._done.get(page.number))
         ]
 
     @property
@@ -97,19 +77,20 @@ class BookWriter:
 
     def has(self, page: Page) -> bool:
         """True where the same page was done before with the same settings, and is still there."""
-        if page.number in self._records:
+        if page.number in self._done:
             return True
+        if self._work is None:
+            return False
         try:
-            record = self._earlier.get(self._key(page))
+            done = self._work.find(self._key(page))
         except ValueError:
             return False  # it cannot be read; the caller's own reading says why
-        if record is None or not self._is_there(record):
-            return False
-        self._records[page.number] = record
-        return True
+        if done is not None:
+            self._done[page.number] = done
+        return done is not None
 
     def put(self, page: Page, data: bytes, *, notes: Sequence[str] = ()) -> None:
-        """Keeps a coloured page, encoded in the format `target.format_for` gives.
+        """Keeps a coloured page, encoded in the format that `target.format_for` gives.
 
         Raises ValueError where the bytes are of no format that is written.
         """
@@ -140,18 +121,41 @@ class BookWriter:
 
     def leave_out(self, page: Page, reason: str) -> None:
         """Records that a page is not in OUT, since not even its bytes can be read."""
-        self._records[page.number] = _Record("", "left_out", reason, None)
+        self._done[page.number] = DonePage("", "left_out", reason, None)
+
+    def finish(self) -> None:
+        """Puts OUT in its place, whole. Raises ValueError where a page is missing, or every page was left out."""
+        missing = [page for page in self.book.pages if page.number not in self._done]
+        if missing:
+            names = ", ".join(shown(page.name) for page in missing[:3])
+            raise ValueError(f"{shown(self.target.path)}: {len(missing)} pages are not done ({names}); run it again")
+        done = [self._done[page.number] for page in self.book.pages]
+        if all(page.outcome == "left_out" for page in done):
+            raise ValueError(f"{shown(self.book.path)}: no page of it can be read: {done[0].reason}")
+        if self._work is None:
+            assert self._picture is not None
+            with atomic_write(self.target.path) as temporary:
+                temporary.write_bytes(self._picture)
+            return
+        others = self._written_others(done)
+        if self.target.kind == "folder":
+            for name, read in others.items():
+                self._work.write_into_out(name, read())
+        else:
+            parts = self._parts(others)
+            digest = _digest(done, others)
+            self._work.finish(digest, done, lambda file: _PACKERS[self.target.kind](file, parts))
+        # A PDF file does not give its pictures back as they went in.
+        self._work.tidy(done, keep_pictures=self.target.kind == "pdf")
 
     def _keep(self, page: Page, data: bytes, form: str | None, outcome: Outcome, reason: str) -> None:
         written = self._written_name(page, form)
-        record = _Record(self._key(page), outcome, reason, written, sha256(data).hexdigest(), len(data))
+        done = DonePage(self._key(page), outcome, reason, written, sha256(data).hexdigest(), len(data))
         if self._work is None:
             self._picture = data
         else:
-            self._write(self._place(record), data)
-            with (self._work / _RECORDS).open("a") as records:
-                records.write(json.dumps(asdict(record)) + "\n")
-        self._records[page.number] = record
+            self._work.add(done, data)
+        self._done[page.number] = done
 
     def _written_name(self, page: Page, form: str | None) -> str:
         """The page's own name, unless the format changed, or the book has no names that fit (PDF, EPUB)."""
@@ -173,145 +177,43 @@ class BookWriter:
         parts = (_CODE_VERSION, self._settings, self.target.kind, page.name, self._digests[page.number])
         return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def _place(self, record: _Record) -> Path:
-        """The file of a page that is done: in OUT where that is a folder, else in the work folder."""
-        assert record.written is not None
+    def _parts(self, others: dict[str, Callable[[], bytes]]) -> list[Part]:
+        """The parts of OUT in the order of IN, then those that IN does not have."""
         assert self._work is not None
-        if self.target.kind == "folder":
-            return self.target.path / record.written
-        return self._work / f"{record.key[:32]}{suffix_of(record.written)}"
-
-    def _is_there(self, record: _Record) -> bool:
-        if self._done is not None and self.target.kind != "folder":
-            return True  # OUT is whole, and has it
-        place = self._place(record)
-        return place.is_file() and sha256(place.read_bytes()).hexdigest() == record.sha256
-
-    def finish(self) -> None:
-        """Puts OUT in its place, whole. Raises ValueError where a page is missing, or every page was left out."""
-        missing = [page for page in self.book.pages if page.number not in self._records]
-        if missing:
-            names = ", ".join(shown(page.name) for page in missing[:3])
-            raise ValueError(f"{shown(self.target.path)}: {len(missing)} pages are not done ({names}); run it again")
-        if all(record.outcome == "left_out" for record in self._records.values()):
-            raise ValueError(f"{shown(self.book.path)}: no page of it can be read: {self._records[1].reason}")
-        if self._work is None:
-            assert self._picture is not None
-            with atomic_write(self.target.path) as temporary:
-                temporary.write_bytes(self._picture)
-            return
-        parts = list(self._parts())
-        if self.target.kind == "folder":
-            self._write_others(parts)
-        else:
-            self._pack(parts)
-        self._tidy()
-
-    def _parts(self) -> Iterator[Part]:
-        """The parts of OUT in the order of IN, pages and others."""
-        earlier = _EarlierBook(self.target.path)
-        others = {part.name for part in self._others()}
+        parts: list[Part] = []
         for part in self.book.contents:
             if isinstance(part, Page):
-                record = self._records[part.number]
-                if record.written is None:
-                    continue
-                place = self._place(record)
-                read = place.read_bytes if place.is_file() else earlier.reader(record.written)
-                yield Part(record.written, read, part.size_pt)
-            elif part.name in others and _is_readable(part):
-                yield Part(part.name, self._other(part))
-        if self.book.kind == "epub" and self.target.kind not in ("epub", "pdf"):
-            yield Part("ComicInfo.xml", lambda: new_comic_info(title=self.book.title, makers=self.book.makers))
+                done = self._done[part.number]
+                if done.written is not None:
+                    parts.append(Part(done.written, self._work.reader(done), part.size_pt))
+            elif part.name in others:
+                parts.append(Part(part.name, others[part.name]))
+        names = {part.name for part in parts}
+        return [*parts, *(Part(name, read) for name, read in others.items() if name not in names)]
 
     def _others(self) -> list[Other]:
-        """The parts that OUT gets too: all of them, but a folder gets nothing that a system left behind."""
+        """The parts of IN that OUT gets too: all of them, but a folder gets nothing that a system left behind."""
         if self.target.kind == "pdf" or (self.book.kind == "epub" and self.target.kind != "epub"):
             return []
         if self.target.kind != "folder":
             return self.book.others
         return [part for part in self.book.others if not _is_junk(part.name)]
 
-    def _other(self, part: Other) -> Callable[[], bytes]:
-        """Reads a part that is no page; a ComicInfo.xml that can be read says that the book was coloured."""
-        is_colored = any(record.outcome == "colored" for record in self._records.values())
-        if not is_comic_info(part.name) or not is_colored:
-            return part.read
-        written = [record for page in self.book.pages if (record := self._records[page.number]).written is not None]
-        sizes_bytes = {place: record.size_bytes for place, record in enumerate(written)}
+    def _written_others(self, done: Sequence[DonePage]) -> dict[str, Callable[[], bytes]]:
+        """The parts of OUT that are no pages; a ComicInfo.xml says that the book was coloured."""
+        is_colored = any(page.outcome == "colored" for page in done)
+        sizes_bytes = dict(enumerate(page.size_bytes for page in done if page.written is not None))
 
-        def read() -> bytes:
-            data = part.read()
+        def colored(data: bytes) -> bytes:
             return data if comic_info_problem(data) else colored_comic_info(data, sizes_bytes=sizes_bytes)
 
-        return read
-
-    def _write_others(self, parts: Sequence[Part]) -> None:
-        written = {record.written for record in self._records.values()}
-        for part in parts:
-            if part.name not in written:
-                self._write(self.target.path / part.name, part.read())
-
-    def _write(self, file: Path, data: bytes) -> None:
-        """Writes a file whole or not at all, by way of the work folder: a kill leaves nothing anywhere else."""
-        assert self._work is not None
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside = self._work / "part"
-        aside.write_bytes(data)
-        aside.replace(file)
-
-    def _pack(self, parts: Sequence[Part]) -> None:
-        assert self._work is not None
-        digest = self._digest(parts)
-        if self._done == digest:
-            return
-        packed = self._work / "book"
-        _PACKERS[self.target.kind](packed, parts)
-        done = {"book": digest, "sha256": _file_digest(packed)}
-        # In this order: killed in between, OUT counts as somebody else's, and the pages are still here.
-        (self._work / _DONE).unlink(missing_ok=True)
-        packed.replace(self.target.path)
-        with atomic_write(self._work / _DONE) as temporary:
-            temporary.write_text(json.dumps(done))
-
-    def _digest(self, parts: Sequence[Part]) -> str:
-        """The digest of the whole book: what its pages are made from, and its other parts."""
-        records = [self._records[page.number] for page in self.book.pages]
-        written = {record.written for record in records}
-        others = [[part.name, sha256(part.read()).hexdigest()] for part in parts if part.name not in written]
-        return sha256(json.dumps([[asdict(record) for record in records], others]).encode()).hexdigest()
-
-    def _tidy(self) -> None:
-        """Leaves the list of pages in the work folder, and no pictures that are in OUT or of other settings."""
-        assert self._work is not None
-        records = [self._records[page.number] for page in self.book.pages if self._records[page.number].key]
-        with atomic_write(self._work / _RECORDS) as temporary:
-            temporary.write_text("".join(json.dumps(asdict(record)) + "\n" for record in records))
-        # A PDF file does not give its pictures back as they went in.
-        needed = {self._place(record).name for record in records} if self.target.kind == "pdf" else set()
-        for file in self._work.iterdir():
-            if file.name not in {_RECORDS, _DONE, _LOCK} | needed:
-                file.unlink()
-
-
-class _EarlierBook:
-    """OUT as an earlier run left it: the pages of it that are wanted again."""
-
-    def __init__(self, file: Path):
-        self._file = file
-        self._parts: dict[str, Page | Other] | None = None
-
-    def reader(self, name: str) -> Callable[[], bytes]:
-        """Reads a page when called. Raises ValueError where it is not there."""
-
-        def read() -> bytes:
-            if self._parts is None:
-                self._parts = {part.name: part for part in open_book(self._file).contents}
-            if name not in self._parts:
-                raise ValueError(f"{shown(self._file)}: its page {shown(name)} is gone; remove the file and run again")
-            return self._parts[name].read()
-
-        return read
+        found: dict[str, Callable[[], bytes]] = {}
+        for part in filter(_is_readable, self._others()):
+            is_changed = is_colored and is_comic_info(part.name)
+            found[part.name] = (lambda part=part: colored(part.read())) if is_changed else part.read
+        if self.book.kind == "epub" and self.target.kind not in ("epub", "pdf") and is_colored:
+            found["ComicInfo.xml"] = lambda: new_comic_info(title=self.book.title, makers=self.book.makers)
+        return found
 
 
 @contextmanager
@@ -331,20 +233,17 @@ def write_book(book: Book, out: Path, settings_digest: str) -> Iterator[BookWrit
         yield writer
         writer.finish()
         return
-    is_folder = target.kind == "folder"
-    work = target.path / ".tintoon" if is_folder else target.path.with_name(f".{target.path.name}.tintoon")
-    work.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ValueError(f"{shown(target.path)}: another run is writing it; wait for it, or end it") from None
-    try:
+    work = WorkFolder(target.path, is_folder=target.kind == "folder")
+    with work.held():
         writer = BookWriter(book, target, settings_digest, work)
         yield writer
         writer.finish()
-    finally:
-        lock.release()
+
+
+def _digest(done: Sequence[DonePage], others: dict[str, Callable[[], bytes]]) -> str:
+    """The digest of a whole book: what its pages are made from, and its other parts."""
+    parts = [[name, sha256(read()).hexdigest()] for name, read in others.items()]
+    return sha256(json.dumps([[asdict(page) for page in done], parts]).encode()).hexdigest()
 
 
 def _is_readable(part: Other) -> bool:
@@ -362,34 +261,3 @@ def _is_junk(name: str) -> bool:
 def _stem(name: str) -> str:
     """A name without its suffix."""
     return name[: len(name) - len(suffix_of(name))]
-
-
-def _read_records(work: Path) -> dict[str, _Record]:
-    """The pages that are done, by key. A line that a kill cut off is passed over."""
-    found: dict[str, _Record] = {}
-    file = work / _RECORDS
-    for line in file.read_text().splitlines() if file.exists() else ():
-        try:
-            record = _Record(**json.loads(line))
-        except (ValueError, TypeError):
-            continue
-        found[record.key] = record
-    return found
-
-
-def _read_done(work: Path, target: Target) -> str | None:
-    """The digest of the finished book, or None where OUT is not what was finished."""
-    try:
-        done = json.loads((work / _DONE).read_text())
-        is_same = _file_digest(target.path) == done["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return str(done["book"]) if is_same else None
-
-
-def _file_digest(file: Path) -> str:
-    digest = sha256()
-    with file.open("rb") as opened:
-        while block := opened.read(1024 * 1024):
-            digest.update(block)
-    return digest.hexdigest()

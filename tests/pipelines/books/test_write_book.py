@@ -120,6 +120,42 @@ def test_a_killed_run_goes_on(cbz, tmp_path, out):
     assert colour(cbz, out)[0] == []
 
 
+@pytest.mark.parametrize("name", ["out.cbz", "out.pdf"])
+def test_a_run_that_is_killed_when_the_book_is_packed_goes_on(cbz, tmp_path, name):
+    out = tmp_path / name
+    colour(cbz, tmp_path / f"whole-{name}")
+    book = open_book(cbz)
+
+    def be_killed() -> None:
+        with write_book(book, out, "s") as writer:
+            for leaf in book.pages:
+                writer.copy(leaf, "it has colour already", outcome="kept")
+            raise Killed
+
+    with pytest.raises(Killed):
+        be_killed()
+    (tmp_path / f".{name}.tintoon" / "book").write_bytes(b"half a book")
+    out.write_bytes((tmp_path / f"whole-{name}").read_bytes())  # as if it had just been put in its place
+    worked, writer = colour(cbz, out)
+    assert worked == []
+    assert {result.outcome for result in writer.results} == {"kept"}
+    assert not (tmp_path / f".{name}.tintoon" / "book").exists()
+    if name == "out.cbz":
+        assert read_cbz(out) == read_cbz(cbz)
+
+
+def test_a_page_that_was_lost_from_the_work_is_done_again(cbz, tmp_path):
+    out = tmp_path / "out.cbz"
+    colour(cbz, out)
+    with pytest.raises(Killed):
+        colour(cbz, out, settings="other", pages=2)
+    for file in (tmp_path / ".out.cbz.tintoon").glob("*.png"):
+        file.unlink()
+    worked, _ = colour(cbz, out, settings="other")
+    assert worked == ["ch 1/9.png", "cover.png"]
+    assert colour(cbz, out, settings="other")[0] == []
+
+
 def test_a_second_run_changes_nothing(cbz, tmp_path):
     out = tmp_path / "out.cbz"
     colour(cbz, out)
@@ -129,7 +165,7 @@ def test_a_second_run_changes_nothing(cbz, tmp_path):
     assert len(writer.results) == 3
     assert (out.stat().st_mtime_ns, out.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
     assert sorted(path.name for path in (tmp_path / ".out.cbz.tintoon").iterdir()) == [
-        "done.json",
+        "finished.json",
         "lock",
         "pages.jsonl",
     ]

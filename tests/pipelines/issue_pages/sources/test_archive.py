@@ -194,6 +194,19 @@ def test_natural_order_and_what_is_no_page(tmp_path, all_sources, lake):
     assert (report.rows[1].name, report.rows[0].format) == ("p9.jpg", "jpeg")
 
 
+def test_thumbnails_of_a_nas_and_names_of_windows(tmp_path, all_sources, lake):
+    files = pictures("@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", "./ch 1/1.jpg", "ch 1\\2.jpg", "__MACOSX\\ch 1\\._2.jpg")
+    write_tar(tmp_path / "1.cbt", files)
+    report = collect_issue("mine__1", titled(tmp_path), all_sources, lake)
+    assert [json.loads(row.facts)["entry"] for row in report.rows] == ["./ch 1/1.jpg", "ch 1\\2.jpg"]
+
+
+def test_a_split_archive_of_one_part(tmp_path, all_sources, lake):
+    data = write_zip(tmp_path / "1.cbz", pictures("1.jpg")).read_bytes()
+    (tmp_path / "1.cbz").write_bytes(b"PK00" + data)
+    assert len(collect_issue("mine__1", titled(tmp_path), all_sources, lake).rows) == 1
+
+
 def test_a_folder_of_archives_under_the_names_that_shops_give(tmp_path, all_sources, lake):
     write_zip(tmp_path / "Title v10 (2019) [Digital].cbz", pictures("1.jpg"))
     write_zip(tmp_path / "Title v9.CBR", pictures("2.jpg"))  # as many a .cbr
