@@ -1,80 +1,150 @@
-"""`tintoon colorize`: pictures of any size, through a trained recipe, the champion, or one picture in colour."""
+"""`tintoon colorize`: a picture, a folder or a book in colour. The home is asked only where what is said needs it."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
-import cv2
+from pipelines.books.book import Book
+from pipelines.books.open import open_book
+from pipelines.books.target import check_target
+from pipelines.colorize.book import BookSettings, ColoredBook, color_book
+from pipelines.colorize.book_hints import BookHints
+from pipelines.colorize.page import Painter
+from pipelines.colorize.references import References
+from pipelines.colorize.shipped import default_colorizer
+from pipelines.colorize.survey import Variant
+from pipelines.progress import Progress
 
-from assets.resources import default_resources
-from assets.tracking.promote import champion_checkpoint
-from assets.tracking.registry import CHAMPIONS
-from models.recipes import RECIPES
-from pipelines.colorize.hints import Hint, HintError
-from pipelines.colorize.load import load_colorizer
-from pipelines.colorize.picture import Colorizer, TrainedColorizer
-from pipelines.colorize.single_reference import REFERENCE_PARAMS, colorizer_like
-from pipelines.colorize.whole_picture import colorize_whole
-from pipelines.images.decode import decode_picture
-from pipelines.lake import atomic_write, natural_key
-from pipelines.training.run_folder import CHECKPOINT
-from pipelines.training.store import current_checkpoint
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
-WRITABLE = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+DEFAULT = "default"
+"""The name of the colorizer that needs no home."""
 
 _PERCENT = 100  # steps of a progress bar
 
 
-def colorize_files(
-    source: Path,
-    target: Path,
-    *,
-    load: Callable[[], Colorizer],
-    hints: Path | None,
-    title: str | None,
-    snap: bool,
-    on_progress: Callable[[int, int], None],
-) -> list[Path]:
-    """Colours one picture, or each picture of a folder; returns the files written.
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks of `tintoon colorize`."""
 
-    load: called once, after IN and OUT were checked.
-    hints: a file of hints, as the page saves them; used for every picture, since their places are shares of it.
-    Raises ValueError or FileNotFoundError that names the file and the remedy.
-    """
-    pairs = _pairs(source, target)
-    hint = _read_hints(hints) if hints else None
-    colorizer = load()
+    source: Path
+    target: Path
+    colorizer: str = DEFAULT
+    """`DEFAULT`, a champion, or a recipe."""
+    like: Path | None = None
+    """A picture in colour to learn from, in place of the colorizer."""
+    minutes: float = 10
+    references: Sequence[Path] = ()
+    """Pictures, folders, books, or indexes (`.safetensors`)."""
+    title: str | None = None
+    hints: Path | None = None
+    variant: Variant | None = None
+    snap: bool = False
+    recolor: bool = False
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What colours, and the digest that names it."""
+
+    painter_of: Callable[[Variant], Painter]
+    digest: str
+    indexes: Sequence[References] = field(default=())
+
+
+def colorize(wanted: Wanted, *, progress: Callable[[str], Progress]) -> ColoredBook:
+    """Does what is wanted. Raises ValueError or FileNotFoundError that names the file and the remedy."""
+    book = open_book(wanted.source)
+    check_target(book, wanted.target)
+    hints = BookHints.read(wanted.hints) if wanted.hints else BookHints()
+    indexes, reference_books = _references(wanted.references)
+    chosen = _choose(wanted, progress)
+    if wanted.references:
+        _require(chosen, "references", remedy="leave --references out, or leave --colorizer and --like out")
+    if hints.every or hints.pages:
+        _require(chosen, "hints", remedy="leave --hints out")
+    return color_book(
+        book,
+        wanted.target,
+        chosen.painter_of,
+        colorizer_digest=chosen.digest,
+        settings=BookSettings(variant=wanted.variant, hints=hints, recolor=wanted.recolor),
+        reference_books=reference_books,
+        indexes=(*indexes, *chosen.indexes),
+        progress=progress,
+    )
+
+
+def _require(chosen: _Chosen, what: Literal["hints", "references"], *, remedy: str) -> None:
+    """Raises ValueError where the colorizer does not take what was given."""
+    colorizer = chosen.painter_of("gray").colorizer
+    if not getattr(colorizer, f"takes_{what}"):
+        raise ValueError(f"{colorizer.name} takes no {what}; {remedy}")
+
+
+def _references(paths: Sequence[Path]) -> tuple[list[References], list[Book]]:
+    """Indexes, and books of pictures in colour."""
+    indexes, books = [], []
+    for path in paths:
+        if path.suffix.lower() == ".safetensors":
+            indexes.append(References.load(path))
+        else:
+            books.append(open_book(path))
+    return indexes, books
+
+
+def _choose(wanted: Wanted, progress: Callable[[str], Progress]) -> _Chosen:
+    if wanted.like is not None:
+        learned = learn_colorizer(wanted.like, minutes=wanted.minutes, on_progress=progress("percent learned"))
+        return _by(learned, wanted, snap=True)
+    if wanted.colorizer != DEFAULT:
+        return _by(named_checkpoint(wanted.colorizer), wanted, snap=wanted.snap)
+
+    @cache
+    def painter_of(variant: Variant) -> Painter:
+        return Painter(default_colorizer(variant), snap=wanted.snap)
+
+    indexes = _title_references(wanted.title) if wanted.title else ()
+    return _Chosen(painter_of, f"default {painter_of('gray').colorizer.name}, snap {wanted.snap}", indexes)
+
+
+def _by(checkpoint: Path, wanted: Wanted, *, snap: bool) -> _Chosen:
+    """The colorizer of a checkpoint, for pages of every variant."""
+    from pipelines.colorize.load import load_colorizer
+
+    colorizer, title = load_colorizer(checkpoint), wanted.title
     titles: tuple[str, ...] = getattr(colorizer, "titles", ())
     if title is not None and title not in titles:
         known = f"it knows {', '.join(titles)}" if titles else "it takes none; leave --title out"
         raise ValueError(f"{colorizer.name}: no title {title!r}; {known}")
-    for done, (file, written) in enumerate(pairs):
-        on_progress(done, len(pairs))
-        picture = decode_picture(file.read_bytes(), name=str(file))
-        colored = colorize_whole(colorizer, picture, hint=hint, title=title, snap=snap)
-        _, encoded = cv2.imencode(written.suffix, cv2.cvtColor(colored, cv2.COLOR_RGB2BGR))
-        with atomic_write(written) as temporary:
-            temporary.write_bytes(encoded.tobytes())
-    on_progress(len(pairs), len(pairs))
-    return [written for _, written in pairs]
+    painter = Painter(colorizer, snap=snap, title=title)
+    digest = sha256(checkpoint.read_bytes()).hexdigest()
+    return _Chosen(lambda _: painter, f"{colorizer.name} {digest}, title {title}, snap {snap}")
 
 
-def _read_hints(file: Path) -> Hint:
-    if not file.exists():
-        raise FileNotFoundError(f"{file}: no such file of hints")
-    try:
-        return Hint.from_json(file.read_bytes())
-    except HintError as error:
-        raise ValueError(f"{file}: no hints ({error}); the page saves them (tintoon page)") from None
+def _title_references(title: str) -> list[References]:
+    """The references of a title in the lake. Raises ValueError where there is no home, or none of this title."""
+    from assets.home import Home
+
+    home = Home.of()
+    if not home.root.exists():
+        raise ValueError(
+            f"--title {title}: there is no home at {home.root} yet; run 'tintoon run all' there, or give --references"
+        )
+    raise ValueError(f"--title {title}: there are no references of this title yet; use --references")
 
 
-def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[int, int], None]) -> TrainedColorizer:
-    """A colorizer that has learned from one picture in colour; the same picture is learned once.
+def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[int, int], None]) -> Path:
+    """The checkpoint of a colorizer that has learned from one picture in colour; the same picture is learned once.
 
     Raises ValueError or FileNotFoundError that names the file.
     """
+    from assets.resources import default_resources
+    from pipelines.colorize.single_reference import REFERENCE_PARAMS, colorizer_like
+    from pipelines.images.decode import decode_picture
+    from pipelines.training.run_folder import CHECKPOINT
+
     if not reference.exists():
         raise FileNotFoundError(f"{reference}: no such file")
     data = reference.read_bytes()
@@ -89,40 +159,21 @@ def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[i
             params=params,
             on_step=lambda step: on_progress(round(_PERCENT * step.done), _PERCENT),
         )
-    return TrainedColorizer.load(checkpoint)
+    return checkpoint
 
 
-def named_colorizer(name: str) -> Colorizer:
-    """A recipe by name, trained or a method, or the champion of a track."""
+def named_checkpoint(name: str) -> Path:
+    """The checkpoint of a trained recipe by name, or the champion of a track."""
+    from assets.resources import default_resources
+    from assets.tracking.promote import champion_checkpoint
+    from assets.tracking.registry import CHAMPIONS
+    from models.recipes import RECIPES
+    from pipelines.training.store import current_checkpoint
+
     resources = default_resources()
-    opened, cache = resources["lake"].open(), resources["lake"].cache
+    opened, cache_folder = resources["lake"].open(), resources["lake"].cache
     if name in CHAMPIONS:
-        tracking = resources["tracking"]
-        return load_colorizer(champion_checkpoint(opened, cache=cache, tracking=tracking, track=CHAMPIONS[name]))
+        return champion_checkpoint(opened, cache=cache_folder, tracking=resources["tracking"], track=CHAMPIONS[name])
     if name not in RECIPES:
-        raise ValueError(f"no colorizer {name!r}; expected one of: {', '.join((*CHAMPIONS, *RECIPES))}")
-    return load_colorizer(current_checkpoint(opened, name, cache))
-
-
-def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    if source.is_dir():
-        files = [file for file in source.iterdir() if file.suffix.lower() in SUFFIXES]
-        if not files:
-            raise ValueError(f"{source}: no pictures in this folder; expected files such as .png or .jpg")
-        if target.exists() and not target.is_dir():
-            raise ValueError(f"{target}: is a file; a folder of pictures needs a folder to go to")
-        if target.resolve() == source.resolve():
-            raise ValueError(
-                f"{target}: IN and OUT are the same folder; name another, so that no picture is overwritten"
-            )
-        files.sort(key=lambda file: natural_key(file.name))
-        stems = Counter(file.stem for file in files)  # page.jpg beside page.webp: neither may take the other's place
-        return [(file, target / f"{file.stem if stems[file.stem] == 1 else file.name}.png") for file in files]
-    if not source.exists():
-        raise FileNotFoundError(f"{source}: no such file")
-    written = target / f"{source.stem}.png" if target.is_dir() else target
-    if written.suffix.lower() not in WRITABLE:
-        raise ValueError(f"{written}: expected a name that ends in one of {', '.join(sorted(WRITABLE))}")
-    if written.resolve() == source.resolve():
-        raise ValueError(f"{written}: IN and OUT are the same file; name another, so that it is not overwritten")
-    return [(source, written)]
+        raise ValueError(f"no colorizer {name!r}; expected one of: {', '.join((DEFAULT, *CHAMPIONS, *RECIPES))}")
+    return current_checkpoint(opened, name, cache_folder)

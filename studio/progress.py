@@ -1,5 +1,6 @@
 """The progress of commands: bars on a terminal, else lines on stderr. Lines also go to the installation's log."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 
 from assets.home import Home
@@ -38,11 +46,20 @@ class CommandProgress:
         if not err.is_terminal:
             err.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def listener(self, what: str) -> Progress:
-        """A listener with a bar of its own. After some seconds, it reports a line whenever another tenth is done."""
+    def listener(self, what: str, *, with_time_left: bool = False) -> Progress:
+        """A listener with a bar of its own. After some seconds, it reports a line whenever another tenth is done.
+
+        with_time_left: Whether the lines say how long the rest takes, as the bars do.
+        """
         task = self.bars.add_task(what, total=None)
-        lines = each_tenth(lambda done, total: self.line(f"{what}: {done} of {total}"))
         started = time.monotonic()
+
+        def line(done: int, total: int) -> None:
+            left_s = (time.monotonic() - started) * (total - done) / max(done, 1)
+            left = f", about {_duration(left_s)} left" if with_time_left and done < total else ""
+            self.line(f"{what}: {done} of {total}{left}")
+
+        lines = each_tenth(line)
 
         def call(done: int, total: int) -> None:
             self.bars.update(task, completed=done, total=total)
@@ -52,20 +69,33 @@ class CommandProgress:
         return call
 
 
+def _duration(seconds: float) -> str:
+    """A duration for people: "40 s", "12 min", "3.5 h"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
 @contextmanager
-def open_progress(folder: Path | None = None) -> Iterator[CommandProgress]:
-    """The progress of a command, with a log in a folder; without one, in the installation's `logs`."""
+def open_progress(folder: Path | None = None, *, keeps_log: bool = True) -> Iterator[CommandProgress]:
+    """The progress of a command, with a log in a folder; without one, in the installation's `logs`.
+
+    keeps_log: False for a command that works without an installation and makes none.
+    """
     folder = folder or Home.of().logs
-    folder.mkdir(parents=True, exist_ok=True)
+    if keeps_log:
+        folder.mkdir(parents=True, exist_ok=True)
     bars = Bars(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=err,
         transient=True,
         disable=not err.is_terminal,  # else an empty line is all that a log would get
     )
-    with (folder / LOG_NAME).open("a", encoding="utf-8", buffering=1) as log, bars:
+    log_file = folder / LOG_NAME if keeps_log else Path(os.devnull)
+    with log_file.open("a", encoding="utf-8", buffering=1) as log, bars:
         yield CommandProgress(bars, log.write)

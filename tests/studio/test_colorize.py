@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from pipelines.colorize.hints import Hint, Point
+from pipelines.images.decode import decode_picture
 from tests.installation import Installation
+from tests.pipelines.books.drawn import read_cbz, write_cbz
+from tests.pipelines.colorize.pages import colored_page, file_of, gray_page
 from tests.untrained import install_untrained
 
 RECIPE = "webtoon_l2"
@@ -43,6 +46,48 @@ def drawn(path: Path, height: int = 71, width: int = 53) -> Path:
     return path
 
 
+def test_a_fresh_clone_needs_no_home(tmp_path):
+    home = tmp_path / "none"
+    book = write_cbz(
+        tmp_path / "in.cbz", {"1.png": file_of(colored_page()), "2.png": file_of(gray_page(20)), "3.png": b"nothing"}
+    )
+    done = Installation(home).try_to("colorize", str(book), str(tmp_path / "out.cbz"))
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:2] == [
+        str(tmp_path / "out.cbz"),
+        "3 pages: 1 coloured, 1 kept, 1 copied as it was",
+    ]
+    assert "1.png: kept: it has colour of its own" in done.stdout
+    assert done.stderr.startswith("3.png: copied as it was: ")
+    assert not home.exists()
+    assert set(read_cbz(tmp_path / "out.cbz")) == {"1.png", "2.png", "3.png"}
+    done = Installation(home).try_to("colorize", str(book), str(tmp_path / "o.cbz"), "--title", "orchard")
+    refused((done.returncode, done.stdout, done.stderr), "orchard", "no home", "--references")
+
+
+def test_references_and_hints_of_pages(tmp_path):
+    home = Installation(tmp_path / "none")
+    reference, page, hints = tmp_path / "reference.png", tmp_path / "page.png", tmp_path / "hints.json"
+    reference.write_bytes(file_of(colored_page()))
+    page.write_bytes(file_of(gray_page(20)))
+    out = tmp_path / "out.png"
+    home.run("colorize", str(page), str(out), "--references", str(reference))
+    assert decode_picture(out.read_bytes(), name="out")[126, 96].tolist()[0] > 150
+    hints.write_text(f'{{"pages": {{"page.png": {Hint(points=(Point(0.3, 126 / 448, (30, 170, 60)),)).to_json()}}}}}')
+    assert home.run("colorize", str(page), str(out), "--hints", str(hints)) == f"{out}\n"
+    red, green, _ = decode_picture(out.read_bytes(), name="out")[126, 96].tolist()
+    assert green > red
+
+
+def test_a_picture_in_colour_is_kept_unless_it_is_to_be_recoloured(tmp_path):
+    home, page, out = Installation(tmp_path / "none"), tmp_path / "page.png", tmp_path / "out.png"
+    page.write_bytes(file_of(colored_page()))
+    assert "--recolor" in home.run("colorize", str(page), str(out))
+    assert out.read_bytes() == page.read_bytes()
+    assert "--references" in home.run("colorize", str(page), str(out), "--recolor")
+    assert np.ptp(decode_picture(out.read_bytes(), name="out").astype(int), axis=2).max() == 0
+
+
 def refused(result: tuple[int, str, str], *parts: str) -> None:
     code, out, err = result
     assert code == 1
@@ -55,7 +100,7 @@ def refused(result: tuple[int, str, str], *parts: str) -> None:
 def test_a_picture_keeps_its_size_and_its_lightness_and_gets_colour(colorize, tmp_path):
     source, target = drawn(tmp_path / "page.png"), tmp_path / "new" / "colored[b].png"
     code, out, err = colorize(source, target)
-    assert (code, out.split("\n")[0], err) == (0, str(target), "")
+    assert (code, out, err) == (0, f"{target}\n", "")
     colored, gray = cv2.imread(str(target)), cv2.imread(str(source), cv2.IMREAD_GRAYSCALE)
     assert colored is not None
     assert gray is not None
@@ -65,21 +110,22 @@ def test_a_picture_keeps_its_size_and_its_lightness_and_gets_colour(colorize, tm
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 
-def test_a_folder_comes_out_in_natural_order_whatever_its_formats(colorize, tmp_path):
-    for name in ("page10.jpg", "page9.png", "page2.webp", "same.jpg", "same.png"):
+def test_a_folder_keeps_names_and_formats(colorize, tmp_path):
+    names = ["page2.webp", "page9.png", "page10.jpg", "same.jpg", "same.png", "sub/page1.bmp"]
+    for name in names:
         drawn(tmp_path / "in" / name)
     (tmp_path / "in" / "notes.txt").write_text("no picture")
     code, out, _ = colorize(tmp_path / "in", tmp_path / "out")
     assert code == 0
-    names = ["page2.png", "page9.png", "page10.png", "same.jpg.png", "same.png.png"]
-    assert [Path(line).name for line in out.splitlines()] == names
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    assert out.splitlines()[:2] == [str(tmp_path / "out"), "6 pages: 6 coloured"]
+    written = (path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert sorted(str(path) for path in written if path.parts[0] != ".tintoon") == sorted(names)
 
 
 def test_into_a_folder_that_is_there(colorize, tmp_path):
     (tmp_path / "out").mkdir()
     assert colorize(drawn(tmp_path / "page.jpg"), tmp_path / "out")[0] == 0
-    assert (tmp_path / "out" / "page.png").exists()
+    assert (tmp_path / "out" / "page.jpg").exists()
 
 
 def test_nothing_is_overwritten_by_itself(colorize, tmp_path):
@@ -98,7 +144,7 @@ def test_bad_files(colorize, tmp_path):
     (tmp_path / "empty").mkdir()
     refused(colorize(tmp_path / "empty", tmp_path / "o"), "empty", "no pictures")
     drawn(tmp_path / "in" / "a.png")
-    refused(colorize(tmp_path / "in", page), "page.png", "is a file")
+    refused(colorize(tmp_path / "in", page), "page.png", "name a folder")
     (tmp_path / "text.png").write_text("not a picture")
     refused(colorize(tmp_path / "text.png", tmp_path / "o.png"), "text.png", "no known format")
     assert not (tmp_path / "o.png").exists()

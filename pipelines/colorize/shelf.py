@@ -1,0 +1,56 @@
+"""The references of one book while it is coloured: their index for each variant, small pictures, and their makers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from pipelines.colorize.references import References, reference_of
+from pipelines.images.color import resized
+
+_THUMBNAIL_PX = 240
+
+
+@dataclass(eq=False)
+class Shelf:
+    """References by variant. Grows while a book is coloured."""
+
+    variants: tuple[str, ...]
+    """"gray", "line", or both: what the book's pages are."""
+    references: dict[str, References] = field(default_factory=dict)
+    thumbnails: dict[str, bytes] = field(default_factory=dict)
+    """JPEG files by the name of the reference."""
+    attributions: dict[str, str] = field(default_factory=dict)
+    """Who made a reference, by its name, where that is known."""
+
+    def __post_init__(self) -> None:
+        for variant in self.variants:
+            self.references.setdefault(variant, References(variant))
+
+    def add(self, name: str, rgb: np.ndarray, *, weight: float = 1.0, attribution: str = "") -> None:
+        """Adds a picture in colour, (H, W, 3) uint8 RGB."""
+        for variant in self.variants:
+            entry = reference_of(name, rgb, variant=variant, weight=weight)
+            self.references[variant] = self.references[variant].without([name]).with_entries([entry])
+        self.thumbnails[name] = thumbnail(rgb, _THUMBNAIL_PX)
+        if attribution:
+            self.attributions[name] = attribution
+
+    def extend(self, found: References, *, thumbnails: Iterable[tuple[str, bytes]] = (), attribution: str = "") -> None:
+        """Adds the references of an index that was made before, for its variant."""
+        if found.variant in self.references:
+            self.references[found.variant] = self.references[found.variant].with_entries(found)
+            self.thumbnails.update(thumbnails)
+            self.attributions.update(dict.fromkeys(found.names, attribution) if attribution else {})
+
+    def __len__(self) -> int:
+        return max((len(found) for found in self.references.values()), default=0)
+
+
+def thumbnail(rgb: np.ndarray, side: int, *, quality: int = 85) -> bytes:
+    """A picture, (H, W, 3) uint8 RGB, as a JPEG file with a long side of at most `side` pixels."""
+    scale = min(1.0, side / max(rgb.shape[:2]))
+    height, width = (max(1, round(length * scale)) for length in rgb.shape[:2])
+    small = cv2.cvtColor(resized(rgb, (height, width)), cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

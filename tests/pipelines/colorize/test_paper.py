@@ -1,0 +1,60 @@
+"""What of a page is paper, and which pages are line art."""
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.colorize.paper import is_line_art, paper_of
+from pipelines.images.color import rgb_to_gray
+from pipelines.variants import xdog_lines
+from tests.pipelines.colorize.pages import BALLOON, PANELS, colored_page
+
+
+def lines() -> np.ndarray:
+    """(400, 400) uint8: a house in ink on white, without lettering."""
+    gray = np.full((400, 400), 255, np.uint8)
+    cv2.rectangle(gray, (100, 180), (300, 340), 0, 3)
+    cv2.polylines(gray, [np.array([[100, 180], [200, 80], [300, 180]], np.int32)], False, 0, 3)
+    cv2.circle(gray, (330, 70), 30, 0, 2)
+    return gray
+
+
+@pytest.mark.parametrize("scale", [1, 6])
+def test_gutters_balloons_and_letters_are_paper_at_every_size(scale):
+    gray = rgb_to_gray(colored_page())
+    gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    paper = paper_of(gray, is_line=False)
+    assert paper.shape == gray.shape
+    x, y = BALLOON
+    assert paper[8 * scale, 8 * scale]
+    assert paper[(y - 25) * scale, x * scale]
+    assert paper[scale * 45 : scale * 55, scale * 200 : scale * 240].all()  # letters and all
+    left, top, width, height = (scale * value for value in PANELS[1])
+    assert not paper[top : top + height, left : left + width].any()
+
+
+def test_white_of_line_art_is_paper_only_where_letters_are():
+    gray = lines()
+    assert not paper_of(gray, is_line=True).any()
+    cv2.ellipse(gray, (80, 60), (70, 35), 0, 0, 360, 0, 2)
+    cv2.putText(gray, "GO HOME", (28, 66), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 0, 1)
+    paper = paper_of(gray, is_line=True)
+    assert paper[60, 80]
+    assert paper[60:66, 30:120].all()
+    assert not paper[200:300, 150:250].any()
+
+
+def test_a_mark_makes_white_no_paper():
+    gray = rgb_to_gray(colored_page())
+    marks = np.zeros(gray.shape, bool)
+    x, y = BALLOON
+    marks[y - 25, x] = True
+    paper = paper_of(gray, is_line=False, marks=marks)
+    assert paper[8, 8]
+    assert not paper[y - 25, x]
+
+
+def test_line_art_is_told_from_tones():
+    assert is_line_art(lines())
+    assert not is_line_art(rgb_to_gray(colored_page()))
+    assert is_line_art(xdog_lines(colored_page(), 0.4))
