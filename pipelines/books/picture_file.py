@@ -4,7 +4,9 @@ Reads bytes, touches no files. Colour profiles are kept, not applied, but for CM
 """
 
 import io
+import struct
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +25,11 @@ from pipelines.issue_pages.picture import format_of
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused, whatever their format: 14,142 px squared, an A1 page at 600 dpi."""
 
-_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, cv2.error)
+_DECODE_ERRORS = (
+    *(OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, cv2.error),
+    # Of damaged metadata, wherever its bytes lead to.
+    *(struct.error, TypeError, LookupError, ArithmeticError, AttributeError),
+)
 _UNREADABLE = (
     *((0, b"\0\0\0\x0cJXL ", "JPEG XL"), (0, b"\xff\x0a", "JPEG XL")),
     *((4, b"ftyphei", "HEIC"), (4, b"ftypmif1", "HEIF"), (4, b"ftyphev", "HEIC")),
@@ -60,6 +66,15 @@ class PictureFile:
     notes: tuple[str, ...] = ()  # what does not come out as it was: CMYK, frames, ...
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings of metadata that it passes over: a cut-off EXIF, tags without data."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+@_quiet()
 def read_header(data: bytes, *, name: str) -> PictureHeader:
     """Format and size by the header alone. Raises ValueError where there is none, or the picture is too large."""
     try:
@@ -77,6 +92,7 @@ def read_header(data: bytes, *, name: str) -> PictureHeader:
     return header
 
 
+@_quiet()
 def read_picture_file(data: bytes, *, name: str) -> PictureFile:
     """Decodes a picture for colouring. Raises ValueError, with `name` and the remedy, where it is no whole picture.
 

@@ -107,8 +107,8 @@ class BookWriter:
         """
         data = page.read()
         form = format_of(data)
-        wanted = self.target.format_for(form or "png") if self.target.kind in ("picture", "pdf") else form
-        if wanted is not None and form != wanted:
+        if self.target.kind in ("picture", "pdf"):
+            wanted = self.target.format_for(form or "png")
             try:
                 picture = read_picture_file(data, name=shown(page.name))
             except ValueError:
@@ -116,7 +116,8 @@ class BookWriter:
                     raise
                 self.leave_out(page, f"{reason}; PDF holds no page that cannot be decoded")
                 return
-            data, form = encode_picture(picture.rgb, like=picture, form=wanted), wanted
+            if form != wanted:
+                data, form = encode_picture(picture.rgb, like=picture, form=wanted), wanted
         self._keep(page, data, form, outcome, reason)
 
     def leave_out(self, page: Page, reason: str) -> None:

@@ -36,7 +36,10 @@ def pdf_sizes_pt(file: Path, limits: ArchiveLimits) -> list[tuple[float, float]]
     """The width and height of each page as it is shown, in points. Raises IssueUnavailable as `pdf_pages`."""
     count = pdf_pages(file, limits)
     with _opened(file) as document:
-        return [document.get_page_size(number) for number in range(count)]
+        try:
+            return [document.get_page_size(number) for number in range(count)]
+        except pypdfium2.PdfiumError as error:
+            raise broken(file, error) from error
 
 
 def pdf_picture(file: Path, page: int, *, dpi: int, limits: ArchiveLimits) -> bytes:

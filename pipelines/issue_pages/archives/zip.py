@@ -53,7 +53,7 @@ class ZipContainer:
 
     def _checked(self, infos: list[zipfile.ZipInfo]) -> Iterator[Entry]:
         for info in infos:
-            if info.is_dir():
+            if info.filename.endswith("/"):  # is_dir() fails on an empty name
                 continue
             problem = None
             if info.flag_bits & _IS_ENCRYPTED:
