@@ -36,6 +36,7 @@ _HINT_TEMPERATURE = 0.08
 _HINT_LIGHTNESS_PENALTY = 0.02
 _HINT_DISTANCE_PENALTY = 0.5  # by longer side of the picture
 _HINT_BIAS = 14.0  # in favour of a hint against a place of a reference, in logits
+_NEUTRAL_SCORE = -0.1  # a place that is less like every mark than this stays as it is: one mark does not tint a page
 _SPREAD = 15.0  # Lab units of spread at which the confidence is a half
 _BLOCK = 256  # places at once: bounds memory, not results
 
@@ -84,6 +85,7 @@ def propose(
         return _nothing(size)
     colors, confidence, similarity = (torch.zeros(size[0], size[1], depth) for depth in (3, 1, 1))
     chosen = torch.zeros(size, dtype=torch.int64)
+    neutral = torch.tensor([[100.0, 0.0, 0.0]])  # paper
     looked_up = _LookedUp(places, found)
     hinted = _Hinted(places, lightness, marked)
     for first in range(0, rows * columns, _BLOCK):
@@ -94,6 +96,8 @@ def propose(
         here = lightness[y, x]  # (n, _FINE ** 2)
         scored, lab = looked_up.candidates(at, here)
         scored_hints, lab_hints = hinted.candidates(y, x, here)
+        scored_hints = torch.cat([scored_hints, scored_hints.new_full((*here.shape, 1), _NEUTRAL_SCORE)], dim=2)
+        lab_hints = torch.cat([lab_hints, neutral])
         logits = torch.cat([scored / _TEMPERATURE, scored_hints / _HINT_TEMPERATURE + _HINT_BIAS], dim=2)
         weights = torch.softmax(logits, dim=2)
         count = scored.shape[2]
@@ -228,7 +232,7 @@ def _with_sources(
     marked: _Marked,
     size: tuple[int, int],
 ) -> Proposals:
-    """The proposals; `chosen` counts the places of all references, or is -1, -2, ... for the marks of the hint."""
+    """The proposals. `chosen` counts the places of all references; -1, -2, ... are the hint's marks, then no proposal."""
     at = chosen.numpy()
     reference = np.full(size, FROM_HINT, np.int32)
     place = np.zeros((*size, 2), np.float32)
@@ -240,7 +244,9 @@ def _with_sources(
         reference[is_here] = number
         place[is_here] = np.stack([(own % columns + 0.5) / columns, (own // columns + 0.5) / rows], axis=1)
         first += rows * columns
-    is_hint = at < 0
+    is_nothing = at == -1 - len(marked.rows)
+    reference[is_nothing] = FROM_NOTHING
+    is_hint = (at < 0) & ~is_nothing
     marks = -1 - at[is_hint]
     place[is_hint] = np.stack([(marked.columns[marks] + 0.5) / size[1], (marked.rows[marks] + 0.5) / size[0]], axis=1)
     return Proposals(colors.numpy(), confidence.numpy(), similarity.numpy(), reference, place, found.names)
