@@ -232,7 +232,7 @@ def _with_sources(
     marked: _Marked,
     size: tuple[int, int],
 ) -> Proposals:
-    """The proposals. `chosen` counts the places of all references; -1, -2, ... are the hint's marks, then no proposal."""
+    """The proposals. `chosen` counts the places of all references; -1, -2, ... are the marks, and then no proposal."""
     at = chosen.numpy()
     reference = np.full(size, FROM_HINT, np.int32)
     place = np.zeros((*size, 2), np.float32)
