@@ -203,6 +203,12 @@ def test_cmyk_becomes_rgb_and_says_so(form):
     assert np.abs(luma(image) - np.array(drawing()).astype(int)).mean() < 3
 
 
+def test_a_cmyk_profile_that_cannot_be_used_is_named():
+    picture, image = colored(encoded(drawing().convert("CMYK"), "JPEG", icc_profile=b"no profile" * 20))
+    assert "its colour profile cannot be used" in picture.notes[0]
+    assert "icc_profile" not in image.info
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_a_turned_page_stands_upright(orientation, form):
