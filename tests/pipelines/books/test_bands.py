@@ -6,7 +6,7 @@ import pytest
 from pipelines.books.bands import by_bands
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (10, 3_000_000), (4_321, 1_000), (2_000, 1_000)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2_000_001), (4_321, 1_000), (2_000, 1_000)])
 def test_bands_give_the_whole(shape):
     first = np.arange(shape[0] * shape[1], dtype=np.uint32).reshape(shape)
     second = first[:, :1].astype(np.uint8)
