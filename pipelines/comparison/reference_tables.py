@@ -6,6 +6,7 @@ Conditions:
     N_hints           N single pixels at random places, with their true colours; nothing else
     same_issue_N      six references and N hints
     nothing           neither
+    page_6_dots       whole pages: six dots in the largest segments of each panel, as a person gives them; no references
 
 Every number is a mean CIEDE2000 over panels; `share` divides it by that of the gray copy on the same panels. Intervals
 and p-values are those of the paired difference from the gray copy, over issues (`significance`).
@@ -18,19 +19,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.colorize.hints import Hint, hint_of_truth
+from pipelines.colorize.hints import Hint, Point, hint_of_truth
+from pipelines.colorize.page import Painter, color_page, has_color
 from pipelines.colorize.picture import Colorizer
 from pipelines.colorize.references import References, reference_of, seen_of
-from pipelines.comparison.comic_panels import ComicPanel, panels_of
+from pipelines.colorize.segment_hints import DOTS, hint_of_largest_segments
+from pipelines.comparison.comic_panels import ComicPage, ComicPanel, pages_of, panels_of
 from pipelines.comparison.significance import paired_difference
 from pipelines.evaluation.metrics.pixels import ciede2000
-from pipelines.images.color import gray_to_rgb, lab_to_rgb, rgb_to_lab, with_luma
+from pipelines.images.color import gray_to_rgb, lab_to_rgb, resized, rgb_to_gray, rgb_to_lab, with_luma
 from pipelines.images.sampling import evenly_spaced
+from pipelines.progress import Progress, unheard
 
 GRAY_COPY, REFERENCE_MEAN = "gray_copy", "reference_mean"
 HINT_COUNTS = (1, 3, 5, 10, 28, 64, 128)
 FIRST_PANELS, MOST_ALIKE = 6, 24
 _HINT_SIDE = 256
+_COLUMNS = ["title", "issue", "panel_id", "condition", "colorizer", "ciede2000"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,36 @@ class _Case:
     panel: ComicPanel
     references: References | None = None
     hint: Hint | None = None
+
+
+def measure_references(
+    folder: Path,
+    titles: Sequence[str],
+    colorizers: Sequence[Colorizer],
+    *,
+    panels: int | None = None,
+    pages: int = 0,
+    progress: Callable[[str], Progress] = unheard,
+) -> pd.DataFrame:
+    """Panels and whole pages of titles in every condition; rows as those of `measure_title`.
+
+    titles: Names in the folder; `pepper-carrot:ep02,ep05` colours some issues only.
+    """
+    parts = []
+    for one in titles:
+        title, _, listed = one.partition(":")
+        issues = frozenset(filter(None, listed.split(","))) or None
+        parts.append(
+            measure_title(
+                folder, title, colorizers, issues=issues, at_most=panels, on_panel=progress(f"panels of {title}")
+            )
+        )
+        if pages:
+            found = measure_pages(
+                folder, title, colorizers, issues=issues, at_most=pages, on_page=progress(f"pages of {title}")
+            )
+            parts.append(found)
+    return pd.concat(parts, ignore_index=True)
 
 
 def measure_title(
@@ -64,6 +99,8 @@ def measure_title(
         seed: Decides the places of hints.
         on_panel: Called with (done, all) panels.
 
+    Raises ValueError where no issue has more panels than are references.
+
     Returns a row a panel, condition and colorizer: `title`, `issue`, `panel_id`, `condition`, `colorizer`, `ciede2000`.
     """
     panels = panels_of(folder, title)
@@ -74,6 +111,8 @@ def measure_title(
     colored = [
         at for issue, members in by_issue.items() if issues is None or issue in issues for at in members[FIRST_PANELS:]
     ]
+    if not colored:
+        raise ValueError(f"{title}: no issue has more than {FIRST_PANELS} panels in colour; nothing is left to colour")
     chosen = [colored[place] for place in evenly_spaced(len(colored), at_most or len(colored))]
     rows = []
     for number, at in enumerate(chosen):
@@ -85,7 +124,53 @@ def measure_title(
                 rows.append((title, panel.issue, f"{panel.issue} {panel.name}", case.condition, colorizer, value))
         if on_panel:
             on_panel(number + 1, len(chosen))
-    return pd.DataFrame(rows, columns=["title", "issue", "panel_id", "condition", "colorizer", "ciede2000"])
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def measure_pages(
+    folder: Path,
+    title: str,
+    colorizers: Sequence[Colorizer],
+    *,
+    issues: frozenset[str] | None = None,
+    at_most: int = 5,
+    on_page: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """CIEDE2000 on whole pages, with DOTS dots in each panel; rows as those of `measure_title`.
+
+    Pages that are gray, or have no panels, are left out; of the others `at_most` are taken, evenly spread.
+    """
+    pages = [page for page in pages_of(folder, title, issues) if page.boxes and has_color(page.rgb)]
+    if not pages:
+        raise ValueError(f"{title}: no page in colour has panels")
+    chosen = [pages[place] for place in evenly_spaced(len(pages), at_most)]
+    rows = []
+    for number, page in enumerate(chosen):
+        truth, seen = _half_lab(page.rgb), gray_to_rgb(rgb_to_gray(page.rgb))
+        hint = page_dots(page)
+        outputs = {GRAY_COPY: seen}
+        for colorizer in colorizers:
+            if colorizer.takes_hints:
+                outputs[colorizer.name] = color_page(seen, Painter(colorizer), hint=hint).rgb
+        for name, rgb in outputs.items():
+            value = float(ciede2000(_half_lab(rgb), truth).mean())
+            rows.append((title, page.issue, f"{page.issue} {page.name}", f"page_{DOTS}_dots", name, value))
+        if on_page:
+            on_page(number + 1, len(chosen))
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def page_dots(page: ComicPage) -> Hint:
+    """DOTS dots in the largest segments of each panel of a page, at places of the page."""
+    height, width = page.rgb.shape[:2]
+    points = []
+    for x, y, w, h in page.boxes:
+        panel = np.ascontiguousarray(page.rgb[y : y + h, x : x + w])
+        points += [
+            Point((x + dot.x * w) / width, (y + dot.y * h) / height, dot.rgb)
+            for dot in hint_of_largest_segments(panel, DOTS).points
+        ]
+    return Hint(points=tuple(points))
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -162,3 +247,8 @@ def _mean_chroma(gray: np.ndarray, references: References) -> np.ndarray:
     lab = rgb_to_lab(gray_to_rgb(gray))
     lab[..., 1:] = mean[1:]
     return with_luma(lab_to_rgb(lab), gray)
+
+
+def _half_lab(rgb: np.ndarray) -> np.ndarray:
+    """Lab at half the size: pages are compared as they are looked at."""
+    return rgb_to_lab(resized(rgb, (max(1, rgb.shape[0] // 2), max(1, rgb.shape[1] // 2))))

@@ -40,3 +40,43 @@ def export_command(
     written = export_results(recipe, folder, lake.open(), cache=lake.cache, tracking=resources["tracking"])
     for path in written:
         say(str(path))
+
+
+@results.command("references")
+def references_command(
+    folder: Annotated[Path, typer.Argument(help="Comics: <title>/<issue>/<page>.")],
+    title: Annotated[
+        list[str], typer.Option(help="A title there; may be repeated. title:ep02,ep05 takes some issues.")
+    ],
+    colorizer: Annotated[
+        list[str] | None, typer.Option(help="Recipes or champions to measure, beside the shipped colorizer.")
+    ] = None,
+    panels: Annotated[int, typer.Option(min=1, help="At most so many panels a title.")] = 60,
+    pages: Annotated[int, typer.Option(min=0, help="At most so many whole pages a title.")] = 5,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="A file for the tables (.md); the rows go beside it (.parquet).")
+    ] = None,
+) -> None:
+    """Measure colours from references and hints on comics in a folder, beside the gray copy."""
+    from pipelines.colorize.load import load_colorizer
+    from pipelines.colorize.reference_colorizer import ReferenceColorizer
+    from pipelines.colorize.shipped import default_colorizer
+    from pipelines.comparison.reference_tables import measure_references, summary, to_markdown
+    from pipelines.lake import atomic_write
+    from studio.colorize import named_checkpoint
+    from studio.progress import open_progress
+
+    measured = [ReferenceColorizer(), *(load_colorizer(named_checkpoint(name)) for name in colorizer or ())]
+    if default_colorizer().name not in {one.name for one in measured}:
+        measured.append(default_colorizer())
+    with open_progress(keeps_log=False) as progress:
+        rows = measure_references(
+            folder, title, measured, panels=panels, pages=pages, progress=lambda name: progress.listener(name)
+        )
+    tables = to_markdown(summary(rows))
+    if out_file:
+        with atomic_write(out_file) as temporary:
+            temporary.write_text(tables, "utf-8")
+        with atomic_write(out_file.with_suffix(".parquet")) as temporary:
+            rows.to_parquet(temporary)
+    say(tables)
