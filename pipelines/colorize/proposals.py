@@ -36,7 +36,7 @@ _HINT_TEMPERATURE = 0.08
 _HINT_LIGHTNESS_PENALTY = 0.02
 _HINT_DISTANCE_PENALTY = 0.5  # by longer side of the picture
 _HINT_BIAS = 14.0  # in favour of a hint against a place of a reference, in logits
-_NEUTRAL_SCORE = -0.1  # a place that is less like every mark than this stays as it is: one mark does not tint a page
+_NEUTRAL_SCORE = -0.25  # a place that is less like every mark than this stays as it is: one mark does not tint a page
 _SPREAD = 15.0  # Lab units of spread at which the confidence is a half
 _BLOCK = 256  # places at once: bounds memory, not results
 
