@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.failed_trainings import RECIPE_TAG, TRAINING_SET_TAG, failed_trainings
 from assets.jobs import JOBS, training_tags
-from assets.partitions import issues
+from assets.partitions import issues, titles, titles_of
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
 from assets.stages import STAGES
@@ -72,7 +72,8 @@ def weekly_retraining(
     name="new_issues",
     job=JOBS["collect_issues"],
     minimum_interval_seconds=3600,
-    description="Every hour: ask the sources which issues exist; register new ones, and collect those not yet there.",
+    description="Every hour: ask the sources which issues exist; register new ones and their titles, and collect those "
+    "not yet there.",
 )
 def new_issues(
     context: dg.SensorEvaluationContext, lake: LakeResource, catalogue: Catalogue, settings: StandingSettings
@@ -88,10 +89,15 @@ def new_issues(
         raise RuntimeError(f"no title could be listed: {'; '.join(report.errors.values())}")
     known = set(context.instance.get_dynamic_partitions(str(issues.name)))
     new = [key for key in report.keys if key not in known]
+    known_titles = set(context.instance.get_dynamic_partitions(str(titles.name)))
+    new_titles = [title for title in titles_of([*known, *new]) if title not in known_titles]
     collected = context.instance.get_materialized_partitions(dg.AssetKey("panels"))
     today = datetime.now(UTC).date().isoformat()  # a failed issue is collected again, once a day
     return dg.SensorResult(
-        dynamic_partitions_requests=[issues.build_add_request(new)] if new else [],
+        dynamic_partitions_requests=[
+            *([issues.build_add_request(new)] if new else []),
+            *([titles.build_add_request(sorted(new_titles))] if new_titles else []),
+        ],
         run_requests=[
             dg.RunRequest(run_key=f"{today}:{key}", partition_key=key) for key in report.keys if key not in collected
         ],
@@ -101,7 +107,7 @@ def new_issues(
 follow_the_data = dg.AutomationConditionSensorDefinition(
     "follow_the_data",
     target=dg.AssetSelection.all(),
-    description="Variants, the training set and the leaderboard follow their inputs.",
+    description="Variants, the training set, references and the leaderboard follow their inputs.",
 )
 
 SCHEDULES = [nightly_selection, weekly_retraining]

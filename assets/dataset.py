@@ -1,11 +1,13 @@
-"""The assets of the group "dataset": the variants that a colorizer takes as input, and the frozen training set."""
+"""The assets of the group "dataset": the inputs of colorizers, the frozen training set, and references by title."""
 
 import dagster as dg
 
 from assets.display import counts, pictures
+from assets.progress import progress_of
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
 from assets.stages import stage_asset
+from pipelines.colorize.params import ReferencesParams
 from pipelines.params import TrainingSetParams, VariantParams
 
 DESCRIPTIONS = {
@@ -70,4 +72,30 @@ def training_set(
             "datasheet": dg.MetadataValue.md(report.markdown),
         },
         data_version=dg.DataVersion(report.fingerprint),
+    )
+
+
+@stage_asset("references")
+def references(
+    context: dg.AssetExecutionContext, lake: LakeResource, settings: StandingSettings
+) -> dg.MaterializeResult:
+    """The coloured panels of a title as an index to take colours from: features by place, and colours; no pictures."""
+    from pipelines.colorize.title_references import build_title_references, reference_previews
+
+    title, opened = context.partition_key, lake.open()
+    params = settings.params(context, ReferencesParams)
+    report = build_title_references(opened, title, params, cache=lake.cache, on_panel=progress_of(context.log))
+    return dg.MaterializeResult(
+        metadata={
+            **counts(report.panels, "panels_"),
+            "kept panels of the title": report.kept_panels,
+            "limit": params.max_panels,
+            "variants": ", ".join(params.variants),
+            "added": report.added,
+            "removed": report.removed,
+            "bytes": report.size_bytes,
+            "unchanged": report.unchanged,
+            **pictures(reference_previews(opened, title, report, cache=lake.cache)),
+        },
+        data_version=dg.DataVersion(report.digest),
     )

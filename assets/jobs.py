@@ -11,6 +11,7 @@ DESCRIPTIONS = {
     "select_panels": "Drop duplicates, gray and oddly sized panels; assign issues to splits; compare new issues.",
     "make_variants": "Make the gray, edge and line pictures of a split.",
     "freeze_training_set": "Freeze the arrays that trainings read, with a fingerprint and a datasheet.",
+    "index_references": "Index the coloured panels of a title, so that others can take their colours.",
     "train_title_classifiers": "Train a network that tells titles, for the recipes that build on it.",
     "train_line_detector": "Train the network that draws lines, for the line loss of drafts.",
     "train_drafts": "Train the first stage of a two-stage recipe.",

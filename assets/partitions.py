@@ -1,15 +1,22 @@
-"""The partitions of the lineage: an issue (their number grows), a split, a recipe. Never a picture."""
+"""The partitions of the lineage: an issue or a title (their number grows), a split, a recipe. Never a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import dagster as dg
 
+from pipelines.lake import split_issue_key
 from pipelines.params import SPLITS
 from pipelines.training.registry import TRAININGS
 
 issues = dg.DynamicPartitionsDefinition(name="issue")
+titles = dg.DynamicPartitionsDefinition(name="title")
 splits = dg.StaticPartitionsDefinition(list(SPLITS))
+
+
+def titles_of(issue_keys: Iterable[str]) -> list[str]:
+    """The titles of issues, each once, in their order."""
+    return list(dict.fromkeys(split_issue_key(key)[0] for key in issue_keys))
 
 
 @cache

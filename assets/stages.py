@@ -12,7 +12,8 @@ import dagster as dg
 from pydantic import BaseModel, create_model
 
 from assets.conditions import when_a_result_arrives, when_inputs_change
-from assets.partitions import dependency_links, issues, recipes_of, splits
+from assets.partitions import dependency_links, issues, recipes_of, splits, titles
+from pipelines.colorize.params import ReferencesParams
 from pipelines.comparison.params import CrossValidationParams, DriftParams, PromotionParams
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.issue_pages.params import FetchParams
@@ -38,7 +39,7 @@ class Stage:
     owner: Owner
     deps: tuple[str, ...] = ()
     """The stages that it reads; a training stage also depends on the trainings that its recipes build on."""
-    partitions: Literal["issue", "split", "recipe"] | None = None
+    partitions: Literal["issue", "title", "split", "recipe"] | None = None
     trained_in: str = ""
     """The training stage whose recipes are the partitions; empty: the stage itself."""
     settings: str = ""
@@ -71,7 +72,7 @@ class Stage:
         """The partitions; None where there are none."""
         if self.partitions == "recipe":
             return recipes_of(self.training_stage)
-        return {"issue": issues, "split": splits, None: None}[self.partitions]
+        return {"issue": issues, "title": titles, "split": splits, None: None}[self.partitions]
 
     @property
     def asset_deps(self) -> list[dg.AssetDep]:
@@ -181,6 +182,17 @@ _DECLARED = (
         kinds={"numpy", "json"},
         owner="team:data",
         deps=("gray_panels", "edge_panels", "line_panels"),
+        condition=when_inputs_change,
+    ),
+    Stage(
+        name="references",
+        group="3_dataset",
+        job="index_references",
+        params=ReferencesParams,
+        kinds={"torch", "safetensors"},
+        owner="team:data",
+        deps=("issue_splits",),
+        partitions="title",
         condition=when_inputs_change,
     ),
     _training("title_classifier", "train_title_classifiers"),

@@ -5,6 +5,7 @@
     unique_panels.parquet                    one decision per panel
     issue_splits.parquet                     one split per issue
     variants/<kind>/<digest>/                arrays of a split, named by their content
+    references/<title>/                      an index of a title's coloured panels, to take colours from
     training_set.json                        the current training set, a manifest over those arrays
     trained/<recipe>/<key>/                  the run folder of one training; current.json names the one that counts
     evaluations/<name>/                      benchmark results, also of baselines
@@ -133,6 +134,10 @@ class Lake:
     def variants(self, kind: str) -> UPath:
         """The folder of one kind of variant arrays (`color`, `gray`, `edge`, `line`)."""
         return self.root / "variants" / kind
+
+    def references(self, title: str) -> UPath:
+        """The folder of the index of one title's panels (`pipelines.colorize.title_references`)."""
+        return self.root / "references" / title
 
     @property
     def training_set(self) -> UPath:

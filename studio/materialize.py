@@ -14,7 +14,7 @@ import psutil
 
 from assets.definitions import definitions_of
 from assets.home import Home
-from assets.partitions import issues, splits
+from assets.partitions import issues, splits, titles, titles_of
 from assets.progress import report_progress_to
 from assets.resources import Catalogue, default_resources, one_client
 from assets.settings import StandingSettings
@@ -81,8 +81,11 @@ class Selection:
             raise ValueError("no issue is registered yet: run 'tintoon sync' first")
         chosen = _chosen(self.issues, known, "issue", "tintoon sync registers new ones")
         if self.titles:
-            _chosen(self.titles, sorted({key.partition("__")[0] for key in known}), "title", "see titles.yaml")
+            _chosen(self.titles, sorted(titles_of(known)), "title", "see titles.yaml")
             chosen = [key for key in chosen if str(key).partition("__")[0] in self.titles]
+        if STAGES[stage].partitions == "title":
+            register_titles(known, instance)  # an earlier version registered issues alone
+            return [*titles_of(map(str, chosen))]
         if stage != "issue_pages":
             return chosen
         lake = default_resources()["lake"].open()
@@ -244,7 +247,15 @@ def register_issues(keys: Sequence[str], instance: dg.DagsterInstance) -> list[s
     new = [key for key in keys if key not in known]
     if new:
         instance.add_dynamic_partitions(str(issues.name), new)
+        register_titles(new, instance)
     return new
+
+
+def register_titles(keys: Sequence[str], instance: dg.DagsterInstance) -> None:
+    """Adds the titles of issues that Dagster does not know yet as partitions."""
+    known = set(instance.get_dynamic_partitions(str(titles.name)))
+    if new := [title for title in titles_of(keys) if title not in known]:
+        instance.add_dynamic_partitions(str(titles.name), new)
 
 
 def plan_issues(*, titles: Sequence[str], config: dict[str, Any]) -> Iterator[tuple[str, PlannedIssue | Exception]]:

@@ -29,7 +29,6 @@ from typer.testing import CliRunner
 from assets.automation import new_issues, nightly_selection, weekly_retraining
 from assets.definitions import definitions_of
 from assets.home import Home
-from assets.partitions import issues
 from assets.resources import default_resources
 from assets.tracking.promote import champion_checkpoint
 from assets.tracking.registry import Registry, Version
@@ -47,6 +46,8 @@ FIRST_ISSUES, ALL_ISSUES = 7, 8
 RECIPE = "webtoon_l2"
 MONDAY = datetime(2026, 11, 23, 4)
 VARIANTS = {"gray_panels", "edge_panels", "line_panels"}
+FROM_THE_SPLITS = {**{name: set(SPLITS) for name in VARIANTS}, "training_set": {None}, "references": {"days"}}
+"""What follows from new splits."""
 
 Asked = dict[str, set[str | None]]
 
@@ -84,7 +85,7 @@ class Studio:
         assert isinstance(result, dg.SensorResult)
         for request in result.dynamic_partitions_requests or []:
             assert isinstance(request, dg.AddDynamicPartitionsRequest)
-            self.instance.add_dynamic_partitions(str(issues.name), list(request.partition_keys))
+            self.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
         asked = [request.partition_key for request in result.run_requests or []]
         for partition in asked:
             assert self.job(str(new_issues.job_name), partition).success
@@ -266,7 +267,7 @@ def test_first_issues_lead_to_a_champion(story):
     first = story.chapters["first"]
     assert first["nothing"] == {}
     assert first["collected"] == [f"days__{number:04}" for number in range(1, FIRST_ISSUES + 1)]
-    assert first["data"] == {**{name: set(SPLITS) for name in VARIANTS}, "training_set": {None}}
+    assert first["data"] == FROM_THE_SPLITS
     assert first["trained"] == {f"2026-W48:{RECIPE}": True}
     assert first["why"] == {"nothing was trained yet"}
     assert first["then"] == {"leaderboard": {None}, "champion": {None}}
@@ -289,7 +290,7 @@ def test_a_crash_in_training_leaves_the_champion_served(story):
     assert crash["collected"] == [f"days__{number:04}" for number in range(FIRST_ISSUES + 1, ALL_ISSUES + 1)]
     # What serves is evaluated on the new benchmark at once, and stays.
     followed = {"evaluation": {RECIPE}, "leaderboard": {None}, "champion": {None}}
-    assert crash["data"] == {**{name: set(SPLITS) for name in VARIANTS}, "training_set": {None}, **followed}
+    assert crash["data"] == {**FROM_THE_SPLITS, **followed}
     assert crash["drift"]["new issues"] == len(crash["collected"])
     assert "| days__0008 |" in crash["drift"]["distances"]
     assert crash["trained"] == {f"2026-W50:{RECIPE}": False}

@@ -7,9 +7,7 @@ from models.methods.spec import HintPropagation, LevinPropagation, Method, Refer
 from models.recipe import Augmentation, Recipe, Sight
 
 
-def _recipe(
-    name: str, title: str, paper: str, method: Method, *, variant: Sight = "gray", resolution: int = 384
-) -> Recipe:
+def _recipe(name: str, title: str, paper: str, method: Method, variant: Sight = "gray") -> Recipe:
     return Recipe(
         name=name,
         title=title,
@@ -17,7 +15,7 @@ def _recipe(
         variant=variant,
         color_space="lab",
         objective=Untrained(method),
-        resolution=resolution,  # the long side at which pictures are looked at; the aspect is kept
+        resolution=256,  # the long side at which pictures are looked at; the aspect is kept
         batch=1,
         steps=0,
         augmentation=Augmentation(flip=0.0),
@@ -26,7 +24,7 @@ def _recipe(
 
 RECIPES = (
     _recipe("propagate_hints", "hints spread by a fast edge-aware smoother", "min2014", HintPropagation()),
-    _recipe("levin_hints", "hints spread by the exact sparse solver", "levin2004", LevinPropagation(), resolution=256),
+    _recipe("levin_hints", "hints spread by the exact sparse solver", "levin2004", LevinPropagation()),
     _recipe("reference_match", "colours of similar places of references", "he2018", ReferenceMatch()),
     _recipe("reference_match_line", "the same for lines, with lightness", "he2018", ReferenceMatch(), variant="line"),
 )

@@ -12,7 +12,7 @@ from typing import Self
 import cv2
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from pipelines.colorize.places import LONG_SIDE_PX, PicturePlaces, find_places, working_size
 from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
@@ -92,22 +92,29 @@ class References:
 
     def save(self, path: Path) -> None:
         """Writes the index as one safetensors file, whole or not at all."""
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The index as the bytes of one safetensors file."""
         tensors: dict[str, np.ndarray] = {}
         for at, one in enumerate(self.entries):
             tensors |= {
-                f"{at}.features": one.places.features,
+                f"{at}.features": np.ascontiguousarray(one.places.features),  # safetensors ignores strides
                 f"{at}.lightness": one.places.lightness.astype(np.float16),
                 f"{at}.pooled": one.places.pooled.astype(np.float16),
-                f"{at}.colors": one.colors,
+                f"{at}.colors": np.ascontiguousarray(one.colors),
             }
         listed = [{"name": one.name, "size": one.places.size, "weight": one.weight} for one in self.entries]
         metadata = {"format": FORMAT, "variant": self.variant, "pictures": json.dumps(listed, ensure_ascii=False)}
-        with atomic_write(path) as temporary:
-            save_file(tensors, temporary, metadata=metadata)
+        return save(tensors, metadata=metadata)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The index of a file. Raises FileNotFoundError, or ReferencesError for a file that is none."""
+        """The index of a file, whose large arrays stay on disk until they are looked at.
+
+        Raises FileNotFoundError, or ReferencesError for a file that is none.
+        """
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such index of references")
         try:
@@ -115,7 +122,8 @@ class References:
                 metadata = opened.metadata() or {}
                 if metadata.get("format") != FORMAT:
                     raise ReferencesError(f"{path}: no index of references of this version; make it again")
-                entries = tuple(_entry(opened, at, facts) for at, facts in enumerate(json.loads(metadata["pictures"])))
+                listed, mapped = json.loads(metadata["pictures"]), _Mapped(path)
+                entries = tuple(_entry(opened, mapped, at, facts) for at, facts in enumerate(listed))
         except (SafetensorError, KeyError, json.JSONDecodeError) as error:
             raise ReferencesError(f"{path}: no whole index of references ({error}); make it again") from error
         return cls(metadata["variant"], entries)
@@ -138,12 +146,27 @@ def seen_of(rgb: np.ndarray, variant: str) -> np.ndarray:
     return xdog_lines(resized(rgb, working_size(rgb.shape[:2], LONG_SIDE_PX)), LINE_SIGMA_PX)
 
 
-def _entry(opened: safe_open, at: int, facts: dict) -> Reference:
+class _Mapped:
+    """The tensors of a safetensors file as arrays on disk: https://github.com/huggingface/safetensors#format."""
+
+    def __init__(self, path: Path) -> None:
+        self._bytes = np.memmap(path, np.uint8, "r")
+        self._first = 8 + int.from_bytes(self._bytes[:8].tobytes(), "little")
+        self._header = json.loads(self._bytes[8 : self._first].tobytes())
+
+    def half(self, name: str) -> np.ndarray:
+        """A tensor of float16, read only. Raises KeyError."""
+        tensor = self._header[name]
+        start, end = (self._first + offset for offset in tensor["data_offsets"])
+        return self._bytes[start:end].view(np.float16).reshape(tensor["shape"])
+
+
+def _entry(opened: safe_open, mapped: _Mapped, at: int, facts: dict) -> Reference:
     rows, columns = facts["size"]
     places = PicturePlaces(
         size=(rows, columns),
-        features=opened.get_tensor(f"{at}.features"),
+        features=mapped.half(f"{at}.features"),
         lightness=opened.get_tensor(f"{at}.lightness").astype(np.float32),
         pooled=opened.get_tensor(f"{at}.pooled").astype(np.float32),
     )
-    return Reference(facts["name"], places, opened.get_tensor(f"{at}.colors"), facts["weight"])
+    return Reference(facts["name"], places, mapped.half(f"{at}.colors"), facts["weight"])

@@ -9,7 +9,7 @@ import yaml
 from assets.automation import new_issues
 from assets.definitions import defs
 from assets.home import Home
-from assets.partitions import issues
+from assets.partitions import issues, titles
 from assets.resources import default_resources, one_client
 from demo.naver import NaverSite, SiteTitle
 from models.recipes import RECIPES
@@ -62,8 +62,9 @@ def tick(site, instance, tmp_path) -> Callable[[], tuple[list[str], list[str]]]:
         added: list[str] = []
         for request in result.dynamic_partitions_requests or []:
             assert isinstance(request, dg.AddDynamicPartitionsRequest)
-            added += request.partition_keys
-            instance.add_dynamic_partitions(str(issues.name), list(request.partition_keys))
+            instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+            if request.partitions_def_name == issues.name:
+                added += request.partition_keys
         # A run key that was there before starts nothing.
         requests = [request for request in result.run_requests or [] if request.run_key not in run_keys]
         run_keys.update(request.run_key for request in requests)
@@ -88,6 +89,14 @@ def test_a_title_that_fails_holds_up_no_other(site, tick):
     assert tick() == (["nights__0001", "nights__0002"],) * 2
     site.heal()
     assert tick() == (["days__0001", "days__0002"],) * 2
+
+
+def test_the_titles_of_issues_are_registered_too(tick, instance):
+    instance.add_dynamic_partitions(str(issues.name), ["years__0001"])  # an earlier version registered no titles
+    tick()
+    assert instance.get_dynamic_partitions(str(titles.name)) == ["days", "nights", "years"]
+    tick()
+    assert instance.get_dynamic_partitions(str(titles.name)) == ["days", "nights", "years"]
 
 
 def test_new_issues_are_collected_by_the_job_of_collecting():
@@ -188,6 +197,17 @@ def test_splits_with_lookalikes_lead_to_nothing_until_they_are_mended(lineage):
     lineage.happened("issue_splits")
     lineage.checked(passed=True)
     follows_from_the_splits(lineage.flow())
+
+
+def test_references_of_every_title_follow_the_splits(lineage, instance):
+    instance.add_dynamic_partitions(str(titles.name), ["days", "nights"])
+    for _ in range(2):
+        lineage.happened("issue_splits")
+        lineage.checked(passed=True)
+        assert requested(lineage.flow())["references"] == {"days", "nights"}
+    lineage.happened("issue_splits")
+    lineage.checked(passed=False)
+    assert "references" not in requested(lineage.flow())
 
 
 def test_collecting_alone_starts_nothing(lineage, instance):

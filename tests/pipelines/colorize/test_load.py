@@ -29,7 +29,7 @@ def method_file(name: str, folder: Path) -> Path:
     path = folder / f"{name}.safetensors"
     save_checkpoint(
         path,
-        Checkpoint({}, recipe.objective.network, recipe.to_json(), "f", "c", seed=0, step=0, resolution=384),
+        Checkpoint({}, recipe.objective.network, recipe.to_json(), "f", "c", seed=0, step=0, resolution=256),
     )
     return path
 

@@ -83,6 +83,7 @@ def test_an_index_grows_and_is_read_back(tmp_path):
     assert read.names == ("a", "b")
     assert [one.weight for one in read] == [1.0, 4.0]
     assert np.array_equal(read.entries[1].colors, references.entries[1].colors)
+    assert np.array_equal(read.entries[1].places.features, references.entries[1].places.features)
     assert read.with_picture("a", scene(left=5)).names == ("b", "a")
     assert read.without(["a"]).names == ("b",)
     assert read.nearest(references.entries[1].places.pooled, 1).names == ("b",)
