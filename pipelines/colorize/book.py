@@ -203,7 +203,7 @@ class _Work:
         line_count = sum(one.variant == "line" for one in group)
         variant: Variant = "line" if 2 * line_count > len(group) else "gray"
         painter = self._painter_of(variant)
-        cuts = cut_panels(image)
+        cuts = cut_panels(image, is_line=variant == "line")
         colored = color_page(
             image,
             painter,

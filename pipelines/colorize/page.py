@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
+import cv2
 import numpy as np
 
 from pipelines.colorize.hints import Hint, Point, Stroke, rasterize
@@ -28,6 +29,7 @@ CORRECTION_WEIGHT = 4.0
 """How much more a panel that a person corrected counts as a reference."""
 
 _STRIP_ASPECT = 3.0  # a picture that is so many times higher than wide is a strip
+_GAP_PX = 5  # in the frames of line art
 _COLORED_AREA = 0.5  # a page has colour of its own where at least so much of its panels' area has
 _PARAMS = PanelParams()
 
@@ -102,13 +104,15 @@ class ColoredPage:
         return any(not panel.had_color for panel in self.panels)
 
 
-def cut_panels(page: np.ndarray) -> list[Cut]:
+def cut_panels(page: np.ndarray, *, is_line: bool = False) -> list[Cut]:
     """The panels of a page or a strip, (H, W, 3) uint8 RGB, in reading order; all of it where none is found.
 
+    is_line: Whether it is line art: frames of panels may then have gaps of a few pixels.
     None where the page is empty: paper of one colour.
     """
     height, width = page.shape[:2]
-    cuts = cut_strip(page, _PARAMS) if height > _STRIP_ASPECT * width else cut_page(page, _PARAMS)
+    seen = cv2.erode(page, np.ones((_GAP_PX, _GAP_PX), np.uint8)) if is_line else page
+    cuts = cut_strip(seen, _PARAMS) if height > _STRIP_ASPECT * width else cut_page(seen, _PARAMS)
     if cuts or np.ptp(page) < 2 * _PARAMS.ground_tolerance:
         return cuts
     return [Cut((0, 0, width, height), None)]
@@ -157,7 +161,7 @@ def color_page(
         references: Pictures whose colours may be taken over, of the colorizer's variant.
         is_line: Whether the page is line art, whose white is not all paper.
     """
-    cuts = cut_panels(page) if cuts is None else cuts
+    cuts = cut_panels(page, is_line=is_line) if cuts is None else cuts
     had_color = [False] * len(cuts) if had_color is None else had_color
     hints, lost = _hints_by_panel(hint, cuts, page.shape)
     known = References(painter.colorizer.variant) if references is None else references
@@ -173,7 +177,7 @@ def color_page(
         if own is not None and painter.colorizer.takes_references and len(cuts) > 1:
             known = known.with_picture(f"panel {at + 1} of this page", pixels[at], weight=CORRECTION_WEIGHT)
     marks = rasterize(hint, _at_most(page.shape, 1600))[..., 3] > 0 if hint else None
-    is_paper = paper_of(rgb_to_gray(page), is_line=is_line, marks=marks)
+    is_paper = paper_of(rgb_to_gray(page), is_line=is_line, cuts=cuts, marks=marks)
     out = page.copy()
     for at in sorted(pixels, key=lambda at: -cuts[at].box[2] * cuts[at].box[3]):  # insets after what they lie on
         x, y, width, height = cuts[at].box

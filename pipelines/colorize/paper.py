@@ -3,10 +3,15 @@
 Gutters, white balloons and their lettering are paper. So are, on a page in gray, all areas of the paper's own white.
 """
 
+from collections import Counter
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
+from pipelines.colorize.lettering import text_blocks
 from pipelines.images.color import resized
+from pipelines.panels.cut import Cut
 
 _LONG_SIDE_PX = 1600  # pages are looked at no larger
 _NEAR_WHITE = 5  # levels below the white of the paper, for noise of JPEG
@@ -14,9 +19,12 @@ _NEAR_LETTERS = 16  # the same in balloons: their white is greyer in scans
 _WHITE = 245  # paper of at least this level holds no colour that could be seen
 _LEAST_SHARE = 0.0005  # of the page: smaller areas of white are highlights
 
-_LETTERS = 6  # marks that make a white area a balloon or a caption
-_LETTER_SHARE = 0.03  # of the balloon: larger marks are drawings
-_SOLIDITY = 0.7  # of the balloon in its convex hull
+_SOLIDITY = 0.7  # of a balloon in its convex hull
+_WHITE_IN_BLOCK = 0.3  # of a block of text
+_TEXT_IN_BALLOON = 0.1  # of a balloon
+_LARGEST = 0.3  # of the page: larger white areas with text are no balloons
+_FRAME_PX = 4  # so far from the outline of a panel its frame is looked for
+_FRAMED = 0.5  # of the outline has ink near it: the panel has a frame
 
 _LINE_SIDE_PX = 512
 _LINE_PAPER, _LINE_TONE = 0.5, 0.03  # line art: at least so much paper, at most so much even tone
@@ -35,20 +43,26 @@ def is_line_art(gray: np.ndarray) -> bool:
     return float((small >= white - 6).mean()) >= _LINE_PAPER and float(is_tone.mean()) <= _LINE_TONE
 
 
-def paper_of(gray: np.ndarray, *, is_line: bool, marks: np.ndarray | None = None) -> np.ndarray:
+def paper_of(
+    gray: np.ndarray, *, is_line: bool, cuts: Sequence[Cut] = (), marks: np.ndarray | None = None
+) -> np.ndarray:
     """What stays as it is on a page: (H, W) uint8 -> (H, W) bool.
 
     Args:
         gray: The page.
-        is_line: Of line art all ground is white, so only balloons and captions are found: white areas with letters.
+        is_line: The ground of line art is white, so of its white only balloons are paper, and what is connected to the
+            white around the panels: the ground of a drawing without a frame.
+        cuts: The panels of the page.
         marks: (H, W) bool, of any size: where a person's hint is. A white area with a mark in it is no paper.
     """
     small = _scaled(gray, _LONG_SIDE_PX)
     white = _white_level(small)
     marked = np.zeros(small.shape, bool) if marks is None else _as_large(marks, small.shape)
-    found = _lettered(small, white, marked)
+    found = _balloons(small, white, marked)
+    is_white = small >= white - _NEAR_WHITE
+    found |= _around(is_white, cuts, small.shape[0] / gray.shape[0], marked)
     if not is_line and white >= _WHITE:
-        found |= _areas(small >= white - _NEAR_WHITE, marked)
+        found |= _areas(is_white, marked)
     if found.shape == gray.shape:
         return found
     paper = _as_large(found, gray.shape)
@@ -86,32 +100,56 @@ def _areas(is_white: np.ndarray, marked: np.ndarray) -> np.ndarray:
     return is_kept[np.asarray(labels, np.int32)]
 
 
-def _lettered(gray: np.ndarray, white: int, marked: np.ndarray) -> np.ndarray:
-    """Balloons and captions with their letters: areas of white that hold many small marks alike, and nothing large."""
-    is_white = gray >= white - _NEAR_LETTERS
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(is_white.astype(np.uint8), connectivity=4)
+def _around(is_white: np.ndarray, cuts: Sequence[Cut], scale: float, marked: np.ndarray) -> np.ndarray:
+    """White around the panels, and what is connected to it, but for panels with a frame: gaps in it are closed."""
+    is_open, gutters = is_white.astype(np.uint8), np.ones(is_white.shape, bool)
+    for cut in cuts:
+        outline = _outline(cut, scale)
+        inside = cv2.drawContours(np.zeros_like(is_open), [outline], -1, 1, cv2.FILLED) > 0
+        gutters &= ~inside
+        near = cv2.drawContours(np.zeros_like(is_open), [outline], -1, 1, 2 * _FRAME_PX + 1) > 0
+        inked = cv2.dilate((near & ~is_white).astype(np.uint8), np.ones((2 * _FRAME_PX + 1,) * 2, np.uint8))
+        edge = cv2.drawContours(np.zeros_like(is_open), [outline], -1, 1, 1) > 0
+        if inked[edge].mean() >= _FRAMED:
+            cv2.drawContours(is_open, [outline], -1, 0, _FRAME_PX)
+    labels = np.asarray(cv2.connectedComponents(is_open, connectivity=4)[1], np.int32)
+    is_kept = np.zeros(int(labels.max()) + 1, bool)
+    is_kept[np.unique(labels[gutters])] = True
+    is_kept[np.unique(labels[marked])] = False
+    is_kept[0] = False
+    return is_kept[labels]
+
+
+def _outline(cut: Cut, scale: float) -> np.ndarray:
+    """The outline of a panel on the scaled page, as OpenCV's contours are: (N, 1, 2) int32."""
+    x, y, width, height = cut.box
+    if cut.mask is None:
+        corners = np.array([[x, y], [x + width - 1, y], [x + width - 1, y + height - 1], [x, y + height - 1]])
+    else:
+        contours, _ = cv2.findContours(cut.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        corners = max(contours, key=len).reshape(-1, 2) + np.array([x, y])
+    return np.round(corners * scale).astype(np.int32).reshape(-1, 1, 2)
+
+
+def _balloons(gray: np.ndarray, white: int, marked: np.ndarray) -> np.ndarray:
+    """Balloons and captions with their letters: white areas that a block of text fills well."""
     found = np.zeros(gray.shape, bool)
-    for label in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= max(64, _LEAST_SHARE * gray.size)):
-        x, y, width, height, _ = stats[label]
-        window = np.s_[y : y + height, x : x + width]
-        own = labels[window] == label
-        if label == 0 or (marked[window] & own).any():
+    is_white = gray >= white - _NEAR_LETTERS
+    labels = np.asarray(cv2.connectedComponents(is_white.astype(np.uint8), connectivity=4)[1], np.int32)
+    text_px = Counter[int]()  # by the white area that it stands on
+    for x, y, width, height in text_blocks(gray, white):
+        inside = labels[y : y + height, x : x + width]
+        counts = np.bincount(inside.ravel())
+        counts[0] = 0
+        if counts.max() >= _WHITE_IN_BLOCK * inside.size:
+            text_px[int(counts.argmax())] += width * height
+    for label, pixels in text_px.items():
+        own = labels == label
+        if (marked & own).any():
             continue
         contours, _ = cv2.findContours(own.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         filled = cv2.drawContours(np.zeros(own.shape, np.uint8), contours, -1, 1, cv2.FILLED) > 0
-        hull = cv2.contourArea(cv2.convexHull(contours[0]))
-        if filled.sum() >= _SOLIDITY * hull and _holds_letters(filled & ~own, int(filled.sum())):
-            found[window] |= filled
+        area, hull = int(filled.sum()), cv2.contourArea(cv2.convexHull(contours[0]))
+        if area >= _SOLIDITY * hull and pixels >= _TEXT_IN_BALLOON * area and area <= _LARGEST * gray.size:
+            found |= filled
     return found
-
-
-def _holds_letters(holes: np.ndarray, area: int) -> bool:
-    """True where holes in a white area of `area` pixels look like lettering."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(holes.astype(np.uint8), connectivity=8)
-    sizes, heights = stats[1:, cv2.CC_STAT_AREA], stats[1:, cv2.CC_STAT_HEIGHT]
-    is_mark = sizes >= 4
-    if count <= _LETTERS or is_mark.sum() < _LETTERS or sizes.max() > _LETTER_SHARE * area:
-        return False
-    middle = float(np.median(heights[is_mark]))
-    alike = (heights[is_mark] >= 0.5 * middle) & (heights[is_mark] <= 2 * middle)
-    return bool(alike.mean() >= 0.6)

@@ -6,8 +6,11 @@ import pytest
 
 from pipelines.colorize.paper import is_line_art, paper_of
 from pipelines.images.color import rgb_to_gray
+from pipelines.panels.cut import Cut
 from pipelines.variants import xdog_lines
 from tests.pipelines.colorize.pages import BALLOON, PANELS, colored_page
+
+CUTS = [Cut(box, None) for box in PANELS]
 
 
 def lines() -> np.ndarray:
@@ -23,7 +26,8 @@ def lines() -> np.ndarray:
 def test_gutters_balloons_and_letters_are_paper_at_every_size(scale):
     gray = rgb_to_gray(colored_page())
     gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    paper = paper_of(gray, is_line=False)
+    cuts = [Cut((scale * x, scale * y, scale * width, scale * height), None) for x, y, width, height in PANELS]
+    paper = paper_of(gray, is_line=False, cuts=cuts)
     assert paper.shape == gray.shape
     x, y = BALLOON
     assert paper[8 * scale, 8 * scale]
@@ -34,11 +38,11 @@ def test_gutters_balloons_and_letters_are_paper_at_every_size(scale):
 
 
 def test_white_of_line_art_is_paper_only_where_letters_are():
-    gray = lines()
-    assert not paper_of(gray, is_line=True).any()
+    gray, whole = lines(), [Cut((0, 0, 400, 400), None)]
+    assert not paper_of(gray, is_line=True, cuts=whole).any()
     cv2.ellipse(gray, (80, 60), (70, 35), 0, 0, 360, 0, 2)
     cv2.putText(gray, "GO HOME", (28, 66), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 0, 1)
-    paper = paper_of(gray, is_line=True)
+    paper = paper_of(gray, is_line=True, cuts=whole)
     assert paper[60, 80]
     assert paper[60:66, 30:120].all()
     assert not paper[200:300, 150:250].any()
@@ -49,7 +53,7 @@ def test_a_mark_makes_white_no_paper():
     marks = np.zeros(gray.shape, bool)
     x, y = BALLOON
     marks[y - 25, x] = True
-    paper = paper_of(gray, is_line=False, marks=marks)
+    paper = paper_of(gray, is_line=False, cuts=CUTS, marks=marks)
     assert paper[8, 8]
     assert not paper[y - 25, x]
 
@@ -58,3 +62,14 @@ def test_line_art_is_told_from_tones():
     assert is_line_art(lines())
     assert not is_line_art(rgb_to_gray(colored_page()))
     assert is_line_art(xdog_lines(colored_page(), 0.4))
+
+
+def test_the_ground_of_a_drawing_without_a_frame_is_paper_and_that_of_a_framed_panel_is_not():
+    gray = lines()
+    drawing = [Cut((60, 60, 320, 300), None)]
+    paper = paper_of(gray, is_line=True, cuts=drawing)
+    assert paper[70, 70]
+    assert not paper[200:300, 150:250].any()
+    cv2.rectangle(gray, (60, 30), (379, 359), 0, 2)
+    gray[100:103, 50:70] = 255  # a gap in the frame
+    assert not paper_of(gray, is_line=True, cuts=[Cut((59, 29, 322, 332), None)])[70, 70]
