@@ -14,8 +14,10 @@ from pipelines.colorize.book import BookSettings, ColoredBook, color_book
 from pipelines.colorize.book_hints import BookHints
 from pipelines.colorize.page import Painter
 from pipelines.colorize.references import References
+from pipelines.colorize.report.report import ColoringReport
 from pipelines.colorize.shipped import default_colorizer
 from pipelines.colorize.survey import Variant
+from pipelines.issue_pages.local_files import shown
 from pipelines.progress import Progress
 
 DEFAULT = "default"
@@ -42,6 +44,8 @@ class Wanted:
     variant: Variant | None = None
     snap: bool = False
     recolor: bool = False
+    report: Path | None = None
+    """An HTML page to write."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ def colorize(wanted: Wanted, *, progress: Callable[[str], Progress]) -> ColoredB
     """Does what is wanted. Raises ValueError or FileNotFoundError that names the file and the remedy."""
     book = open_book(wanted.source)
     check_target(book, wanted.target)
+    report = ColoringReport(wanted.report) if wanted.report else None
     hints = BookHints.read(wanted.hints) if wanted.hints else BookHints()
     indexes, reference_books = _references(wanted.references)
     chosen = _choose(wanted, progress)
@@ -72,8 +77,26 @@ def colorize(wanted: Wanted, *, progress: Callable[[str], Progress]) -> ColoredB
         settings=BookSettings(variant=wanted.variant, hints=hints, recolor=wanted.recolor),
         reference_books=reference_books,
         indexes=(*indexes, *chosen.indexes),
+        report=report,
+        about=_about(wanted, chosen),
         progress=progress,
     )
+
+
+def _about(wanted: Wanted, chosen: _Chosen) -> dict[str, str]:
+    """The settings as the report shows them."""
+    pages = {None: "looked at one by one", "line": "line art", "gray": "in gray"}
+    said = {
+        "Coloured by": chosen.painter_of("gray").colorizer.name,
+        "References": ", ".join(shown(path.name) for path in wanted.references),
+        "Title": wanted.title or "",
+        "Trained on": shown(wanted.like.name) if wanted.like else "",
+        "Hints": shown(wanted.hints.name) if wanted.hints else "",
+        "Pages are": pages[wanted.variant],
+        "Segments": "one colour each" if wanted.snap or wanted.like else "",
+        "Pages in colour": "coloured anew" if wanted.recolor else "kept, and references for the others",
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _require(chosen: _Chosen, what: Literal["hints", "references"], *, remedy: str) -> None:

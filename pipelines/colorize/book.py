@@ -4,10 +4,11 @@ Reads and writes through `pipelines.books`, page by page: of a strip some slices
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from pipelines.colorize.page import (
     cut_panels,
 )
 from pipelines.colorize.references import References
+from pipelines.colorize.report.report import ColoringReport
 from pipelines.colorize.shelf import Shelf
 from pipelines.colorize.survey import SeenPage, Variant, grouped, look_at
 from pipelines.images.sampling import evenly_spaced
@@ -77,6 +79,8 @@ def color_book(
     settings: BookSettings | None = None,
     reference_books: Sequence[Book] = (),
     indexes: Sequence[References] = (),
+    report: ColoringReport | None = None,
+    about: Mapping[str, str] = MappingProxyType({}),
     progress: Callable[[str], Progress] = unheard,
 ) -> ColoredBook:
     """Colours a book into `out`, which appears whole; what was done before with the same settings is not done again.
@@ -89,6 +93,8 @@ def color_book(
         settings: What a person says about the book.
         reference_books: Pictures in colour whose colours may be taken over.
         indexes: The same as indexes that were made before.
+        report: Where to show each page with the sources of its colours.
+        about: What the report says of the settings.
         progress: Makes a listener for a part of the work.
 
     A page that cannot be decoded is copied unchanged, and is among the `problems` of the result.
@@ -99,12 +105,18 @@ def color_book(
     hints = settings.hints.by_number(book.pages)
     digest = _digest(book, settings, colorizer_digest, reference_books, indexes)
     with write_book(book, out, digest) as writer:
-        work = _Work(book, writer, painter_of, settings, hints, progress)
-        if not all(writer.has(page) for page in book.pages):
+        if report:
+            report.begin(digest)
+        work = _Work(book, writer, painter_of, settings, hints, progress, report)
+        if not all(work.is_done(page) for page in book.pages):
             work.run(reference_books, indexes)
     left_alone = [f"{shown(one.name)}: left alone, {one.reason}" for one in book.left_alone]
     notes = (*writer.notes, *left_alone, *work.notes)
-    return ColoredBook(writer.target.path, tuple(writer.results), notes, work.lacks_sources)
+    colored = ColoredBook(writer.target.path, tuple(writer.results), notes, work.lacks_sources)
+    if report:
+        title = book.title or shown(book.path.stem if book.path.is_file() else book.path.name)
+        report.finish(colored.results, title=title, about=about, notes=notes, lacks_sources=colored.lacks_sources)
+    return colored
 
 
 class _Work:
@@ -118,13 +130,18 @@ class _Work:
         settings: BookSettings,
         hints: dict[int, Hint],
         progress: Callable[[str], Progress],
+        report: ColoringReport | None,
     ) -> None:
         self.notes: list[str] = []
         self.lacks_sources = False
         self._book, self._writer, self._settings = book, writer, settings
-        self._hints, self._progress = hints, progress
+        self._hints, self._progress, self._report = hints, progress, report
         self._painter_of = painter_of
         self._shelf = Shelf(())
+
+    def is_done(self, page: Page) -> bool:
+        """True where nothing is to be done for a page: it is written, and in the report."""
+        return self._writer.has(page) and (self._report is None or self._report.has(page))
 
     def run(self, reference_books: Sequence[Book], indexes: Sequence[References]) -> None:
         """Colours the pages that are not done."""
@@ -163,7 +180,8 @@ class _Work:
         """References: indexes, and panels in colour of the given books and of the book itself."""
         for index in indexes:
             self._shelf.extend(index)
-        found = [] if self._settings.recolor else [(self._book, one, box) for one in seen for box in _usable(one.boxes)]
+        own = () if self._settings.recolor else seen
+        found: list[tuple[Book | None, SeenPage, Box]] = [(None, one, box) for one in own for box in _usable(one.boxes)]
         for book in reference_books:
             for one in self._look(book, "references read"):
                 name = f"reference {shown(book.path.name)}: {shown(one.page.name)}"
@@ -192,7 +210,7 @@ class _Work:
 
     def _color(self, group: list[SeenPage]) -> None:
         """Colours one page, or slices of a strip as one, and hands the pages to the writer."""
-        is_done = all(self._writer.has(one.page) for one in group)
+        is_done = all(self.is_done(one.page) for one in group)
         if is_done and not self._is_marked(group):  # what a person corrected is needed as a reference
             return
         if group[0].problem:
@@ -222,26 +240,28 @@ class _Work:
         for one, picture in zip(group, pictures, strict=True):
             rows = slice(top, top + one.height_px)
             top = rows.stop
+            part = colored.rows(rows.start, rows.stop)
+            if self._report:
+                self._report.add(one.page, picture.rgb, part.rgb, part.panels, self._shelf)
             if not self._writer.has(one.page):
-                self._hand_over(one.page, picture, colored, rows)
+                self._hand_over(one.page, picture, part)
 
-    def _hand_over(self, page: Page, picture: PictureFile, colored: ColoredPage, rows: slice) -> None:
-        """Gives the writer the rows of a coloured picture that are one page."""
-        panels = [one for one in colored.panels if one.box[1] < rows.stop and one.box[1] + one.box[3] > rows.start]
-        kept = sum(panel.had_color for panel in panels)
-        if kept == len(panels):
-            reason = "it has colour of its own" if panels else "nothing is drawn on it"
+    def _hand_over(self, page: Page, picture: PictureFile, colored: ColoredPage) -> None:
+        """Gives the writer a page that is coloured, or kept where there was nothing to colour."""
+        kept = sum(panel.had_color for panel in colored.panels)
+        if not colored.is_colored:
+            reason = "it has colour of its own" if kept else "nothing is drawn on it"
             self._writer.copy(page, reason, outcome="kept")
             return
         form = self._writer.target.format_for(picture.format)
         try:
-            data = encode_picture(np.ascontiguousarray(colored.rgb[rows]), like=picture, form=form)
+            data = encode_picture(colored.rgb, like=picture, form=form)
         except ValueError as error:
             self._give_up(page, str(error))
             return
         notes = list(encoding_notes(picture, form))
         if kept:
-            notes.append(f"{kept} of {len(panels)} panels had colour of their own and are kept")
+            notes.append(f"{kept} of {len(colored.panels)} panels had colour of their own and are kept")
         self._writer.put(page, data, notes=notes)
 
     def _give_up(self, page: Page, reason: str) -> None:
@@ -251,6 +271,8 @@ class _Work:
             self._writer.copy(page, reason)
         except ValueError as error:
             self._writer.leave_out(page, str(error))
+        if self._report:
+            self._report.add_damaged(page)
 
     def _remember(self, group: Sequence[SeenPage], colored: ColoredPage) -> None:
         """What a person corrected is a reference for the pages that follow."""
@@ -295,8 +317,11 @@ def _usable(boxes: Sequence[Box]) -> Iterator[Box]:
     return (box for box in boxes if min(box[2:]) >= _MIN_REFERENCE_SIDE_PX)
 
 
-def _reference_name(book: Book, one: SeenPage, box: Box) -> str:
-    name = shown(one.page.name) if book.kind == "picture" else f"{shown(book.path.name)}: {shown(one.page.name)}"
+def _reference_name(book: Book | None, one: SeenPage, box: Box) -> str:
+    """A name for people. book: None for the book's own pages."""
+    name = shown(one.page.name)
+    if book is not None and book.kind != "picture":
+        name = f"{shown(book.path.name)}: {name}"
     return name if len(one.boxes) == 1 else f"{name}, panel {one.boxes.index(box) + 1}"
 
 

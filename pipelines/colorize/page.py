@@ -103,6 +103,17 @@ class ColoredPage:
         """True where at least one panel was coloured."""
         return any(not panel.had_color for panel in self.panels)
 
+    def rows(self, start: int, stop: int) -> "ColoredPage":
+        """A slice of a strip, with the panels that it touches: boxes may run past it."""
+        if (start, stop) == (0, len(self.rgb)):
+            return self
+        panels = [
+            replace(panel, box=(panel.box[0], panel.box[1] - start, *panel.box[2:]))
+            for panel in self.panels
+            if panel.box[1] < stop and panel.box[1] + panel.box[3] > start
+        ]
+        return ColoredPage(np.ascontiguousarray(self.rgb[start:stop]), tuple(panels))
+
 
 def cut_panels(page: np.ndarray, *, is_line: bool = False) -> list[Cut]:
     """The panels of a page or a strip, (H, W, 3) uint8 RGB, in reading order; all of it where none is found.

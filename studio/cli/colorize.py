@@ -43,6 +43,10 @@ def colorize(
         bool, typer.Option("--recolor", help="Colour pages anew that have colour, in place of keeping them.")
     ] = False,
     snap: Annotated[bool, typer.Option("--snap", help="One colour for each segment between the lines.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="An HTML page to write: before and after, and where colours came from. Pictures beside it."),
+    ] = None,
     like: Annotated[
         Path | None,
         typer.Option(help="Train on this one picture in colour (Hensman and Aizawa); the result is snapped."),
@@ -75,10 +79,13 @@ def colorize(
         variant=variant,
         snap=snap,
         recolor=recolor,
+        report=report,
     )
     with open_progress(keeps_log=Home.of().root.exists()) as progress:
         colored = colorize(wanted, progress=partial(progress.listener, with_time_left=True))
     say(str(colored.path))
+    if report:
+        say(str(report))
     if len(colored.results) > 1:
         counts = Counter(one.outcome for one in colored.results)
         found = ", ".join(f"{counts[outcome]} {said}" for outcome, said in _OUTCOMES.items() if counts[outcome])

@@ -1,5 +1,7 @@
 """A book in colour: where its colours come from, what is kept, and what a person corrected."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from pipelines.colorize.book import BookSettings, ColoredBook, color_book, hint_
 from pipelines.colorize.book_hints import BookHints
 from pipelines.colorize.hints import Hint, Point, Stroke
 from pipelines.colorize.page import Painter
+from pipelines.colorize.report.report import ColoringReport
 from pipelines.colorize.shipped import default_colorizer
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
 from pipelines.images.decode import decode_picture
@@ -164,6 +167,39 @@ def test_the_hint_of_a_slice_moves_into_the_strip():
     assert moved.points == (Point(0.5, 0.375, GREEN),)
     assert moved.strokes[0].points == ((0.2, 0.5),)
     assert moved.strokes[0].width == pytest.approx(0.025)
+
+
+def test_the_report_shows_pages_with_their_sources_and_goes_on_where_it_was(tmp_path):
+    pages = {"1<b>.png": file_of(colored_page()), "2.png": file_of(gray_page(20)), "3.png": b"nothing"}
+    source, file = write_cbz(tmp_path / "in.cbz", pages), tmp_path / "report.html"
+    color(source, tmp_path / "out.cbz", report=ColoringReport(file), about={"Coloured by": "a person"})
+    text = file.read_text()
+    for part in (
+        "1&lt;b&gt;.png, panel 1",
+        "A</span>",
+        "no whole picture",
+        "a person",
+        "<strong>1</strong> page coloured",
+    ):
+        assert part in text, part
+    assert "<script" not in text
+    named = set(re.findall(r'src="([^"]+)"', text))
+    assert named
+    assert all((tmp_path / name).exists() for name in named)
+    there = {path.name for path in (tmp_path / "report_files").glob("*.jpg")}
+    assert there == {name.partition("/")[2] for name in named}
+    worked: list[str] = []
+
+    def listen(what):
+        worked.append(what)
+        return lambda done, total: None
+
+    color(source, tmp_path / "out.cbz", report=ColoringReport(file), progress=listen, about={"Coloured by": "a person"})
+    assert worked == []
+    assert file.read_text() == text
+    other = ColoringReport(tmp_path / "other.html")  # a report of a book that is done: its pages are coloured again
+    color(source, tmp_path / "out.cbz", report=other, about={"Coloured by": "a person"})
+    assert other.file.read_text() == text.replace("report_files", "other_files")
 
 
 def test_hints_of_pages_that_are_not_there_are_refused_before_work(tmp_path):
