@@ -25,10 +25,12 @@ CANDIDATES = 64
 
 MAX_HINT_PLACES = 512
 
-FROM_NOTHING, FROM_HINT = -1, -2
-"""Values of `Proposals.reference` for places without a proposal, and for those with a hint's colour."""
+FROM_NOTHING, FROM_HINT, FROM_NETWORK = -1, -2, -3
+"""Values of `Proposals.reference` for places without a proposal, with a hint's colour, and with one of a network."""
 
-_FINE = 4  # places of a proposal by side of a place of the features: stride 2
+FINE = 4
+"""Places of a proposal by side of a place of the features: stride 2."""
+
 _TEMPERATURE = 0.05
 _LIGHTNESS_PENALTY = 0.01
 _ALIKE_BONUS = 0.5  # by unit of cosine of the whole pictures: a picture in the same light is the better reference
@@ -36,7 +38,7 @@ _HINT_TEMPERATURE = 0.08
 _HINT_LIGHTNESS_PENALTY = 0.02
 _HINT_DISTANCE_PENALTY = 0.5  # by longer side of the picture
 _HINT_BIAS = 14.0  # in favour of a hint against a place of a reference, in logits
-_NEUTRAL_SCORE = -0.25  # a place that is less like every mark than this stays as it is: one mark does not tint a page
+_NEUTRAL_SCORE = -0.25  # without references, what is less like every mark stays as it is: one mark tints no page
 _SPREAD = 15.0  # Lab units of spread at which the confidence is a half
 _BLOCK = 256  # places at once: bounds memory, not results
 
@@ -52,7 +54,7 @@ class Proposals:
     similarity: np.ndarray
     """(h, w) float32: the score of the best candidate, at most 1."""
     reference: np.ndarray
-    """(h, w) int32: the best candidate's picture in `names`, FROM_HINT or FROM_NOTHING."""
+    """(h, w) int32: the best candidate's picture in `names`, FROM_HINT, FROM_NETWORK or FROM_NOTHING."""
     place: np.ndarray
     """(h, w, 2) float32: x and y of the best candidate as shares of its picture."""
     names: tuple[str, ...]
@@ -77,7 +79,7 @@ def propose(
         hint: A person's colours.
     """
     rows, columns = places.size
-    size = (rows * _FINE, columns * _FINE)
+    size = (rows * FINE, columns * FINE)
     lightness = torch.from_numpy(gray_to_lightness(resized(seen, size)))
     found = (references or References()).nearest(places.pooled, MAX_REFERENCES)
     marked = _marked(hint, size)
@@ -90,14 +92,15 @@ def propose(
     hinted = _Hinted(places, lightness, marked)
     for first in range(0, rows * columns, _BLOCK):
         at = torch.arange(first, min(first + _BLOCK, rows * columns))
-        top, left = at // columns * _FINE, at % columns * _FINE
-        y = (top[:, None, None] + torch.arange(_FINE)[:, None]).expand(-1, _FINE, _FINE).reshape(len(at), -1)
-        x = (left[:, None, None] + torch.arange(_FINE)).expand(-1, _FINE, _FINE).reshape(len(at), -1)
-        here = lightness[y, x]  # (n, _FINE ** 2)
+        top, left = at // columns * FINE, at % columns * FINE
+        y = (top[:, None, None] + torch.arange(FINE)[:, None]).expand(-1, FINE, FINE).reshape(len(at), -1)
+        x = (left[:, None, None] + torch.arange(FINE)).expand(-1, FINE, FINE).reshape(len(at), -1)
+        here = lightness[y, x]  # (n, FINE ** 2)
         scored, lab = looked_up.candidates(at, here)
         scored_hints, lab_hints = hinted.candidates(y, x, here)
-        scored_hints = torch.cat([scored_hints, scored_hints.new_full((*here.shape, 1), _NEUTRAL_SCORE)], dim=2)
-        lab_hints = torch.cat([lab_hints, neutral])
+        if not len(found):
+            scored_hints = torch.cat([scored_hints, scored_hints.new_full((*here.shape, 1), _NEUTRAL_SCORE)], dim=2)
+            lab_hints = torch.cat([lab_hints, neutral])
         logits = torch.cat([scored / _TEMPERATURE, scored_hints / _HINT_TEMPERATURE + _HINT_BIAS], dim=2)
         weights = torch.softmax(logits, dim=2)
         count = scored.shape[2]
@@ -140,7 +143,7 @@ class _LookedUp:
             return
         features = torch.from_numpy(np.concatenate([one.places.features for one in found])).float()
         lightness = torch.from_numpy(np.concatenate([one.places.lightness for one in found]))
-        bonus = torch.from_numpy(_bonus(places, found))
+        bonus = torch.from_numpy(bonus_of(places, found))
         colors = torch.from_numpy(np.concatenate([one.colors for one in found])).float()
         own = torch.from_numpy(places.features).float()
         own_lightness = torch.from_numpy(places.lightness)
@@ -175,7 +178,7 @@ class _LookedUp:
         return self._at[at].gather(1, best // self._colors.shape[1])
 
 
-def _bonus(places: PicturePlaces, found: References) -> np.ndarray:
+def bonus_of(places: PicturePlaces, found: References) -> np.ndarray:
     """What is added to the score of each place of the references: (places of all references,) float32."""
     alike = np.array([float(one.places.pooled @ places.pooled) for one in found])
     bonus = _ALIKE_BONUS * (alike - alike.max()) + [_TEMPERATURE * np.log(one.weight) for one in found]

@@ -86,9 +86,14 @@ class ReferenceColorizer:
         """
         if picture.dtype != np.uint8 or picture.ndim != 2 or 0 in picture.shape:
             raise ValueError(f"{self.name}: expected a gray picture (H, W) uint8, got {picture.shape} {picture.dtype}")
-        proposals = propose(picture, places or find_places(picture), references, hint)
+        proposals = self._proposed(picture, places or find_places(picture), references, hint)
         colors, weights = self._given(picture.shape, proposals, hint)
         return Colored(self._composed(picture, propagate(picture, colors, weights)), proposals)
+
+    def _proposed(
+        self, picture: np.ndarray, places: PicturePlaces, references: References | None, hint: Hint | None
+    ) -> Proposals:
+        return propose(picture, places, references, hint)
 
     def _given(self, shape: tuple[int, ...], proposals: Proposals, hint: Hint | None) -> tuple[np.ndarray, np.ndarray]:
         """The colours that are propagated, and their weights."""
