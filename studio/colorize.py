@@ -138,24 +138,31 @@ def _by(checkpoint: Path, wanted: Wanted, *, snap: bool) -> _Chosen:
 
     colorizer, title = load_colorizer(checkpoint), wanted.title
     titles: tuple[str, ...] = getattr(colorizer, "titles", ())
-    if title is not None and title not in titles:
+    if title is not None and title not in titles and not colorizer.takes_references:
         known = f"it knows {', '.join(titles)}" if titles else "it takes none; leave --title out"
         raise ValueError(f"{colorizer.name}: no title {title!r}; {known}")
     painter = Painter(colorizer, snap=snap, title=title)
     digest = sha256(checkpoint.read_bytes()).hexdigest()
-    return _Chosen(lambda _: painter, f"{colorizer.name} {digest}, title {title}, snap {snap}")
+    indexes = _title_references(title) if title and colorizer.takes_references else ()
+    return _Chosen(lambda _: painter, f"{colorizer.name} {digest}, title {title}, snap {snap}", indexes)
 
 
 def _title_references(title: str) -> list[References]:
-    """The references of a title in the lake. Raises ValueError where there is no home, or none of this title."""
+    """The references of a title in the lake, for gray pictures and for lines, where there are some.
+
+    Raises ValueError where there is no home, and FileNotFoundError, with what makes them, without any.
+    """
     from assets.home import Home
+    from assets.resources import default_resources
+    from pipelines.colorize.title_references import find_title_references
 
     home = Home.of()
     if not home.root.exists():
         raise ValueError(
             f"--title {title}: there is no home at {home.root} yet; run 'tintoon run all' there, or give --references"
         )
-    raise ValueError(f"--title {title}: there are no references of this title yet; use --references")
+    lake = default_resources(home)["lake"]
+    return find_title_references(lake.open(), title, cache=lake.cache)
 
 
 def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[int, int], None]) -> Path:

@@ -21,7 +21,7 @@ from upath import UPath
 
 from pipelines.colorize.params import ReferencesParams
 from pipelines.colorize.places import LONG_SIDE_PX
-from pipelines.colorize.references import FORMAT, Reference, References, reference_of
+from pipelines.colorize.references import FORMAT, References, reference_of
 from pipelines.images.decode import decode_picture
 from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import contact_sheet
@@ -122,15 +122,20 @@ def load_title_references(
     """
     index = _Index(lake, title, variant, cache)
     if not index.issues:
-        raise FileNotFoundError(
-            f"{title}: no references for {variant} pictures in {lake.root}: materialize references[{title}] "
-            f"(tintoon run references --title {title})"
-        )
-    entries: list[Reference] = []
-    for issue in index.issues.values():
-        if issue["split"] in splits:
-            entries += index.entries_of(issue)
-    return References(variant, tuple(entries))
+        raise _missing(lake, title, f" for {variant} pictures")
+    return index.references(splits)
+
+
+def find_title_references(lake: Lake, title: str, *, cache: Path) -> list[References]:
+    """The indexes of a title that there are, one a variant.
+
+    Raises FileNotFoundError, with the command that makes them, where there is none.
+    """
+    indexes = (_Index(lake, title, variant, cache) for variant in VARIANTS)
+    found = [index.references(SPLITS) for index in indexes if index.issues]
+    if not found:
+        raise _missing(lake, title, "")
+    return found
 
 
 def title_attributions(lake: Lake, title: str, *, cache: Path) -> list[str]:
@@ -179,6 +184,13 @@ def _spread(panels: list[TitlePanel], at_most: int) -> list[TitlePanel]:
     return [panel for panel in panels if panel.panel_id in chosen]
 
 
+def _missing(lake: Lake, title: str, what: str) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"{title}: no references{what} in {lake.root}: materialize references[{title}] "
+        f"(tintoon run references --title {title})"
+    )
+
+
 class _Change(NamedTuple):
     """What an index needs to hold other panels."""
 
@@ -223,8 +235,12 @@ class _Index:
             if path.name not in kept:
                 path.unlink()
 
-    def entries_of(self, issue: Mapping[str, Any]) -> References:
-        """The entries of one of its issues."""
+    def references(self, splits: Collection[str]) -> References:
+        """The panels of some splits."""
+        chosen = [issue for issue in self.issues.values() if issue["split"] in splits]
+        return References(self._variant, tuple(one for issue in chosen for one in self._entries_of(issue)))
+
+    def _entries_of(self, issue: Mapping[str, Any]) -> References:
         return References.load(_local(self._folder / issue["file"], self._cache))
 
     def _issue(self, key: str, panels: Sequence[TitlePanel], on_panel: Callable[[], None]) -> dict[str, Any]:
@@ -233,7 +249,7 @@ class _Index:
         earlier = self.issues.get(key)
         if earlier and earlier["panels"] == listed:
             return {**earlier, "split": split}
-        known = {one.name: one for one in self.entries_of(earlier)} if earlier else {}
+        known = {one.name: one for one in self._entries_of(earlier)} if earlier else {}
         digests = dict(earlier["panels"]) if earlier else {}
         missing = {panel.panel_id for panel in panels if digests.get(panel.panel_id) != panel.sha256}
         table = self._lake.read_table(self._lake.panels(key), ["panel_id", "image", "licence", "attribution"])

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 from pipelines.colorize.hints import Hint, Point
+from pipelines.colorize.params import ReferencesParams
+from pipelines.colorize.title_references import build_title_references
 from pipelines.images.decode import decode_picture
 from tests.installation import Installation
 from tests.pipelines.books.drawn import read_cbz, write_cbz
 from tests.pipelines.colorize.pages import colored_page, file_of, gray_page
+from tests.pipelines.conftest import write_lake
 from tests.untrained import install_untrained
+
+__all__ = ["write_lake"]
 
 RECIPE = "webtoon_l2"
 
@@ -210,6 +215,19 @@ def test_what_a_colorizer_does_not_take(colorize, home, tmp_path):
     refused(colorize(page, target, "--title", "moor", by=by), by, "'moor'", "harbour, orchard")
     assert not target.exists()
     assert colorize(page, target, "--title", "orchard", by=by)[0] == 0
+
+
+def test_a_title_of_the_home_lends_its_colours(home, tmp_path, write_lake):
+    page, target = tmp_path / "page.png", tmp_path / "out.png"
+    page.write_bytes(file_of(gray_page(20)))
+    here = Installation(home)
+    done = here.try_to("colorize", str(page), str(target), "--title", "moon-cat")
+    refused((done.returncode, done.stdout, done.stderr), "moon-cat: no references", "tintoon run references --title")
+    lake = write_lake(home / "lake", {("moon-cat", "1"): ("train", [colored_page()])})
+    build_title_references(lake, "moon-cat", ReferencesParams(lines=False), cache=tmp_path / "cache")
+    here.run("colorize", str(page), str(target), "--title", "moon-cat")
+    red, green, _ = decode_picture(target.read_bytes(), name="out")[126, 96].tolist()
+    assert red > green + 40
 
 
 def test_snapped_segments_are_flat(colorize, tmp_path):
