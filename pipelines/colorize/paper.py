@@ -19,10 +19,11 @@ _NEAR_LETTERS = 16  # the same in balloons: their white is greyer in scans
 _WHITE = 245  # paper of at least this level holds no colour that could be seen
 _LEAST_SHARE = 0.0005  # of the page: smaller areas of white are highlights
 
-_SOLIDITY = 0.7  # of a balloon in its convex hull
+_SOLIDITY = 0.8  # of a balloon in its convex hull
 _WHITE_IN_BLOCK = 0.3  # of a block of text
 _TEXT_IN_BALLOON = 0.1  # of a balloon
 _LARGEST = 0.3  # of the page: larger white areas with text are no balloons
+_JOINED_SHARE = 0.05  # of a panel's longer side: ink with gaps up to twice as wide is one drawing
 _FRAME_PX = 4  # so far from the outline of a panel its frame is looked for
 _FRAMED = 0.5  # of the outline has ink near it: the panel has a frame
 
@@ -50,8 +51,8 @@ def paper_of(
 
     Args:
         gray: The page.
-        is_line: The ground of line art is white, so of its white only balloons are paper, and what is connected to the
-            white around the panels: the ground of a drawing without a frame.
+        is_line: Of line art all is white that is to be coloured, so of its white only balloons are paper, and the
+            ground of a drawing without a frame.
         cuts: The panels of the page.
         marks: (H, W) bool, of any size: where a person's hint is. A white area with a mark in it is no paper.
     """
@@ -101,23 +102,30 @@ def _areas(is_white: np.ndarray, marked: np.ndarray) -> np.ndarray:
 
 
 def _around(is_white: np.ndarray, cuts: Sequence[Cut], scale: float, marked: np.ndarray) -> np.ndarray:
-    """White around the panels, and what is connected to it, but for panels with a frame: gaps in it are closed."""
-    is_open, gutters = is_white.astype(np.uint8), np.ones(is_white.shape, bool)
+    """The ground of drawings without a frame: white of their panel that lies outside of what is drawn.
+
+    Shapes may be open, so all in the convex hull of a drawing counts as drawn.
+    """
+    found = np.zeros(is_white.shape, bool)
     for cut in cuts:
         outline = _outline(cut, scale)
-        inside = cv2.drawContours(np.zeros_like(is_open), [outline], -1, 1, cv2.FILLED) > 0
-        gutters &= ~inside
-        near = cv2.drawContours(np.zeros_like(is_open), [outline], -1, 1, 2 * _FRAME_PX + 1) > 0
+        near, edge, inside = (
+            cv2.drawContours(np.zeros(is_white.shape, np.uint8), [outline], -1, 1, width) > 0
+            for width in (2 * _FRAME_PX + 1, 1, cv2.FILLED)
+        )
         inked = cv2.dilate((near & ~is_white).astype(np.uint8), np.ones((2 * _FRAME_PX + 1,) * 2, np.uint8))
-        edge = cv2.drawContours(np.zeros_like(is_open), [outline], -1, 1, 1) > 0
         if inked[edge].mean() >= _FRAMED:
-            cv2.drawContours(is_open, [outline], -1, 0, _FRAME_PX)
-    labels = np.asarray(cv2.connectedComponents(is_open, connectivity=4)[1], np.int32)
-    is_kept = np.zeros(int(labels.max()) + 1, bool)
-    is_kept[np.unique(labels[gutters])] = True
-    is_kept[np.unique(labels[marked])] = False
-    is_kept[0] = False
-    return is_kept[labels]
+            continue
+        reach = round(_JOINED_SHARE * scale * max(cut.box[2:])) + 1
+        ink = cv2.dilate((inside & ~is_white).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8))
+        ink = cv2.erode(ink, np.ones((2 * reach - 1,) * 2, np.uint8))  # a closing, one pixel wider than the ink
+        contours, _ = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        drawn = cv2.drawContours(
+            np.zeros(is_white.shape, np.uint8), [cv2.convexHull(one) for one in contours], -1, 1, -1
+        )
+        found |= inside & is_white & (drawn == 0)
+    labels = np.asarray(cv2.connectedComponents(found.astype(np.uint8), connectivity=4)[1], np.int32)
+    return found & ~np.isin(labels, np.unique(labels[marked & found]))
 
 
 def _outline(cut: Cut, scale: float) -> np.ndarray:
