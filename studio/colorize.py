@@ -1,7 +1,7 @@
 """`tintoon colorize`: a picture, a folder or a book in colour. The home is asked only where what is said needs it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -10,12 +10,12 @@ from typing import Literal
 from pipelines.books.book import Book
 from pipelines.books.open import open_book
 from pipelines.books.target import check_target
-from pipelines.colorize.book import BookSettings, ColoredBook, color_book
+from pipelines.colorize.book import BookSettings, ColoredBook, Library, color_book
 from pipelines.colorize.book_hints import BookHints
 from pipelines.colorize.page import Painter
 from pipelines.colorize.references import References
 from pipelines.colorize.report.report import ColoringReport
-from pipelines.colorize.shipped import default_colorizer
+from pipelines.colorize.shipped import default_colorizer, shipped_digest
 from pipelines.colorize.survey import Variant
 from pipelines.issue_pages.local_files import shown
 from pipelines.progress import Progress
@@ -54,7 +54,7 @@ class _Chosen:
 
     painter_of: Callable[[Variant], Painter]
     digest: str
-    indexes: Sequence[References] = field(default=())
+    library: Library = field(default_factory=Library)
 
 
 def colorize(wanted: Wanted, *, progress: Callable[[str], Progress]) -> ColoredBook:
@@ -76,7 +76,7 @@ def colorize(wanted: Wanted, *, progress: Callable[[str], Progress]) -> ColoredB
         colorizer_digest=chosen.digest,
         settings=BookSettings(variant=wanted.variant, hints=hints, recolor=wanted.recolor),
         reference_books=reference_books,
-        indexes=(*indexes, *chosen.indexes),
+        library=replace(chosen.library, indexes=(*indexes, *chosen.library.indexes)),
         report=report,
         about=_about(wanted, chosen),
         progress=progress,
@@ -128,8 +128,8 @@ def _choose(wanted: Wanted, progress: Callable[[str], Progress]) -> _Chosen:
     def painter_of(variant: Variant) -> Painter:
         return Painter(default_colorizer(variant), snap=wanted.snap)
 
-    indexes = _title_references(wanted.title) if wanted.title else ()
-    return _Chosen(painter_of, f"default {painter_of('gray').colorizer.name}, snap {wanted.snap}", indexes)
+    library = _title_library(wanted.title) if wanted.title else Library()
+    return _Chosen(painter_of, f"default {shipped_digest()}, snap {wanted.snap}", library)
 
 
 def _by(checkpoint: Path, wanted: Wanted, *, snap: bool) -> _Chosen:
@@ -143,26 +143,34 @@ def _by(checkpoint: Path, wanted: Wanted, *, snap: bool) -> _Chosen:
         raise ValueError(f"{colorizer.name}: no title {title!r}; {known}")
     painter = Painter(colorizer, snap=snap, title=title)
     digest = sha256(checkpoint.read_bytes()).hexdigest()
-    indexes = _title_references(title) if title and colorizer.takes_references else ()
-    return _Chosen(lambda _: painter, f"{colorizer.name} {digest}, title {title}, snap {snap}", indexes)
+    library = _title_library(title) if title and colorizer.takes_references else Library()
+    return _Chosen(lambda _: painter, f"{colorizer.name} {digest}, title {title}, snap {snap}", library)
 
 
-def _title_references(title: str) -> list[References]:
+def _title_library(title: str) -> Library:
     """The references of a title in the lake, for gray pictures and for lines, where there are some.
 
     Raises ValueError where there is no home, and FileNotFoundError, with what makes them, without any.
     """
     from assets.home import Home
     from assets.resources import default_resources
-    from pipelines.colorize.title_references import find_title_references
+    from pipelines.colorize.title_references import find_title_references, title_attributions
+    from pipelines.previews import read_panels
 
     home = Home.of()
     if not home.root.exists():
         raise ValueError(
             f"--title {title}: there is no home at {home.root} yet; run 'tintoon run all' there, or give --references"
         )
-    lake = default_resources(home)["lake"]
-    return find_title_references(lake.open(), title, cache=lake.cache)
+    resource = default_resources(home)["lake"]
+    lake, cache_folder = resource.open(), resource.cache
+    indexes = find_title_references(lake, title, cache=cache_folder)
+    known = {name for index in indexes for name in index.names}
+    return Library(
+        indexes,
+        find_picture=lambda name: read_panels(lake, [name])[name] if name in known else None,
+        credits=title_attributions(lake, title, cache=cache_folder),
+    )
 
 
 def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[int, int], None]) -> Path:

@@ -54,6 +54,17 @@ class BookSettings:
 
 
 @dataclass(frozen=True)
+class Library:
+    """References that were indexed before."""
+
+    indexes: Sequence[References] = ()
+    find_picture: Callable[[str], np.ndarray | None] = lambda _: None
+    """The picture of one of them by its name, for the report: (H, W, 3) uint8 RGB, or None."""
+    credits: Sequence[str] = ()
+    """Whom to name for them, with their licences."""
+
+
+@dataclass(frozen=True)
 class ColoredBook:
     """What became of a book."""
 
@@ -78,7 +89,7 @@ def color_book(
     colorizer_digest: str,
     settings: BookSettings | None = None,
     reference_books: Sequence[Book] = (),
-    indexes: Sequence[References] = (),
+    library: Library | None = None,
     report: ColoringReport | None = None,
     about: Mapping[str, str] = MappingProxyType({}),
     progress: Callable[[str], Progress] = unheard,
@@ -92,7 +103,7 @@ def color_book(
         colorizer_digest: Names what `painter_of` gives: another colorizer colours all pages again.
         settings: What a person says about the book.
         reference_books: Pictures in colour whose colours may be taken over.
-        indexes: The same as indexes that were made before.
+        library: The same as indexes that were made before.
         report: Where to show each page with the sources of its colours.
         about: What the report says of the settings.
         progress: Makes a listener for a part of the work.
@@ -101,21 +112,31 @@ def color_book(
     Raises ValueError, with the file and the remedy: before work begins as `check_target` and for hints of pages that
     are not there, and where a single picture cannot be decoded.
     """
-    settings = settings or BookSettings()
+    settings, library = settings or BookSettings(), library or Library()
     hints = settings.hints.by_number(book.pages)
-    digest = _digest(book, settings, colorizer_digest, reference_books, indexes)
+    digest = _digest(book, settings, colorizer_digest, reference_books, library.indexes)
     with write_book(book, out, digest) as writer:
         if report:
             report.begin(digest)
         work = _Work(book, writer, painter_of, settings, hints, progress, report)
         if not all(work.is_done(page) for page in book.pages):
-            work.run(reference_books, indexes)
+            work.run(reference_books, library)
     left_alone = [f"{shown(one.name)}: left alone, {one.reason}" for one in book.left_alone]
     notes = (*writer.notes, *left_alone, *work.notes)
     colored = ColoredBook(writer.target.path, tuple(writer.results), notes, work.lacks_sources)
     if report:
         title = book.title or shown(book.path.stem if book.path.is_file() else book.path.name)
-        report.finish(colored.results, title=title, about=about, notes=notes, lacks_sources=colored.lacks_sources)
+        makers = {
+            f"{shown(one.title or one.path.name)}: {', '.join(one.makers)}" for one in reference_books if one.makers
+        }
+        report.finish(
+            colored.results,
+            title=title,
+            about=about,
+            notes=notes,
+            credits=(*library.credits, *sorted(makers)),
+            lacks_sources=colored.lacks_sources,
+        )
     return colored
 
 
@@ -143,14 +164,15 @@ class _Work:
         """True where nothing is to be done for a page: it is written, and in the report."""
         return self._writer.has(page) and (self._report is None or self._report.has(page))
 
-    def run(self, reference_books: Sequence[Book], indexes: Sequence[References]) -> None:
+    def run(self, reference_books: Sequence[Book], library: Library) -> None:
         """Colours the pages that are not done."""
         seen = self._look(self._book, "pages read")
         painters = [self._painter_of(variant) for variant in sorted(self._variants(seen))]
         takers = [painter for painter in painters if painter.colorizer.takes_references]
-        self._shelf = Shelf(tuple(sorted({painter.colorizer.variant for painter in takers})))
+        variants = tuple(sorted({painter.colorizer.variant for painter in takers}))
+        self._shelf = Shelf(variants, find_picture=library.find_picture)
         if takers:
-            self._fill_shelf(seen, reference_books, indexes)
+            self._fill_shelf(seen, reference_books, library)
         has_hints = bool(self._hints) or self._settings.hints.every is not None
         self.lacks_sources = bool(takers) and not len(self._shelf) and not has_hints
         groups = list(grouped(seen))
@@ -174,11 +196,9 @@ class _Work:
         recolor = self._settings.recolor
         return {one.variant for one in seen if not one.problem and (recolor or not one.is_kept)}
 
-    def _fill_shelf(
-        self, seen: Sequence[SeenPage], reference_books: Sequence[Book], indexes: Sequence[References]
-    ) -> None:
+    def _fill_shelf(self, seen: Sequence[SeenPage], reference_books: Sequence[Book], library: Library) -> None:
         """References: indexes, and panels in colour of the given books and of the book itself."""
-        for index in indexes:
+        for index in library.indexes:
             self._shelf.extend(index)
         own = () if self._settings.recolor else seen
         found: list[tuple[Book | None, SeenPage, Box]] = [(None, one, box) for one in own for box in _usable(one.boxes)]

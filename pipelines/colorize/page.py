@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from pipelines.colorize.hints import Hint, Point, Stroke, rasterize
-from pipelines.colorize.paper import paper_of
+from pipelines.colorize.paper import pale_ground, paper_of
 from pipelines.colorize.picture import Colorizer
 from pipelines.colorize.proposals import Proposals
 from pipelines.colorize.reference_colorizer import Colored
@@ -188,15 +188,16 @@ def color_page(
         if own is not None and painter.colorizer.takes_references and len(cuts) > 1:
             known = known.with_picture(f"panel {at + 1} of this page", pixels[at], weight=CORRECTION_WEIGHT)
     marks = rasterize(hint, _at_most(page.shape, 1600))[..., 3] > 0 if hint else None
-    is_paper = paper_of(rgb_to_gray(page), is_line=is_line, cuts=cuts, marks=marks)
+    gray = rgb_to_gray(page)
+    is_paper = paper_of(gray, is_line=is_line, cuts=cuts, marks=marks)
     out = page.copy()
     for at in sorted(pixels, key=lambda at: -cuts[at].box[2] * cuts[at].box[3]):  # insets after what they lie on
         x, y, width, height = cuts[at].box
         window = np.s_[y : y + height, x : x + width]
-        mask, is_painted = cuts[at].mask, ~is_paper[window]
-        out[window][is_painted if mask is None else is_painted & mask] = pixels[at][
-            is_painted if mask is None else is_painted & mask
-        ]
+        is_painted = ~is_paper[window] if cuts[at].mask is None else ~is_paper[window] & cuts[at].mask
+        out[window][is_painted] = pixels[at][is_painted]
+    if is_line and painter.colorizer.variant == "line":
+        out = pale_ground(out, gray, is_paper)
     return ColoredPage(out, tuple(painted[at] for at in range(len(cuts))), lost)
 
 

@@ -27,6 +27,8 @@ _JOINED_SHARE = 0.05  # of a panel's longer side: ink with gaps up to twice as w
 _FRAME_PX = 4  # so far from the outline of a panel its frame is looked for
 _FRAMED = 0.5  # of the outline has ink near it: the panel has a frame
 
+_PALE = 24, 72  # levels below white: tints of an open ground up to the first are removed, from the second on kept
+
 _LINE_SIDE_PX = 512
 _LINE_PAPER, _LINE_TONE = 0.5, 0.03  # line art: at least so much paper, at most so much even tone
 
@@ -99,6 +101,31 @@ def _areas(is_white: np.ndarray, marked: np.ndarray) -> np.ndarray:
     is_kept[0] = False
     is_kept[np.unique(np.asarray(labels, np.int32)[marked])] = False
     return is_kept[np.asarray(labels, np.int32)]
+
+
+def pale_ground(colored: np.ndarray, gray: np.ndarray, paper: np.ndarray) -> np.ndarray:
+    """Line art whose ground is not tinted where it goes on into open shapes: (H, W, 3) uint8 RGB -> the same.
+
+    White that is connected to paper becomes white again where its colour is hardly any.
+
+    Args:
+        colored: The line art in colour.
+        gray: The line art.
+        paper: (H, W) bool, what stays as it is (`paper_of`).
+    """
+    white = _white_level(gray)
+    labels = np.asarray(
+        cv2.connectedComponents((gray >= white - _NEAR_LETTERS).astype(np.uint8), connectivity=4)[1], np.int32
+    )
+    is_open = np.zeros(int(labels.max()) + 1, bool)
+    is_open[np.unique(labels[paper])] = True
+    is_open[0] = False
+    reached = is_open[labels] & ~paper
+    tint = 255 - colored[reached].astype(np.float32)
+    kept = np.clip((tint.max(axis=1, keepdims=True) - _PALE[0]) / (_PALE[1] - _PALE[0]), 0, 1)
+    cleaned = colored.copy()
+    cleaned[reached] = np.rint(255 - kept * tint)
+    return cleaned
 
 
 def _around(is_white: np.ndarray, cuts: Sequence[Cut], scale: float, marked: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""The references of one book while it is coloured: their index for each variant, small pictures, and their makers."""
+"""The references of one book while it is coloured: their index for each variant, and small pictures."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.colorize.references import References, reference_of
 from pipelines.images.color import resized
 
-_THUMBNAIL_PX = 240
+THUMBNAIL_PX = 240
 
 
 @dataclass(eq=False)
@@ -19,30 +19,32 @@ class Shelf:
     variants: tuple[str, ...]
     """"gray", "line", or both: what the book's pages are."""
     references: dict[str, References] = field(default_factory=dict)
-    thumbnails: dict[str, bytes] = field(default_factory=dict)
-    """JPEG files by the name of the reference."""
-    attributions: dict[str, str] = field(default_factory=dict)
-    """Who made a reference, by its name, where that is known."""
+    find_picture: Callable[[str], np.ndarray | None] = lambda _: None
+    """The picture, (H, W, 3) uint8 RGB, of a reference that came with an index; None where there is none."""
+    _thumbnails: dict[str, bytes | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for variant in self.variants:
             self.references.setdefault(variant, References(variant))
 
-    def add(self, name: str, rgb: np.ndarray, *, weight: float = 1.0, attribution: str = "") -> None:
+    def add(self, name: str, rgb: np.ndarray, *, weight: float = 1.0) -> None:
         """Adds a picture in colour, (H, W, 3) uint8 RGB."""
         for variant in self.variants:
             entry = reference_of(name, rgb, variant=variant, weight=weight)
             self.references[variant] = self.references[variant].without([name]).with_entries([entry])
-        self.thumbnails[name] = thumbnail(rgb, _THUMBNAIL_PX)
-        if attribution:
-            self.attributions[name] = attribution
+        self._thumbnails[name] = thumbnail(rgb, THUMBNAIL_PX)
 
-    def extend(self, found: References, *, thumbnails: Iterable[tuple[str, bytes]] = (), attribution: str = "") -> None:
+    def extend(self, found: References) -> None:
         """Adds the references of an index that was made before, for its variant."""
         if found.variant in self.references:
             self.references[found.variant] = self.references[found.variant].with_entries(found)
-            self.thumbnails.update(thumbnails)
-            self.attributions.update(dict.fromkeys(found.names, attribution) if attribution else {})
+
+    def thumbnail(self, name: str) -> bytes | None:
+        """A small picture of a reference, JPEG; None where there is only its index."""
+        if name not in self._thumbnails:
+            rgb = self.find_picture(name)
+            self._thumbnails[name] = None if rgb is None else thumbnail(rgb, THUMBNAIL_PX)
+        return self._thumbnails[name]
 
     def __len__(self) -> int:
         return max((len(found) for found in self.references.values()), default=0)

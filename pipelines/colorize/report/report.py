@@ -24,6 +24,7 @@ from pipelines.colorize.report.pictures import (
     COLORS,
     LETTERS,
     PAGE_PX,
+    Source,
     doubt_map,
     reference_picture,
     source_map,
@@ -93,9 +94,19 @@ class ColoringReport:
         title: str,
         about: Mapping[str, str],
         notes: Sequence[str],
+        credits: Sequence[str],
         lacks_sources: bool,
     ) -> Path:
-        """Writes the page and removes what no longer belongs to it. Returns its path."""
+        """Writes the page and removes what no longer belongs to it. Returns its path.
+
+        Args:
+            results: What became of each page.
+            title: Of the book.
+            about: The settings.
+            notes: On the book as a whole.
+            credits: Whom to name for the references, with their licences.
+            lacks_sources: Whether there was nothing to take colours from.
+        """
         pages, used = [], set()
         for result in results:
             path = self._record(result.number)
@@ -113,7 +124,7 @@ class ColoringReport:
                 pages=pages,
                 folder=self._folder.name,
                 styles={letter: _style(color) for letter, color in zip(LETTERS, COLORS, strict=True)},
-                attributions=_attributions(pages),
+                credits=credits,
                 counts={outcome: sum(one.outcome == outcome for one in results) for outcome in _OUTCOMES},
                 outcomes=_OUTCOMES,
             )
@@ -142,14 +153,16 @@ class ColoringReport:
                 "letter": source.letter,
                 "name": source.name,
                 "share": source.share,
-                "attribution": shelf.attributions.get(source.name, ""),
-                "picture": self._keep(reference_picture(shelf.thumbnails[source.name], source))
-                if source.name in shelf.thumbnails
-                else None,
+                "picture": self._source(source, shelf),
             }
             for source in sources
         ]
         return found
+
+    def _source(self, source: Source, shelf: Shelf) -> str | None:
+        """The picture of a reference, where there is one."""
+        jpeg = shelf.thumbnail(source.name)
+        return None if jpeg is None else self._keep(reference_picture(jpeg, source))
 
     def _keep(self, jpeg: bytes) -> str:
         name = f"{sha256(jpeg).hexdigest()[:20]}.jpg"
@@ -174,12 +187,6 @@ def _files(record: Mapping[str, Any] | None) -> set[str]:
     for panel in record["panels"]:
         found |= {panel.get("map"), *(source["picture"] for source in panel["sources"] or ())}
     return found - {None}
-
-
-def _attributions(pages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Who made the references that gave colours."""
-    panels = [panel for page in pages if page["record"] for panel in page["record"]["panels"]]
-    return sorted({source["attribution"] for panel in panels for source in panel["sources"] or ()} - {""})
 
 
 def _style(color: tuple[int, int, int]) -> dict[str, str]:

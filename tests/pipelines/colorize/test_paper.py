@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.colorize.paper import is_line_art, paper_of
+from pipelines.colorize.paper import is_line_art, pale_ground, paper_of
 from pipelines.images.color import rgb_to_gray
 from pipelines.panels.cut import Cut
 from pipelines.variants import xdog_lines
@@ -74,3 +74,17 @@ def test_the_ground_of_a_drawing_without_a_frame_is_paper_and_that_of_a_framed_p
     cv2.rectangle(gray, (60, 30), (379, 359), 0, 2)
     gray[100:103, 50:70] = 255  # a gap in the frame
     assert not paper_of(gray, is_line=True, cuts=[Cut((59, 29, 322, 332), None)])[70, 70]
+
+
+def test_faint_tints_of_an_open_ground_are_removed_and_colours_are_not():
+    gray = np.full((100, 100), 255, np.uint8)
+    gray[:, 48:50] = 0
+    colored = np.full((100, 100, 3), (250, 245, 240), np.uint8)
+    colored[60:, :48] = (200, 60, 40)
+    colored[gray == 0] = 0
+    paper = np.zeros(gray.shape, bool)
+    paper[:10, :48] = True
+    cleaned = pale_ground(colored, gray, paper)
+    assert (cleaned[10:60, :48] == 255).all()
+    assert (cleaned[60:] == colored[60:]).all()
+    assert (cleaned[:, 48:] == colored[:, 48:]).all()  # another area, without paper
