@@ -19,6 +19,9 @@ from pipelines.comparison.params import CrossValidationParams, DriftParams, Prom
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import digest_of
 
+SOURCE_ROWS = 100
+"""So many rows of the table of sources are shown; MLflow has all of it."""
+
 
 @stage_asset("evaluation")
 def evaluation(
@@ -30,6 +33,7 @@ def evaluation(
 ) -> dg.MaterializeResult:
     """The benchmark: pixels, colour, bleeding, hints, FID and KID, consistency, cost; with pictures that show it."""
     from pipelines.evaluation.previews import evaluation_previews
+    from pipelines.evaluation.sources import sources_table
 
     opened = lake.open()
     result, unchanged = log_evaluation(
@@ -41,6 +45,7 @@ def evaluation(
         tracking=tracking,
         on_picture=progress_of(context.log),
     )
+    sources = sources_table(result.sources)
     return dg.MaterializeResult(
         metadata={
             "mlflow": dg.MetadataValue.url(tracking.url_of(str(result.mlflow_run_id))),
@@ -49,9 +54,14 @@ def evaluation(
             "track": result.track,
             "benchmark": result.benchmark_fingerprint,
             "unchanged": unchanged,
+            **({"colours from": table_of(sources.head(SOURCE_ROWS))} if len(sources) else {}),
             **pictures(evaluation_previews(opened, result)),
         },
-        data_version=dg.DataVersion(f"{result.checkpoint_digest}:{result.benchmark_fingerprint}"),
+        data_version=dg.DataVersion(
+            ":".join(
+                filter(None, (result.checkpoint_digest, result.benchmark_fingerprint, result.references_fingerprint))
+            )
+        ),
     )
 
 
@@ -105,17 +115,18 @@ def leaderboard(
         champions=read_champions(tracking),
         on_picture=progress_of(context.log),
     )
+    plain = [board for board in found.boards if board.references == "none"]  # the others rank the same colorizers
     report = publish_leaderboard(found, opened, studies=studies.url, tracking=tracking)
     return dg.MaterializeResult(
         metadata={
-            "colorizers": sum(len(board.colorizers) for board in found.boards),
-            "not comparable": sum(len(board.not_comparable) for board in found.boards),
+            "colorizers": sum(len(board.colorizers) for board in plain),
+            "not comparable": sum(len(board.not_comparable) for board in plain),
             "report": dg.MetadataValue.path(report.path),
             "mlflow": dg.MetadataValue.url(report.url),
             "unchanged": found.unchanged,
-            **{f"{board.track}: benchmark": board.benchmark_fingerprint for board in found.boards},
-            **{f"{board.track}: table": dg.MetadataValue.md(board.to_markdown()) for board in found.boards},
-            **{f"{board.track}: picture": picture(board.picture(), "leaderboard") for board in found.boards},
+            **{f"{board.name}: benchmark": board.benchmark_fingerprint for board in found.boards},
+            **{f"{board.name}: table": dg.MetadataValue.md(board.to_markdown()) for board in found.boards},
+            **{f"{board.name}: picture": picture(board.picture(), "leaderboard") for board in found.boards},
         },
         data_version=dg.DataVersion(found.digest),
     )

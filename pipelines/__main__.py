@@ -123,14 +123,13 @@ def _evaluate(
 ) -> None:
     """Makes the evaluation of a run folder on the benchmark its latest one; evaluates where there is none yet."""
     from pipelines.colorize.load import load_colorizer
-    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation, set_latest
+    from pipelines.evaluation.evaluation import save_evaluation, set_latest
     from pipelines.evaluation.tracks import track_of
 
     record, kept = load_record(folder), Lake.at(folder)
     name, digest = record.recipe, record.checkpoint_sha256
     colorizer = load_colorizer(folder / CHECKPOINT)
-    benchmark = context.benchmark(track_of(colorizer.variant))
-    found = find_evaluation(kept, name, checkpoint=digest, benchmark=benchmark)
+    found = context.find(name, checkpoint=digest, track=track_of(colorizer.variant), lake=kept)
     if found is not None:
         set_latest(kept, found)
         return

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.comparison.leaderboard import shown
+from pipelines.comparison.leaderboard import GIVEN, shown
 from pipelines.comparison.leaderboards import stored_leaderboards
 from pipelines.lake import Lake
 
@@ -18,7 +18,12 @@ def leaderboard_rows(lake: Lake) -> list[dict[str, Any]]:
     """The rows of every track, best first, flat, as programs read them."""
     boards, _ = stored_leaderboards(lake)
     return [
-        {"track": board.track, **row.metrics, **{k: v for k, v in row.to_json().items() if k != "metrics"}}
+        {
+            "track": board.track,
+            "references": board.references,
+            **row.metrics,
+            **{k: v for k, v in row.to_json().items() if k != "metrics"},
+        }
         for board in boards
         for row in board.rows
     ]
@@ -28,7 +33,8 @@ def print_leaderboards(lake: Lake) -> None:
     """Each track's leaderboard as a table of a usual terminal's width. Raises FileNotFoundError before there is one."""
     for board in stored_leaderboards(lake)[0]:
         pictures = board.rows[0].pictures
-        table = Table(title=f"{board.track}: {pictures} test pictures, benchmark {board.benchmark_fingerprint[:12]}")
+        about = f"{board.track} {GIVEN[board.references]}".strip()
+        table = Table(title=f"{about}: {pictures} test pictures, benchmark {board.benchmark_fingerprint[:12]}")
         for name in ("", "colorizer"):
             table.add_column(name, no_wrap=True)
         for name in TERMINAL_METRICS:

@@ -12,6 +12,8 @@ from pipelines.progress import Progress
 from pipelines.training.store import current_checkpoint, read_record
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pipelines.evaluation.evaluation import Evaluation
 
 
@@ -30,17 +32,19 @@ def log_evaluation(
     weights: The folder of feature extractors' files.
     """
     from pipelines.colorize.load import load_colorizer
-    from pipelines.evaluation.evaluation import find_evaluation, save_evaluation, set_latest
+    from pipelines.evaluation.evaluation import save_evaluation, set_latest
     from pipelines.evaluation.tracks import track_of
 
     record = read_record(lake, recipe)
     context = EvaluationContext(lake, params, cache, weights)
-    benchmark = context.benchmark(track_of(recipe_of(recipe).variant))
     run = tracking.finished(record.mlflow_run_id)
-    found = find_evaluation(lake, recipe, checkpoint=record.checkpoint_sha256, benchmark=benchmark)
+    found = context.find(recipe, checkpoint=record.checkpoint_sha256, track=track_of(recipe_of(recipe).variant))
     if found is not None:
         set_latest(lake, found)  # the benchmark may have changed there and back
-        is_shown = run.tag("benchmark") == benchmark
+        is_shown = (run.tag("benchmark"), run.tag("references")) == (
+            found.benchmark_fingerprint,
+            found.references_fingerprint,
+        )
         if not is_shown:
             show_evaluation(run, found, step=record.best_step)
         return found, is_shown
@@ -65,21 +69,31 @@ def log_evaluation(
 def show_evaluation(run: TrackedRun, result: "Evaluation", *, step: int) -> None:
     """Puts an evaluation into an MLflow run, at the step of the checkpoint.
 
-    Numbers are metrics `test/...`, curves over hints metrics `hints/...` whose step is the number of hints; tables
-    are artifacts; the grid and each kind of the gallery are pictures.
+    Numbers are metrics `test/...`, curves over hints metrics `hints/...` whose step is the number of hints (with
+    references of the same issue `hints_same_issue/...`); tables are artifacts; the grid and each kind of the gallery
+    are pictures, with references beside them where the colorizer tells its sources.
     """
     from pipelines.evaluation.gallery import gallery_grid
+    from pipelines.evaluation.previews import reference_sheets
+    from pipelines.evaluation.sources import sources_table
 
     run.results({f"test/{name}": value for name, value in result.numbers().items()}, step=step)
     run.table(result.rows, "evaluation/per_picture.parquet")
     for name, table in (("styles", result.styles), ("sets", result.sets), ("cost", result.cost)):
         run.document(dict(table), f"evaluation/{name}.json")
-    for count, metrics in result.curve.items() if result.has_hints else ():
-        run.results({f"hints/{name}": value for name, value in metrics.items() if value == value}, step=count)
+    if len(result.sources):
+        run.table(sources_table(result.sources), "evaluation/sources.parquet")
+    with_references = result.under("same_issue", result.measured_in("same_issue"))
+    for family, shown in (("hints", result), ("hints_same_issue", with_references)):
+        for count, metrics in shown.curve.items() if shown.has_hints else ():
+            run.results({f"{family}/{name}": value for name, value in metrics.items() if value == value}, step=count)
     run.flush()
     benchmark = result.benchmark_fingerprint[:8]
     run.picture(f"test_{benchmark}", result.grid, step=step)
+    sheets: dict[str, np.ndarray] = {**reference_sheets(result)}
     for kind, rows in result.gallery.groupby("kind", sort=False):
-        run.picture(f"{kind}_{benchmark}", gallery_grid(rows, result.name), step=step)
+        sheet = sheets.get(str(kind))
+        run.picture(f"{kind}_{benchmark}", gallery_grid(rows, result.name) if sheet is None else sheet, step=step)
     # Last: from now on all of it is there.
-    run.tags({"track": result.track, "benchmark": result.benchmark_fingerprint})
+    references = {"references": result.references_fingerprint} if result.references_fingerprint else {}
+    run.tags({"track": result.track, "benchmark": result.benchmark_fingerprint, **references})

@@ -43,10 +43,13 @@ def promote_best(
     Raises ValueError where no colorizer was evaluated on any track, where a leaderboard is of an older benchmark, and
     where a recipe was trained again after it was evaluated.
     """
+    from pipelines.comparison.challenger import champion_boards
+
     with registry_lock(cache):
         boards, benchmark = stored_leaderboards(lake)
         context = EvaluationContext(lake, benchmark, cache, weights)
-        promotions = [_promote(board, params, context, tracking) for board in boards if board.colorizers]
+        decided = [board for board in champion_boards(boards) if board.colorizers]
+        promotions = [_promote(board, params, context, tracking) for board in decided]
     if not promotions:
         raise ValueError(
             "no champion: no colorizer has a result on this benchmark; train and evaluate a recipe first "

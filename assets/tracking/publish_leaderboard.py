@@ -42,14 +42,14 @@ def publish_leaderboard(found: Comparison, lake: Lake, *, studies: str, tracking
         run = tracking.start(
             "leaderboard",
             experiment=EXPERIMENT,
-            parameters={f"benchmark_{board.track}": board.benchmark_fingerprint for board in found.boards},
+            parameters={f"benchmark_{board.name}": board.benchmark_fingerprint for board in found.boards},
             tags={"digest": digest},
         )
         for board in found.boards:
             for row in board.colorizers:
-                run.results({f"{board.track}/{row.name}": row.score}, step=0)
-            run.picture(f"leaderboard_{board.track}", board.picture(), step=0)
-            run.text(board.to_markdown(), f"leaderboard_{board.track}.md")
+                run.results({f"{board.name}/{row.name}": row.score}, step=0)
+            run.picture(f"leaderboard_{board.name}", board.picture(), step=0)
+            run.text(board.to_markdown(), f"leaderboard_{board.name}.md")
         run.text(report_html(found.boards, found.evaluations, datasheet=datasheet, reproduction=tables), "report.html")
         run.text(reproduction_markdown(tables), "reproduction.md")
         run.end()

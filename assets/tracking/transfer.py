@@ -98,8 +98,14 @@ def _import_evaluations(folder: Path, record: TrainingRecord, lake: Lake, tracki
     is_current = read_record(lake, record.recipe).key == record.key
     has_new = False
     for evaluation in load_evaluations(Lake.at(folder)):
-        checkpoint, benchmark = evaluation.checkpoint_digest, evaluation.benchmark_fingerprint
-        if find_evaluation(lake, evaluation.name, checkpoint=checkpoint, benchmark=benchmark) is None:
+        known = find_evaluation(
+            lake,
+            evaluation.name,
+            checkpoint=evaluation.checkpoint_digest,
+            benchmark=evaluation.benchmark_fingerprint,
+            references=evaluation.references_fingerprint,
+        )
+        if known is None:
             named = evaluation.of_run(record.mlflow_run_id)
             show_evaluation(tracking.finished(record.mlflow_run_id), named, step=record.best_step)
             save_evaluation(lake, named, as_latest=is_current)  # last: it marks the evaluation as taken in

@@ -6,7 +6,7 @@ nothing but a checkpoint.
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from pipelines.images.color import (
 )
 
 if TYPE_CHECKING:
+    from pipelines.colorize.reference_colorizer import Colored
     from pipelines.colorize.references import References
 
 _BATCH = 16  # pictures through the network at once: bounds memory, not results
@@ -77,6 +78,17 @@ class Colorizer(Protocol):
         references: "Sequence[References | None] | None" = None,
     ) -> np.ndarray:
         """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB, for any H and W; hints, titles and references are N, if given."""
+        ...
+
+
+@runtime_checkable
+class SourcedColorizer(Protocol):
+    """A colorizer that tells where its colours came from."""
+
+    def colorize_with_sources(
+        self, picture: np.ndarray, *, hint: Hint | None = None, references: "References | None" = None
+    ) -> "Colored":
+        """(H, W) uint8 -> the picture in colour with the source of each colour."""
         ...
 
 

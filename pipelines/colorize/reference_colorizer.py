@@ -99,7 +99,7 @@ class ReferenceColorizer:
         """The colours that are propagated, and their weights."""
         channels = slice(1, 3) if self.variant == "gray" else slice(0, 3)
         colors, weights = proposals.colors[..., channels], _PROPOSED_WEIGHT * proposals.confidence
-        if not hint:
+        if hint is None or not (hint.points or hint.strokes):
             return colors, weights
         size = solved_size(shape)
         colors, weights = resized(colors, size).copy(), resized(weights, size).copy()

@@ -20,13 +20,15 @@ The paper's abstract names segmentation, correction and full resolution; how eac
 screentones is not done: dots stay as they are drawn, under their segment's colour.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from pipelines.colorize.picture import Colorizer
 from pipelines.images.color import lab_to_rgb, rgb_to_lab, with_luma
+
+if TYPE_CHECKING:
+    from pipelines.colorize.picture import Colorizer
 
 _EDGE = 24  # gray levels between neighbours (3x3) that make an edge
 _LINE = 64  # gray levels by which a line is darker than what is on both of its sides
@@ -92,7 +94,7 @@ def segments(picture: np.ndarray) -> np.ndarray:
 class SnappedColorizer:
     """Any colorizer, snapped to segments. A gray picture keeps its lightness, as everywhere."""
 
-    def __init__(self, colorizer: Colorizer) -> None:
+    def __init__(self, colorizer: "Colorizer") -> None:
         self._colorizer = colorizer
         self.name = f"{colorizer.name}_snapped"
         self.variant = colorizer.variant

@@ -1,10 +1,12 @@
 """The challenger of a leaderboard: the candidate that takes the champion's place, or the best of those that do not.
 
+A track has one champion. It is decided on the leaderboard that is nearest to use: with references of the same issue,
+where there is one, else without.
 Both sides are evaluated on one benchmark, the current one: a champion without a result on it is evaluated again first.
 Where the best by the score breaks a guard, the next candidate is considered.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,16 @@ from pipelines.comparison.champion import Champion
 from pipelines.comparison.leaderboard import Leaderboard, LeaderboardRow
 from pipelines.comparison.params import PromotionParams
 from pipelines.comparison.promotion import decide
+from pipelines.comparison.significance import MIN_FOR_T
+from pipelines.evaluation.baselines import REFERENCE_BASELINES
 from pipelines.evaluation.context import EvaluationContext
-from pipelines.evaluation.evaluation import Evaluation, find_evaluation, save_evaluation
+from pipelines.evaluation.evaluation import (
+    Evaluation,
+    find_evaluation,
+    load_evaluation,
+    save_evaluation,
+    views_of,
+)
 from pipelines.training.store import checkpoint_path
 
 if TYPE_CHECKING:
@@ -26,10 +36,28 @@ class Challenger:
     """A candidate with the decision on it."""
 
     evaluation: Evaluation
+    """Under the leaderboard's condition of references."""
     promoted: bool
     """It becomes the champion."""
     reason: str
     """For people: one sentence with the numbers."""
+
+
+def champion_boards(boards: Iterable[Leaderboard]) -> list[Leaderboard]:
+    """The leaderboard of each track that its champion is decided on: that with references of the same issue, else that
+    without.
+
+    A person who colours a book gives its first pages, so that is what colorizers are compared in. Where fewer than
+    MIN_FOR_T issues have enough panels, and more have some, the leaderboard without references decides.
+    """
+    boards = list(boards)
+    plain = {board.track: board for board in boards if board.references == "none"}
+    given = {
+        board.track: board
+        for board in boards
+        if board.references == "same_issue" and board.issues >= min(MIN_FOR_T, plain[board.track].issues)
+    }
+    return list({**plain, **given}.values())
 
 
 def choose_challenger(
@@ -43,7 +71,7 @@ def choose_challenger(
     """The best candidate that may become the champion, else the best one with the reason against it.
 
     Args:
-        board: The current leaderboard of the track.
+        board: The current leaderboard of the track, of `champion_boards`.
         champion: The colorizer that is served; None before there is one.
         params: When a challenger is promoted.
         context: The current benchmark; evaluates the champion where it has no result on it.
@@ -52,19 +80,23 @@ def choose_challenger(
     Returns None where there is no candidate beside the champion. Raises ValueError for a leaderboard of an older
     benchmark, FileNotFoundError where an evaluation that it ranks is gone.
     """
-    current = context.benchmark(board.track)
-    if board.benchmark_fingerprint != current:
-        raise ValueError(
-            f"the leaderboard of track {board.track} is of benchmark {board.benchmark_fingerprint[:12]}, and the "
-            f"current one is {current[:12]}: materialize evaluation, leaderboard and champion again (tintoon run "
-            "evaluation leaderboard champion)"
-        )
+    current = {"benchmark": (board.benchmark_fingerprint, context.benchmark(board.track))}
+    if board.references_fingerprint is not None:
+        current["references"] = (board.references_fingerprint, context.references(board.track))
+    for what, (known, now) in current.items():
+        if known != now:
+            raise ValueError(
+                f"the leaderboard of track {board.track} is of {what} {known[:12]}, and the current one is {now[:12]}: "
+                "materialize evaluation, leaderboard and champion again (tintoon run evaluation leaderboard champion)"
+            )
     served = champion.checkpoint_sha256 if champion else None
     rows = [row for row in board.colorizers if row.checkpoint_digest not in {served, *undone}]
     if not rows:
         return None
     held = _evaluation_of_champion(champion, board, context) if champion else None
     evaluations = [_evaluation_of_row(row, context.lake) for row in rows]
+    evaluations = _under(board, [*evaluations, *([held] if held else [])], context.lake)
+    held = evaluations.pop() if held else None
     decisions = [decide(one, held, params, challengers=len(rows)) for one in evaluations]
     place = next((place for place, decision in enumerate(decisions) if decision.promoted), 0)
     reason = decisions[place].reason
@@ -74,7 +106,13 @@ def choose_challenger(
 
 
 def _evaluation_of_row(row: LeaderboardRow, lake: "Lake") -> Evaluation:
-    found = find_evaluation(lake, row.name, checkpoint=row.checkpoint_digest, benchmark=row.benchmark_fingerprint)
+    found = find_evaluation(
+        lake,
+        row.name,
+        checkpoint=row.checkpoint_digest,
+        benchmark=row.benchmark_fingerprint,
+        references=row.references_fingerprint,
+    )
     if found is None:
         raise FileNotFoundError(
             f"{row.name}: the evaluation that the leaderboard ranks is gone: materialize evaluation, leaderboard and "
@@ -83,10 +121,19 @@ def _evaluation_of_row(row: LeaderboardRow, lake: "Lake") -> Evaluation:
     return found
 
 
+def _under(board: Leaderboard, evaluations: list[Evaluation], lake: "Lake") -> list[Evaluation]:
+    """The evaluations under the leaderboard's condition of references."""
+    if board.references == "none":
+        return views_of(evaluations, "none")
+    # The baseline knows the pictures of the condition, also where none of the others takes references.
+    baseline = load_evaluation(lake, REFERENCE_BASELINES[board.track])
+    return views_of([baseline, *evaluations], board.references)[1:]
+
+
 def _evaluation_of_champion(champion: Champion, board: Leaderboard, context: EvaluationContext) -> Evaluation:
     """Its result on the current benchmark: the lake's, or else measured now."""
     lake, digest = context.lake, champion.checkpoint_sha256
-    found = find_evaluation(lake, champion.recipe, checkpoint=digest, benchmark=board.benchmark_fingerprint)
+    found = context.find(champion.recipe, checkpoint=digest, track=board.track)
     if found is not None:
         return found
     measured = context.evaluate(

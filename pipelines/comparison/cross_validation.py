@@ -20,7 +20,7 @@ from pipelines.comparison.params import CrossValidationParams, FoldParams
 from pipelines.comparison.significance import mean_with_interval, paired_difference
 from pipelines.evaluation.baselines import BASELINES, build_baseline
 from pipelines.evaluation.benchmark import evaluate
-from pipelines.evaluation.evaluation import RANKING_METRIC
+from pipelines.evaluation.evaluation import RANKING_METRIC, views_of
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.evaluation.tracks import track_of
 from pipelines.lake import atomic_write, digest_of
@@ -134,12 +134,12 @@ def _evaluated(
     colorizer = load_colorizer(folder / CHECKPOINT)
     baselines = BASELINES[track_of(colorizer.variant)][:EVALUATED_BASELINES]
     colorizers = [colorizer, *(build_baseline(name, fold, benchmark.resolution) for name in baselines)]
-    tables = []
-    for one in colorizers:
-        rows = evaluate(one, fold, benchmark, with_hints=False, work=work / "evaluation").rows
-        rows.insert(0, "name", one.name)
-        tables.append(rows)
-    return pd.concat(tables, ignore_index=True)
+    found = [evaluate(one, fold, benchmark, with_hints=False, work=work / "evaluation") for one in colorizers]
+    # Where it takes references, all are compared on the pictures that have some of their own issue.
+    views = views_of(found, "same_issue" if found[0].measured_in("same_issue") else "none")
+    return (
+        pd.concat({view.name: view.rows for view in views}, names=["name"]).reset_index("name").reset_index(drop=True)
+    )
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

@@ -131,6 +131,11 @@ class Fold(TrainingSet):
             titles=tuple(stored[name].titles[row] for name, row in places),
         )
 
+    def digests(self, split: str) -> dict[str, str]:
+        """SHA-256 of the pixels of each panel of a split of this fold, by panel_id."""
+        stored = {name: digest for one in SPLITS for name, digest in self.folds.training_set.digests(one).items()}
+        return {panel_id: stored[panel_id] for panel_id in self._panel_ids(split)}
+
     def test_fingerprint(self, resolution: int = 256, max_pictures: int | None = None, *, metrics_version: str) -> str:
         """SHA-256 of the pictures that this fold tests, and of all that the training set's own hangs on."""
         tested = self._panel_ids("test")

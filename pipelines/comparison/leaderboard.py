@@ -1,7 +1,9 @@
-"""The leaderboard of a track: colorizers ranked on one benchmark, each with its interval and its distance to the first.
+"""The leaderboard of a track and a condition of references: colorizers ranked on one benchmark, each with its interval
+and its distances to the first and to the picture itself.
 
-Works on evaluations; touches no files. Only results with the current benchmark fingerprint are ranked; others are
-listed apart and never compared.
+Works on evaluations; touches no files. Only results with the current benchmark fingerprint, and of those with
+references with their current fingerprint, are ranked; others are listed apart and never compared. Where there are
+references, a colorizer that takes none is ranked by its results without, on the same pictures.
 """
 
 from collections.abc import Sequence
@@ -11,11 +13,18 @@ from typing import Any
 import numpy as np
 
 from pipelines.comparison.significance import Estimate, holm, mean_with_interval, paired_difference
-from pipelines.evaluation.baselines import BASELINE_NAMES, BASELINES, ORACLES
-from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
+from pipelines.evaluation.baselines import BASELINE_NAMES, BASELINES, ORACLES, REFERENCE_BASELINES
+from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation, views_of
 from pipelines.evaluation.metrics.definitions import METRICS
 from pipelines.evaluation.old_names import current_row
-from pipelines.evaluation.tracks import Track
+from pipelines.evaluation.tracks import ReferenceCondition, Track
+
+GIVEN: dict[ReferenceCondition, str] = {
+    "none": "",
+    "same_issue": "with references of the same issue",
+    "other_issues": "with references of other issues",
+}
+"""Each condition of references in words."""
 
 SHOWN_METRICS = ("ciede2000", "l2_ab", "l1_rgb", "l2_rgb", "psnr", "ssim", "colorfulness_error")
 
@@ -39,6 +48,12 @@ class LeaderboardRow:
     """The 95 % interval of the ranking metric's mean."""
     difference: dict[str, Any] | None = None
     """The difference of the ranking metric to the reference: an `Estimate`, its `p_value` after Holm over the table."""
+    against_copy: dict[str, Any] | None = None
+    """The same to the picture itself: below 0 and significant, it beats the picture without colour."""
+    without_near_duplicates: float | None = None
+    """The score without the pictures that a reference nearly repeats; None where there are none such, or no others."""
+    references_fingerprint: str | None = None
+    """Of the references that it was evaluated with; None for a colorizer that takes none."""
     worst_style: str | None = None
     """On the track of lines."""
     below_baseline: bool = False
@@ -59,6 +74,8 @@ class LeaderboardRow:
             benchmark_fingerprint=evaluation.benchmark_fingerprint,
             checkpoint_digest=evaluation.checkpoint_digest,
             mlflow_run_id=evaluation.mlflow_run_id,
+            without_near_duplicates=_without_near_duplicates(evaluation),
+            references_fingerprint=evaluation.references_fingerprint,
             worst_style=evaluation.worst_style if len(evaluation.styles) > 1 else None,
             sets=evaluation.sets,
             cost=evaluation.cost,
@@ -85,7 +102,7 @@ class LeaderboardRow:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Colorizers of one track on one benchmark, best first, and beside them the results of other benchmarks."""
+    """Colorizers of one track and condition on one benchmark, best first; beside them those of other benchmarks."""
 
     track: Track
     benchmark_fingerprint: str
@@ -93,6 +110,17 @@ class Leaderboard:
     """The row that differences are to: the champion where it is among them, else the best colorizer."""
     rows: tuple[LeaderboardRow, ...]
     not_comparable: tuple[LeaderboardRow, ...] = ()
+    references: ReferenceCondition = "none"
+    """What its colorizers were given beside the picture."""
+    references_fingerprint: str | None = None
+    """Results with references compare only where this agrees too."""
+    issues: int = 0
+    """The number of issues that its pictures are from."""
+
+    @property
+    def name(self) -> str:
+        """The track, with the condition where there are references: `gray`, `line_same_issue`."""
+        return self.track if self.references == "none" else f"{self.track}_{self.references}"
 
     @property
     def colorizers(self) -> list[LeaderboardRow]:
@@ -103,7 +131,10 @@ class Leaderboard:
         """The leaderboard as JSON values, which `from_json` reads."""
         return {
             "track": self.track,
+            "references": self.references,
             "benchmark": self.benchmark_fingerprint,
+            "references_fingerprint": self.references_fingerprint,
+            "issues": self.issues,
             "reference": self.reference,
             "rows": [row.to_json() for row in self.rows],
             "not_comparable": [row.to_json() for row in self.not_comparable],
@@ -113,17 +144,22 @@ class Leaderboard:
     def from_json(cls, values: dict[str, Any]) -> "Leaderboard":
         """The leaderboard that `to_json` gave, also that of an earlier version."""
         ranked, apart = (tuple(map(LeaderboardRow.from_json, values[part])) for part in ("rows", "not_comparable"))
-        return cls(values["track"], values["benchmark"], values["reference"], ranked, apart)
+        given = {name: values[name] for name in ("references", "references_fingerprint", "issues") if name in values}
+        return cls(values["track"], values["benchmark"], values["reference"], ranked, apart, **given)
 
     def to_markdown(self) -> str:
         """Tables for people: the ranks, then what does not compare."""
         lines = [_subtitle(self), ""]
-        lines.append(f"| rank | name | sees | {' | '.join(SHOWN_METRICS)} | 95 % | to {self.reference} (p) |")
-        lines.append("|---" * (5 + len(SHOWN_METRICS)) + "|")
+        ends = f"95 % | to {self.reference} (p) | to {BASELINES[self.track][0]} (p)"
+        has_near = any(row.without_near_duplicates is not None for row in self.rows)
+        ends += " | without near-duplicates" if has_near else ""
+        lines.append(f"| rank | name | sees | {' | '.join(SHOWN_METRICS)} | {ends} |")
+        lines.append("|---" * (6 + has_near + len(SHOWN_METRICS)) + "|")
         for row in self.rows:
             values = " | ".join(shown(row.metrics[name]) for name in SHOWN_METRICS)
             place = str(row.rank) if row.rank else ""
-            ends = f"{_interval(row)} | {_difference(row)}"
+            ends = f"{_interval(row)} | {_difference(row.difference)} | {_difference(row.against_copy)}"
+            ends += f" | {_known(row.without_near_duplicates)}" if has_near else ""
             lines.append(f"| {place} | {_label(row)} | {row.variant} | {values} | {ends} |")
         if self.not_comparable:
             lines += ["", "Not comparable, for they were measured on another benchmark (evaluate them again):", ""]
@@ -138,7 +174,13 @@ class Leaderboard:
 
 
 def build_leaderboard(
-    evaluations: Sequence[Evaluation], *, track: Track, benchmark_fingerprint: str, champion: str | None = None
+    evaluations: Sequence[Evaluation],
+    *,
+    track: Track,
+    benchmark_fingerprint: str,
+    champion: str | None = None,
+    references: ReferenceCondition = "none",
+    references_fingerprint: str | None = None,
 ) -> Leaderboard:
     """Ranks by the mean CIEDE2000, lower first, ties by name; baselines are ranked too, and marked.
 
@@ -149,21 +191,34 @@ def build_leaderboard(
         track: Which track.
         benchmark_fingerprint: The current one of that track.
         champion: The SHA-256 of the checkpoint that the others are compared with; None: with the best.
+        references: What colorizers are given beside the picture.
+        references_fingerprint: The current one; counts where there are references.
 
     Raises ValueError where two results of one benchmark have the same name.
     """
-    of_track = [evaluation for evaluation in evaluations if evaluation.track == track]
-    comparable = [one for one in of_track if one.benchmark_fingerprint == benchmark_fingerprint]
+    of_track = [
+        one
+        for one in evaluations
+        if one.track == track and (references != "none" or one.name not in REFERENCE_BASELINES.values())
+    ]
+    known = (None, references_fingerprint) if references != "none" else None
+    comparable = [
+        one
+        for one in of_track
+        if one.benchmark_fingerprint == benchmark_fingerprint and (known is None or one.references_fingerprint in known)
+    ]
+    others = sorted((one for one in of_track if one not in comparable), key=lambda one: one.name)
+    comparable = views_of(comparable, references)
     names = [evaluation.name for evaluation in comparable]
     if len(set(names)) != len(names):
         raise ValueError(f"two results of one name among {', '.join(sorted(names))}: give only the latest of each")
     comparable.sort(key=lambda one: (one.metrics[RANKING_METRIC], one.name))
-    others = sorted((one for one in of_track if one not in comparable), key=lambda one: one.name)
     learned = [one for one in comparable if one.name not in BASELINE_NAMES]
     reference = next((one for one in learned if champion and one.checkpoint_digest == champion), None)
     reference = reference or next(iter(learned), None)
     differences = _differences(learned, reference)
-    copy = next((one.metrics[RANKING_METRIC] for one in comparable if one.name == BASELINES[track][0]), float("inf"))
+    copy = next((one for one in comparable if one.name == BASELINES[track][0]), None)
+    against_copy = _differences([*learned, copy], copy) if copy else {}
     rows, rank = [], 0
     for evaluation in comparable:
         rank += evaluation.name not in ORACLES
@@ -174,7 +229,8 @@ def build_leaderboard(
                 rank=None if evaluation.name in ORACLES else rank,
                 interval=(estimate.low, estimate.high),
                 difference=differences.get(evaluation.name),
-                below_baseline=evaluation.metrics[RANKING_METRIC] > copy,
+                against_copy=against_copy.get(evaluation.name),
+                below_baseline=bool(copy) and evaluation.metrics[RANKING_METRIC] > copy.metrics[RANKING_METRIC],
             )
         )
     return Leaderboard(
@@ -183,11 +239,14 @@ def build_leaderboard(
         reference=reference.name if reference else None,
         rows=tuple(rows),
         not_comparable=tuple(map(LeaderboardRow.of, others)),
+        references=references,
+        references_fingerprint=references_fingerprint if references != "none" else None,
+        issues=comparable[0].unhinted["issue"].nunique() if comparable else 0,
     )
 
 
 def _differences(learned: Sequence[Evaluation], reference: Evaluation | None) -> dict[str, dict[str, Any]]:
-    """Each colorizer's score less the reference's, with Holm's p-values over all of them."""
+    """Each score less the reference's, by name, with Holm's p-values over all of them."""
     if reference is None:
         return {}
     found: dict[str, Estimate] = {
@@ -197,6 +256,13 @@ def _differences(learned: Sequence[Evaluation], reference: Evaluation | None) ->
     }
     adjusted = holm({name: estimate.p_value for name, estimate in found.items()})
     return {name: {**asdict(estimate), "p_value": adjusted[name]} for name, estimate in found.items()}
+
+
+def _without_near_duplicates(evaluation: Evaluation) -> float | None:
+    rows = evaluation.unhinted
+    is_repeated = rows["near_duplicates"] > 0
+    has_both = is_repeated.any() and not is_repeated.all()
+    return float(rows.loc[~is_repeated].groupby("panel_id")[RANKING_METRIC].mean().mean()) if has_both else None
 
 
 def _label(row: LeaderboardRow) -> str:
@@ -216,10 +282,12 @@ def _interval(row: LeaderboardRow) -> str:
     return f"{shown(row.interval[0])} to {shown(row.interval[1])}" if row.interval else ""
 
 
-def _difference(row: LeaderboardRow) -> str:
-    if row.difference is None:
-        return ""
-    return f"{row.difference['value']:+.3g} ({row.difference['p_value']:.2g})"
+def _difference(found: dict[str, Any] | None) -> str:
+    return f"{found['value']:+.3g} ({found['p_value']:.2g})" if found else ""
+
+
+def _known(value: float | None) -> str:
+    return "" if value is None else shown(value)
 
 
 def _finite(value: Any) -> Any:
@@ -241,7 +309,8 @@ def _subtitle(leaderboard: Leaderboard) -> str:
         f"{leaderboard.rows[0].pictures} test pictures{_few(leaderboard)}" if leaderboard.rows else "no results yet"
     )
     spec = METRICS[RANKING_METRIC]
+    about = f"{leaderboard.track} {GIVEN[leaderboard.references]}".strip()
     return (
-        f"Track {leaderboard.track}, ranked by {spec.name} ({spec.unit}, {spec.direction} is better); {pictures}; "
+        f"Track {about}, ranked by {spec.name} ({spec.unit}, {spec.direction} is better); {pictures}; "
         f"benchmark {leaderboard.benchmark_fingerprint[:12]}"
     )

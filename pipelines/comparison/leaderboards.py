@@ -3,7 +3,7 @@
 Writes `leaderboard.json`, and evaluations of baselines that are missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from pipelines.progress import Progress
 if TYPE_CHECKING:
     from pipelines.comparison.leaderboard import Leaderboard
     from pipelines.evaluation.evaluation import Evaluation
-    from pipelines.evaluation.tracks import Track
+    from pipelines.evaluation.tracks import ReferenceCondition, Track
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Comparison:
     """The current leaderboards."""
 
     boards: "list[Leaderboard]"
-    """One for each track with an evaluated colorizer; that of gray always."""
+    """One for each track with an evaluated colorizer, that of gray always; where colorizers take references, one more
+    for each condition of references."""
     evaluations: "list[Evaluation]"
     """All that they rank, the baselines among them."""
     digest: str
@@ -58,42 +59,71 @@ def compare(
     Raises FileNotFoundError before the training set was made, ValueError when its test split is empty.
     """
     from pipelines.comparison.leaderboard import build_leaderboard
-    from pipelines.evaluation.baselines import BASELINE_NAMES, BASELINES, build_baseline
+    from pipelines.evaluation.baselines import BASELINE_NAMES, BASELINES, REFERENCE_BASELINES, build_baseline
     from pipelines.evaluation.evaluation import load_evaluations, save_evaluation
-    from pipelines.evaluation.tracks import TRACKS
+    from pipelines.evaluation.tracks import REFERENCE_CONDITIONS, TRACKS
 
     context = EvaluationContext(lake, params, cache, weights)
     found = {evaluation.name: evaluation for evaluation in load_evaluations(lake)}
     evaluated = {"gray", *(one.track for one in found.values() if one.name not in BASELINE_NAMES)}
     boards = []
+
+    def evaluate_baseline(name: str) -> None:
+        baseline = build_baseline(name, context.training_set, params.resolution)
+        found[name] = context.evaluate(baseline, on_progress=on_picture)
+        save_evaluation(lake, found[name])
+
     for track in TRACKS:
         if track not in evaluated:
             continue
         fingerprint = context.benchmark(track)
+        references = _references_of(track, fingerprint, found.values(), context)
         for name in BASELINES[track]:
             # Some baselines depend on the train split, which the benchmark's fingerprint does not cover.
             made_on = (
                 (found[name].benchmark_fingerprint, found[name].training_set_fingerprint) if name in found else None
             )
             if made_on != (fingerprint, context.training_set.fingerprint):
-                baseline = build_baseline(name, context.training_set, params.resolution)
-                found[name] = context.evaluate(baseline, on_progress=on_picture)
-                save_evaluation(lake, found[name])
+                evaluate_baseline(name)
+        conditions: list[ReferenceCondition] = ["none"]
+        if references:
+            name = REFERENCE_BASELINES[track]
+            made_on = (found[name].benchmark_fingerprint, found[name].references_fingerprint) if name in found else None
+            if made_on != (fingerprint, references):
+                evaluate_baseline(name)
+            conditions += filter(found[name].measured_in, REFERENCE_CONDITIONS)
         champion = champions.get(track)
-        boards.append(
+        boards += [
             build_leaderboard(
                 list(found.values()),
                 track=track,
                 benchmark_fingerprint=fingerprint,
                 champion=champion.checkpoint_sha256 if champion else None,
+                references=condition,
+                references_fingerprint=references,
             )
-        )
+            for condition in conditions
+        ]
     stored = {"params": params.model_dump(mode="json"), "boards": [board.to_json() for board in boards]}
     digest = digest_of(stored)
     unchanged = lake.leaderboard.exists() and lake.read_json(lake.leaderboard).get("digest") == digest
     if not unchanged:
         lake.write_json(lake.leaderboard, {"digest": digest, **stored})
     return Comparison(boards, _ranked(boards, list(found.values())), digest, unchanged)
+
+
+def _references_of(
+    track: "Track", benchmark: str, evaluations: "Iterable[Evaluation]", context: EvaluationContext
+) -> str | None:
+    """The current fingerprint of the references, where some colorizer takes references; else None."""
+    from pipelines.evaluation.baselines import BASELINE_NAMES
+
+    takes_some = any(
+        one.references_fingerprint is not None
+        for one in evaluations
+        if one.track == track and one.benchmark_fingerprint == benchmark and one.name not in BASELINE_NAMES
+    )
+    return context.references(track) if takes_some else None
 
 
 def stored_leaderboards(lake: Lake) -> "tuple[list[Leaderboard], BenchmarkParams]":

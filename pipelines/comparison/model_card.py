@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from models.recipe import PAPERS
+from pipelines.comparison.leaderboard import GIVEN
 from pipelines.comparison.significance import Estimate, mean_with_interval, paired_difference
 from pipelines.comparison.weak_spots import weak_spots
 from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
@@ -39,7 +40,7 @@ class CardFacts:
     learned_from: str
     """The fingerprint of that training set."""
     baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    """Rows of the baselines by name, on the same benchmark, without the oracle."""
+    """Rows of the baselines by name, on the same benchmark and in the same condition, without the oracle."""
     reason: str = ""
     """Why it was promoted, or not."""
     pictures: Mapping[str, str] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class CardFacts:
 
 def model_card(facts: CardFacts) -> str:
     """The card. Raises ValueError where there is nothing to report on: no rows without hints, or no score in them."""
-    rows = _unhinted(facts.evaluation.rows)
+    rows = facts.evaluation.unhinted
     baselines = {name: _unhinted(table) for name, table in facts.baselines.items()}
     sections = [
         [f"# {facts.evaluation.name}, version {facts.version}"],
@@ -72,7 +73,8 @@ def _details(facts: CardFacts) -> list[str]:
         lines.append(f"- Paper: {PAPERS[recipe['paper']]}")
     lines += [
         f"- Recipe: `{recipe['name']}`, {recipe['resolution']} x {recipe['resolution']} pixels",
-        f"- Sees {SEES[facts.evaluation.variant]}; {'takes' if _takes_hints(recipe) else 'takes no'} hints",
+        f"- Sees {SEES[facts.evaluation.variant]}; {'takes' if _takes_hints(recipe) else 'takes no'} hints"
+        f"{'' if facts.evaluation.references_fingerprint is None else ' and references'}",
         *(f"- {_words(name)}: {_value(value)}" for name, value in facts.budget.items()),
         *(f"- {_words(name)}: {_value(value)}" for name, value in facts.evaluation.cost.items()),
     ]
@@ -133,7 +135,7 @@ def _evaluation_data(facts: CardFacts, rows: pd.DataFrame) -> list[str]:
         "## Evaluation data",
         "",
         f"{rows['panel_id'].nunique()} pictures of {issues} issues of {titles}, the test split of training set "
-        f"`{facts.evaluation.training_set_fingerprint[:12]}`, at {side} x {side} pixels. Intervals are "
+        f"`{facts.evaluation.training_set_fingerprint[:12]}`, at {side} x {side} pixels{_given(facts)}. Intervals are "
         f"{score.confidence:.0%} bootstraps that resample {what}.",
     ]
 
@@ -247,6 +249,11 @@ def _caveats(facts: CardFacts, rows: pd.DataFrame, baselines: Mapping[str, pd.Da
 def _takes_hints(recipe: Mapping[str, Any]) -> bool:
     """True for a recipe with hints, and for a method, which has no steps."""
     return bool(recipe.get("hint")) or recipe.get("steps") == 0
+
+
+def _given(facts: CardFacts) -> str:
+    given = GIVEN[facts.evaluation.references]
+    return f", {given}" if given else ""
 
 
 def _unhinted(rows: pd.DataFrame) -> pd.DataFrame:

@@ -75,20 +75,27 @@ def compare_new_issues(
 
 def _weak_titles(lake: Lake, champions: "Mapping[Track, Champion]") -> "dict[Track, pd.DataFrame]":
     """The scores by title of each champion that has a result on the leaderboard's benchmark."""
+    from pipelines.comparison.challenger import champion_boards
     from pipelines.comparison.leaderboards import stored_leaderboards
     from pipelines.comparison.weak_spots import weak_spots
-    from pipelines.evaluation.evaluation import RANKING_METRIC, find_evaluation
+    from pipelines.evaluation.evaluation import RANKING_METRIC, find_evaluation, views_of
 
     if not champions or not lake.leaderboard.exists():
         return {}
     found = {}
-    for board in stored_leaderboards(lake)[0]:
+    for board in champion_boards(stored_leaderboards(lake)[0]):
         champion = champions.get(board.track)
         if champion is None:
             continue
         evaluation = find_evaluation(
-            lake, champion.recipe, checkpoint=champion.checkpoint_sha256, benchmark=board.benchmark_fingerprint
+            lake,
+            champion.recipe,
+            checkpoint=champion.checkpoint_sha256,
+            benchmark=board.benchmark_fingerprint,
+            references=board.references_fingerprint,
         )
         if evaluation is not None:
-            found[board.track] = weak_spots(evaluation.unhinted, RANKING_METRIC).set_index("title")
+            (view,) = views_of([evaluation], board.references)
+            rows = view.unhinted if len(view.unhinted) else evaluation.unhinted
+            found[board.track] = weak_spots(rows, RANKING_METRIC).set_index("title")
     return found

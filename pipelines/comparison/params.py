@@ -46,6 +46,12 @@ class PromotionParams(BaseModel, frozen=True, extra="forbid"):
         description="The challenger may take at most so many times the champion's time, at each size that both were "
         "timed at on the same kind of device.",
     )
+    reference_latency_ms: float = Field(
+        default=2000.0,
+        ge=0,
+        description="A challenger that takes references may take so many milliseconds at each size in any case, where "
+        "the champion takes none.",
+    )
     resamples: int = Field(default=10_000, ge=100, description="The number of resamples of the bootstrap.")
     seed: int = Field(default=0, ge=0, description="The seed of the bootstrap.")
 

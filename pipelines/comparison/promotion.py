@@ -1,7 +1,7 @@
 """The decision whether a challenger becomes the champion: better on the score, and within margins elsewhere.
 
-Works on the per-picture rows of two evaluations of one benchmark; touches no files. Only headline rows count, those
-without hints, for a served colorizer starts without any.
+Works on the per-picture rows of two evaluations of one benchmark; touches no files. Only rows without hints count, for
+a served colorizer starts without any, and of those the condition of references that the evaluations are views of.
 
 The score must differ significantly (see `significance`): a champion that changes by chance is worse than one that is
 late. Guards are held to their margins by their means alone. Asking that the whole interval keeps the margin would let
@@ -13,6 +13,7 @@ from math import inf
 
 import pandas as pd
 
+from pipelines.comparison.leaderboard import GIVEN
 from pipelines.comparison.params import PromotionParams
 from pipelines.comparison.significance import Estimate, paired_difference, picture_means
 from pipelines.evaluation.evaluation import Evaluation
@@ -79,7 +80,7 @@ def decide(
 
     comparisons = {params.score: _compare_score(rows, current, params, challengers)}
     comparisons |= {name: _compare_guard(rows, current, name, margin, params) for name, margin in params.guards.items()}
-    score = f"{params.score} {_against(comparisons[params.score])}"
+    score = " ".join(filter(None, (params.score, GIVEN[challenger.references], _against(comparisons[params.score]))))
     name = f"{challenger.name}, trained again," if challenger.name == champion.name else challenger.name
     if not comparisons[params.score].passed:
         return _kept(champion, f"{name} is not significantly better: {score}", comparisons)
@@ -114,7 +115,7 @@ def _headline(contender: Evaluation, params: PromotionParams) -> pd.DataFrame:
             raise ValueError(
                 f"{contender.name}: {metric} was not measured; evaluate it again, or take it out of champion.guards"
             )
-    return rows[rows["hints"] == 0]
+    return contender.unhinted
 
 
 def _pictures_without(rows: pd.DataFrame, metric: str) -> int:
@@ -150,13 +151,21 @@ def _compare_guard(
 
 
 def _slower(challenger: Evaluation, champion: Evaluation, params: PromotionParams) -> list[str]:
-    """Latencies that are too long; those of two machines do not compare."""
+    """Latencies that are too long; those of two machines do not compare.
+
+    With references there is more to do than without: a colorizer that takes some, beside a champion that takes none,
+    may take `reference_latency_ms` in any case.
+    """
     if challenger.machine != champion.machine:
         return []
+    takes_more = challenger.references_fingerprint is not None and champion.references_fingerprint is None
+    allowed = params.reference_latency_ms if takes_more else 0.0
     return [
         f"{name} {milliseconds:.4g} against {champion.cost[name]:.4g}, at most {params.latency_factor:g} times as much"
+        + (f" or {allowed:g}" if allowed else "")
         for name, milliseconds in challenger.cost.items()
-        if name.startswith("latency_") and milliseconds > params.latency_factor * champion.cost.get(name, inf)
+        if name.startswith("latency_")
+        and milliseconds > max(allowed, params.latency_factor * champion.cost.get(name, inf))
     ]
 
 

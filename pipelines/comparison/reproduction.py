@@ -247,7 +247,7 @@ class _Results:
         return self._evaluations[recipe]
 
     def _rows(self, recipe: str, measure: PictureMeasure) -> pd.DataFrame:
-        rows = self._evaluation(recipe).rows
+        rows = self._evaluation(recipe).of_condition
         rows = rows[rows["placement"] == ("random" if measure.hints else "none")]
         rows = rows[rows["hints"] == measure.hints]
         if measure.styles:

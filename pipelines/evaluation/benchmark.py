@@ -1,32 +1,47 @@
 """The benchmark: one function from a colorizer and a test split to a table of named numbers and pictures.
 
 It goes over the test pictures in passes: each style of the track without hints, then, for colorizers that take hints,
-the main style with more and more random points, and with the 28 of C-FID, several draws each; and with scribbles in
-more and more regions, for Hint-AUC. A pass that is done is kept in the work folder, so what is interrupted goes on
-after the last one.
+the main style with more and more random points, and with the 28 of C-FID, several draws each; with scribbles in more
+and more regions, for Hint-AUC; and with dots as a person gives them. Colorizers that take references see the main style
+in each condition of references too, and with some hints beside those of the same issue. A pass that is done is kept in
+the work folder, so what is interrupted goes on after the last one.
 """
 
+import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pandas as pd
 
 from pipelines.colorize.hints import Hint
+from pipelines.colorize.picture import SourcedColorizer
+from pipelines.colorize.references import References
+from pipelines.colorize.segment_hints import DOTS
 from pipelines.evaluation.baselines import BASELINE_NAMES, ORACLES
 from pipelines.evaluation.cost import machine_name, measure_cost
-from pipelines.evaluation.evaluation import Evaluation
+from pipelines.evaluation.evaluation import RANKING_METRIC, WITHOUT_NEAR_DUPLICATES, Evaluation
 from pipelines.evaluation.gallery import difficulties, gallery, pick, without_truth
-from pipelines.evaluation.metrics.consistency import consistency
+from pipelines.evaluation.metrics.consistency import color_changes, excess_of
 from pipelines.evaluation.metrics.definitions import METRICS
 from pipelines.evaluation.metrics.distribution import FeatureExtractor, distribution
 from pipelines.evaluation.metrics.hint_auc import RATIOS, area_under
 from pipelines.evaluation.metrics.measure import measure_pictures
 from pipelines.evaluation.params import BenchmarkParams
-from pipelines.evaluation.tracks import MAIN_STYLE, LineDrawer, Placement, TestPictures, track_of
+from pipelines.evaluation.reference_sets import ReferenceSets
+from pipelines.evaluation.sources import SHOWN_PICTURES, sources_of
+from pipelines.evaluation.tracks import (
+    MAIN_STYLE,
+    REFERENCE_CONDITIONS,
+    LineDrawer,
+    Placement,
+    ReferenceCondition,
+    TestPictures,
+    track_of,
+)
 from pipelines.evaluation.unpaired import network_input_of
 from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import labelled_grid
@@ -41,29 +56,39 @@ BATCH_PICTURES = 8
 GRID_ROWS = 6
 REGION_POINTS = 28
 
+HINTS_WITH_REFERENCES = (3, 10)
+"""Numbers of random points that are given beside references of the same issue."""
+
+COST_REFERENCES = 6
+"""Latency is measured with so many references, of colorizers that take some."""
+
 PAGE_PX = (1700, 1200)
 """Height and width of a page, as scans are."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """Once over all test pictures."""
+    """Once over all test pictures, or over those that are measured in a condition of references."""
 
     style: str
     placement: Placement = "none"
     hints: int = 0
     draw: int = 0
+    references: ReferenceCondition = "none"
 
     @property
     def has_features(self) -> bool:
         """True where the pass has FID and KID: without hints, and with those of C-FID, on the main style."""
-        return self.style in MAIN_STYLE.values() and self.placement in ("none", "regions")
+        is_main = self.style in MAIN_STYLE.values() and self.references == "none"
+        return is_main and self.placement in ("none", "regions")
 
     @property
     def condition(self) -> str:
-        """Its name: `none`, `10_hints`, `regions`, `25_percent`."""
-        count = {"random": f"{self.hints}_hints", "scribbles": f"{self.hints}_percent"}
-        return count.get(self.placement, self.placement)
+        """Its name: `none`, `10_hints`, `regions`, `25_percent`, `6_segments`, `same_issue`, `same_issue_10_hints`."""
+        count = {"random": "hints", "scribbles": "percent", "segments": "segments"}
+        hints = f"{self.hints}_{count[self.placement]}" if self.placement in count else self.placement
+        parts = [part for part in (self.references, hints) if part != "none"]
+        return "_".join(parts) or "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +100,18 @@ class PassResult:
     features: np.ndarray
     """(N, F) float32 of the outputs; F is 0 where FID is not taken of them."""
     shown: np.ndarray
-    """(M, R, R, 3) uint8 RGB: the outputs of the grid's pictures."""
+    """(M, R, R, 3) uint8 RGB: the outputs of the pictures that are shown of it."""
+    shares: list[dict[str, float]]
+    """One a picture: the share of it that took its colours from each reference; empty where that is not known."""
 
 
-def passes_of(test: TestPictures, params: BenchmarkParams, *, takes_hints: bool) -> list[Pass]:
-    """The passes over the test pictures, in their order."""
+def passes_of(
+    test: TestPictures, params: BenchmarkParams, *, takes_hints: bool, references: Sequence[ReferenceCondition] = ()
+) -> list[Pass]:
+    """The passes over the test pictures, in their order.
+
+    references: The conditions that there are pictures for, where the colorizer takes references.
+    """
     main = MAIN_STYLE[test.track]
     passes = [Pass(style) for style in test.styles]
     if takes_hints:
@@ -87,6 +119,14 @@ def passes_of(test: TestPictures, params: BenchmarkParams, *, takes_hints: bool)
             passes += [Pass(main, "random", count, draw) for count in test.hint_counts()]
             passes.append(Pass(main, "regions", REGION_POINTS, draw))
         passes += [Pass(main, "scribbles", round(ratio * 100)) for ratio in RATIOS if ratio]
+        passes.append(Pass(main, "segments", DOTS))
+    passes += [Pass(main, references=condition) for condition in references]
+    if takes_hints and "same_issue" in references:
+        passes += [
+            Pass(main, "random", count, draw, "same_issue")
+            for draw in range(params.draws)
+            for count in HINTS_WITH_REFERENCES
+        ]
     return passes
 
 
@@ -118,7 +158,7 @@ def evaluate(
         costs: Costs that are not measured here: `training_seconds`, `pictures_seen`.
         checkpoint_digest: The SHA-256 of the checkpoint; with the benchmark it names the evaluation.
         mlflow_run_id: The run of its training.
-        work: A folder in which passes are kept until all are done; None keeps nothing.
+        work: A folder in which passes are kept until all are done, and which references look alike; None keeps nothing.
         on_progress: Called with (done, all) pictures after each batch.
 
     Raises ValueError for an empty test split and for outputs of another shape.
@@ -127,30 +167,40 @@ def evaluate(
     test = TestPictures(
         training_set, params, track_of(colorizer.variant), drawer, extractor=extractor.name if extractor else "none"
     )
-    passes = passes_of(test, params, takes_hints=colorizer.takes_hints and with_hints)
+    sets = ReferenceSets(training_set, test, kept=work / "references" if work else None)
+    measured = {condition: sets.places(condition) for condition in get_args(ReferenceCondition)}
+    conditions: list[ReferenceCondition] = [
+        one for one in REFERENCE_CONDITIONS if measured[one] and colorizer.takes_references
+    ]
+    passes = passes_of(test, params, takes_hints=colorizer.takes_hints and with_hints, references=conditions)
+    references_fingerprint = sets.fingerprint if colorizer.takes_references else None
     grid = _grid_places(test)
     # Baselines have no checkpoint, but some of them depend on the train split.
     made_by = [colorizer.name, checkpoint_digest or training_set.fingerprint, test.fingerprint]
+    made_by += [references_fingerprint] if references_fingerprint else []
     folder = work / digest_of(made_by)[:16] if work else None
     results: dict[Pass, PassResult] = {}
-    for number, one in enumerate(passes):
-        callback = None if on_progress is None else _part_of(on_progress, number, len(passes), len(test))
+    done, total = 0, sum(len(measured[one.references]) for one in passes)
+    for one in passes:
+        callback = None if on_progress is None else _part_of(on_progress, done, total)
         kept = folder / f"{digest_of(asdict(one))[:16]}.npz" if folder else None
         if kept is None or not kept.exists():
-            results[one] = _run(one, colorizer, test, extractor, grid, callback)
+            results[one] = _run(one, colorizer, test, sets, extractor, _shown_of(one, grid, measured), callback)
             if kept:
                 _keep(results[one], kept)
         else:
             results[one] = _kept(kept)
-        if callback:
-            callback(len(test))
-    rows = pd.concat([_rows(one, result, test) for one, result in results.items()], ignore_index=True)
+        done += len(measured[one.references])
+        if on_progress:
+            on_progress(done, total)
+    rows = pd.concat([_rows(one, result, test, sets) for one, result in results.items()], ignore_index=True)
     truth_features, gray_features = _reference_features(test, extractor)
     evaluation = Evaluation(
         name=colorizer.name,
         variant=colorizer.variant,
         benchmark_fingerprint=test.fingerprint,
         training_set_fingerprint=training_set.fingerprint,
+        references_fingerprint=references_fingerprint,
         resolution=params.resolution,
         seed=params.seed,
         rows=rows,
@@ -158,14 +208,22 @@ def evaluate(
             name: _known(spread)
             for name, spread in {
                 **_distributions(results, extractor, truth_features, gray_features, params, test),
-                **_consistency(colorizer, test),
+                **_consistency(colorizer, test, sets),
                 **_hint_auc(rows),
+                **_near_duplicates(rows, sets),
             }.items()
             if not np.isnan(spread["mean"])
         },
-        cost=_known({**_cost(colorizer, params), **(costs or {})}),
+        cost=_known({**_cost(colorizer, params, test), **(costs or {})}),
         machine=machine_name(),
-        gallery=_gallery(rows, colorizer, test, {} if colorizer.name in BASELINE_NAMES else unpaired or {}),
+        gallery=pd.concat(
+            [
+                _gallery(rows, colorizer, test, {} if colorizer.name in BASELINE_NAMES else unpaired or {}),
+                *(_reference_gallery(rows, one, results, test, sets, colorizer.variant) for one in conditions),
+            ],
+            ignore_index=True,
+        ),
+        sources=_sources(results, sets, test),
         grid=_grid(colorizer.name, grid, results, test, colorizer.variant),
         checkpoint_digest=checkpoint_digest,
         mlflow_run_id=mlflow_run_id,
@@ -180,74 +238,121 @@ def _known(numbers: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in numbers.items() if not np.isnan(value)}
 
 
-def _part_of(on_progress: Callable[[int, int], None], number: int, of: int, pictures: int) -> Callable[[int], None]:
-    return lambda done: on_progress(number * pictures + done, of * pictures)
+def _part_of(on_progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int], None]:
+    return lambda done: on_progress(before + done, total)
 
 
-def _batches(test: TestPictures) -> Iterator[slice]:
-    for start in range(0, len(test), BATCH_PICTURES):
-        yield slice(start, min(start + BATCH_PICTURES, len(test)))
+def _batches(places: Sequence[int]) -> Iterator[slice]:
+    """Places in ascending order as slices of neighbours, of BATCH_PICTURES at most."""
+    start = 0
+    for end in range(1, len(places) + 1):
+        is_cut = end == len(places) or places[end] != places[end - 1] + 1 or end - start == BATCH_PICTURES
+        if is_cut:
+            yield slice(places[start], places[end - 1] + 1)
+            start = end
 
 
 def _colored(
-    colorizer: "Colorizer", style: str, test: TestPictures, places: slice, hints: list[Hint] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Outputs and truths of some places. Raises ValueError for outputs of another shape."""
+    colorizer: "Colorizer",
+    style: str,
+    test: TestPictures,
+    places: slice,
+    hints: list[Hint] | None = None,
+    references: Sequence[References | None] | None = None,
+) -> tuple[np.ndarray, np.ndarray, list[dict[str, float]]]:
+    """Outputs and truths of some places, and the shares of their references where the colorizer tells its sources.
+
+    Raises ValueError for outputs of another shape.
+    """
     truths = test.truths(places)
     if colorizer.name in ORACLES:
-        return truths, truths
-    outputs = colorizer.colorize_batch(
-        test.seen(style, places, by=colorizer.variant),
-        hints=hints,
-        titles=test.titles[places],
-    )
+        return truths, truths, []
+    seen = test.seen(style, places, by=colorizer.variant)
+    shares: list[dict[str, float]] = []
+    if references is None:
+        outputs = colorizer.colorize_batch(seen, hints=hints, titles=test.titles[places])
+    elif isinstance(colorizer, SourcedColorizer):
+        given = zip(seen, hints or [None] * len(seen), references, strict=True)
+        found = [colorizer.colorize_with_sources(one, hint=hint, references=known) for one, hint, known in given]
+        outputs, shares = np.stack([one.rgb for one in found]), [one.proposals.shares for one in found]
+    else:
+        outputs = colorizer.colorize_batch(seen, hints=hints, titles=test.titles[places], references=references)
     if outputs.shape != truths.shape or outputs.dtype != np.uint8:
         raise ValueError(
             f"{colorizer.name}: colorize_batch gave {outputs.dtype} {outputs.shape}, expected uint8 {truths.shape}"
         )
-    return outputs, truths
+    return outputs, truths, shares
+
+
+def _shown_of(
+    one: Pass, grid: list[tuple[int, str]], measured: Mapping[ReferenceCondition, Sequence[int]]
+) -> list[int]:
+    """The places of the pictures that are shown of a pass."""
+    if one.placement != "none":
+        return []
+    if one.references == "none":
+        return [place for place, style in grid if style == one.style]
+    return _spread(measured[one.references])
+
+
+def _spread(places: Sequence[int]) -> list[int]:
+    """The places whose references are shown."""
+    return [places[at] for at in evenly_spaced(len(places), SHOWN_PICTURES)]
 
 
 def _run(
     one: Pass,
     colorizer: "Colorizer",
     test: TestPictures,
+    sets: ReferenceSets,
     extractor: FeatureExtractor | None,
-    grid: list[tuple[int, str]],
+    wanted: Sequence[int],
     callback: Callable[[int], None] | None,
 ) -> PassResult:
-    measured, features, shown = [], [], []
-    wanted = {place for place, style in grid if style == one.style and one.placement == "none"}
-    for places in _batches(test):
+    measured, features, shown, shares, done = [], [], [], [], 0
+    for places in _batches(sets.places(one.references)):
         hints = test.hints(one.placement, one.hints, one.draw, places)
-        outputs, truths = _colored(colorizer, one.style, test, places, hints)
+        known = None
+        if one.references != "none":
+            known = [sets.of(one.references, place) for place in range(places.start, places.stop)]
+        outputs, truths, found = _colored(colorizer, one.style, test, places, hints, known)
+        shares += found
         measured.append(pd.DataFrame(measure_pictures(outputs, truths, hints=hints), columns=list(METRICS)))
         if extractor is not None and one.has_features:
             features.append(extractor(outputs))
         shown += [outputs[place - places.start] for place in range(places.start, places.stop) if place in wanted]
+        done += places.stop - places.start
         if callback:
-            callback(places.stop)
+            callback(done)
     empty = np.zeros((0, test.side, test.side, 3), np.uint8)
     return PassResult(
         metrics=pd.concat(measured, ignore_index=True),
-        features=np.concatenate(features) if features else np.zeros((len(test), 0), np.float32),
+        features=np.concatenate(features) if features else np.zeros((done, 0), np.float32),
         shown=np.stack(shown) if shown else empty,
+        shares=shares,
     )
 
 
 def _keep(result: PassResult, path: Path) -> None:
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, metrics=result.metrics.to_numpy(), features=result.features, shown=result.shown)
+        np.savez(
+            file,
+            metrics=result.metrics.to_numpy(),
+            features=result.features,
+            shown=result.shown,
+            shares=json.dumps(result.shares, ensure_ascii=False),
+        )
 
 
 def _kept(path: Path) -> PassResult:
     with np.load(path) as found:
         metrics = pd.DataFrame(found["metrics"], columns=list(METRICS))
-        return PassResult(metrics, found["features"], found["shown"])
+        return PassResult(metrics, found["features"], found["shown"], json.loads(str(found["shares"])))
 
 
-def _rows(one: Pass, result: PassResult, test: TestPictures) -> pd.DataFrame:
+def _rows(one: Pass, result: PassResult, test: TestPictures, sets: ReferenceSets) -> pd.DataFrame:
     """The rows of one pass, as `Evaluation.rows`."""
+    places = sets.places(one.references)
     keys = pd.DataFrame(
         {
             "track": test.track,
@@ -255,9 +360,11 @@ def _rows(one: Pass, result: PassResult, test: TestPictures) -> pd.DataFrame:
             "placement": one.placement,
             "hints": one.hints,
             "draw": one.draw,
-            "panel_id": list(test.panel_ids),
-            "title": list(test.titles),
-            "issue": list(test.issues),
+            "references": one.references,
+            "near_duplicates": [sets.near_duplicates(one.references, place) for place in places],
+            "panel_id": [test.panel_ids[place] for place in places],
+            "title": [test.titles[place] for place in places],
+            "issue": [test.issues[place] for place in places],
         }
     )
     return pd.concat([keys, result.metrics], axis=1)
@@ -270,7 +377,7 @@ def _reference_features(
     if extractor is None:
         return None, None
     truths, grays = [], []
-    for places in _batches(test):
+    for places in _batches(range(len(test))):
         seen = test.seen(MAIN_STYLE[test.track], places, by=test.track)
         truths.append(extractor(test.truths(places)))
         grays.append(extractor(np.repeat(seen[..., np.newaxis], 3, axis=-1)))
@@ -303,7 +410,8 @@ def _distributions(
 
 def _hint_auc(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
     """The area under each metric over the share of regions that have a scribble; none without hints."""
-    main = rows[rows["style"].isin(MAIN_STYLE.values()) & rows["placement"].isin(["none", "scribbles"])]
+    is_main = rows["style"].isin(MAIN_STYLE.values()) & (rows["references"] == "none")
+    main = rows[is_main & rows["placement"].isin(["none", "scribbles"])]
     means = main.groupby("hints")[list(METRICS)].mean()
     if len(means) < len(RATIOS):
         return {}
@@ -317,23 +425,67 @@ def _hint_auc(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
     }
 
 
-def _consistency(colorizer: "Colorizer", test: TestPictures) -> dict[str, dict[str, float]]:
-    main = MAIN_STYLE[test.track]
+def _consistency(colorizer: "Colorizer", test: TestPictures, sets: ReferenceSets) -> dict[str, dict[str, float]]:
+    """The consistency of all pictures, and in each condition of references that of those measured there.
 
-    def colored(places: list[int]) -> np.ndarray:
-        return np.concatenate([_colored(colorizer, main, test, slice(at, at + 1))[0] for at in places])
+    A colorizer that takes no references has there its outputs without.
+    """
+    main = MAIN_STYLE[test.track]
 
     def truths(places: list[int]) -> np.ndarray:
         return np.concatenate([test.truths(slice(at, at + 1)) for at in places])
 
-    return {"consistency_excess": consistency(colored, truths, test.issues)}
+    def colored_with(references: ReferenceCondition) -> Callable[[list[int]], np.ndarray]:
+        def colored(places: list[int]) -> np.ndarray:
+            known = {at: None if references == "none" else [sets.of(references, at)] for at in places}
+            return np.concatenate(
+                [_colored(colorizer, main, test, slice(at, at + 1), references=known[at])[0] for at in places]
+            )
+
+        return colored
+
+    without = color_changes(colored_with("none"), truths, test.issues)
+    found = {"consistency_excess": excess_of(without, pictures=len(test))}
+    for condition in REFERENCE_CONDITIONS:
+        places = set(sets.places(condition))
+        if colorizer.takes_references:
+            changes = color_changes(colored_with(condition), truths, test.issues, among=places)
+        else:
+            changes = [one for one in without if {one.first, one.second} <= places]
+        found[f"consistency_excess/{condition}"] = excess_of(changes, pictures=len(places))
+    return found
 
 
-def _cost(colorizer: "Colorizer", params: BenchmarkParams) -> dict[str, float]:
+def _near_duplicates(rows: pd.DataFrame, sets: ReferenceSets) -> dict[str, dict[str, float]]:
+    """CIEDE2000 in each condition of references without the pictures that a reference nearly repeats, and with them."""
+    found = {}
+    for condition in REFERENCE_CONDITIONS:
+        own = rows[(rows["references"] == condition) & (rows["placement"] == "none")]
+        if own.empty:
+            continue
+        repeated = own["near_duplicates"] > 0
+        found[f"{WITHOUT_NEAR_DUPLICATES}/{condition}"] = {
+            "mean": float(own.loc[~repeated, RANKING_METRIC].mean()),
+            "with_near_duplicates": float(own[RANKING_METRIC].mean()),
+            "near_duplicates": int(own["near_duplicates"].sum()),
+            "pictures_with_near_duplicates": int(repeated.sum()),
+            "pictures": len(own),
+            "issues_left_out": sets.left_out[condition],
+        }
+    return found
+
+
+def _cost(colorizer: "Colorizer", params: BenchmarkParams, test: TestPictures) -> dict[str, float]:
+    sizes = [(side, side) for side in params.latency_sides]
+    sizes += [PAGE_PX] if params.page else []
     if colorizer.name in ORACLES:
         return {}
-    sizes = [(side, side) for side in params.latency_sides]
-    return measure_cost(colorizer, [*sizes, PAGE_PX] if params.page else sizes)
+    references = None
+    if sizes and colorizer.takes_references:
+        truths = test.truths(slice(0, COST_REFERENCES))
+        variant = "gray" if test.track == "gray" else "line"
+        references = References.of(((str(at), truth) for at, truth in enumerate(truths)), variant=variant)
+    return measure_cost(colorizer, sizes, references=references)
 
 
 def _grid_places(test: TestPictures) -> list[tuple[int, str]]:
@@ -358,16 +510,16 @@ def _gallery(
     rows: pd.DataFrame, colorizer: "Colorizer", test: TestPictures, unpaired: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
     main = MAIN_STYLE[test.track]
-    of_main = rows[(rows["style"] == main) & (rows["placement"] == "none")]
+    of_main = rows[(rows["style"] == main) & (rows["placement"] == "none") & (rows["references"] == "none")]
     difficult = {}
-    for places in _batches(test):
+    for places in _batches(range(len(test))):
         for panel_id, truth in zip(test.panel_ids[places], test.truths(places), strict=True):
             difficult[panel_id] = difficulties(truth)
 
     def pictures(panel_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         place = test.panel_ids.index(panel_id)
         only = slice(place, place + 1)
-        outputs, truths = _colored(colorizer, main, test, only)
+        outputs, truths, _ = _colored(colorizer, main, test, only)
         return test.seen(main, only, by=colorizer.variant)[0], outputs[0], truths[0]
 
     shared = [test.panel_ids[place] for place, _ in _grid_places(test)]
@@ -377,3 +529,38 @@ def _gallery(
     seen = {name: network_input_of(picture, colorizer.variant) for name, picture in unpaired.items()}
     colored = {name: (picture, colorizer.colorize(picture)) for name, picture in seen.items()}
     return pd.concat([chosen, without_truth(colored)], ignore_index=True)
+
+
+def _reference_gallery(
+    rows: pd.DataFrame,
+    condition: ReferenceCondition,
+    results: Mapping[Pass, PassResult],
+    test: TestPictures,
+    sets: ReferenceSets,
+    variant: str,
+) -> pd.DataFrame:
+    """The pictures that are shown of a condition of references; the condition is their kind."""
+    main = MAIN_STYLE[test.track]
+    places = _spread(sets.places(condition))
+    outputs = dict(zip(places, results[Pass(main, references=condition)].shown, strict=True))
+    place_of = {test.panel_ids[place]: place for place in places}
+
+    def pictures(panel_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        place = place_of[panel_id]
+        only = slice(place, place + 1)
+        return test.seen(main, only, by=variant)[0], outputs[place], test.truths(only)[0]
+
+    of_condition = rows[(rows["references"] == condition) & (rows["placement"] == "none")]
+    return gallery([(condition, panel_id) for panel_id in place_of], of_condition, pictures, style=main)
+
+
+def _sources(results: Mapping[Pass, PassResult], sets: ReferenceSets, test: TestPictures) -> pd.DataFrame:
+    tables = []
+    for one, result in results.items():
+        if one.references == "none" or one.placement != "none" or not result.shares:
+            continue
+        places = sets.places(one.references)
+        shown = {test.panel_ids[place]: sets.pictures(one.references, place) for place in _spread(places)}
+        shares = dict(zip((test.panel_ids[place] for place in places), result.shares, strict=True))
+        tables.append(sources_of(one.references, shares, shown))
+    return pd.concat(tables, ignore_index=True) if tables else sources_of("none", {}, {})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.colorize.picture import Colorizer
     from pipelines.evaluation.evaluation import Evaluation
     from pipelines.evaluation.metrics.distribution import FeatureExtractor
-    from pipelines.evaluation.tracks import LineDrawer, Track
+    from pipelines.evaluation.tracks import LineDrawer, TestPictures, Track
     from pipelines.training_set import TrainingSet
 
 
@@ -42,11 +42,30 @@ class EvaluationContext:
 
     def benchmark(self, track: "Track") -> str:
         """The fingerprint that results of a track have now. Raises ValueError where the test split is empty."""
-        from pipelines.evaluation.tracks import TestPictures
+        return self._test(track).fingerprint
 
-        return TestPictures(
-            self.training_set, self.params, track, self._drawer_of(track), extractor=self._extractor_name
-        ).fingerprint
+    def references(self, track: "Track") -> str:
+        """The fingerprint of the references that colorizers of a track are given now. Raises as `benchmark`."""
+        from pipelines.evaluation.reference_sets import ReferenceSets
+
+        return ReferenceSets(self.training_set, self._test(track)).fingerprint
+
+    def find(
+        self, name: str, *, checkpoint: str | None, track: "Track", lake: Lake | None = None
+    ) -> "Evaluation | None":
+        """The evaluation of a checkpoint on the current benchmark, with the current references where it takes some.
+
+        lake: Where evaluations are; None: the lake of the training set.
+        """
+        from pipelines.evaluation.evaluation import find_evaluation
+
+        return find_evaluation(
+            lake or self.lake,
+            name,
+            checkpoint=checkpoint,
+            benchmark=self.benchmark(track),
+            references=self.references(track),
+        )
 
     def evaluate(self, colorizer: "Colorizer", *, work: Path | None = None, **options: Any) -> "Evaluation":
         """Evaluates a colorizer on the benchmark; options are those of `benchmark.evaluate`.
@@ -84,6 +103,13 @@ class EvaluationContext:
         side = max(self.params.latency_sides)
         peak = cpu_peak_mib(partial(load_colorizer, checkpoint), (side, side))
         return {f"peak_cpu_{side}x{side}_mib": peak}
+
+    def _test(self, track: "Track") -> "TestPictures":
+        from pipelines.evaluation.tracks import TestPictures
+
+        return TestPictures(
+            self.training_set, self.params, track, self._drawer_of(track), extractor=self._extractor_name
+        )
 
     @cached_property
     def _find(self) -> FindTraining:

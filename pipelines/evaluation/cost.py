@@ -29,17 +29,30 @@ import torch
 from torch import nn
 
 from pipelines.colorize.picture import Colorizer
+from pipelines.colorize.references import References
 
 LOOK_EVERY_S = 0.002
 MIB = 2**20
 
 
 def measure_cost(
-    colorizer: Colorizer, sizes: Sequence[tuple[int, int]], *, repeats: int = 5, warm_ups: int = 1
+    colorizer: Colorizer,
+    sizes: Sequence[tuple[int, int]],
+    *,
+    references: References | None = None,
+    repeats: int = 5,
+    warm_ups: int = 1,
 ) -> dict[str, float]:
     """Costs by name, on the device that the colorizer is on; peak memory only of a GPU.
 
-    sizes: heights and widths in pixels. Raises ValueError for fewer than one repeat.
+    Args:
+        colorizer: The colorizer to measure.
+        sizes: Heights and widths in pixels.
+        references: What it is given beside each picture, where it takes references.
+        repeats: The median of so many counts.
+        warm_ups: So many before them do not count.
+
+    Raises ValueError for fewer than one repeat.
     """
     if repeats < 1 or warm_ups < 0:
         raise ValueError(f"repeats {repeats}, warm_ups {warm_ups}: expected at least 1 and 0")
@@ -50,7 +63,7 @@ def measure_cost(
         picture = _picture(height, width)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        costs[f"latency_{size}_ms"] = _latency_ms(colorizer, picture, repeats, warm_ups)
+        costs[f"latency_{size}_ms"] = _latency_ms(colorizer, picture, references, repeats, warm_ups)
         if device.type == "cuda":
             costs[f"peak_{size}_mib"] = torch.cuda.max_memory_allocated(device) / MIB
     return costs
@@ -94,13 +107,15 @@ def _picture(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width), np.uint8)
 
 
-def _latency_ms(colorizer: Colorizer, picture: np.ndarray, repeats: int, warm_ups: int) -> float:
+def _latency_ms(
+    colorizer: Colorizer, picture: np.ndarray, references: References | None, repeats: int, warm_ups: int
+) -> float:
     for _ in range(warm_ups):
-        colorizer.colorize(picture)
+        colorizer.colorize(picture, references=references)
     times = []
     for _ in range(repeats):
         began = time.perf_counter()
-        colorizer.colorize(picture)  # gives an array of the CPU, so a GPU is waited for
+        colorizer.colorize(picture, references=references)  # gives an array of the CPU, so a GPU is waited for
         times.append(time.perf_counter() - began)
     return median(times) * 1000
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from pipelines.colorize.hints import Hint, hint_of_truth, segment_hint_of_truth
+from pipelines.colorize.segment_hints import hint_of_largest_segments
 from pipelines.evaluation.metrics.hint_auc import Region, hint_at, regions_of
 from pipelines.images.sampling import evenly_spaced
 from pipelines.lake import digest_of
@@ -24,8 +25,18 @@ if TYPE_CHECKING:
 Track = Literal["gray", "line"]
 TRACKS: tuple[Track, ...] = ("gray", "line")
 
-Placement = Literal["none", "random", "regions", "scribbles"]
-"""The places of hints: anywhere; the 28 points of C-FID; scribbles in the largest regions, as in Hint-AUC."""
+Placement = Literal["none", "random", "regions", "scribbles", "segments"]
+"""The places of hints: anywhere; the 28 points of C-FID; scribbles in the largest regions, as in Hint-AUC; dots in the
+largest segments, as a person gives them."""
+
+ReferenceCondition = Literal["none", "same_issue", "other_issues"]
+"""The references that colorizers are given: see `pipelines.evaluation.reference_sets`."""
+
+REFERENCE_CONDITIONS: tuple[ReferenceCondition, ...] = ("same_issue", "other_issues")
+"""Those with references."""
+
+NEAR_BITS = 8
+"""References are near-duplicates of a picture up to this many different bits of pHash's 64."""
 
 MAIN_STYLE: dict[Track, str] = {"gray": "gray", "line": "xdog_0.4"}
 """The style on which hints are given, and FID is taken: the middle one of paper 003's three sigmas."""
@@ -81,6 +92,8 @@ class TestPictures:
         self._drawer = drawer if track == "line" else None
         self._regions: dict[str, list[Region]] = {}
         self._chosen = evenly_spaced(len(pairs), params.max_pictures or len(pairs))
+        self.split_rows = {panel_id: row for row, panel_id in enumerate(pairs.panel_ids)}
+        """The row of each panel of the whole test split, whether or not it is among the test pictures."""
         self.panel_ids = tuple(pairs.panel_ids[row] for row in self._chosen)
         self.titles = tuple(pairs.titles[row] for row in self._chosen)
         self.issues = tuple(panel_id.rpartition("__")[0] for panel_id in self.panel_ids)
@@ -112,6 +125,10 @@ class TestPictures:
         """Colour, (N, R, R, 3) uint8 RGB."""
         return np.asarray(next(iter(self._pairs.values())).color[self._chosen[places]])
 
+    def picture_of(self, panel_id: str) -> np.ndarray:
+        """A panel of the whole test split in colour, (R, R, 3) uint8 RGB."""
+        return np.asarray(next(iter(self._pairs.values())).color[self.split_rows[panel_id]])
+
     def seen(self, style: str, places: slice, *, by: str) -> np.ndarray:
         """The input of a colorizer of the variant `by`, (N, R, R) uint8."""
         if style == LEARNED:
@@ -134,6 +151,8 @@ class TestPictures:
         """
         if placement == "none":
             return None
+        if placement == "segments":
+            return [hint_of_largest_segments(truth, count) for truth in self.truths(places)]
         hint_side = max(8, self.side // HINT_PX)
         hints = []
         for panel_id, truth in zip(self.panel_ids[places], self.truths(places), strict=True):

@@ -14,7 +14,7 @@ from assets.tracking.registry import read_champions
 from models.build import build_network
 from models.checkpoint import Checkpoint, save_checkpoint
 from models.recipes import RECIPES
-from pipelines.colorize.picture import TrainedColorizer
+from pipelines.colorize.load import load_colorizer
 from pipelines.comparison.leaderboards import Comparison, compare
 from pipelines.comparison.params import PromotionParams
 from pipelines.evaluation.benchmark import evaluate
@@ -119,7 +119,7 @@ class Installation:
         """As the asset `evaluation` does, but for what people see of it in MLflow: that takes longer than all else."""
         record = read_record(self.lake, name)
         found = evaluate(
-            TrainedColorizer.load(current_checkpoint(self.lake, name, self.cache)),
+            load_colorizer(current_checkpoint(self.lake, name, self.cache)),
             TrainingSet.open(self.lake),
             params,
             checkpoint_digest=record.checkpoint_sha256,

@@ -54,33 +54,34 @@ def panel_row(title: str, issue: str, panel: int, rgb: np.ndarray) -> dict[str, 
     }
 
 
+def writing_lake(
+    root: str | Path,
+    issues: dict[tuple[str, str], tuple[str, list[np.ndarray]]],
+    dropped: dict[str, str] | None = None,
+) -> Lake:
+    """Writes a lake's tables: `issues` maps (title, issue) to (split, panels); `dropped` maps panel_id to a reason."""
+    dropped = dropped or {}
+    lake = Lake.at(root)
+    decisions, splits = [], []
+    for (title, issue), (split, pictures) in issues.items():
+        rows = [panel_row(title, issue, number, rgb) for number, rgb in enumerate(pictures, 1)]
+        key = issue_key(title, issue)
+        lake.write_table(lake.panels(key), pa.Table.from_pylist(rows, PANEL_SCHEMA), made_from="test")
+        for row in rows:
+            reason = dropped.get(str(row["panel_id"]))
+            columns = ("title", "issue", "panel", "panel_id", "sha256", "phash", "width_px", "height_px")
+            decisions.append({**{name: row[name] for name in columns}, "kept": reason is None, "reason": reason})
+        kept = sum(row["panel_id"] not in dropped for row in rows)
+        splits.append({"key": key, "title": title, "issue": issue, "split": split, "panels": kept})
+    lake.write_table(lake.unique_panels, pa.Table.from_pylist(decisions), made_from="test")
+    lake.write_table(lake.issue_splits, pa.Table.from_pylist(splits), made_from="test")
+    return lake
+
+
 @pytest.fixture
 def write_lake() -> WriteLake:
-    """Writes a lake's tables: `issues` maps (title, issue) to (split, panels); `dropped` maps panel_id to a reason."""
-
-    def write(
-        root: str | Path,
-        issues: dict[tuple[str, str], tuple[str, list[np.ndarray]]],
-        dropped: dict[str, str] | None = None,
-    ) -> Lake:
-        dropped = dropped or {}
-        lake = Lake.at(root)
-        decisions, splits = [], []
-        for (title, issue), (split, pictures) in issues.items():
-            rows = [panel_row(title, issue, number, rgb) for number, rgb in enumerate(pictures, 1)]
-            key = issue_key(title, issue)
-            lake.write_table(lake.panels(key), pa.Table.from_pylist(rows, PANEL_SCHEMA), made_from="test")
-            for row in rows:
-                reason = dropped.get(str(row["panel_id"]))
-                columns = ("title", "issue", "panel", "panel_id", "sha256", "phash", "width_px", "height_px")
-                decisions.append({**{name: row[name] for name in columns}, "kept": reason is None, "reason": reason})
-            kept = sum(row["panel_id"] not in dropped for row in rows)
-            splits.append({"key": key, "title": title, "issue": issue, "split": split, "panels": kept})
-        lake.write_table(lake.unique_panels, pa.Table.from_pylist(decisions), made_from="test")
-        lake.write_table(lake.issue_splits, pa.Table.from_pylist(splits), made_from="test")
-        return lake
-
-    return write
+    """See `writing_lake`."""
+    return writing_lake
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pipelines.lake import Lake, atomic_write
 def export_report(
     folder: Path, lake: Lake, *, titles: Sequence[str] | None = None, ratings: pd.DataFrame | None = None
 ) -> Path:
-    """Writes the report into a folder, with `leaderboard_<track>.md` and `reproduction.md` beside `index.html`.
+    """Writes the report into a folder, with a `leaderboard_<name>.md` each and `reproduction.md` beside `index.html`.
 
     Args:
         folder: Made where it is not there.
@@ -34,7 +34,7 @@ def export_report(
         datasheet=lake.read_json(lake.training_set)["datasheet"],
         reproduction=tables,
     )
-    texts = {f"leaderboard_{board.track}.md": board.to_markdown() for board in boards}
+    texts = {f"leaderboard_{board.name}.md": board.to_markdown() for board in boards}
     texts["reproduction.md"] = reproduction_markdown(tables)
     for name, text in texts.items():
         with atomic_write(folder / name) as temporary:

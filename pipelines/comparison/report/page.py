@@ -18,7 +18,8 @@ from upath import UPath
 
 from pipelines.comparison.leaderboard import Leaderboard, shown
 from pipelines.comparison.report.template import environment
-from pipelines.comparison.report.track import PICTURED, PictureUrl, TrackSection
+from pipelines.comparison.report.track import PICTURED, PictureUrl, TrackSection, verdict_of
+from pipelines.comparison.report.track import difference_text as paired_text
 from pipelines.comparison.reproduction import (
     VERDICTS,
     Ours,
@@ -117,6 +118,8 @@ def report_html(
             extractor_of=lambda cell: cell.made_with if isinstance(cell, Ours) else "",
             pair_text=pair_text,
             difference_text=difference_text,
+            paired_text=paired_text,
+            verdict_of=verdict_of,
             kinds=KINDS,
             pictured=PICTURED,
             strangers=sorted({(one.name, one.benchmark_fingerprint) for one in evaluations} - ranked - apart),

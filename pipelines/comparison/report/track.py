@@ -1,4 +1,6 @@
-"""The section of one track: leaderboard, metrics, curves, costs, and the pictures of its colorizers."""
+"""The section of one track and condition of references: leaderboard, metrics, curves, costs, and the pictures of its
+colorizers, with the references that their colours came from.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -8,14 +10,16 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pipelines.comparison.leaderboard import SHOWN_METRICS, Leaderboard, LeaderboardRow, shown
+from pipelines.colorize.segment_hints import DOTS
+from pipelines.comparison.leaderboard import GIVEN, SHOWN_METRICS, Leaderboard, LeaderboardRow, shown
 from pipelines.comparison.report.charts import Point, Series, legend_mark, line_chart, scatter_chart, whisker
 from pipelines.comparison.report.tables import Cell, Table, count_text, heat_table, spread_cell
 from pipelines.comparison.reproduction import p_text
 from pipelines.evaluation.baselines import BASELINES, ORACLES
-from pipelines.evaluation.evaluation import RANKING_METRIC, Evaluation
+from pipelines.evaluation.evaluation import RANKING_METRIC, WITHOUT_NEAR_DUPLICATES, Evaluation, views_of
 from pipelines.evaluation.gallery import UNPAIRED
 from pipelines.evaluation.metrics.definitions import METRICS
+from pipelines.evaluation.tracks import MAIN_STYLE, NEAR_BITS
 
 PICTURED = 8
 """So many colorizers of a track are shown in pictures, the best first: a page of all of them would not open."""
@@ -25,6 +29,14 @@ SIDE_BY_SIDE = 6
 
 CURVES = ("ciede2000", "hint_ciede2000", "hint_segment_ciede2000", "colorfulness_error", "bleeding")
 """The metrics that are drawn over hints, where there are numbers."""
+
+SOURCED = 3
+"""So many colorizers are shown with their references, the best first."""
+
+GIVEN_REFERENCES = {
+    "same_issue": "the first six panels of the picture's own issue, which are not measured",
+    "other_issues": "of the train panels of its title the 24 that look most alike",
+}
 
 EXAMPLES = ("best", "median", "worst")
 FAILURES = ("bubbles", "texture", "lettering", "large_object", "color_swap")
@@ -45,13 +57,32 @@ class Example:
     side: int
 
 
+@dataclass(frozen=True)
+class Source:
+    """A reference that a picture took colours from."""
+
+    name: str
+    share: str
+    picture: str
+
+
 class TrackSection:
-    """The parts of the page about one track."""
+    """The parts of the page about one track, in one condition of references."""
 
     def __init__(self, board: Leaderboard, evaluations: Sequence[Evaluation], picture_url: PictureUrl) -> None:
         self.board = board
-        self.name = board.track
-        by_name = {one.name: one for one in evaluations if one.benchmark_fingerprint == board.benchmark_fingerprint}
+        self.name = board.name
+        self.has_references = board.references != "none"
+        known = (None, board.references_fingerprint)
+        ranked = {row.name for row in board.rows}
+        comparable = [
+            one
+            for one in evaluations
+            if one.name in ranked
+            and one.benchmark_fingerprint == board.benchmark_fingerprint
+            and (not self.has_references or one.references_fingerprint in known)
+        ]
+        by_name = {one.name: one for one in views_of(comparable, board.references)}
         self.evaluations = [by_name[row.name] for row in board.rows if row.name in by_name]
         self._learned = [by_name[row.name] for row in board.colorizers if row.name in by_name]
         self._picture_url = picture_url
@@ -64,7 +95,8 @@ class TrackSection:
     @property
     def label(self) -> str:
         """The heading of the section."""
-        return f"{'Gray' if self.name == 'gray' else 'Lines'} to colour"
+        given = GIVEN[self.board.references]
+        return f"{'Gray' if self.board.track == 'gray' else 'Lines'} to colour{f', {given}' if given else ''}"
 
     @property
     def facts(self) -> dict[str, str]:
@@ -73,8 +105,16 @@ class TrackSection:
             return {"Benchmark": self.board.benchmark_fingerprint}
         one = max(self.evaluations, key=lambda one: len(one.rows))
         hints = sorted({int(count) for count in one.rows.loc[one.rows["placement"] == "random", "hints"]})
+        references = {}
+        if self.has_references:
+            references = {
+                "References": GIVEN_REFERENCES[self.board.references],
+                "Fingerprint of the references": str(self.board.references_fingerprint),
+                "Near-duplicates": self._near_duplicates,
+            }
         return {
             "Benchmark": self.board.benchmark_fingerprint,
+            **references,
             "Training set": ", ".join(sorted({each.training_set_fingerprint for each in self.evaluations})),
             "Test pictures": f"{one.pictures} of {one.unhinted['issue'].nunique()} issues, "
             f"{one.resolution} x {one.resolution} pixels",
@@ -92,23 +132,28 @@ class TrackSection:
             return "baseline"
         return "below the baseline" if row.below_baseline else ""
 
+    @property
+    def _near_duplicates(self) -> str:
+        found = next(
+            (one.sets[WITHOUT_NEAR_DUPLICATES] for one in self.evaluations if WITHOUT_NEAR_DUPLICATES in one.sets), None
+        )
+        if found is None:
+            return "of each picture"
+        text = (
+            f"{found['pictures_with_near_duplicates']:.0f} of {found['pictures']:.0f} pictures have a reference that "
+        )
+        text += f"nearly repeats them (pHash within {NEAR_BITS} bits)"
+        left_out = found["issues_left_out"]
+        return f"{text}; {left_out:.0f} test issues are left out for want of panels" if left_out else text
+
     def difference_of(self, row: LeaderboardRow) -> str:
         """The difference to the reference, in words."""
-        if row.name == self.board.reference:
-            return "reference"
-        if row.difference is None:
-            return ""
-        found = row.difference
-        interval = f"{found['low']:+.3g} to {found['high']:+.3g}" if np.isfinite(found["low"]) else "no interval"
-        return f"{found['value']:+.3g} ({interval}), {p_text(found['p_value'])}"
+        return "reference" if row.name == self.board.reference else difference_text(row.difference)
 
-    def verdict_of(self, row: LeaderboardRow) -> str:
-        """The verdict on the difference: better, worse, or no clear difference."""
-        if row.difference is None:
-            return ""
-        if row.difference["p_value"] >= 1 - row.difference["confidence"]:
-            return "no clear difference"
-        return "worse" if row.difference["value"] > 0 else "better"
+    @property
+    def has_near_duplicates(self) -> bool:
+        """True where scores without near-duplicates differ from the others."""
+        return any(row.without_near_duplicates is not None for row in self.board.rows)
 
     def interval_of(self, row: LeaderboardRow) -> str:
         """The interval of the score, in words."""
@@ -124,6 +169,10 @@ class TrackSection:
             return "No colorizer has been evaluated on this track yet."
         text = f"{best.name} is the first of {len(self.board.colorizers)}: {shown(best.score)} delta E"
         text += f" ({self.interval_of(best)})." if best.interval else "."
+        if best.against_copy and self.copy:
+            words = {"better": "better than", "worse": "worse than"}
+            verdict = words.get(verdict_of(best.against_copy), "not clearly different from")
+            text += f" It is {verdict} {self.copy.name}: {difference_text(best.against_copy)}."
         below = [row.name for row in self.board.colorizers if row.below_baseline]
         if below:
             text += (
@@ -160,6 +209,36 @@ class TrackSection:
         return heat_table("CIEDE2000 of each way of drawing lines", styles, numbers)
 
     @property
+    def by_person(self) -> Table | None:
+        """The ranking metric with dots in the largest segments; None where no colorizer takes hints."""
+        hinted = [one for one in self.evaluations if one.largest_segments]
+        if not hinted:
+            return None
+        numbers = {}
+        for one in hinted:
+            score = one.largest_segments[RANKING_METRIC]
+            main = one.unhinted[one.unhinted["style"] == MAIN_STYLE[one.track]][RANKING_METRIC].mean()
+            numbers[one.name] = [float(main), score, one.largest_segments["hint_segment_ciede2000"]]
+        columns = ["without hints", f"{DOTS} dots", f"{DOTS} dots, in the segments of the dots"]
+        return heat_table(f"CIEDE2000 with a dot in each of the {DOTS} largest segments", columns, numbers)
+
+    @property
+    def sourced(self) -> list[tuple[str, list[tuple[Example, list[Source]]]]]:
+        """Pictures of the best colorizers that tell their sources, each with the references that gave it most."""
+        return [
+            (one.name, [(example, self._sources_of(one, example)) for example in self._of_kind(one, one.references)])
+            for one in [one for one in self._learned if len(one.sources)][:SOURCED]
+        ]
+
+    def _sources_of(self, one: Evaluation, example: Example) -> list[Source]:
+        own = one.sources[one.sources["panel_id"] == example.panel_id].to_dict("records")
+        return [
+            Source(row["reference"], f"{row['share']:.0%}", self._picture_url(bytes(row["picture"])))
+            for row in own
+            if row["picture"]
+        ]
+
+    @property
     def sets(self) -> Table | None:
         """Numbers of the whole set: mean and spread over draws, with the oracle and the baseline as rows."""
         names = sorted({name for one in self.evaluations for name in one.sets})
@@ -178,7 +257,7 @@ class TrackSection:
     def costs(self) -> Table | None:
         """The costs of each colorizer."""
         names = list(dict.fromkeys(name for one in self.evaluations for name in one.cost))
-        if not names:
+        if not names or self.has_references:
             return None
         rows = [
             (one.name, [Cell(count_text(one.cost.get(name, np.nan))) for name in names])
@@ -290,3 +369,20 @@ class TrackSection:
     def _example(self, one: Evaluation, row: Mapping[Any, Any]) -> Example:
         urls = {part: self._picture_url(bytes(row[part])) if row[part] else "" for part in ("input", "output", "truth")}
         return Example(one.name, row["panel_id"], shown(row["ciede2000"]), **urls, side=one.resolution)
+
+
+def difference_text(found: Mapping[str, Any] | None) -> str:
+    """A paired difference in words; empty for None."""
+    if found is None:
+        return ""
+    interval = f"{found['low']:+.3g} to {found['high']:+.3g}" if np.isfinite(found["low"]) else "no interval"
+    return f"{found['value']:+.3g} ({interval}), {p_text(found['p_value'])}"
+
+
+def verdict_of(found: Mapping[str, Any] | None) -> str:
+    """The verdict on a paired difference: better, worse, or no clear difference; empty for None."""
+    if found is None:
+        return ""
+    if found["p_value"] >= 1 - found["confidence"]:
+        return "no clear difference"
+    return "worse" if found["value"] > 0 else "better"

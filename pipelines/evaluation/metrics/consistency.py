@@ -18,7 +18,7 @@ A colorizer that gives everything one colour is consistent: read it beside the d
 arrays; touches no files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
@@ -78,25 +78,61 @@ class Match:
     """Those of the same regions in the second."""
 
 
+@dataclass(frozen=True)
+class Change:
+    """The change of colours between two panels that show the same drawing."""
+
+    first: int
+    second: int
+    """Their places in the set."""
+    output: float
+    """Mean CIEDE2000 over regions."""
+    truth: float
+    regions: int
+
+
 def consistency(colored: Load, truths: Load, issues: Sequence[str]) -> dict[str, float]:
-    """The excess of a set, as the values of a Consistency.
+    """The excess of a set, as the values of a Consistency. Arguments as in `color_changes`."""
+    return excess_of(color_changes(colored, truths, issues), pictures=len(issues))
+
+
+def color_changes(
+    colored: Load, truths: Load, issues: Sequence[str], *, among: Collection[int] | None = None
+) -> list[Change]:
+    """The changes of all pairs.
 
     Args:
         colored: Outputs of some places. Only asked for panels that have a pair, issue by issue.
         truths: The true pictures of some places. Only asked for the COMPARED panels of each issue.
         issues: The issue of each place, unique over titles. Only panels of one issue are compared.
+        among: Only pairs of these places count; None: all. The same panels stand for an issue either way.
     """
-    output_means, truth_means, regions = [], [], 0
+    changes = []
     for issue in dict.fromkeys(issues):
         of_issue = [place for place, of_place in enumerate(issues) if of_place == issue]
         places = [of_issue[index] for index in evenly_spaced(len(of_issue), COMPARED)]
+        places = [place for place in places if among is None or place in among]
+        if len(places) < 2:
+            continue
         true = truths(places)
         matches = match_panels(true)
         outputs = _of_paired(colored, places, matches)
-        for match in matches:
-            output_means.append(float(_changes(outputs[match.first], outputs[match.second], match).mean()))
-            truth_means.append(float(_changes(true[match.first], true[match.second], match).mean()))
-            regions += len(match.places)
+        changes += [
+            Change(
+                first=places[match.first],
+                second=places[match.second],
+                output=float(_changes(outputs[match.first], outputs[match.second], match).mean()),
+                truth=float(_changes(true[match.first], true[match.second], match).mean()),
+                regions=len(match.places),
+            )
+            for match in matches
+        ]
+    return changes
+
+
+def excess_of(changes: Sequence[Change], *, pictures: int) -> dict[str, float]:
+    """The excess of pairs, as the values of a Consistency; `pictures` is how many the set has."""
+    output_means, truth_means = [one.output for one in changes], [one.truth for one in changes]
     excess = np.subtract(output_means, truth_means)
     return asdict(
         Consistency(
@@ -105,8 +141,8 @@ def consistency(colored: Load, truths: Load, issues: Sequence[str]) -> dict[str,
             output=float(np.mean(output_means)) if len(excess) else float("nan"),
             truth=float(np.mean(truth_means)) if len(excess) else float("nan"),
             pairs=len(excess),
-            regions=regions,
-            pictures=len(issues),
+            regions=sum(one.regions for one in changes),
+            pictures=pictures,
         )
     )
 

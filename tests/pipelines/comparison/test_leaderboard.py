@@ -1,9 +1,12 @@
 """The leaderboard: what is ranked, how sure it is, and what is kept apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.comparison.challenger import champion_boards
 from pipelines.comparison.leaderboard import Leaderboard, build_leaderboard
 from pipelines.evaluation.evaluation import ROW_KEYS, Evaluation
 from pipelines.evaluation.metrics.definitions import METRICS
@@ -29,7 +32,8 @@ def result(
     rows = pd.DataFrame(
         {
             "track": "gray" if variant == "gray" else "line", "style": variant,
-            "placement": "none", "hints": 0, "draw": 0, "title": "t", "issue": issues,
+            "placement": "none", "hints": 0, "draw": 0, "references": "none", "near_duplicates": 0,
+            "title": "t", "issue": issues,
             "panel_id": [f"{issue}__{number:04d}" for number, issue in enumerate(issues)],
             **dict.fromkeys(METRICS, 1.0), "hint_ciede2000": np.nan, "ciede2000": values,
         }
@@ -46,7 +50,7 @@ def result(
         sets={"kid_efflite0/none": {"mean": 0.1, "oracle": 0.0, "baseline": 0.2, "pictures": PICTURES}},
         machine="here",
         cost={"parameters": 10},
-        gallery=pd.DataFrame({"kind": []}),
+        gallery=pd.DataFrame({"kind": [], "panel_id": []}),
         grid=np.zeros((8, 8, 3), np.uint8),
         checkpoint_digest=checkpoint or f"of-{name}",
         mlflow_run_id=f"run-{name}",
@@ -144,6 +148,60 @@ def test_the_picture_grows_with_what_it_shows() -> None:
     blue = (picture == (66, 110, 180)).all(axis=-1).sum(axis=1).max()
     gray = (picture == (160, 160, 160)).all(axis=-1).sum(axis=1).max()
     assert gray / blue == pytest.approx(15 / 18, abs=0.02)
+
+
+def with_references(name: str, score: float, *, references: str = "r" * 64) -> Evaluation:
+    """A result with references of the same issue on the last half of the pictures, the last one a near-duplicate."""
+    plain, given = result(name, 15), result(name, score)
+    rows = given.rows.iloc[PICTURES // 2 :].assign(references="same_issue")
+    rows["near_duplicates"] = [0] * (len(rows) - 1) + [2]
+    both = pd.concat([plain.rows, rows], ignore_index=True)
+    return replace(plain, rows=both, references_fingerprint=references)
+
+
+def test_with_references_each_is_ranked_on_the_pictures_that_have_some() -> None:
+    found = board(
+        *FIVE, with_references("reference_match", 9), with_references("reference_mean", 13),
+        with_references("stale", 1, references="s" * 64),
+        references="same_issue", references_fingerprint="r" * 64,
+    )  # fmt: skip
+    assert (found.name, found.issues) == ("gray_same_issue", PICTURES // 4)
+    rows = {row.name: row for row in found.rows}
+    assert next(row.name for row in found.rows if row.rank == 1) == "reference_match"
+    assert {row.pictures for row in found.rows} == {PICTURES // 2}
+    assert rows["reference_mean"].is_baseline
+    assert [row.name for row in found.not_comparable] == ["stale"]
+    beats, loses = rows["reference_match"].against_copy, rows["frames_gan_gray"].against_copy
+    assert beats is not None
+    assert loses is not None
+    assert beats["high"] < 0 < loses["low"]
+    assert max(beats["p_value"], loses["p_value"]) < 0.01
+    assert rows["gray_copy"].against_copy is None
+    assert rows["reference_match"].without_near_duplicates != rows["reference_match"].score
+    assert rows["gray_copy"].without_near_duplicates is None
+    text = found.to_markdown()
+    assert text.startswith("Track gray with references of the same issue, ranked by ciede2000")
+    assert "to gray_copy (p) | without near-duplicates |" in text
+    again = Leaderboard.from_json(found.to_json())
+    assert (again.to_markdown(), again.name) == (text, found.name)
+
+    plain = board(*FIVE, with_references("reference_match", 9), with_references("reference_mean", 13))
+    assert "reference_mean" not in {row.name for row in plain.rows}
+    (row,) = (row for row in plain.rows if row.name == "reference_match")
+    assert row.score == pytest.approx(15, abs=0.1)  # without references
+    assert row.pictures == PICTURES
+    assert "near-duplicates" not in plain.to_markdown()
+
+
+def test_the_champion_is_decided_with_references_where_there_are_enough_issues() -> None:
+    plain = board(*FIVE)
+    given = replace(plain, references="same_issue", issues=3)
+    others = replace(plain, references="other_issues")
+    lines = replace(plain, track="line")
+    assert champion_boards([plain, given, others, lines]) == [given, lines]
+    few = replace(given, issues=2)
+    assert champion_boards([plain, few, others]) == [plain]
+    assert champion_boards([replace(plain, issues=2), few]) == [few]
 
 
 def test_an_empty_leaderboard_is_drawn_too() -> None:

@@ -9,6 +9,7 @@ import pytest
 from models.recipes import RECIPES
 from pipelines.comparison.model_card import CardFacts, model_card
 from pipelines.comparison.significance import mean_with_interval
+from pipelines.evaluation.tracks import ReferenceCondition
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,12 @@ class Measured:
     training_set_fingerprint: str = "data" * 10
     checkpoint_digest: str | None = "check" * 10
     mlflow_run_id: str | None = "run"
+    references: ReferenceCondition = "none"
+    references_fingerprint: str | None = None
+
+    @property
+    def unhinted(self) -> pd.DataFrame:
+        return self.rows[self.rows["hints"] == 0]
 
 
 def rows_of(shift: float = 0.0, *, weak: float = 0.0) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pipelines.comparison.params import MARGINS, PromotionParams
 from pipelines.comparison.promotion import decide
 from pipelines.evaluation.metrics.definitions import METRICS
+from pipelines.evaluation.tracks import ReferenceCondition
 
 PARAMS = PromotionParams(resamples=500)
 HARDNESS = np.random.default_rng(0).normal(20, 5, 40)
@@ -28,6 +29,12 @@ class Measured:
     cost: dict[str, float] = field(default_factory=dict)
     track: str = "gray"
     machine: str = "here"
+    references: ReferenceCondition = "none"
+    references_fingerprint: str | None = None
+
+    @property
+    def unhinted(self) -> pd.DataFrame:
+        return self.rows[self.rows["hints"] == 0]
 
 
 def contender(name: str = "new", digest: str = "2", *, milliseconds: float = 10.0, **metrics) -> Measured:
@@ -70,6 +77,19 @@ def test_what_is_not_significantly_better_is_not(score):
     decision = decide(contender(ciede2000=score), CHAMPION, PARAMS)
     assert not decision.promoted
     assert decision.reason.startswith("old stays: new is not significantly better: ciede2000 ")
+
+
+def test_with_references_a_challenger_may_take_longer():
+    slow = contender(ciede2000=BETTER, milliseconds=900.0)
+    given = replace(slow, references="same_issue", references_fingerprint="r")
+    assert "latency_cpu_256x256_ms 900 against 10, at most 2 times as much" in decide(slow, CHAMPION, PARAMS).reason
+    decision = decide(given, CHAMPION, PARAMS)
+    assert decision.promoted
+    assert "ciede2000 with references of the same issue " in decision.reason
+    slower = replace(given, cost={"latency_cpu_256x256_ms": 3000.0})
+    assert "at most 2 times as much or 2000" in decide(slower, CHAMPION, PARAMS).reason
+    before = replace(CHAMPION, references="same_issue", references_fingerprint="r")
+    assert not decide(given, before, PARAMS).promoted  # both take references: as among all others
 
 
 def test_of_many_challengers_each_must_be_surer():

@@ -70,7 +70,15 @@ def evaluated(
                 )
             if not count:
                 measured |= {metric: np.nan for metric in METRICS if metric.startswith("hint_")}
-            keys = {"track": track, "style": style, "placement": placement, "hints": count, "draw": 0}
+            keys = {
+                "track": track,
+                "style": style,
+                "placement": placement,
+                "hints": count,
+                "draw": 0,
+                "references": "none",
+                "near_duplicates": 0,
+            }
             issue = f"{title}__{rest.partition('__')[0]}"
             rows.append({**keys, "panel_id": panel_id, "title": title, "issue": issue, **measured})
     table = pd.DataFrame(rows)

@@ -100,6 +100,7 @@ def test_hints_are_drawn_several_times_the_same_for_all(training_set: TrainingSe
         ("none", 0),
         *((name, draw) for draw in (0, 1) for name in ("1_hints", "64_hints", "regions")),
         *((f"{percent}_percent", 0) for percent in (1, 3, 5, 10, 25, 50, 100)),
+        ("6_segments", 0),
     ]
     assert list(evaluation.curve) == [0, 1, 64]
     errors = [row["l1_rgb"] for row in evaluation.curve.values()]
