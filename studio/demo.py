@@ -14,6 +14,7 @@ from assets.settings import load_settings
 from demo.draw import draw_webtoon
 from demo.naver import DEFAULT_TITLE_ID, NaverSite
 from pipelines.lake import atomic_write
+from studio.demo_book import color_newest_issue
 from studio.leaderboards import print_leaderboards
 from studio.materialize import DEFAULT_STAGES, Selection, chosen_recipes, open_instance, sync_issues
 from studio.progress import open_progress
@@ -48,6 +49,13 @@ def run_demo(*, issues: int, port: int, config: Path = SETTINGS, beside: Sequenc
                     on_title=progress.listener("titles"),
                 )
             run_stages(DEFAULT_STAGES, Selection(chosen_recipes((), settings), titles=titles), settings, instance)
-    lake = default_resources()["lake"].open()
-    print_leaderboards(lake)
+    lake = default_resources()["lake"]
+    print_leaderboards(lake.open())
+    out.print("Colouring the newest issue from its gray: by the earlier issues, and six marks.")
+    with open_progress() as progress:
+        book = color_newest_issue(
+            lake.open(), TITLE, Home.of().root / "colored" / TITLE, cache=lake.cache, progress=progress
+        )
+    out.print(f"The coloured book: {book.colored}", highlight=False, soft_wrap=True)
+    out.print(f"Before and after: {book.report}", highlight=False, soft_wrap=True)
     out.print(f"Done in {time.monotonic() - started:.0f} s. 'make up' opens the Dagster UI and the MLflow UI.")

@@ -1,6 +1,8 @@
 """The whole lineage, as a newcomer runs it: drawn, served, scraped, cut, trained, compared; then once more."""
 
+import json
 import sqlite3
+import zipfile
 
 import cv2
 import numpy as np
@@ -9,6 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.stages import STAGES
+from pipelines.colorize.references import References
+from pipelines.images.color import rgb_to_gray
+from pipelines.images.decode import decode_picture
+from pipelines.panels.filters import colored_share
+from pipelines.panels.params import PanelParams
 from studio.materialize import DEFAULT_STAGES
 from tests.demo_home import demo_home
 from tests.installation import Installation
@@ -81,3 +88,19 @@ def test_the_champion_colours_a_page_of_any_size(demo, tmp_path):
     colored = cv2.imread(str(tmp_path / "out.jpg"))
     assert colored is not None
     assert colored.shape == page.shape
+
+
+def test_the_demo_ends_with_its_newest_issue_as_a_coloured_book(demo):
+    folder = demo_home().home / "colored" / "tintoon-days"  # the paths that it printed are those of the first home
+    assert str(folder / "0004_colored.cbz") in demo[1][0]
+    assert str(folder / "0004_report.html") in demo[1][0]
+    with zipfile.ZipFile(folder / "0004_gray.cbz") as gray, zipfile.ZipFile(folder / "0004_colored.cbz") as colored:
+        assert gray.namelist() == colored.namelist()
+        before, after = (decode_picture(book.read("002.png"), name="002.png") for book in (gray, colored))
+    assert colored_share(before, PanelParams()) == 0
+    assert colored_share(after, PanelParams()) > 0.1
+    assert np.abs(rgb_to_gray(after).astype(int) - rgb_to_gray(before)).max() <= 1
+    names = References.load(folder / "references.safetensors").names
+    assert names
+    assert not [name for name in names if name.startswith("tintoon-days__0004")]
+    assert len(json.loads((folder / "hints.json").read_text())["pages"]) <= 2
