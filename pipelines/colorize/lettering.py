@@ -17,7 +17,7 @@ _WIDEST = 8  # heights of a letter; joined handwriting has words as one mark
 _FILL = 0.08, 0.95  # share of ink in a letter's box
 _LETTERS, _IN_LINE = 5, 3  # in a block, and in a line that tells something
 _GAP, _LEADING = 0.8, 1.4  # heights to the next letter, and to the next line
-_ALIKE = 0.7  # share of letters with the height, and with the base line, of the others
+_ALIKE = 0.7  # share of letters with the height, and with the base line or the middle, of the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,15 @@ class _Marks:
 
 
 def text_blocks(gray: np.ndarray, white: int) -> list[Box]:
-    """The boxes of blocks of text. white: the level of the paper."""
+    """The boxes of blocks of text, in lines or in columns. white: the level of the paper."""
+    found = _blocks(gray, white)
+    # The parts of a Chinese or Japanese letter are joined; its columns are lines of the turned page.
+    turned = np.ascontiguousarray(cv2.erode(gray, np.ones((3, 3), np.uint8)).T)
+    return found + [(x, y, width, height) for y, x, height, width in _blocks(turned, white)]
+
+
+def _blocks(gray: np.ndarray, white: int) -> list[Box]:
+    """The boxes of blocks of text in lines."""
     marks = _marks(gray, white)
     if len(marks.boxes) < _LETTERS:
         return []
@@ -90,5 +98,8 @@ def _is_line(letters: _Marks) -> bool:
     if len(large.boxes) < _IN_LINE and letters.boxes[:, 2].sum() < _IN_LINE * middle:
         return False
     alike = np.abs(large.boxes[:, 3] - middle) <= 0.5 * middle
-    base = np.abs(large.bottoms - np.median(large.bottoms)) <= 0.25 * middle
-    return bool(alike.mean() >= _ALIKE and base.mean() >= _ALIKE)
+    centers = large.bottoms - large.boxes[:, 3] / 2
+    on_line = max(
+        float((np.abs(places - np.median(places)) <= 0.25 * middle).mean()) for places in (large.bottoms, centers)
+    )
+    return bool(alike.mean() >= _ALIKE and on_line >= _ALIKE)

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import cv2
 import numpy as np
 
+from pipelines.colorize.halftone import is_halftone, printed, toned
 from pipelines.colorize.hints import Hint, Point, Stroke, rasterize
 from pipelines.colorize.paper import pale_ground, paper_of
 from pipelines.colorize.picture import Colorizer
@@ -19,7 +20,7 @@ from pipelines.colorize.reference_colorizer import Colored
 from pipelines.colorize.references import References
 from pipelines.colorize.segments import snap_to_segments
 from pipelines.colorize.whole_picture import colorize_whole
-from pipelines.images.color import rgb_to_gray, with_luma
+from pipelines.images.color import gray_to_rgb, rgb_to_gray, with_luma
 from pipelines.panels.boxes import Box
 from pipelines.panels.cut import Cut, cut_page, cut_strip
 from pipelines.panels.filters import colored_share, is_gray
@@ -164,7 +165,8 @@ def color_page(
 
     Args:
         page: (H, W, 3) uint8 RGB, in gray or with one tint.
-        painter: What colours its panels. A colorizer of gray pictures keeps their lightness exactly.
+        painter: What colours its panels. A colorizer of gray pictures keeps their lightness exactly; of a page of
+            black and white dots it keeps that of the tones (`pipelines.colorize.halftone`).
         cuts: Its panels (`cut_panels`), where they are known.
         had_color: Which of them have colour of their own, and are kept; none by default.
         hint: A person's colours, at places of the page. A mark speaks for the panel that it lies in; what is coloured
@@ -176,26 +178,29 @@ def color_page(
     had_color = [False] * len(cuts) if had_color is None else had_color
     hints, lost = _hints_by_panel(hint, cuts, page.shape)
     known = References(painter.colorizer.variant) if references is None else references
+    gray = rgb_to_gray(page)
+    is_dotted = not is_line and painter.colorizer.variant == "gray" and is_halftone(gray)
+    seen = gray_to_rgb(toned(gray)) if is_dotted else page
     painted: dict[int, ColoredPanel] = {}
     pixels: dict[int, np.ndarray] = {}
     for at in sorted(range(len(cuts)), key=lambda at: hints[at] is None):  # the marked ones first
         if had_color[at]:
             painted[at] = ColoredPanel(cuts[at].box, True, False, None)
             continue
-        panel, own = panel_pixels(page, cuts[at]), hints[at]
+        panel, own = panel_pixels(seen, cuts[at]), hints[at]
         pixels[at], proposals = painter.paint(panel, hint=own, references=known if len(known) else None)
         painted[at] = ColoredPanel(cuts[at].box, False, own is not None, proposals)
         if own is not None and painter.colorizer.takes_references and len(cuts) > 1:
             known = known.with_picture(f"panel {at + 1} of this page", pixels[at], weight=CORRECTION_WEIGHT)
     marks = rasterize(hint, _at_most(page.shape, 1600))[..., 3] > 0 if hint else None
-    gray = rgb_to_gray(page)
-    is_paper = paper_of(gray, is_line=is_line, cuts=cuts, marks=marks)
+    is_paper = paper_of(rgb_to_gray(seen), is_line=is_line, cuts=cuts, marks=marks)
     out = page.copy()
     for at in sorted(pixels, key=lambda at: -cuts[at].box[2] * cuts[at].box[3]):  # insets after what they lie on
         x, y, width, height = cuts[at].box
         window = np.s_[y : y + height, x : x + width]
         is_painted = ~is_paper[window] if cuts[at].mask is None else ~is_paper[window] & cuts[at].mask
-        out[window][is_painted] = pixels[at][is_painted]
+        panel = printed(pixels[at], gray[window]) if is_dotted else pixels[at]
+        out[window][is_painted] = panel[is_painted]
     if is_line and painter.colorizer.variant == "line":
         out = pale_ground(out, gray, is_paper)
     return ColoredPage(out, tuple(painted[at] for at in range(len(cuts))), lost)
