@@ -56,7 +56,7 @@ class ReferenceColorizer:
         title: str | None = None,
         references: References | None = None,
     ) -> np.ndarray:
-        """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W. Without references and hints it stays gray."""
+        """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W. Without references and hints it stays as it is."""
         return self.colorize_with_sources(picture, hint=hint, references=references).rgb
 
     def colorize_batch(
@@ -88,6 +88,8 @@ class ReferenceColorizer:
             raise ValueError(f"{self.name}: expected a gray picture (H, W) uint8, got {picture.shape} {picture.dtype}")
         proposals = self._proposed(picture, places or find_places(picture), references, hint)
         colors, weights = self._given(picture.shape, proposals, hint)
+        if not weights.any():
+            return Colored(gray_to_rgb(picture), proposals)
         return Colored(self._composed(picture, propagate(picture, colors, weights)), proposals)
 
     def _proposed(

@@ -76,6 +76,12 @@ def test_nothing_to_go_by_stays_gray(colorizer):
     assert (colored.proposals.reference == FROM_NOTHING).all()
 
 
+def test_lines_with_nothing_to_go_by_stay_lines():
+    lines = np.where(rgb_to_gray(scene(left=0)) < 80, 0, 255).astype(np.uint8)
+    for given in ({}, {"references": References("line")}, {"hint": Hint()}):
+        assert np.array_equal(ReferenceColorizer("match", "line").colorize(lines, **given), gray_to_rgb(lines))
+
+
 def test_an_index_grows_and_is_read_back(tmp_path):
     references = References.of([("a", scene(left=0))]).with_picture("b", scene(left=20), weight=4.0)
     references.save(tmp_path / "index.safetensors")

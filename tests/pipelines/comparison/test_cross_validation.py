@@ -5,11 +5,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models.recipes import RECIPES
+from models.recipes import RECIPES, recipe_of
 from pipelines.comparison.cross_validation import cross_validate, summary
 from pipelines.comparison.params import CrossValidationParams
 from pipelines.training.extractors import WeightsUnavailable
 from pipelines.training_set import TrainingSet
+from tests.pipelines.conftest import drawn_panel
 from tests.pipelines.evaluation.conftest import freeze
 
 PARAMS = CrossValidationParams(
@@ -53,6 +54,21 @@ def test_every_picture_is_evaluated_once_and_folds_that_are_done_are_kept(traini
     own = rows[rows["name"] == "webtoon_l2"]["ciede2000"].mean() - rows[rows["name"] == "gray_copy"]["ciede2000"].mean()
     assert table.loc["webtoon_l2", "to gray_copy"] == pytest.approx(own)
     assert table.loc["webtoon_l2", "low"] < table.loc["webtoon_l2", "ciede2000"] < table.loc["webtoon_l2", "high"]
+
+
+def test_what_takes_references_is_compared_on_the_pictures_that_have_some(write_lake, tmp_path: Path):
+    issues = {
+        ("moon-cat", str(number)): (split, [drawn_panel(10 * number + panel) for panel in range(7)])
+        for number, split in enumerate(("train", "val", "test"))
+    }
+    training_set = freeze(write_lake(tmp_path / "lake", issues))
+    params = PARAMS.model_copy(update={"max_pictures": 2})  # the first and the last of each issue
+    folds = list(cross_validate(recipe_of("reference_match"), training_set, params, weights=tmp_path, work=tmp_path))
+    rows = pd.concat([one.rows for one in folds])
+    assert set(rows["name"]) == {"reference_match", "gray_copy", "mean_chroma"}
+    assert set(rows["references"]) == {"same_issue"}
+    assert set(rows["panel_id"]) == {f"moon-cat__{number}__0007" for number in range(3)}
+    assert summary(rows).loc["reference_match", "pictures"] == 3
 
 
 def test_what_a_recipe_builds_on_is_trained_on_the_same_fold(training_set: TrainingSet, tmp_path: Path):
