@@ -5,13 +5,14 @@ elsewhere. The distributions and their sources are in `models.specs.hints`. What
 generator of the truth's device.
 """
 
-from math import ceil
+from math import ceil, log
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate, pad
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 from models.specs.hints import (
+    FewOrManyPoints,
     HintSampling,
     KeptChannels,
     KeptPixels,
@@ -52,6 +53,8 @@ def _drawn(sampling: HintSampling, colors: Tensor) -> tuple[Tensor, Tensor]:
             return _blurred(colors, sampling.blur), _around_patches(sampling, colors)
         case Points():
             return colors, _points(sampling, colors)
+        case FewOrManyPoints():
+            return colors, _few_or_many(sampling, colors)
         case TruncatedNormalMask():
             return colors, _truncated_normal(sampling, colors)
         case Strokes():
@@ -95,6 +98,37 @@ def _points(sampling: Points, colors: Tensor) -> Tensor:
     is_shown = torch.arange(room, device=device) < counts[:, None]  # (B, room)
     mask = colors.new_zeros(pictures, height * width).scatter_(1, places, is_shown.to(colors.dtype))
     return mask.reshape(pictures, 1, height, width)
+
+
+def _few_or_many(sampling: FewOrManyPoints, colors: Tensor) -> Tensor:
+    pictures, _, height, width = colors.shape
+    device, room = colors.device, min(sampling.max_count, height * width)
+    counts = torch.exp(torch.rand(pictures, device=device) * log(room + 1)).long().clamp(max=room)
+    counts *= torch.rand(pictures, device=device) >= sampling.none
+    # Each place draws a number; the highest have the hints. Places where the colour changes are set back.
+    is_marked = torch.rand(pictures, 1, device=device) < 0.5
+    set_back = is_marked & ~_is_even_and_colored(sampling, colors).flatten(1)
+    places = (torch.rand(pictures, height * width, device=device) - set_back.float()).topk(room).indices
+    is_shown = torch.arange(room, device=device) < counts[:, None]
+    mask = colors.new_zeros(pictures, height * width).scatter_(1, places, is_shown.to(colors.dtype))
+    mask = mask.reshape(pictures, 1, height, width)
+    size = torch.where(is_marked[:, 0], torch.randint(3, (pictures,), device=device), 0)
+    dots = [mask, *(max_pool2d(mask, side, 1, side // 2) for side in (3, 5))]
+    return torch.stack(dots, dim=1)[torch.arange(pictures, device=device), size]
+
+
+def _is_even_and_colored(sampling: FewOrManyPoints, colors: Tensor) -> Tensor:
+    """(B, 1, H, W) bool, by blocks of a third of the window: the colour about it is even, and is no gray."""
+    block = max(1, min(sampling.even_px // 3, *colors.shape[-2:]))
+    mean, square = (
+        avg_pool2d(avg_pool2d(x, block, ceil_mode=True), 3, 1, 1, count_include_pad=False)
+        for x in (colors, colors.square())
+    )
+    is_even = (square - mean.square()).sum(dim=1, keepdim=True) < sampling.uneven**2
+    tint = mean - mean.mean(dim=1, keepdim=True) if colors.shape[1] == 3 else mean
+    fits = is_even & (tint.square().sum(dim=1, keepdim=True) > sampling.neutral**2)
+    whole = fits.repeat_interleave(block, dim=2).repeat_interleave(block, dim=3)
+    return whole[..., : colors.shape[-2], : colors.shape[-1]]
 
 
 def _truncated_normal(sampling: TruncatedNormalMask, colors: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import models.ajou.spec
 import models.alacgan.spec
 import models.classifiers.spec
 import models.diverse_gan.spec
+import models.exemplar.spec
 import models.frames.spec
 import models.hinted_pix2pix.spec
 import models.hypercolumns.spec

@@ -15,12 +15,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from models.specs.base import Adam, ObjectiveSpec
+
+
+class References(NamedTuple):
+    """Coloured pictures from which the pictures of a batch may take colours."""
+
+    lightness: Tensor  # (R, 1, H, W): what the network sees of each; the first B are the batch's own pictures
+    colors: Tensor  # (R, C, H, W): the target of each
+    allowed: Tensor  # (B, R) bool: True where picture j is a reference of picture i, never its own
 
 
 @dataclass(frozen=True)
@@ -31,12 +39,14 @@ class Batch:
     target: Tensor  # (B, C, H, W): ab (C = 2), RGB (C = 3) or lines (C = 1)
     hint: Tensor | None = None  # (B, C + 1, ceil(H / k), ceil(W / k)): the target's colours where the mask, the
     #                             last channel, is 1; all channels 0 elsewhere
+    references: References | None = None
     label: Tensor | None = None  # (B,) int64: the title's place in the specification's `titles`
 
     @property
-    def given(self) -> tuple[Tensor, ...]:
-        """The arguments of a network: the condition, then hint and label where its recipe has them."""
-        return tuple(tensor for tensor in (self.condition, self.hint, self.label) if tensor is not None)
+    def given(self) -> tuple[Any, ...]:
+        """The arguments of a network: the condition, then hint, references and label where its recipe has them."""
+        parts = (self.condition, self.hint, self.references, self.label)
+        return tuple(part for part in parts if part is not None)
 
 
 @dataclass(frozen=True)

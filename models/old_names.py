@@ -15,6 +15,10 @@ EARLIER_NAMES: dict[str, dict[str, str]] = {
 """By kind of specification: the name of a field, and the name that earlier versions stored."""
 
 
+LATER_FIELDS: dict[str, dict[str, Any]] = {"Recipe": {"references": None}}
+"""By kind of specification: fields that came later, with the value at which digests leave them out."""
+
+
 def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of one stored specification by their names of today; parts within it stay as they are."""
     current = {earlier: name for name, earlier in EARLIER_NAMES.get(values.get("kind", ""), {}).items()}
@@ -28,7 +32,12 @@ def with_earlier_names(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     earlier = EARLIER_NAMES.get(value.get("kind", ""), {})
-    return {earlier.get(name, name): with_earlier_names(part) for name, part in value.items()}
+    later = LATER_FIELDS.get(value.get("kind", ""), {})
+    return {
+        earlier.get(name, name): with_earlier_names(part)
+        for name, part in value.items()
+        if name not in later or part != later[name]
+    }
 
 
 def current_parameter(name: str) -> str:

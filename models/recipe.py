@@ -62,6 +62,21 @@ class Augmentation(Spec):
 
 
 @dataclass(frozen=True)
+class ReferenceSampling(Spec):
+    """References in training: pictures of a batch come in groups, and each may take colours from others of its group."""
+
+    group: int = 6
+    """Pictures of a group. They are of one title, most often of one issue."""
+    same_issue: float = 0.75
+    """Probability, by title and epoch, that its groups are made of single issues, not of any pictures of the title."""
+    none: float = 0.25
+    """Probability of no references, by picture."""
+    rotated: float = 0.35
+    """Probability, by group, that its hues are rotated by one random angle: colours then come from references and
+    hints, not from memory. Each picture of such a group has references."""
+
+
+@dataclass(frozen=True)
 class Need(Spec):
     """A trained network that a recipe builds on."""
 
@@ -96,6 +111,8 @@ class Recipe(Spec):
     task: Task = "colorize"
     hint: HintSampling | None = None
     """The sampling of sparse colour from the truth; None: the network takes no hints."""
+    references: ReferenceSampling | None = None
+    """The sampling of references; None: the network takes none."""
     with_label: bool = False
     """True where the title is an input of the network."""
     augmentation: Augmentation = Augmentation()

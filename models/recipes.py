@@ -2,9 +2,10 @@
 
 from models.ajou import recipes as ajou
 from models.classifiers import recipes as classifiers
+from models.exemplar import recipes as exemplar
 from models.frames import recipes as frames
 from models.methods import recipes as methods
-from models.recipe import PAPERS, Augmentation, Need, Recipe, Sight, Task
+from models.recipe import PAPERS, Augmentation, Need, Recipe, ReferenceSampling, Sight, Task
 from models.sketch import recipes as sketch
 from models.two_stage import recipes as two_stage
 from models.webtoon import recipes as webtoon
@@ -18,6 +19,7 @@ __all__ = [
     "Augmentation",
     "Need",
     "Recipe",
+    "ReferenceSampling",
     "Sight",
     "Task",
     "recipe_of",
@@ -36,6 +38,7 @@ RECIPES = _by_name(
     *ajou.RECIPES,
     *two_stage.RECIPES,
     *sketch.RECIPES,
+    *exemplar.RECIPES,
     *methods.RECIPES,
 )
 """The ways to train a colorizer, and the methods that need no training."""

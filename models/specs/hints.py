@@ -79,6 +79,25 @@ class Points(HintSampling):
 
 
 @dataclass(frozen=True)
+class FewOrManyPoints(HintSampling):
+    """Dots as a person may give them: none, or 1 to `max_count`, as often few as many (log-uniform).
+
+    In half of the pictures they are single pixels at random places. In the others they are dots of 1 to 5 pixels
+    where there is colour and where it is even: people mark the middle of regions, and leave paper as it is.
+    """
+
+    max_count: int = 128
+    none: float = 0.35
+    """Probability of no hints at all."""
+    even_px: int = 9
+    """Side of the window in which the colour is even."""
+    uneven: float = 0.02
+    """Standard deviation from which the colour in a window is uneven, in the unit of [-1, 1]."""
+    neutral: float = 0.04
+    """Colours nearer to gray than this are no reason for a mark."""
+
+
+@dataclass(frozen=True)
 class TruncatedNormalMask(HintSampling):
     """Ci et al. (2018), figures of the released code: of every two pictures of a batch, one is without hints; in the
     other, pixels are shown where U(0, 1) is at least a threshold, which each picture draws from N(1, sigma)

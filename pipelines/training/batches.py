@@ -8,6 +8,7 @@ Random numbers come from torch's global generators alone: the same seed before a
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -17,9 +18,10 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from models.color import gray_of, lightness_of, rgb_to_lab
 from models.hints import sample_hint
-from models.objective import Batch
+from models.objective import Batch, References
 from models.recipe import Augmentation, Recipe
 from pipelines.pairs import Pairs
+from pipelines.training.references import issue_mates, random_references, rotated_hues
 
 HELD_SHARE = 0.5
 """Arrays move into the GPU's memory where they take at most this share of the free memory."""
@@ -34,6 +36,7 @@ class Batches:
         self._device = device
         self._pictures: _Pictures = _Held(pairs, device) if _fits(pairs, device) else _Mapped(pairs, device)
         self._styles = pairs.variant.shape[1]
+        self._panel_ids = pairs.panel_ids
         places = {title: place for place, title in enumerate(titles)}
         self._labels = torch.tensor([places.get(title, -1) for title in pairs.titles], device=device)
 
@@ -50,10 +53,12 @@ class Batches:
         if recipe.task != "draw_lines" and recipe.variant in ("edge", "line"):
             seen = _augment_lines(seen, color, how)
         batch = self._batch(rows, color, variant, seen)
+        if self._recipe.references:
+            batch = self._with_references(batch)
         if not how.lightness_dropout:
             return batch
         is_kept = torch.rand_like(batch.condition[:, :1]) >= how.lightness_dropout
-        return Batch(batch.condition * is_kept, batch.target, batch.hint, batch.label)
+        return replace(batch, condition=batch.condition * is_kept)
 
     def eval_batch(self, rows: np.ndarray) -> Batch:
         """Unchanged pictures, each in the style of its row number, always with the same hints.
@@ -62,11 +67,43 @@ class Batches:
         """
         color, variant = self._pictures.at(rows, torch.from_numpy(self.eval_styles(rows)))
         torch.manual_seed(int(rows[0]))
-        return self._batch(rows, color, variant, color if self._recipe.variant == "color" else variant)
+        batch = self._batch(rows, color, variant, color if self._recipe.variant == "color" else variant)
+        return self._with_issue_mates(batch, rows) if self._recipe.references else batch
 
     def eval_styles(self, rows: np.ndarray) -> np.ndarray:
         """The style of each picture in `eval_batch`."""
         return rows % self._styles
+
+    def _with_references(self, batch: Batch) -> Batch:
+        """The batch with the others of each picture's group as references; the hues of some groups are rotated."""
+        how = self._recipe.references
+        assert how is not None
+        allowed, is_rotated = random_references(how, len(batch.target), device=self._device)
+        target = torch.where(is_rotated[:, None, None, None], rotated_hues(batch.target, how.group), batch.target)
+        return replace(
+            batch,
+            target=target,
+            hint=sample_hint(self._recipe.hint, target) if self._recipe.hint else None,
+            references=References(batch.condition, target, allowed),
+        )
+
+    def _with_issue_mates(self, batch: Batch, rows: np.ndarray) -> Batch:
+        """The batch with pictures of the same issues as references, but for every third picture."""
+        if self._recipe.hint:
+            batch = replace(batch, hint=sample_hint(self._recipe.hint, batch.target))
+        mates, allowed = issue_mates(self._panel_ids, rows)
+        if not len(mates):
+            return replace(batch, references=References(batch.condition, batch.target, allowed.to(self._device)))
+        color, variant = self._pictures.at(mates, torch.from_numpy(self.eval_styles(mates)))
+        others = self._batch(mates, color, variant, color if self._recipe.variant == "color" else variant)
+        return replace(
+            batch,
+            references=References(
+                torch.cat([batch.condition, others.condition]),
+                torch.cat([batch.target, others.target]),
+                allowed.to(self._device),
+            ),
+        )
 
     def _batch(self, rows: np.ndarray, color: Tensor, variant: Tensor, seen: Tensor) -> Batch:
         """The batch of `color` (B, 3, H, W), `variant` (B, 1, H, W) and the input `seen`, all in [0, 1]."""
@@ -83,7 +120,7 @@ class Batches:
         return Batch(
             condition=condition.contiguous(memory_format=torch.channels_last),
             target=target.contiguous(memory_format=torch.channels_last),
-            hint=sample_hint(recipe.hint, target) if recipe.hint else None,
+            hint=sample_hint(recipe.hint, target) if recipe.hint and not recipe.references else None,
             label=self._labels[torch.from_numpy(rows).to(self._device)] if recipe.with_label else None,
         )
 
@@ -101,8 +138,15 @@ def blank_batch(recipe: Recipe, pictures: int, size: tuple[int, int] | None = No
         condition=torch.zeros(pictures, seen, height, width),
         target=target,
         hint=sample_hint(recipe.hint, target) if recipe.hint else None,
+        references=_blank_references(recipe, target) if recipe.references else None,
         label=torch.zeros(pictures, dtype=torch.long) if recipe.with_label else None,
     )
+
+
+def _blank_references(recipe: Recipe, target: Tensor) -> References:
+    """Each picture is a reference of all others."""
+    pictures, _, height, width = target.shape
+    return References(torch.zeros(pictures, 1, height, width), target, ~torch.eye(pictures, dtype=torch.bool))
 
 
 def _in_range(unit: Tensor) -> Tensor:

@@ -21,7 +21,6 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from hashlib import sha256
 from math import ceil, isfinite
 from pathlib import Path
@@ -51,6 +50,7 @@ from pipelines.training.inputs import (
     require_same_titles,
 )
 from pipelines.training.params import EXCLUDED_FROM_KEY, TrainingParams
+from pipelines.training.references import grouped_order
 from pipelines.training.run_folder import CHECKPOINT, STATE
 from pipelines.training.samples import colored_pictures, sample_sheet
 from pipelines.training.source_digest import source_digest
@@ -222,6 +222,7 @@ class _Training:
                 network.compile()
         self.optimizers = self.objective.optimizers()
         self.progress = _Progress()
+        self._orders: dict[int, np.ndarray] = {}
         self.best_weights: dict[str, Tensor] = {}
         self.average = WeightAverage(self._model, params.ema)
 
@@ -292,9 +293,21 @@ class _Training:
     def _rows(self, number: int) -> np.ndarray:
         """This process's rows at a step (1, 2, ...): a function of seed and number alone."""
         epoch, position = divmod(number - 1, self.epoch_steps)
-        order = _epoch_order(len(self.train_rows), self.params.seed, epoch)
+        order = self._epoch_order(epoch)
         rows = self.train_rows[order[position * self.batch_size : (position + 1) * self.batch_size]]
         return rows[self.fabric.global_rank :: self.params.devices]
+
+    def _epoch_order(self, epoch: int) -> np.ndarray:
+        """The order of the training pictures in an epoch; in groups where they are references of each other."""
+        if epoch not in self._orders:
+            generator = np.random.default_rng(_seed(self.params.seed, "order", epoch))
+            if self.recipe.references:
+                panel_ids = [self.train_pairs.panel_ids[row] for row in self.train_rows]
+                order = grouped_order(panel_ids, self.recipe.references, generator)
+            else:
+                order = generator.permutation(len(self.train_rows))
+            self._orders = {epoch: order}
+        return self._orders[epoch]
 
     def _learn(self, number: int, rows: np.ndarray, batch: Batch) -> dict[str, float]:
         """Takes the objective's optimizer steps on one batch; returns their numbers."""
@@ -355,7 +368,8 @@ class _Training:
         path = self.work / f"diverged_at_{number}.safetensors"
         kept = {
             "rows": torch.from_numpy(rows),
-            **{name: part for name, part in vars(batch).items() if part is not None},
+            **{name: part for name, part in vars(batch).items() if isinstance(part, Tensor)},
+            **({f"references.{name}": part for name, part in batch.references._asdict().items()} if batch.references else {}),
         }
         panel_ids = [self.train_pairs.panel_ids[row] for row in rows]
         with atomic_write(path) as temporary:
@@ -490,11 +504,6 @@ class _Training:
         with atomic_write(path) as temporary:
             save_checkpoint(Path(str(temporary)), checkpoint)
         return path
-
-
-@lru_cache(maxsize=2)
-def _epoch_order(pictures: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng(_seed(seed, "order", epoch)).permutation(pictures)
 
 
 def _seed(seed: int, purpose: str, number: int) -> int:
