@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, normalize
+from torch.nn.functional import interpolate
 
 from models.efficientnet import STAGE_CHANNELS, EfficientNetLite0
 
@@ -51,10 +51,15 @@ def places_of(network: EfficientNetLite0, gray: Tensor) -> Places:
     found = network.features(gray.expand(-1, 3, -1, -1))
     size = found.stages[2].shape[-2:]
     parts = [
-        weight * interpolate(normalize(found.stages[stage]), size, mode="bilinear")
+        weight * interpolate(_unit(found.stages[stage].float()), size, mode="bilinear")
         for stage, weight in _WEIGHTS.items()
     ]
-    return Places(normalize(torch.cat(parts, dim=1)), found.pooled)
+    return Places(_unit(torch.cat(parts, dim=1)), found.pooled)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Of unit length along the second axis. `torch.nn.functional.normalize` takes ten times as long for maps."""
+    return vectors * torch.rsqrt(vectors.square().sum(dim=1, keepdim=True).clamp(min=1e-24))
 
 
 def scores(places: Tensor, lightness: Tensor, others: Tensor, others_lightness: Tensor, *, penalty: float) -> Tensor:

@@ -28,7 +28,7 @@ class References(NamedTuple):
 
     lightness: Tensor  # (R, 1, H, W): what the network sees of each; the first B are the batch's own pictures
     colors: Tensor  # (R, C, H, W): the target of each
-    allowed: Tensor  # (B, R) bool: True where picture j is a reference of picture i, never its own
+    of: tuple[tuple[int, ...], ...]  # for each picture of the batch, which of the R are its references; never itself
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Augmentation(Spec):
 
 @dataclass(frozen=True)
 class ReferenceSampling(Spec):
-    """References in training: pictures of a batch come in groups, and each may take colours from others of its group."""
+    """References in training: pictures come in groups, and each may take colours from others of its group."""
 
     group: int = 6
     """Pictures of a group. They are of one title, most often of one issue."""

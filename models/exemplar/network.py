@@ -2,114 +2,313 @@
 
 The features are those of the frozen EfficientNet-Lite0, by which the untrained match works (`models.matching`). Each
 head of the matching starts as that match and learns a correction. A small U-Net sees what the heads propose, the
-hints, and the features; for each pixel it chooses among the proposals and adds a colour of its own.
+hints, and the features; for each pixel it chooses among the proposals and adds a colour of its own. Before it has
+learned anything it gives the untrained answer: matched colours, spread under the lightness.
 
-Colours are ab / AB_SCALE, or L / 50 - 1 and ab / AB_SCALE for lines, all about [-1, 1].
+Inside, colours are ab / AB_SCALE under the given lightness; for lines they are L / 50 - 1 and ab / AB_SCALE. Unlike the
+paper, the references are several, they are matched again by what the U-Net knows, and hints are references too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle, softplus
+from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, pad, pixel_shuffle, pixel_unshuffle
 
-from models.color import lab_to_rgb
+from models.color import lab_to_rgb, lightness_of, rgb_to_lab
 from models.efficientnet import EfficientNetLite0, load_efficientnet_lite0
+from models.exemplar.hinted import match_hints
+from models.exemplar.match import LookUp, Match, ReferencePlaces
 from models.exemplar.smoothing import smoothed
-from models.exemplar.spec import Exemplar, ExemplarUNet as Spec
-from models.matching import CHANNELS, places_of
-from models.objective import Batch, Objective, OptimizerStep, adams
+from models.exemplar.spec import Exemplar
+from models.exemplar.spec import ExemplarUNet as Spec
+from models.matching import CHANNELS, SIDE_MULTIPLE, STRIDE, places_of
+from models.objective import Batch, Objective, OptimizerStep, References, adams
 from models.specs.base import AB_SCALE
 
-_HINT_TEMPERATURE = 0.08
-_HINT_PENALTY = 0.02
-"""By unit of L between a place and a hint."""
-_HINT_DISTANCE = 0.5
-"""By side of the picture between a place and a hint."""
-_MAX_HINTS = 512
-"""Cells with hints that places are compared with: evenly spaced ones of more."""
-_SOFT = 0.003
-"""The weight of matched colours beside a hint's 1, where both are smoothed."""
-_SHARE = 8
-"""Channels in which the U-Net's own attention over references works, by head."""
-_HEADS = 4
-
-
-class ReferencePlaces(NamedTuple):
-    """The places of all references of one picture."""
-
-    features: Tensor
-    """(N, CHANNELS), of unit length."""
-    lightness: Tensor
-    """(N,), L in 0..100."""
-    colors: Tensor
-    """(N, C): their colours."""
+_MATCHED_WEIGHT = 0.003
+"""The weight of matched colours beside a hint's 1, where both are spread."""
+_SPREAD = 15.0
+"""Units of ab around a matched colour at which its weight is halved."""
+_FEATURE_SCALE = 20.0
+_OWN_SCALE = 0.3
+_ABSENT = 30.0
+"""Logits that a proposal loses where there is none."""
+_DOUBT = 10.0
+"""Units of CIEDE2000 at which confidence is 1/e."""
 
 
 class Answer(NamedTuple):
     """The colours of a picture."""
 
     colors: Tensor
-    """(B, C, H, W)."""
+    """(B, C, H, W), inside the network's ranges (see the module)."""
     confidence: Tensor
-    """(B, 1, H, W) in (0, 1): exp(-e / 10) of the expected CIEDE2000 e."""
+    """(B, 1, H, W) in (0, 1): exp(-e / 10) of the CIEDE2000 e that is to be expected."""
 
 
-@lru_cache(maxsize=2)
-def _efficientnet(device: torch.device) -> EfficientNetLite0:
-    return load_efficientnet_lite0().to(device, memory_format=torch.channels_last)  # never one for two devices: `to` moves a module in place
-
-
-class _Match(nn.Module):
-    """Colours by similarity of places, by several heads; each starts as the untrained match at its temperature."""
+class ExemplarUNet(nn.Module):
+    """See the module. `forward` serves training and batches, `refine` pictures whose features are known already."""
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
-        self._penalty = spec.lightness_penalty
-        self._heads, self._channels = len(spec.temperatures), spec.match_channels
-        self.sharpness = nn.Parameter(torch.log(1 / torch.tensor(spec.temperatures)))
-        self.penalty = nn.Parameter(torch.zeros(self._heads))
-        learned = self._heads * self._channels
-        self.query = nn.Linear(CHANNELS, learned)
-        self.key = nn.Linear(CHANNELS, learned)
-        nn.init.zeros_(self.query.weight)
-        nn.init.zeros_(self.query.bias)
+        self.spec = spec
+        colors, heads, width = spec.out_channels, len(spec.temperatures), spec.width
+        self._colors, self._heads = colors, heads
+        self.match = Match(spec)
+        lightness, hint, spread_hints, answer, flags = 4, colors + 1, colors + 1, colors + 1, 2
+        given = lightness + hint + spread_hints + (colors + 2) + Match.channels(heads, colors) + answer + flags
+        widths = (width, 2 * width, 4 * width, 6 * width, 6 * width)  # at strides 2, 4, 8, 16, 32
+        self.enter = nn.Conv2d(given, width, 3, padding=1)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise(widths))
+        self.project = nn.ModuleList(nn.Conv2d(CHANNELS, channels, 1) for channels in widths[2:])
+        self.encode = nn.ModuleList(_Residual(channels) for channels in widths[1:])
+        self.look_up = LookUp(widths[3], colors)
+        self.statistics = nn.Linear(2 * colors + 3, widths[3])
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
+        self.decode = nn.ModuleList(_Residual(channels) for channels in widths[:-1])
+        self.candidates = heads + 4  # no colour, the untrained answer, each head, matched hints, spread hints
+        self.leave = nn.Conv2d(width, 4 * (self.candidates + colors + 1), 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+        with torch.no_grad():
+            self.leave.bias[4:8] = 4.0  # the untrained answer, in its four pixels
 
-    @staticmethod
-    def channels(heads: int, colors: int) -> int:
-        """Channels of the result."""
-        return heads * (colors + 1) + 2
+    def forward(self, condition: Tensor, hint: Tensor | None = None, references: References | None = None) -> Tensor:
+        """The colours of a batch, in the ranges of its recipe.
 
-    def forward(self, features: Tensor, lightness: Tensor, references: ReferencePlaces) -> Tensor:
-        """(M, CHANNELS), (M,) -> (M, channels): each head's colours, then each one's spread, then similarity."""
-        with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
-            similar = features @ references.features.T  # (M, N)
-            light = (lightness[:, None] - references.lightness).abs() / 100
-            scored = similar - self._penalty * 100 * light
-        queries = self._split(self.query(features))
-        keys = self._split(self.key(references.features)) / self._channels**0.5 * 20
-        means, spreads = [], []
-        values = torch.cat([references.colors, references.colors.square()], dim=1)
-        for head in range(self._heads):
-            logits = scored * self.sharpness[head].exp()
-            if head:
-                logits = logits + queries[head] @ keys[head].T - self.penalty[head] * 10 * light
-            mean, square = (torch.softmax(logits, dim=1) @ values).chunk(2, dim=1)
-            means.append(mean)
-            spreads.append(((square - mean.square()).clamp(min=0).sum(dim=1, keepdim=True) + 1e-6).sqrt())
-        best = scored.amax(dim=1, keepdim=True)
-        soft = torch.logsumexp(scored / 0.05, dim=1, keepdim=True) * 0.05
-        return torch.cat([*means, *spreads, best, soft], dim=1)
+        Args:
+            condition: (B, 1, H, W) in [-1, 1]: lightness, or lines as gray values.
+            hint: (B, C + 1, H, W): ab (C = 2) or RGB (C = 3) where the mask is 1.
+            references: Pictures of the batch and others; None: there are none.
 
-    def _split(self, rows: Tensor) -> Tensor:
-        """(N, heads * channels) -> (heads, N, channels)."""
-        return rows.reshape(len(rows), self._heads, self._channels).transpose(0, 1)
+        Returns (B, C, H, W): ab, or RGB for lines.
+        """
+        colors = self.answer(condition, hint, references).colors
+        return colors if self._colors == 2 else lab_to_rgb(colors[:, :1], colors[:, 1:])
+
+    def answer(self, condition: Tensor, hint: Tensor | None = None, references: References | None = None) -> Answer:
+        """As `forward`, in the ranges inside the network and with the confidence."""
+        height, width = condition.shape[-2:]
+        missing = (0, -width % SIDE_MULTIPLE, 0, -height % SIDE_MULTIPLE)
+        lightness = self._lightness(condition)
+        if references is None:
+            known: list[ReferencePlaces | None] = [None] * len(condition)
+            places = self.places(_padded(lightness, missing))
+        else:
+            places = self.places(_padded(self._lightness(references.lightness), missing))
+            known = self._known(places, references, missing)
+        hint = None if hint is None else pad(self._inside(hint), missing)
+        found = self.refine(_padded(lightness, missing), places[: len(condition)], known, hint)
+        return Answer(found.colors[..., :height, :width], found.confidence[..., :height, :width])
+
+    @torch.no_grad()
+    def places(self, lightness: Tensor) -> Tensor:
+        """Features by place: (B, 1, H, W), L / 50 - 1 -> (B, CHANNELS, H / 8, W / 8), of unit length."""
+        gray = lab_to_rgb(lightness, lightness.new_zeros(()).expand(len(lightness), 2, *lightness.shape[2:]))[:, :1]
+        return places_of(_efficientnet(lightness.device), gray).features
+
+    def refine(
+        self,
+        lightness: Tensor,
+        features: Tensor,
+        references: Sequence[ReferencePlaces | None],
+        hint: Tensor | None = None,
+    ) -> Answer:
+        """The colours of pictures whose features are known.
+
+        Args:
+            lightness: (B, 1, H, W), L / 50 - 1; H and W are multiples of SIDE_MULTIPLE.
+            features: (B, CHANNELS, H / 8, W / 8), of unit length (`places`, or `models.matching.places_of`).
+            references: Of each picture; None: it has none.
+            hint: (B, C + 1, H, W): colours inside the network's ranges where the mask, the last channel, is 1, and 0
+                elsewhere.
+        """
+        pictures, _, height, width = lightness.shape
+        hint = lightness.new_zeros(pictures, self._colors + 1, height, width) if hint is None else hint
+        has_references = lightness.new_tensor([one is not None for one in references])[:, None, None, None]
+        has_hints = hint[:, -1:].amax(dim=(2, 3), keepdim=True)
+        half = (height // 2, width // 2)
+        from_hints = match_hints(lightness, features, hint)
+        from_places = interpolate(self._matched(lightness, features, references), half, mode="bilinear")
+        spread = self._spread(lightness, hint, from_hints, from_places, has_references)
+        flags = torch.cat([has_references, has_hints], dim=1).expand(-1, -1, *half)
+        small_hint, small_spread = avg_pool2d(hint, 2) * 4, avg_pool2d(spread, 2)
+        spread_hints, answer = small_spread.chunk(2, dim=1)
+        given = [pixel_unshuffle(lightness, 2), small_hint, spread_hints, from_hints, from_places, answer, flags]
+        output = pixel_shuffle(self._unet(torch.cat(given, dim=1), features, references, hint), 2)
+        choice, own, doubt = output.split([self.candidates, self._colors, 1], dim=1)
+        colors = self._chosen(choice, spread, from_places, from_hints, has_references, has_hints)
+        return Answer(colors + own * _OWN_SCALE, torch.sigmoid(doubt))
+
+    def _lightness(self, condition: Tensor) -> Tensor:
+        return condition if self._colors == 2 else lightness_of(condition)
+
+    def _inside(self, hint: Tensor) -> Tensor:
+        """A hint inside the network's ranges."""
+        return (
+            hint
+            if self._colors == 2
+            else torch.cat([torch.cat(rgb_to_lab(hint[:, :3]), 1) * hint[:, 3:], hint[:, 3:]], 1)
+        )
+
+    def _known(
+        self, places: Tensor, references: References, missing: tuple[int, int, int, int]
+    ) -> list[ReferencePlaces | None]:
+        """The places of each picture's references."""
+        light = avg_pool2d(_padded(self._lightness(references.lightness), missing), STRIDE).flatten(1) * 50 + 50
+        inside = references.colors if self._colors == 2 else torch.cat(rgb_to_lab(references.colors), dim=1)
+        colors = avg_pool2d(_padded(inside, missing), STRIDE).flatten(2).mT
+        features = places.flatten(2).mT
+        if self.training:  # half of the places are enough to learn from
+            chosen = torch.randperm(features.shape[1], device=features.device)[::2]
+            features, light, colors = features[:, chosen], light[:, chosen], colors[:, chosen]
+        return [
+            ReferencePlaces(features[[*own]].flatten(0, 1), light[[*own]].flatten(), colors[[*own]].flatten(0, 1))
+            if own
+            else None
+            for own in references.of
+        ]
+
+    def _matched(self, lightness: Tensor, features: Tensor, references: Sequence[ReferencePlaces | None]) -> Tensor:
+        """What the heads of the matching find: (B, channels, H / 8, W / 8)."""
+        light = avg_pool2d(lightness, STRIDE).flatten(1) * 50 + 50
+        rows = features.flatten(2).mT  # (B, M, CHANNELS)
+        nothing = features.new_zeros(rows.shape[1], Match.channels(self._heads, self._colors))
+        found = [
+            nothing if one is None else self.match(own, own_light, one)
+            for own, own_light, one in zip(rows, light, references, strict=True)
+        ]
+        return torch.stack(found).mT.unflatten(2, features.shape[-2:])
+
+    def _spread(
+        self, lightness: Tensor, hint: Tensor, from_hints: Tensor, from_places: Tensor, has_references: Tensor
+    ) -> Tensor:
+        """Hints spread under the lightness and their weight, then the untrained answer and its weight.
+
+        Returns (B, 2 (C + 1), H, W).
+        """
+        c = self._colors
+        has_hints = hint[:, -1:].amax(dim=(2, 3), keepdim=True)
+        marks = torch.cat([hint[:, :c] * hint[:, c:], hint[:, c:]], dim=1)
+        hint_weight = _MATCHED_WEIGHT * has_hints * torch.ones_like(from_hints[:, :1])
+        deviation = from_places[:, self._heads * c, None].detach() * AB_SCALE
+        weight = _MATCHED_WEIGHT * has_references / (1 + (deviation / _SPREAD) ** 2)
+        colors = from_hints[:, :c] * hint_weight + from_places[:, :c].detach() * weight
+        soft = interpolate(torch.cat([colors, hint_weight + weight], dim=1), lightness.shape[-2:], mode="bilinear")
+        out = smoothed(torch.cat([marks, marks + soft], dim=1), lightness * 50 + 50)
+        hints, hint_mass, answer, mass = out.split([c, 1, c, 1], dim=1)
+        return torch.cat(
+            [
+                hints / hint_mass.clamp(min=1e-9) * has_hints,
+                _of_mass(hint_mass),
+                answer / mass.clamp(min=1e-9),
+                _of_mass(mass),
+            ],
+            dim=1,
+        )
+
+    def _chosen(
+        self,
+        choice: Tensor,
+        spread: Tensor,
+        from_places: Tensor,
+        from_hints: Tensor,
+        has_references: Tensor,
+        has_hints: Tensor,
+    ) -> Tensor:
+        """The proposals weighted by pixel: (B, C, H, W)."""
+        c, heads = self._colors, self._heads
+        matched = torch.cat([from_places[:, : heads * c], from_hints[:, :c]], dim=1)
+        spread_hints, answer = spread.chunk(2, dim=1)
+        proposals = torch.cat(
+            [answer[:, :c], interpolate(matched, choice.shape[-2:], mode="bilinear"), spread_hints[:, :c]], dim=1
+        ).unflatten(1, (self.candidates - 1, c))
+        is_there = torch.cat(
+            [
+                torch.ones_like(has_hints),
+                torch.maximum(has_references, has_hints),
+                has_references.expand(-1, heads, -1, -1),
+                has_hints.expand(-1, 2, -1, -1),
+            ],
+            dim=1,
+        )
+        weights = torch.softmax(choice - _ABSENT * (1 - is_there), dim=1)
+        return (weights[:, 1:, None] * proposals).sum(dim=1)
+
+    def _unet(
+        self, given: Tensor, features: Tensor, references: Sequence[ReferencePlaces | None], hint: Tensor
+    ) -> Tensor:
+        maps = [self.enter(given)]
+        for level, (down, encode) in enumerate(zip(self.down, self.encode, strict=True)):
+            x = down(leaky_relu(maps[-1], 0.2))
+            if level:
+                x = x + self.project[level - 1](avg_pool2d(features, 2 ** (level - 1)) * _FEATURE_SCALE)
+            x = encode(x)
+            if level == 2:
+                x = x + self._facts(references, hint)[..., None, None] + self._looked_up(x, references)
+            maps.append(x)
+        x = maps.pop()
+        for up, decode in zip(reversed(self.up), reversed(self.decode), strict=True):
+            skip = maps.pop()
+            x = decode(skip + interpolate(up(x), skip.shape[-2:], mode="nearest"))
+        return self.leave(leaky_relu(x, 0.2))
+
+    def _facts(self, references: Sequence[ReferencePlaces | None], hint: Tensor) -> Tensor:
+        """What the references and the hints say about a picture as a whole: (B, channels)."""
+        counts = hint[:, -1].flatten(1).sum(dim=1, keepdim=True)
+        mean_hint = hint[:, :-1].flatten(2).sum(dim=2) / counts.clamp(min=1)
+        nothing = mean_hint.new_zeros(self._colors + 1)
+        means = [
+            nothing if one is None else torch.cat([one.colors.mean(0), one.colors[:, -2:].norm(dim=1).mean()[None]])
+            for one in references
+        ]
+        return self.statistics(
+            torch.cat([torch.stack(means), mean_hint, (counts > 0).to(counts.dtype), torch.log1p(counts)], dim=1)
+        )
+
+    def _looked_up(self, x: Tensor, references: Sequence[ReferencePlaces | None]) -> Tensor:
+        """(B, channels, h, w) to add to x."""
+        states = x.flatten(2).mT
+        found = [
+            torch.zeros_like(state) if one is None else self.look_up(state, one)
+            for state, one in zip(states, references, strict=True)
+        ]
+        return torch.stack(found).mT.unflatten(2, x.shape[-2:])
+
+
+class ExemplarObjective(Objective):
+    """See `models.exemplar.spec.Exemplar`."""
+
+    def __init__(self, spec: Exemplar, needs: Mapping[str, nn.Module]) -> None:
+        self._spec = spec
+        self._network = ExemplarUNet(spec.generator)
+        self.networks = {"generator": self._network}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """See `Objective`."""
+        return adams(self.networks, self._spec)
+
+    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
+        """See `Objective`."""
+        answer = self._network.answer(*batch.given)
+        colors, truth = answer.colors.float(), _inside(batch.target)
+        error = _difference(colors, truth)
+        lacking = _lacking_chroma(colors, truth)
+        doubt = (answer.confidence.float() - torch.exp(-error.detach() / _DOUBT)).square().mean()
+        loss = error.mean() + self._spec.chroma_weight * lacking + self._spec.confidence_weight * doubt
+        yield OptimizerStep("generator", loss, {"difference": error.mean(), "lacking_chroma": lacking, "doubt": doubt})
+
+    def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """See `Objective`: the mean colour difference, in units of CIEDE2000."""
+        return {"difference": _difference(_inside(output), _inside(batch.target)).mean()}
 
 
 class _Residual(nn.Module):
-    """Two 3x3 convolutions beside a shortcut; starts as the identity."""
+    """Two 3x3 convolutions beside a shortcut; nearly the identity at first."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -121,290 +320,51 @@ class _Residual(nn.Module):
         nn.init.zeros_(self.second.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, h, w) -> the same."""
         return x + self.second(leaky_relu(self.first(leaky_relu(x, 0.2)), 0.2))
 
 
-class _Attention(nn.Module):
-    """What the U-Net itself looks up in the references at stride 16, with what it knows of the whole picture."""
-
-    def __init__(self, channels: int, colors: int) -> None:
-        super().__init__()
-        self.query = nn.Linear(channels, _HEADS * 32)
-        self.key = nn.Linear(CHANNELS, _HEADS * 32)
-        self.value = nn.Linear(CHANNELS + colors, _HEADS * _SHARE)
-        self.out = nn.Linear(_HEADS * (_SHARE + colors), channels)
-        nn.init.zeros_(self.out.weight)
-
-    def forward(self, state: Tensor, features: Tensor, colors: Tensor) -> Tensor:
-        """(M, channels), references' (N, CHANNELS) and (N, C) -> (M, channels) to add."""
-        queries = self.query(state).unflatten(1, (_HEADS, 32)).transpose(0, 1)
-        keys = self.key(features).unflatten(1, (_HEADS, 32)).transpose(0, 1)
-        weights = torch.softmax(queries @ keys.mT * (20 / 32**0.5), dim=2)  # (heads, M, N)
-        values = self.value(torch.cat([features * 20, colors], dim=1)).unflatten(1, (_HEADS, _SHARE)).transpose(0, 1)
-        values = torch.cat([values, colors.expand(_HEADS, -1, -1)], dim=2)
-        return self.out((weights @ values).transpose(0, 1).flatten(1))
+@lru_cache(maxsize=2)
+def _efficientnet(device: torch.device) -> EfficientNetLite0:
+    """The frozen features: no part of the network's weights, as they come with an installed package."""
+    if device.type == "meta":  # shapes alone
+        return EfficientNetLite0().to(device)
+    return load_efficientnet_lite0().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
-class ExemplarUNet(nn.Module):
-    """See the module. (B, 1, H, W) lightness -> (B, C, H, W) colours; H and W are multiples of 32."""
-
-    def __init__(self, spec: Spec) -> None:
-        super().__init__()
-        self.spec = spec
-        colors, heads, width = spec.out_channels, len(spec.temperatures), spec.width
-        self._colors, self._heads = colors, heads
-        self.match = _Match(spec)
-        given = 4 + (colors + 1) + (colors + 1) + (colors + 2) + _Match.channels(heads, colors) + (colors + 1) + 2
-        widths = (width, 2 * width, 4 * width, 6 * width, 6 * width)
-        self.enter = nn.Conv2d(given, width, 3, padding=1)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in zip(widths, widths[1:], strict=False))
-        self.project = nn.ModuleList(nn.Conv2d(CHANNELS, channels, 1) for channels in widths[2:])
-        self.encode = nn.ModuleList(_Residual(channels) for channels in widths[1:])
-        self.look_up = _Attention(widths[3], colors)
-        self.statistics = nn.Linear(2 * colors + 3, widths[3])
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths, widths[1:], strict=False))
-        self.decode = nn.ModuleList(_Residual(channels) for channels in widths[:-1])
-        self.candidates = heads + 4  # nothing, the smoothed answer, each head, matched hints, smoothed hints
-        self.leave = nn.Conv2d(width, 4 * (self.candidates + colors + 1), 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
-        with torch.no_grad():
-            self.leave.bias[4:8] = 4.0  # the smoothed answer
-
-    # The frozen features have no place among the weights: they come with an installed package.
-
-    def places(self, lightness: Tensor) -> Tensor:
-        """Features by place of pictures, (B, 1, H, W) in [-1, 1] -> (B, CHANNELS, H / 8, W / 8)."""
-        with torch.no_grad():
-            gray = lab_to_rgb(lightness, torch.zeros_like(lightness).expand(-1, 2, -1, -1))[:, :1]
-            return places_of(_efficientnet(lightness.device), gray).features
-
-    def forward(self, condition: Tensor, hint: Tensor | None = None, references: "Tensor | None" = None) -> Tensor:
-        """Colours of a batch; see `answer`."""
-        return self.answer(condition, hint, references).colors
-
-    def answer(self, condition: Tensor, hint: Tensor | None = None, references=None) -> Answer:
-        if references is None:
-            return self.refine(condition, self.places(condition), [None] * len(condition), hint)
-        lightness, colors, allowed = references
-        places = self.places(lightness)
-        small_light = avg_pool2d(lightness, 8).flatten(1) * 50 + 50
-        small_colors = avg_pool2d(colors, 8).flatten(2).mT
-        features = places.flatten(2).mT
-        if self.training:  # half of the places are enough to learn from
-            chosen = torch.randperm(features.shape[1])[::2]
-            features, small_light, small_colors = features[:, chosen], small_light[:, chosen], small_colors[:, chosen]
-        given = [
-            ReferencePlaces(features[row].flatten(0, 1), small_light[row].flatten(), small_colors[row].flatten(0, 1))
-            if row.any()
-            else None
-            for row in allowed
-        ]
-        return self.refine(condition, places[: len(condition)], given, hint)
-
-    def refine(
-        self,
-        lightness: Tensor,
-        places: Tensor,
-        references: "list[ReferencePlaces | None]",
-        hint: Tensor | None = None,
-    ) -> Answer:
-        """
-        lightness (B,1,H,W) in [-1,1]; places (B, CHANNELS, H/8, W/8); hint (B, C+1, H, W).
-        """
-        pictures, _, height, width = lightness.shape
-        if hint is None:
-            hint = lightness.new_zeros(pictures, self._colors + 1, height, width)
-        light8 = avg_pool2d(lightness, 8) * 50 + 50
-        features = places.flatten(2).mT  # (B, M, CHANNELS)
-        matched = torch.stack(
-            [
-                self.match(features[i], light8[i].flatten(), found)
-                if found is not None
-                else features.new_zeros(features.shape[1], _Match.channels(self._heads, self._colors))
-                for i, found in enumerate(references)
-            ]
-        )
-        matched = matched.mT.unflatten(2, places.shape[-2:])  # (B, channels, H/8, W/8)
-        has_references = lightness.new_tensor([found is not None for found in references])[:, None, None, None]
-        has_hints = (hint[:, -1:].flatten(1).sum(1) > 0).to(lightness.dtype)[:, None, None, None]
-        half = (height // 2, width // 2)
-        from_hints = self._match_hints(lightness, places, hint)
-        from_places = interpolate(matched, half, mode="bilinear")
-        answers = self._smoothed(lightness, hint, from_hints, from_places, has_references)
-        spread_hints, answer = avg_pool2d(answers, 2).chunk(2, dim=1)
-        cells = avg_pool2d(hint, 2) * 4
-        flags = torch.cat([has_references, has_hints], dim=1).expand(-1, -1, *half)
-        x = torch.cat(
-            [pixel_unshuffle(lightness, 2), cells, spread_hints, from_hints, from_places, answer, flags], dim=1
-        )
-        output = self._unet(x, places, references, hint)
-        output = pixel_shuffle(output, 2)
-        choice, own, doubt = output.split([self.candidates, self._colors, 1], dim=1)
-        matched = torch.cat([from_places[:, : self._heads * self._colors], from_hints[:, : self._colors]], dim=1)
-        spread_hints, answer = answers.chunk(2, dim=1)
-        proposals = [
-            answer[:, : self._colors],
-            interpolate(matched, (height, width), mode="bilinear"),
-            spread_hints[:, : self._colors],
-        ]
-        is_there = torch.cat(
-            [
-                torch.ones_like(has_hints),
-                torch.maximum(has_references, has_hints),
-                has_references.expand(-1, self._heads, -1, -1),
-                has_hints.expand(-1, 2, -1, -1),
-            ],
-            dim=1,
-        )
-        weights = torch.softmax(choice - 30 * (1 - is_there), dim=1)
-        stacked = torch.cat(proposals, dim=1).unflatten(1, (self.candidates - 1, self._colors))
-        colors = (weights[:, 1:, None] * stacked).sum(dim=1) + own * 0.3
-        return Answer(colors, torch.sigmoid(doubt))
-
-    def _unet(self, x: Tensor, places: Tensor, references: "list[ReferencePlaces | None]", hint: Tensor) -> Tensor:
-        maps = [self.enter(x)]
-        for level, (down, encode) in enumerate(zip(self.down, self.encode, strict=True)):
-            y = down(leaky_relu(maps[-1], 0.2))
-            if level:
-                y = y + self.project[level - 1](avg_pool2d(places, 2 ** (level - 1)) * 20)
-            y = encode(y)
-            if level == 2:
-                y = self._with_references(y, places, references, hint)
-            maps.append(y)
-        y = maps.pop()
-        for up, decode in zip(reversed(self.up), reversed(self.decode), strict=True):
-            skip = maps.pop()
-            y = decode(skip + interpolate(up(y), skip.shape[-2:], mode="nearest"))
-        return self.leave(leaky_relu(y, 0.2))
-
-    def _with_references(
-        self, y: Tensor, places: Tensor, references: "list[ReferencePlaces | None]", hint: Tensor
-    ) -> Tensor:
-        """What the references say about the picture as a whole and, by attention, about its places."""
-        counts = hint[:, -1].flatten(1).sum(1)
-        mean_hint = hint[:, :-1].flatten(2).sum(2) / counts.clamp(min=1)[:, None]
-        rows = []
-        for i, found in enumerate(references):
-            mean = found.colors.mean(0) if found is not None else mean_hint.new_zeros(self._colors)
-            chroma = found.colors[:, -2:].norm(dim=1).mean() if found is not None else mean.sum()
-            rows.append(torch.cat([mean, chroma[None], mean_hint[i], (counts[i] > 0)[None].to(mean.dtype)]))
-        told = torch.stack(rows)
-        told = torch.cat([told, torch.log1p(counts)[:, None]], dim=1)
-        y = y + self.statistics(told)[..., None, None]
-        added = []
-        for i, found in enumerate(references):
-            state = y[i].flatten(1).T
-            if found is None:
-                added.append(torch.zeros_like(state))
-                continue
-            added.append(self.look_up(state, found.features, found.colors))
-        return y + torch.stack(added).mT.unflatten(2, y.shape[-2:])
-
-    def _match_hints(self, lightness: Tensor, places: Tensor, hint: Tensor) -> Tensor:
-        """Each place's colours by the picture's own hints: (B, C + 2, H / 2, W / 2): colours, spread, similarity."""
-        size = (lightness.shape[-2] // 2, lightness.shape[-1] // 2)
-        light = avg_pool2d(lightness, 2) * 50 + 50
-        rows, columns = torch.meshgrid(
-            *(torch.linspace(0, 1, n, device=lightness.device) for n in size), indexing="ij"
-        )
-        found = []
-        # Hints in cells of 2 x 2 pixels; the last but one channel is the lightness under them.
-        cells = avg_pool2d(torch.cat([hint[:, :-1], lightness * hint[:, -1:], hint[:, -1:]], dim=1), 2)
-        for i in range(len(lightness)):
-            where = cells[i, -1].nonzero()
-            if not len(where):
-                found.append(lightness.new_zeros(self._colors + 2, *size))
-                continue
-            where = where[torch.linspace(0, len(where) - 1, min(len(where), _MAX_HINTS)).long()]
-            y, x = where.unbind(1)
-            keys = places[i, :, y // 4, x // 4].T  # (N, CHANNELS)
-            colors, key_light = (cells[i, :-1, y, x] / cells[i, -1, y, x]).split([self._colors, 1])
-            similar = (keys @ places[i].flatten(1)).unflatten(1, places.shape[-2:])
-            similar = interpolate(similar[None], size, mode="bilinear")[0]  # (N, H / 2, W / 2)
-            similar -= _HINT_PENALTY * (light[i] - key_light.T[..., None] * 50 - 50).abs()
-            far = (rows - rows[y, 0, None, None]) ** 2 + (columns - columns[0, x, None, None]) ** 2
-            similar -= _HINT_DISTANCE * far.sqrt()
-            weights = torch.softmax(similar / _HINT_TEMPERATURE, dim=0).flatten(1)  # (N, K)
-            mean = colors @ weights
-            spread = (colors.square() @ weights - mean.square()).clamp(min=0).sum(0, keepdim=True).sqrt()
-            best = similar.amax(0).flatten()[None]
-            found.append(torch.cat([mean, spread, best]).unflatten(1, size))
-        return torch.stack(found)
-
-    def _smoothed(
-        self, lightness: Tensor, hint: Tensor, from_hints: Tensor, from_places: Tensor, has_references: Tensor
-    ) -> Tensor:
-        """Hints spread under the lightness and their weight; then the untrained answer and its weight."""
-        c, heads, size = self._colors, self._heads, lightness.shape[-2:]
-        marks = torch.cat([hint[:, :c] * hint[:, c:], hint[:, c:]], dim=1)
-        has_hints = (hint[:, -1:].amax(dim=(2, 3), keepdim=True) > 0).to(hint.dtype)
-        hint_colors, reference_colors = from_hints[:, :c].detach(), from_places[:, :c].detach()
-        spread = from_places[:, heads * c : heads * c + 1].detach() * AB_SCALE
-        hint_weight = _SOFT * has_hints * torch.ones_like(hint_colors[:, :1])
-        weight = _SOFT * has_references / (1 + (spread / 15) ** 2)
-        soft = torch.cat([hint_colors * hint_weight + reference_colors * weight, hint_weight + weight], dim=1)
-        soft = interpolate(soft, size, mode="bilinear")
-        out = smoothed(torch.cat([marks, marks + soft], dim=1), lightness * 50 + 50)
-        hints, hint_mass, answer, mass = out.split([c, 1, c, 1], dim=1)
-        return torch.cat(
-            [
-                hints / hint_mass.clamp(min=1e-9) * has_hints,
-                (hint_mass.clamp(min=1e-6).log() + 7) / 4,
-                answer / mass.clamp(min=1e-9),
-                (mass.clamp(min=1e-6).log() + 7) / 4,
-            ],
-            dim=1,
-        )
+def _padded(pictures: Tensor, missing: tuple[int, int, int, int]) -> Tensor:
+    return pad(pictures, missing, mode="replicate") if any(missing) else pictures
 
 
-def color_difference(output: Tensor, truth: Tensor) -> Tensor:
-    """CIEDE2000's chroma and hue terms for colours of about the same lightness: (B, 2, H, W) each -> (B, 1, H, W).
+def _of_mass(mass: Tensor) -> Tensor:
+    """A smoothed weight as a number of about -1 to 1."""
+    return (mass.clamp(min=1e-6).log() + 7) / 4
 
-    In units of CIEDE2000. Without its rotation term, and with the hue's weight 1 (Sharma et al. 2005).
+
+def _inside(colors: Tensor) -> Tensor:
+    """Colours of a batch inside the network's ranges: ab as they are, RGB as lightness and ab."""
+    return colors if colors.shape[1] == 2 else torch.cat(rgb_to_lab(colors), dim=1)
+
+
+def _difference(output: Tensor, truth: Tensor) -> Tensor:
+    """About the CIEDE2000 by pixel (Sharma et al. 2005): (B, C, H, W) each -> (B, 1, H, W).
+
+    Its terms of chroma and hue without the rotation term, with 1 in place of what hue weighs at each angle; for lines
+    lightness is weighed by its mean weight.
     """
-    output, truth = output * AB_SCALE, truth * AB_SCALE
-    chroma, true_chroma = ((x.square().sum(1, keepdim=True) + 1e-2).sqrt() for x in (output, truth))
+    ab, true_ab = output[:, -2:] * AB_SCALE, truth[:, -2:] * AB_SCALE
+    chroma, true_chroma = ((x.square().sum(1, keepdim=True) + 1e-2).sqrt() for x in (ab, true_ab))
     mean = (chroma + true_chroma).detach() / 2
     along = chroma - true_chroma
-    across = ((output - truth).square().sum(1, keepdim=True) - along.square()).clamp(min=0)
-    return ((along / (1 + 0.045 * mean)) ** 2 + across / (1 + 0.015 * mean) ** 2 + 0.1).sqrt()
+    across = ((ab - true_ab).square().sum(1, keepdim=True) - along.square()).clamp(min=0)
+    squares = (along / (1 + 0.045 * mean)) ** 2 + across / (1 + 0.015 * mean) ** 2
+    if output.shape[1] == 3:
+        squares = squares + ((output[:, :1] - truth[:, :1]) * 50 / 1.2).square()
+    return (squares + 0.1).sqrt()
 
 
-class ExemplarObjective(Objective):
-    """See `models.exemplar.spec.Exemplar`."""
-
-    def __init__(self, spec: Exemplar, needs: Mapping[str, nn.Module]) -> None:
-        self._spec = spec
-        self.networks = {"generator": ExemplarUNet(spec.generator)}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return adams(self.networks, self._spec)
-
-    def optimizer_steps(self, batch: Batch, done: float) -> Iterator[OptimizerStep]:
-        answer = self.networks["generator"].answer(*batch.given)
-        with torch.autocast(batch.target.device.type, enabled=False):
-            colors = answer.colors.float()
-            error = _error(colors, batch.target)
-            lacking = _lacking(colors, batch.target)
-            doubt = (answer.confidence.float() - torch.exp(-error.detach() / 10)).square().mean()
-        loss = error.mean() + self._spec.chroma_weight * lacking + self._spec.confidence_weight * doubt
-        yield OptimizerStep("generator", loss, {"difference": error.mean(), "lacking": lacking, "doubt": doubt})
-
-    def distances(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        return {"difference": _error(output, batch.target).mean()}
-
-
-def _error(output: Tensor, truth: Tensor) -> Tensor:
-    """The colour difference by pixel, and for lines that of lightness, which CIEDE2000 weighs about as much."""
-    error = color_difference(output[:, -2:], truth[:, -2:])
-    if output.shape[1] == 2:
-        return error
-    return (error.square() + ((output[:, :1] - truth[:, :1]) * 50 / 1.2).square()).sqrt()
-
-
-def _lacking(output: Tensor, truth: Tensor) -> Tensor:
-    """The chroma, in units of ab, that regions of 32 pixels lack."""
+def _lacking_chroma(output: Tensor, truth: Tensor) -> Tensor:
+    """How much chroma regions of 32 pixels lack, in units of ab."""
     chroma, true_chroma = (
         avg_pool2d((x[:, -2:].square().sum(1, keepdim=True) + 1e-4).sqrt(), 32) * AB_SCALE for x in (output, truth)
     )

@@ -1,4 +1,4 @@
-"""The fast global smoother on tensors: Min et al., "Fast Global Image Smoothing Based on Weighted Least Squares" (2014).
+"""Min et al., "Fast Global Image Smoothing Based on Weighted Least Squares" (2014): the fast global smoother on tensors.
 
 OpenCV has it for pictures (`cv2.ximgproc.fastGlobalSmootherFilter`); a network needs it for batches.
 """

@@ -1,4 +1,4 @@
-"""Values of `models.exemplar.network`: a network that takes colours from references and hints, or disagrees with them."""
+"""Values of `models.exemplar.network`: colours from references and hints, with which a network may disagree."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -78,22 +78,23 @@ class Batches:
         """The batch with the others of each picture's group as references; the hues of some groups are rotated."""
         how = self._recipe.references
         assert how is not None
-        allowed, is_rotated = random_references(how, len(batch.target), device=self._device)
+        chosen, is_rotated = random_references(how, len(batch.target))
+        is_rotated = is_rotated.to(self._device)
         target = torch.where(is_rotated[:, None, None, None], rotated_hues(batch.target, how.group), batch.target)
         return replace(
             batch,
             target=target,
             hint=sample_hint(self._recipe.hint, target) if self._recipe.hint else None,
-            references=References(batch.condition, target, allowed),
+            references=References(batch.condition, target, chosen),
         )
 
     def _with_issue_mates(self, batch: Batch, rows: np.ndarray) -> Batch:
         """The batch with pictures of the same issues as references, but for every third picture."""
         if self._recipe.hint:
             batch = replace(batch, hint=sample_hint(self._recipe.hint, batch.target))
-        mates, allowed = issue_mates(self._panel_ids, rows)
+        mates, chosen = issue_mates(self._panel_ids, rows)
         if not len(mates):
-            return replace(batch, references=References(batch.condition, batch.target, allowed.to(self._device)))
+            return replace(batch, references=References(batch.condition, batch.target, chosen))
         color, variant = self._pictures.at(mates, torch.from_numpy(self.eval_styles(mates)))
         others = self._batch(mates, color, variant, color if self._recipe.variant == "color" else variant)
         return replace(
@@ -101,7 +102,7 @@ class Batches:
             references=References(
                 torch.cat([batch.condition, others.condition]),
                 torch.cat([batch.target, others.target]),
-                allowed.to(self._device),
+                chosen,
             ),
         )
 
@@ -138,15 +139,16 @@ def blank_batch(recipe: Recipe, pictures: int, size: tuple[int, int] | None = No
         condition=torch.zeros(pictures, seen, height, width),
         target=target,
         hint=sample_hint(recipe.hint, target) if recipe.hint else None,
-        references=_blank_references(recipe, target) if recipe.references else None,
+        references=_blank_references(target) if recipe.references else None,
         label=torch.zeros(pictures, dtype=torch.long) if recipe.with_label else None,
     )
 
 
-def _blank_references(recipe: Recipe, target: Tensor) -> References:
+def _blank_references(target: Tensor) -> References:
     """Each picture is a reference of all others."""
     pictures, _, height, width = target.shape
-    return References(torch.zeros(pictures, 1, height, width), target, ~torch.eye(pictures, dtype=torch.bool))
+    others = tuple(tuple(other for other in range(pictures) if other != own) for own in range(pictures))
+    return References(torch.zeros(pictures, 1, height, width), target, others)
 
 
 def _in_range(unit: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from models.build import build_objective
 from models.checkpoint import Checkpoint, save_checkpoint
-from models.objective import Batch, Objective, OptimizerStep, set_learning_rates
+from models.objective import Batch, Objective, OptimizerStep, References, set_learning_rates
 from models.old_names import with_earlier_names
 from models.recipes import Recipe
 from pipelines.images.sampling import evenly_spaced
@@ -369,7 +369,7 @@ class _Training:
         kept = {
             "rows": torch.from_numpy(rows),
             **{name: part for name, part in vars(batch).items() if isinstance(part, Tensor)},
-            **({f"references.{name}": part for name, part in batch.references._asdict().items()} if batch.references else {}),
+            **_pictures_of(batch.references),
         }
         panel_ids = [self.train_pairs.panel_ids[row] for row in rows]
         with atomic_write(path) as temporary:
@@ -504,6 +504,12 @@ class _Training:
         with atomic_write(path) as temporary:
             save_checkpoint(Path(str(temporary)), checkpoint)
         return path
+
+
+def _pictures_of(references: References | None) -> dict[str, Tensor]:
+    if references is None:
+        return {}
+    return {"references.lightness": references.lightness, "references.colors": references.colors}
 
 
 def _seed(seed: int, purpose: str, number: int) -> int:

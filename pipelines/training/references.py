@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.color import lab_to_rgb, rgb_to_lab
 from models.recipe import ReferenceSampling
 
 _MATES = 3
@@ -36,33 +37,40 @@ def grouped_order(panel_ids: Sequence[str], how: ReferenceSampling, generator: n
     return np.concatenate([generator.permutation(groups).reshape(-1), np.array(places[whole:], int)])
 
 
-def random_references(how: ReferenceSampling, pictures: int, *, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Random references of the pictures of a training batch: (B, B) bool, and (B,) bool: hues are to be rotated.
+def random_references(how: ReferenceSampling, pictures: int) -> tuple[tuple[tuple[int, ...], ...], Tensor]:
+    """Random references of the pictures of a training batch, and (B,) bool: True where hues are to be rotated.
 
-    True at (i, j): picture j is a reference of picture i. Their number is uniform, from 1 to the group's others.
+    The references of a picture are places in the batch, of its group and not its own. Their number is uniform, from 1
+    to the group's others.
     """
-    group = torch.arange(pictures, device=device) // how.group
-    is_other = (group[:, None] == group) & ~torch.eye(pictures, dtype=torch.bool, device=device)
-    is_rotated = (torch.rand(int(group[-1]) + 1, device=device) < how.rotated)[group]
-    has_some = (torch.rand(pictures, device=device) >= how.none) | is_rotated
-    count = 1 + (torch.rand(pictures, device=device) * is_other.sum(dim=1)).long()
-    rank = (torch.rand(pictures, pictures, device=device) + is_other).argsort(dim=1, descending=True).argsort(dim=1)
-    return is_other & (rank < count[:, None]) & has_some[:, None], is_rotated & is_other.any(dim=1)
+    group = torch.arange(pictures) // how.group
+    is_rotated = (torch.rand(int(group[-1]) + 1) < how.rotated)[group]
+    chosen: list[tuple[int, ...]] = []
+    for own in range(pictures):
+        others = [int(other) for other in (group == group[own]).nonzero() if other != own]
+        count = int(torch.randint(1, len(others) + 1, ())) if others else 0
+        has_some = bool(torch.rand(()) >= how.none) or bool(is_rotated[own])
+        order = torch.randperm(len(others))[:count].tolist() if has_some else []
+        chosen.append(tuple(others[place] for place in order))
+    return tuple(chosen), is_rotated
 
 
 def rotated_hues(colors: Tensor, group: int) -> Tensor:
-    """Colours whose last two channels, a and b, are rotated by one random angle a group: (B, C, H, W)."""
+    """Colours, ab or RGB, with the hues of each group rotated by one random angle in Lab: (B, C, H, W) in [-1, 1]."""
     groups = -(-len(colors) // group)
     angles = (torch.rand(groups, device=colors.device) * 2 * torch.pi).repeat_interleave(group)[: len(colors)]
     cos, sin = angles.cos()[:, None, None, None], angles.sin()[:, None, None, None]
-    rest, a, b = colors[:, :-2], colors[:, -2:-1], colors[:, -1:]
-    return torch.cat([rest, a * cos - b * sin, a * sin + b * cos], dim=1)
+    lightness, ab = (None, colors) if colors.shape[1] == 2 else rgb_to_lab(colors)
+    a, b = ab.split(1, dim=1)
+    rotated = torch.cat([a * cos - b * sin, a * sin + b * cos], dim=1)
+    return rotated if lightness is None else lab_to_rgb(lightness, rotated)
 
 
-def issue_mates(panel_ids: Sequence[str], rows: np.ndarray) -> tuple[np.ndarray, Tensor]:
-    """For validation pictures: the rows of their references, and (B, B + R) bool: which are whose.
+def issue_mates(panel_ids: Sequence[str], rows: np.ndarray) -> tuple[np.ndarray, tuple[tuple[int, ...], ...]]:
+    """References of validation pictures: their rows, and for each picture the places of its own ones.
 
-    Those are the next pictures of the same issue. Every third picture has none.
+    Places count the pictures first, then the references. Those are the next pictures of the same issue; every third
+    picture has none.
     """
     by_issue: dict[str, list[int]] = {}
     for place, panel_id in enumerate(panel_ids):
@@ -71,14 +79,9 @@ def issue_mates(panel_ids: Sequence[str], rows: np.ndarray) -> tuple[np.ndarray,
     for number, row in enumerate(rows):
         own = by_issue[_issue_of(panel_ids[row])]
         at = own.index(int(row))
-        others = own[at + 1 :] + own[:at]
-        chosen.append([] if number % 3 == 2 else others[:_MATES])
+        chosen.append([] if number % 3 == 2 else (own[at + 1 :] + own[:at])[:_MATES])
     mates = sorted({place for places in chosen for place in places})
-    allowed = torch.zeros(len(rows), len(rows) + len(mates), dtype=torch.bool)
-    for number, places in enumerate(chosen):
-        for place in places:
-            allowed[number, len(rows) + mates.index(place)] = True
-    return np.array(mates, int), allowed
+    return np.array(mates, int), tuple(tuple(len(rows) + mates.index(place) for place in places) for places in chosen)
 
 
 def _issue_of(panel_id: str) -> str:

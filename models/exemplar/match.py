@@ -1,0 +1,111 @@
+"""Matching that starts as the untrained one (`models.matching`) and learns: colours of places by similarity."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from models.exemplar.spec import ExemplarUNet
+from models.matching import CHANNELS
+
+_QUERY_SCALE = 20.0
+"""About the square root of CHANNELS: the entries of a vector of unit length times this are about 1."""
+_SOFT_TEMPERATURE = 0.05
+
+
+class ReferencePlaces(NamedTuple):
+    """The places of all references of one picture."""
+
+    features: Tensor
+    """(N, CHANNELS), of unit length: `models.matching.Places.features`, seen as the picture itself is seen."""
+    lightness: Tensor
+    """(N,), L in 0..100 of what was seen."""
+    colors: Tensor
+    """(N, C): mean ab / AB_SCALE of each place; for lines L / 50 - 1 before them."""
+
+
+class Match(nn.Module):
+    """The colours that places take from references, by several heads.
+
+    A head is a softmax over all places of all references. It starts as the untrained match at its own temperature;
+    what it adds to the similarity is learned. The first head stays untrained but for its temperature.
+    """
+
+    def __init__(self, spec: ExemplarUNet) -> None:
+        super().__init__()
+        self._penalty = spec.lightness_penalty
+        self._heads, self._channels = len(spec.temperatures), spec.match_channels
+        self.sharpness = nn.Parameter(torch.log(1 / torch.tensor(spec.temperatures)))
+        self.penalty = nn.Parameter(torch.zeros(self._heads))
+        learned = self._heads * self._channels
+        self.query = nn.Linear(CHANNELS, learned)
+        self.key = nn.Linear(CHANNELS, learned)
+        nn.init.zeros_(self.query.weight)
+        nn.init.zeros_(self.query.bias)
+
+    @staticmethod
+    def channels(heads: int, colors: int) -> int:
+        """Channels of the result."""
+        return heads * (colors + 1) + 2
+
+    def forward(self, features: Tensor, lightness: Tensor, references: ReferencePlaces) -> Tensor:
+        """What M places find.
+
+        Args:
+            features: (M, CHANNELS), of unit length.
+            lightness: (M,), L in 0..100.
+            references: Where they look; N places.
+
+        Returns (M, channels): the heads' mean colours, the standard deviation around each of them, and the highest
+        and the smooth highest similarity.
+        """
+        with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
+            light = (lightness[:, None] - references.lightness).abs() / 100
+            scored = features @ references.features.T - self._penalty * 100 * light  # (M, N)
+        queries = self._split(self.query(features))
+        keys = self._split(self.key(references.features)) / self._channels**0.5 * _QUERY_SCALE
+        values = torch.cat([references.colors, references.colors.square()], dim=1)
+        means, spreads = [], []
+        for head in range(self._heads):
+            logits = scored * self.sharpness[head].exp()
+            if head:
+                logits = logits + queries[head] @ keys[head].T - self.penalty[head] * 10 * light
+            mean, square = (torch.softmax(logits, dim=1) @ values).chunk(2, dim=1)
+            means.append(mean)
+            spreads.append(((square - mean.square()).clamp(min=0).sum(dim=1, keepdim=True) + 1e-6).sqrt())
+        best = scored.amax(dim=1, keepdim=True)
+        soft = torch.logsumexp(scored / _SOFT_TEMPERATURE, dim=1, keepdim=True) * _SOFT_TEMPERATURE
+        return torch.cat([*means, *spreads, best, soft], dim=1)
+
+    def _split(self, rows: Tensor) -> Tensor:
+        """(N, heads * channels) -> (heads, N, channels)."""
+        return rows.reshape(len(rows), self._heads, self._channels).transpose(0, 1)
+
+
+class LookUp(nn.Module):
+    """Attention from the U-Net's own state to the references, with values of their features and colours.
+
+    (M, channels) -> (M, channels) to add; starts as nothing.
+    """
+
+    _HEADS, _KEY, _VALUE = 4, 32, 8
+
+    def __init__(self, channels: int, colors: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(channels, self._HEADS * self._KEY)
+        self.key = nn.Linear(CHANNELS, self._HEADS * self._KEY)
+        self.value = nn.Linear(CHANNELS + colors, self._HEADS * self._VALUE)
+        self.out = nn.Linear(self._HEADS * (self._VALUE + colors), channels)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, state: Tensor, references: ReferencePlaces) -> Tensor:
+        """The state of M places, (M, channels)."""
+        features, colors = references.features, references.colors
+        queries, keys = self._split(self.query(state)), self._split(self.key(features))  # (heads, M or N, _KEY)
+        weights = torch.softmax(queries @ keys.mT * (_QUERY_SCALE / self._KEY**0.5), dim=2)
+        values = self._split(self.value(torch.cat([features * _QUERY_SCALE, colors], dim=1)))
+        values = torch.cat([values, colors.expand(self._HEADS, -1, -1)], dim=2)
+        return self.out((weights @ values).transpose(0, 1).flatten(1))
+
+    def _split(self, rows: Tensor) -> Tensor:
+        return rows.unflatten(1, (self._HEADS, -1)).transpose(0, 1)
