@@ -22,6 +22,8 @@ class ReferencePlaces(NamedTuple):
     """(N,), L in 0..100 of what was seen."""
     colors: Tensor
     """(N, C): mean ab / AB_SCALE of each place; for lines L / 50 - 1 before them."""
+    bonus: Tensor
+    """(N,): what is added to the similarity of each place: for a picture that is alike as a whole, or a correction."""
 
 
 class Match(nn.Module):
@@ -67,7 +69,7 @@ class Match(nn.Module):
         values = torch.cat([references.colors, references.colors.square()], dim=1)
         means, spreads = [], []
         for head in range(self._heads):
-            logits = scored * self.sharpness[head].exp()
+            logits = (scored + references.bonus) * self.sharpness[head].exp()
             if head:
                 logits = logits + queries[head] @ keys[head].T - self.penalty[head] * 10 * light
             mean, square = (torch.softmax(logits, dim=1) @ values).chunk(2, dim=1)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, pad, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, normalize, pad, pixel_shuffle, pixel_unshuffle
 
 from models.color import lab_to_rgb, lightness_of, rgb_to_lab
 from models.efficientnet import EfficientNetLite0, load_efficientnet_lite0
@@ -25,7 +25,7 @@ from models.exemplar.match import LookUp, Match, ReferencePlaces
 from models.exemplar.smoothing import smoothed
 from models.exemplar.spec import Exemplar
 from models.exemplar.spec import ExemplarUNet as Spec
-from models.matching import CHANNELS, SIDE_MULTIPLE, STRIDE, places_of
+from models.matching import CHANNELS, SIDE_MULTIPLE, STRIDE, Places, places_of
 from models.objective import Batch, Objective, OptimizerStep, References, adams
 from models.specs.base import AB_SCALE
 
@@ -33,6 +33,8 @@ _MATCHED_WEIGHT = 0.003
 """The weight of matched colours beside a hint's 1, where both are spread."""
 _SPREAD = 15.0
 """Units of ab around a matched colour at which its weight is halved."""
+ALIKE_BONUS = 0.5
+"""Of the places of a reference, by unit of cosine of the pooled features: one in the same light is the better one."""
 _FEATURE_SCALE = 20.0
 _OWN_SCALE = 0.3
 _ABSENT = 30.0
@@ -102,14 +104,14 @@ class ExemplarUNet(nn.Module):
             places = self.places(_padded(self._lightness(references.lightness), missing))
             known = self._known(places, references, missing)
         hint = None if hint is None else pad(self._inside(hint), missing)
-        found = self.refine(_padded(lightness, missing), places[: len(condition)], known, hint)
+        found = self.refine(_padded(lightness, missing), places.features[: len(condition)], known, hint)
         return Answer(found.colors[..., :height, :width], found.confidence[..., :height, :width])
 
     @torch.no_grad()
-    def places(self, lightness: Tensor) -> Tensor:
-        """Features by place: (B, 1, H, W), L / 50 - 1 -> (B, CHANNELS, H / 8, W / 8), of unit length."""
+    def places(self, lightness: Tensor) -> Places:
+        """The features of pictures: (B, 1, H, W), L / 50 - 1."""
         gray = lab_to_rgb(lightness, lightness.new_zeros(()).expand(len(lightness), 2, *lightness.shape[2:]))[:, :1]
-        return places_of(_efficientnet(lightness.device), gray).features
+        return places_of(_efficientnet(lightness.device), gray)
 
     def refine(
         self,
@@ -156,22 +158,32 @@ class ExemplarUNet(nn.Module):
         )
 
     def _known(
-        self, places: Tensor, references: References, missing: tuple[int, int, int, int]
+        self, places: Places, references: References, missing: tuple[int, int, int, int]
     ) -> list[ReferencePlaces | None]:
         """The places of each picture's references."""
         light = avg_pool2d(_padded(self._lightness(references.lightness), missing), STRIDE).flatten(1) * 50 + 50
         inside = references.colors if self._colors == 2 else torch.cat(rgb_to_lab(references.colors), dim=1)
         colors = avg_pool2d(_padded(inside, missing), STRIDE).flatten(2).mT
-        features = places.flatten(2).mT
+        features, pooled = places.features.flatten(2).mT, normalize(places.pooled.float())
         if self.training:  # half of the places are enough to learn from
             chosen = torch.randperm(features.shape[1], device=features.device)[::2]
             features, light, colors = features[:, chosen], light[:, chosen], colors[:, chosen]
-        return [
-            ReferencePlaces(features[[*own]].flatten(0, 1), light[[*own]].flatten(), colors[[*own]].flatten(0, 1))
-            if own
-            else None
-            for own in references.of
-        ]
+        known: list[ReferencePlaces | None] = []
+        for picture, own in enumerate(references.of):
+            if not own:
+                known.append(None)
+                continue
+            at = [*own]
+            bonus = ALIKE_BONUS * (pooled[at] @ pooled[picture])
+            known.append(
+                ReferencePlaces(
+                    features[at].flatten(0, 1),
+                    light[at].flatten(),
+                    colors[at].flatten(0, 1),
+                    bonus.repeat_interleave(features.shape[1]),
+                )
+            )
+        return known
 
     def _matched(self, lightness: Tensor, features: Tensor, references: Sequence[ReferencePlaces | None]) -> Tensor:
         """What the heads of the matching find: (B, channels, H / 8, W / 8)."""

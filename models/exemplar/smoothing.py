@@ -1,4 +1,4 @@
-"""Min et al., "Fast Global Image Smoothing Based on Weighted Least Squares" (2014): the fast global smoother on tensors.
+"""The fast global smoother of Min et al. (2014), "Fast Global Image Smoothing Based on Weighted Least Squares".
 
 OpenCV has it for pictures (`cv2.ximgproc.fastGlobalSmootherFilter`); a network needs it for batches.
 """
