@@ -61,7 +61,8 @@ class Match(nn.Module):
         Returns (M, channels): the heads' mean colours, the standard deviation around each of them, and the highest
         and the smooth highest similarity.
         """
-        with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
+        device = "cpu" if features.is_meta else features.device.type  # there is no autocast of shapes alone
+        with torch.no_grad(), torch.autocast(device, enabled=False):
             light = (lightness[:, None] - references.lightness).abs() / 100
             scored = features @ references.features.T - self._penalty * 100 * light  # (M, N)
         queries = self._split(self.query(features))

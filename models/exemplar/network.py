@@ -74,10 +74,10 @@ class ExemplarUNet(nn.Module):
         self.decode = nn.ModuleList(_Residual(channels) for channels in widths[:-1])
         self.candidates = heads + 4  # no colour, the untrained answer, each head, matched hints, spread hints
         self.leave = nn.Conv2d(width, 4 * (self.candidates + colors + 1), 3, padding=1)
+        preferred = torch.zeros(len(self.leave.weight))
+        preferred[4:8] = 4.0  # the untrained answer, in its four pixels
         nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
-        with torch.no_grad():
-            self.leave.bias[4:8] = 4.0  # the untrained answer, in its four pixels
+        self.leave.bias = nn.Parameter(preferred)
 
     def forward(self, condition: Tensor, hint: Tensor | None = None, references: References | None = None) -> Tensor:
         """The colours of a batch, in the ranges of its recipe.
@@ -328,8 +328,8 @@ class _Residual(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.kaiming_normal_(self.first.weight, a=0.2)
         nn.init.normal_(self.second.weight, std=0.1 * (2 / (9 * channels)) ** 0.5)
-        nn.init.zeros_(self.first.bias)
-        nn.init.zeros_(self.second.bias)
+        for layer in (self.first, self.second):
+            layer.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, h, w) -> the same."""

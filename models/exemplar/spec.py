@@ -11,6 +11,7 @@ class ExemplarUNet(NetworkSpec):
     """Matches places of references and hints, then a small U-Net chooses among their colours and adds its own."""
 
     builds: ClassVar[str] = "models.exemplar.network:ExemplarUNet"
+    takes_references: ClassVar[bool] = True
 
     out_channels: int = 2
     """2: ab under the given lightness. 3: lightness and ab, for lines."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from models.checkpoint import load_checkpoint
+from models.exemplar.spec import ExemplarUNet
 from models.methods.spec import HintPropagation, LevinPropagation, ReferenceMatch
 from pipelines.colorize.hint_colorizer import HintColorizer
 from pipelines.colorize.picture import Colorizer, TrainedColorizer
@@ -25,5 +26,9 @@ def load_colorizer(path: Path, device: str = "auto") -> Colorizer:
             return LevinColorizer(name)
         case ReferenceMatch():
             return ReferenceColorizer(name, variant)
+        case ExemplarUNet():
+            from pipelines.colorize.exemplar_colorizer import ExemplarColorizer
+
+            return ExemplarColorizer(checkpoint)
         case _:
             return TrainedColorizer(checkpoint, device=device)

@@ -28,7 +28,7 @@ def grouped_order(panel_ids: Sequence[str], how: ReferenceSampling, generator: n
     for title in generator.permutation(sorted(set(title_of))):
         own = generator.permutation([place for place, other in enumerate(title_of) if other == title])
         if generator.random() < how.same_issue:
-            issues = [_issue_of(panel_ids[place]) for place in own]
+            issues = [_issue_of(panel_ids[int(place)]) for place in own]
             rank = dict(zip(generator.permutation(sorted(set(issues))), range(len(issues)), strict=False))
             own = own[np.argsort([rank[issue] for issue in issues], kind="stable")]
         places.extend(own)
@@ -77,7 +77,7 @@ def issue_mates(panel_ids: Sequence[str], rows: np.ndarray) -> tuple[np.ndarray,
         by_issue.setdefault(_issue_of(panel_id), []).append(place)
     chosen: list[list[int]] = []
     for number, row in enumerate(rows):
-        own = by_issue[_issue_of(panel_ids[row])]
+        own = by_issue[_issue_of(panel_ids[int(row)])]
         at = own.index(int(row))
         chosen.append([] if number % 3 == 2 else (own[at + 1 :] + own[:at])[:_MATES])
     mates = sorted({place for places in chosen for place in places})

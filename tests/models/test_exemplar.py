@@ -85,7 +85,7 @@ def test_refine_gives_what_a_batch_gives(network: ExemplarUNet):
     with torch.no_grad():
         places = network.places(lightness)
         known = network._known(places, references, (0, 0, 0, 0))
-        found = network.refine(lightness, places, known)
+        found = network.refine(lightness, places.features, known)
     assert torch.equal(found.colors, colored(network, lightness, references=references))
     assert ((found.confidence > 0) & (found.confidence < 1)).all()
 

@@ -9,6 +9,7 @@ import torch
 
 from models.hints import sample_hint
 from models.specs.hints import (
+    FewOrManyPoints,
     HintSampling,
     KeptChannels,
     KeptPixels,
@@ -19,7 +20,16 @@ from models.specs.hints import (
     TruncatedNormalMask,
 )
 
-ALL = [KeptPixels(), KeptChannels(), RemovedPatches(), Points(), TruncatedNormalMask(), Strokes(), ThresholdMask()]
+ALL = [
+    KeptPixels(),
+    KeptChannels(),
+    RemovedPatches(),
+    Points(),
+    TruncatedNormalMask(),
+    Strokes(),
+    ThresholdMask(),
+    FewOrManyPoints(),
+]
 SHOW_THE_TRUTH = [KeptPixels(share=0.3), Points(), TruncatedNormalMask(sigma=0.3), ThresholdMask(threshold=0.8)]
 
 
@@ -227,3 +237,19 @@ def test_strokes_number_from_none_to_120():
 def test_an_unknown_way_to_draw_is_refused():
     with pytest.raises(TypeError, match="HintSampling"):
         sample_hint(HintSampling(), truth_of(1, 2, 8, 8))
+
+
+def test_few_or_many_points_are_as_often_few_as_many():
+    counts = shown(sample_hint(FewOrManyPoints(even_px=3), truth_of(400, 2, 32, 32)))
+    assert (counts == 0).float().mean() == pytest.approx(0.35, abs=0.08)
+    assert counts.max() > 64
+    assert ((counts > 0) & (counts < 12)).float().mean() > 0.2
+
+
+def test_marks_lie_where_there_is_even_colour():
+    truth = torch.zeros(100, 2, 32, 32)
+    truth[:, :, 10:28, 10:28] = 0.4
+    hint = sample_hint(FewOrManyPoints(max_count=4, none=0.0), truth)
+    in_square = (hint[:, :1].flatten(1) > 0.3).sum(dim=1) == shown(hint)
+    assert in_square.float().mean() > 0.5
+    assert ((hint[:, :2] > 0) <= (hint[:, 2:] > 0)).all()

@@ -1,0 +1,88 @@
+"""The colorizer that learned when to trust references and hints: the network of `models.exemplar` proposes.
+
+What each place took from where is still known: a proposal's source is the most similar place, as without training.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.checkpoint import Checkpoint
+from models.exemplar.match import ReferencePlaces
+from models.exemplar.network import ExemplarUNet
+from models.specs.base import AB_SCALE
+from pipelines.colorize.hints import Hint, rasterize
+from pipelines.colorize.places import PicturePlaces
+from pipelines.colorize.proposals import MAX_REFERENCES, Proposals, bonus_of, propose
+from pipelines.colorize.reference_colorizer import ReferenceColorizer
+from pipelines.colorize.references import References
+from pipelines.images.color import gray_to_lightness, resized, rgb_to_lab
+
+_LEAST_CONFIDENCE = 0.05  # the network's colour stays where it expects a large error: nothing better is known
+
+
+class ExemplarColorizer(ReferenceColorizer):
+    """As `ReferenceColorizer`; where neither references nor hints are given, it colours by what it has learned."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__(checkpoint.recipe["name"], checkpoint.recipe["variant"])
+        network = checkpoint.trained()
+        assert isinstance(network, ExemplarUNet)
+        self._network = network.float().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    @torch.no_grad()
+    def _proposed(
+        self, picture: np.ndarray, places: PicturePlaces, references: References | None, hint: Hint | None
+    ) -> Proposals:
+        """The network's colours at the size at which the picture is looked at, with the sources of the match."""
+        sources = propose(picture, places, references, hint)
+        rows, columns = places.size
+        size = (rows * 8, columns * 8)
+        lightness = torch.from_numpy(gray_to_lightness(resized(picture, size)))[None, None] / 50 - 1
+        features = torch.from_numpy(places.features).float().T.reshape(1, -1, rows, columns)
+        found = (references or References()).nearest(places.pooled, MAX_REFERENCES)
+        known = self._known(found, places) if len(found) else None
+        answer = self._network.refine(lightness, features, [known], self._marks(hint, size))
+        repeats = size[0] // sources.confidence.shape[0]
+
+        def enlarged(values: np.ndarray) -> np.ndarray:
+            return values.repeat(repeats, axis=0).repeat(repeats, axis=1)
+
+        return replace(
+            sources,
+            colors=self._lab(answer.colors[0], lightness[0]),
+            confidence=answer.confidence[0, 0].clamp(min=_LEAST_CONFIDENCE).numpy(),
+            similarity=enlarged(sources.similarity),
+            reference=enlarged(sources.reference),
+            place=enlarged(sources.place),
+        )
+
+    def _known(self, found: References, places: PicturePlaces) -> ReferencePlaces:
+        lab = torch.from_numpy(np.concatenate([one.colors.mean(axis=1, dtype=np.float32) for one in found]))
+        return ReferencePlaces(
+            features=torch.from_numpy(np.concatenate([one.places.features for one in found])).float(),
+            lightness=torch.from_numpy(np.concatenate([one.places.lightness for one in found])),
+            colors=self._inside(lab),
+            bonus=torch.from_numpy(bonus_of(places, found)),
+        )
+
+    def _marks(self, hint: Hint | None, size: tuple[int, int]) -> Tensor | None:
+        if not hint:
+            return None
+        rgba = rasterize(hint, size)
+        mask = torch.from_numpy((rgba[..., 3:] > 0).astype(np.float32))
+        lab = torch.from_numpy(rgb_to_lab(np.ascontiguousarray(rgba[..., :3])))
+        return torch.cat([self._inside(lab) * mask, mask], dim=-1).permute(2, 0, 1)[None]
+
+    def _inside(self, lab: Tensor) -> Tensor:
+        """Lab (..., 3) as the network's colours (..., C)."""
+        ab = lab[..., 1:] / AB_SCALE
+        return ab if self.variant == "gray" else torch.cat([lab[..., :1] / 50 - 1, ab], dim=-1)
+
+    def _lab(self, colors: Tensor, lightness: Tensor) -> np.ndarray:
+        """The network's colours (C, H, W) as Lab, (H, W, 3)."""
+        light = lightness if self.variant == "gray" else colors[:1]
+        lab = torch.cat([(light + 1) * 50, colors[-2:] * AB_SCALE])
+        return np.ascontiguousarray(lab.permute(1, 2, 0).numpy())
