@@ -13,7 +13,7 @@ import numpy as np
 
 from pipelines.colorize.halftone import is_halftone, printed, toned
 from pipelines.colorize.hints import Hint, Point, Stroke, rasterize
-from pipelines.colorize.paper import pale_ground, paper_of
+from pipelines.colorize.paper import pale_ground, paper_of, seen_size
 from pipelines.colorize.picture import Colorizer
 from pipelines.colorize.proposals import Proposals
 from pipelines.colorize.reference_colorizer import Colored
@@ -192,7 +192,7 @@ def color_page(
         painted[at] = ColoredPanel(cuts[at].box, False, own is not None, proposals)
         if own is not None and painter.colorizer.takes_references and len(cuts) > 1:
             known = known.with_picture(f"panel {at + 1} of this page", pixels[at], weight=CORRECTION_WEIGHT)
-    marks = rasterize(hint, _at_most(page.shape, 1600))[..., 3] > 0 if hint else None
+    marks = rasterize(hint, seen_size(page.shape))[..., 3] > 0 if hint else None
     is_paper = paper_of(rgb_to_gray(seen), is_line=is_line, cuts=cuts, marks=marks)
     out = page.copy()
     for at in sorted(pixels, key=lambda at: -cuts[at].box[2] * cuts[at].box[3]):  # insets after what they lie on
@@ -296,8 +296,3 @@ def _clipped(
     begin = start if first == 0 else (start[0] + first * step[0], start[1] + first * step[1])
     stop = end if last == 1 else (start[0] + last * step[0], start[1] + last * step[1])
     return begin, stop
-
-
-def _at_most(shape: tuple[int, ...], side: int) -> tuple[int, int]:
-    scale = min(1.0, side / max(shape[:2]))
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
