@@ -222,7 +222,7 @@ _DECLARED = (
         owner="team:models",
         deps=("evaluation", "training_set"),
         condition=when_a_result_arrives,
-        own_version="2",
+        own_version="3",
     ),
     Stage(
         name="champion",
