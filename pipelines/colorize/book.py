@@ -287,10 +287,11 @@ class _Work:
     def _give_up(self, page: Page, reason: str) -> None:
         if self._book.kind == "picture":
             raise ValueError(reason)
+        name = f"{shown(page.name)}: "  # people see it before the reason
         try:
-            self._writer.copy(page, reason)
+            self._writer.copy(page, reason.removeprefix(name))
         except ValueError as error:
-            self._writer.leave_out(page, str(error))
+            self._writer.leave_out(page, str(error).removeprefix(name))
         if self._report:
             self._report.add_damaged(page)
 

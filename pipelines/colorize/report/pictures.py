@@ -101,7 +101,8 @@ def _small(rgb: np.ndarray, side: int) -> np.ndarray:
 
 def _write_letter(rgb: np.ndarray, is_own: np.ndarray, letter: str) -> None:
     """Writes a letter where most of an area is, in place."""
-    near = cv2.blur(is_own.astype(np.float32), (9, 9), borderType=cv2.BORDER_CONSTANT)  # not at the border
+    window = max(3, is_own.shape[1] // 3), max(3, is_own.shape[0] // 3)
+    near = cv2.blur(is_own.astype(np.float32), window, borderType=cv2.BORDER_CONSTANT)  # least at the border
     row, column = np.unravel_index(int(near.argmax()), near.shape)
     x, y = (column + 0.5) / near.shape[1] * rgb.shape[1], (row + 0.5) / near.shape[0] * rgb.shape[0]
     place = int(np.clip(x - 8, 2, max(2, rgb.shape[1] - 20))), int(np.clip(y + 8, 20, max(20, rgb.shape[0] - 4)))
