@@ -79,7 +79,10 @@ def test_references_and_hints_of_pages(tmp_path):
     home.run("colorize", str(page), str(out), "--references", str(reference))
     assert decode_picture(out.read_bytes(), name="out")[126, 96].tolist()[0] > 150
     hints.write_text(f'{{"pages": {{"page.png": {Hint(points=(Point(0.3, 126 / 448, (30, 170, 60)),)).to_json()}}}}}')
-    assert home.run("colorize", str(page), str(out), "--hints", str(hints)) == f"{out}\n"
+    report = tmp_path / "report.html"
+    said = home.run("colorize", str(page), str(out), "--hints", str(hints), "--report", str(report))
+    assert said == f"{out}\n{report}\n"
+    assert "hints.json" in report.read_text()
     red, green, _ = decode_picture(out.read_bytes(), name="out")[126, 96].tolist()
     assert green > red
 
