@@ -1,7 +1,6 @@
 """The challenger of a leaderboard: the candidate that takes the champion's place, or the best of those that do not.
 
-A track has one champion. It is decided on the leaderboard that is nearest to use: with references of the same issue,
-where there is one, else without.
+A track has one champion. It is decided on the leaderboard that is nearest to use; see `champion_boards`.
 Both sides are evaluated on one benchmark, the current one: a champion without a result on it is evaluated again first.
 Where the best by the score breaks a guard, the next candidate is considered.
 """
@@ -31,6 +30,10 @@ if TYPE_CHECKING:
     from pipelines.lake import Lake
 
 
+BROAD_SHARE = 0.5
+"""A leaderboard with references decides from this share of the test pictures on."""
+
+
 @dataclass(frozen=True, eq=False)
 class Challenger:
     """A candidate with the decision on it."""
@@ -45,19 +48,25 @@ class Challenger:
 
 def champion_boards(boards: Iterable[Leaderboard]) -> list[Leaderboard]:
     """The leaderboard of each track that its champion is decided on: that with references of the same issue, else that
-    without.
+    with references of other issues, else that without.
 
-    A person who colours a book gives its first pages, so that is what colorizers are compared in. Where fewer than
-    MIN_FOR_T issues have enough panels, and more have some, the leaderboard without references decides.
+    That is the order in which they are near to use: a person who colours a book gives its first pages, or has its
+    earlier issues. With references a leaderboard decides only where it has BROAD_SHARE of the test pictures, of
+    MIN_FOR_T issues or as many as there are: a few pictures decide nothing.
     """
     boards = list(boards)
-    plain = {board.track: board for board in boards if board.references == "none"}
-    given = {
-        board.track: board
-        for board in boards
-        if board.references == "same_issue" and board.issues >= min(MIN_FOR_T, plain[board.track].issues)
-    }
-    return list({**plain, **given}.values())
+    chosen = {board.track: board for board in boards if board.references == "none"}
+    plain = dict(chosen)
+    for references in ("other_issues", "same_issue"):
+        for board in boards:
+            if board.references == references and _is_broad(board, plain[board.track]):
+                chosen[board.track] = board
+    return list(chosen.values())
+
+
+def _is_broad(board: Leaderboard, plain: Leaderboard) -> bool:
+    pictures, of_all = (max((row.pictures for row in one.rows), default=0) for one in (board, plain))
+    return pictures >= BROAD_SHARE * of_all and board.issues >= min(MIN_FOR_T, plain.issues)
 
 
 def choose_challenger(

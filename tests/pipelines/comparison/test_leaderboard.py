@@ -193,15 +193,20 @@ def test_with_references_each_is_ranked_on_the_pictures_that_have_some() -> None
     assert "near-duplicates" not in plain.to_markdown()
 
 
-def test_the_champion_is_decided_with_references_where_there_are_enough_issues() -> None:
+def test_the_champion_is_decided_with_references_where_enough_pictures_have_some() -> None:
     plain = board(*FIVE)
     given = replace(plain, references="same_issue", issues=3)
     others = replace(plain, references="other_issues")
     lines = replace(plain, track="line")
     assert champion_boards([plain, given, others, lines]) == [given, lines]
+    assert champion_boards([plain, others]) == [others]
     few = replace(given, issues=2)
-    assert champion_boards([plain, few, others]) == [plain]
-    assert champion_boards([replace(plain, issues=2), few]) == [few]
+    assert champion_boards([plain, few]) == [plain]
+    assert champion_boards([plain, few, others]) == [others]
+    two = replace(plain, issues=2)
+    assert champion_boards([two, few]) == [few]
+    small = replace(given, rows=tuple(replace(row, pictures=PICTURES // 2 - 1) for row in given.rows))
+    assert champion_boards([plain, small]) == [plain]
 
 
 def test_an_empty_leaderboard_is_drawn_too() -> None:
