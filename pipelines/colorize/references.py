@@ -25,6 +25,8 @@ COLORS_PER_SIDE = 2
 LINE_SIGMA_PX = 0.4
 """Lines of references are drawn by XDoG with the middle one of paper 003's sigmas."""
 
+_INK_WEIGHT = 1e-3
+
 FORMAT = "tintoon-references-1"
 
 
@@ -131,12 +133,25 @@ class References:
 
 def reference_of(name: str, rgb: np.ndarray, *, variant: str = "gray", weight: float = 1.0) -> Reference:
     """One picture in colour, (H, W, 3) uint8 RGB, as a reference for pictures of a variant."""
-    places = find_places(seen_of(rgb, variant))
+    seen = seen_of(rgb, variant)
+    places = find_places(seen)
     rows, columns = (side * COLORS_PER_SIDE for side in places.size)
-    small = cv2.resize(rgb_to_lab(rgb), (columns, rows), interpolation=cv2.INTER_AREA)
+    lab = rgb_to_lab(rgb)
+    # Ink is no colour of what lines enclose; where a place is all ink, it is its colour.
+    weight_of_pixel = np.maximum(resized(seen, rgb.shape[:2]) / 255, _INK_WEIGHT) if variant == "line" else None
+    small = _averaged(lab, (rows, columns), weight_of_pixel)
     parts = small.reshape(places.size[0], COLORS_PER_SIDE, places.size[1], COLORS_PER_SIDE, 3).swapaxes(1, 2)
     colors = parts.reshape(-1, COLORS_PER_SIDE**2, 3).astype(np.float16)
     return Reference(name, places, colors, weight)
+
+
+def _averaged(lab: np.ndarray, size: tuple[int, int], weights: np.ndarray | None) -> np.ndarray:
+    """Lab by areas at a smaller `size`, weighted by pixel, (H, W), where weights are given."""
+    if weights is None:
+        return cv2.resize(lab, size[::-1], interpolation=cv2.INTER_AREA)
+    weighted = np.dstack([lab * weights[..., np.newaxis], weights]).astype(np.float32)
+    sums = cv2.resize(weighted, size[::-1], interpolation=cv2.INTER_AREA)
+    return sums[..., :3] / sums[..., 3:]
 
 
 def seen_of(rgb: np.ndarray, variant: str) -> np.ndarray:
