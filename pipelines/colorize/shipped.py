@@ -6,10 +6,20 @@ from pathlib import Path
 
 from pipelines.colorize.reference_colorizer import ReferenceColorizer
 
+_WEIGHTS = Path(__file__).parents[2] / "models" / "weights"
+
 
 def default_colorizer(variant: str = "gray") -> ReferenceColorizer:
-    """The colorizer that is used where none is named. variant: "gray" or "line", what it sees."""
-    return ReferenceColorizer("reference_match" if variant == "gray" else "reference_match_line", variant)
+    """The colorizer that is used where none is named. variant: "gray" or "line", what it sees.
+
+    For gray pictures it is the one whose weights are shipped; see their model card, `models/weights/README.md`.
+    """
+    if variant != "gray":
+        return ReferenceColorizer("reference_match_line", variant)
+    from models.checkpoint import load_checkpoint
+    from pipelines.colorize.exemplar_colorizer import ExemplarColorizer
+
+    return ExemplarColorizer(load_checkpoint(_WEIGHTS / "exemplar.safetensors"))
 
 
 @cache
@@ -18,4 +28,5 @@ def shipped_digest() -> str:
     pipelines = Path(__file__).parents[1]
     folders = (pipelines.parent / "models", *(pipelines / name for name in ("colorize", "images", "panels")))
     sources = [source for folder in folders for source in sorted(folder.rglob("*.py"))]
+    sources += sorted(_WEIGHTS.glob("*.safetensors"))
     return sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:16]

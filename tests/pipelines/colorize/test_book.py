@@ -143,7 +143,8 @@ def test_recolored_pages_are_no_references(tmp_path):
     source = write_cbz(tmp_path / "in.cbz", {"1.png": file_of(colored_page())})
     done = color(source, tmp_path / "out.cbz", settings=BookSettings(recolor=True))
     assert outcomes(list(done.results)) == [("1.png", "colored")]
-    assert chroma(pixels(read_cbz(tmp_path / "out.cbz")["1.png"])).max() == 0
+    # What the colorizer gives a page by itself is far from the page's own colours.
+    assert chroma(pixels(read_cbz(tmp_path / "out.cbz")["1.png"])).max() < chroma(colored_page()).max() / 2
 
 
 def test_slices_of_a_strip_are_coloured_as_one(tmp_path):

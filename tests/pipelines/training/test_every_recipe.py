@@ -55,7 +55,7 @@ MILLIONS = {
     "two_stage_base": 36.65,
     "two_stage_pix2pix": 54.42,
     **{name: 47.83 for name in RECIPES if name.startswith("sketch_")},
-    "exemplar": 2.37,
+    **dict.fromkeys(("exemplar", "exemplar_line"), 2.37),
 }
 
 # A Wasserstein critic without gradient penalty is asked for differences alone, from which its offset cancels.
