@@ -34,6 +34,16 @@ class ReferenceMatch(Method):
 
 
 @dataclass(frozen=True)
+class Shipped(Method):
+    """The colorizer of a fresh clone, with the weights that the project ships: nothing is learned here any more."""
+
+    takes_references: ClassVar[bool] = True
+
+    weights: str = ""
+    """SHA-256 of the file in `models/weights`: other weights are another method."""
+
+
+@dataclass(frozen=True)
 class Untrained(ObjectiveSpec):
     """No objective: its checkpoint holds the method alone."""
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from models.checkpoint import load_checkpoint
 from models.exemplar.spec import ExemplarUNet
-from models.methods.spec import HintPropagation, LevinPropagation, ReferenceMatch
+from models.methods.spec import HintPropagation, LevinPropagation, ReferenceMatch, Shipped
 from pipelines.colorize.hint_colorizer import HintColorizer
 from pipelines.colorize.picture import Colorizer, TrainedColorizer
 from pipelines.colorize.reference_colorizer import ReferenceColorizer
+from pipelines.colorize.shipped import default_colorizer
 
 
 def load_colorizer(path: Path, device: str = "auto") -> Colorizer:
@@ -26,6 +27,10 @@ def load_colorizer(path: Path, device: str = "auto") -> Colorizer:
             return LevinColorizer(name)
         case ReferenceMatch():
             return ReferenceColorizer(name, variant)
+        case Shipped():
+            colorizer = default_colorizer(variant)
+            colorizer.name = name
+            return colorizer
         case ExemplarUNet():
             from pipelines.colorize.exemplar_colorizer import ExemplarColorizer
 

@@ -4,10 +4,13 @@ import dataclasses
 import json
 import subprocess
 import sys
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from models.kinds import spec_from_json
+from models.methods.recipes import SHIPPED_SHA256
 from models.recipes import CLASSIFIERS, DRAFTS, LINE_DETECTOR, PAPERS, RECIPES, Recipe, recipe_of
 from models.specs.base import Adam
 from models.specs.hints import Points
@@ -57,13 +60,19 @@ def test_a_recipe_can_be_sized(recipe: Recipe):
 
 def test_methods_learn_nothing_and_take_hints():
     methods = {name for name, recipe in RECIPES.items() if recipe.is_untrained}
-    assert methods == {"propagate_hints", "levin_hints", "reference_match", "reference_match_line"}
+    assert methods == {"propagate_hints", "levin_hints", "reference_match", "reference_match_line", "shipped"}
     assert all(RECIPES[name].takes_hints and RECIPES[name].pictures == 0 for name in methods)
     with_references = {name for name in methods if RECIPES[name].takes_references}
-    assert with_references == {"reference_match", "reference_match_line"}
+    assert with_references == {"reference_match", "reference_match_line", "shipped"}
     assert RECIPES["two_stage"].takes_hints
     assert not RECIPES["webtoon_l2"].takes_hints
     assert not RECIPES["webtoon_l2"].takes_references
+
+
+def test_the_shipped_method_names_the_weights_that_are_there():
+    weights = Path(__file__).parents[2] / "models" / "weights" / "exemplar.safetensors"
+    assert sha256(weights.read_bytes()).hexdigest() == SHIPPED_SHA256
+    assert weights.stat().st_size < 20_000_000
 
 
 def test_smaller_pictures_show_no_more_of_their_colours():

@@ -7,6 +7,7 @@ import pytest
 
 from models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 from models.recipes import RECIPES
+from pipelines.colorize.exemplar_colorizer import ExemplarColorizer
 from pipelines.colorize.hint_colorizer import HintColorizer
 from pipelines.colorize.hints import Hint, Point
 from pipelines.colorize.levin import LevinColorizer
@@ -21,6 +22,7 @@ KINDS = {
     "levin_hints": LevinColorizer,
     "reference_match": ReferenceColorizer,
     "reference_match_line": ReferenceColorizer,
+    "shipped": ExemplarColorizer,
 }
 
 
