@@ -1,6 +1,7 @@
 """The colorizer that learned when to trust references and hints: the network of `models.exemplar` proposes.
 
-What each place took from where is still known: a proposal's source is the most similar place, as without training.
+What each place took from where is still known: a proposal's source is the most similar place, as without training; or
+the network, where its colour is another one.
 """
 
 from dataclasses import replace
@@ -15,11 +16,12 @@ from models.exemplar.network import ExemplarUNet
 from models.specs.base import AB_SCALE
 from pipelines.colorize.hints import Hint, rasterize
 from pipelines.colorize.places import PicturePlaces
-from pipelines.colorize.proposals import MAX_REFERENCES, Proposals, bonus_of, propose
+from pipelines.colorize.proposals import FROM_NETWORK, FROM_NOTHING, MAX_REFERENCES, Proposals, bonus_of, propose
 from pipelines.colorize.reference_colorizer import ReferenceColorizer
 from pipelines.colorize.references import References
 from pipelines.images.color import gray_to_lightness, resized, rgb_to_lab
 
+_ANOTHER_COLOR = 20.0  # units of ab from what the source says: from there on the network itself is the source
 _LEAST_CONFIDENCE = 0.05  # the network's colour stays where it expects a large error: nothing better is known
 
 
@@ -50,12 +52,16 @@ class ExemplarColorizer(ReferenceColorizer):
         def enlarged(values: np.ndarray) -> np.ndarray:
             return values.repeat(repeats, axis=0).repeat(repeats, axis=1)
 
+        colors = self._lab(answer.colors[0], lightness[0])
+        reference = enlarged(sources.reference)
+        differs = np.linalg.norm((colors - enlarged(sources.colors))[..., 1:], axis=2) > _ANOTHER_COLOR
+        reference[differs | (reference == FROM_NOTHING)] = FROM_NETWORK
         return replace(
             sources,
-            colors=self._lab(answer.colors[0], lightness[0]),
+            colors=colors,
             confidence=answer.confidence[0, 0].clamp(min=_LEAST_CONFIDENCE).numpy(),
             similarity=enlarged(sources.similarity),
-            reference=enlarged(sources.reference),
+            reference=reference,
             place=enlarged(sources.place),
         )
 

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipelines.books.book import Page
 from pipelines.books.writer import PageResult
 from pipelines.colorize.page import ColoredPanel
-from pipelines.colorize.proposals import FROM_HINT, FROM_NOTHING
+from pipelines.colorize.proposals import FROM_HINT, FROM_NETWORK, FROM_NOTHING
 from pipelines.colorize.report.pictures import (
     COLORS,
     LETTERS,
@@ -146,6 +146,7 @@ class ColoringReport:
         sources = sources_of(proposals)
         found["sure"] = float((proposals.confidence >= _SURE).mean())
         found["from_hint"] = float((proposals.reference == FROM_HINT).mean())
+        found["from_network"] = float((proposals.reference == FROM_NETWORK).mean())
         found["from_nothing"] = float((proposals.reference == FROM_NOTHING).mean())
         found["map"] = self._keep(source_map(np.ascontiguousarray(pixels), proposals, sources))
         found["sources"] = [

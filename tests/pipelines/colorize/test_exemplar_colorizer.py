@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.colorize.exemplar_colorizer import ExemplarColorizer
 from pipelines.colorize.hints import Hint, Point
-from pipelines.colorize.proposals import FROM_HINT
+from pipelines.colorize.proposals import FROM_HINT, FROM_NETWORK, FROM_NOTHING
 from pipelines.colorize.references import References
 from pipelines.colorize.shipped import default_colorizer
 from pipelines.images.color import rgb_to_gray, rgb_to_lab
@@ -56,3 +56,9 @@ def test_a_batch_is_its_pictures(colorizer: ExemplarColorizer):
     batch = colorizer.colorize_batch(grays)
     assert batch.shape == (2, 120, 150, 3)
     assert np.array_equal(batch[1], colorizer.colorize(grays[1]))
+
+
+def test_without_anything_to_go_by_the_network_is_the_source(colorizer: ExemplarColorizer):
+    found = colorizer.colorize_with_sources(rgb_to_gray(drawn()))
+    assert (found.proposals.reference == FROM_NETWORK).all()
+    assert not (found.proposals.reference == FROM_NOTHING).any()
