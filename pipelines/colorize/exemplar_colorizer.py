@@ -23,6 +23,7 @@ from pipelines.images.color import gray_to_lightness, resized, rgb_to_lab
 
 _ANOTHER_COLOR = 20.0  # units of ab from what the source says: from there on the network itself is the source
 _LEAST_CONFIDENCE = 0.05  # the network's colour stays where it expects a large error: nothing better is known
+_UNAIDED_SHARE = 0.7  # of the network's chroma where nothing is given: guesses at titles that it does not know err less
 
 
 class ExemplarColorizer(ReferenceColorizer):
@@ -47,19 +48,26 @@ class ExemplarColorizer(ReferenceColorizer):
         found = (references or References()).nearest(places.pooled, MAX_REFERENCES)
         known = self._known(found, places) if len(found) else None
         answer = self._network.refine(lightness, features, [known], self._marks(hint, size))
+        confidence = answer.confidence[0, 0].numpy()
+        colors = self._lab(answer.colors[0], lightness[0])
+        if known is None and not hint:
+            colors[..., 1:] *= _UNAIDED_SHARE
+        else:
+            # Where the match is sure of itself and the network is not, the match has the better colour.
+            share = (resized(sources.confidence, size) * (1 - confidence))[..., np.newaxis]
+            colors += share * (resized(sources.colors, size) - colors)
         repeats = size[0] // sources.confidence.shape[0]
 
         def enlarged(values: np.ndarray) -> np.ndarray:
             return values.repeat(repeats, axis=0).repeat(repeats, axis=1)
 
-        colors = self._lab(answer.colors[0], lightness[0])
         reference = enlarged(sources.reference)
         differs = np.linalg.norm((colors - enlarged(sources.colors))[..., 1:], axis=2) > _ANOTHER_COLOR
         reference[differs | (reference == FROM_NOTHING)] = FROM_NETWORK
         return replace(
             sources,
             colors=colors,
-            confidence=answer.confidence[0, 0].clamp(min=_LEAST_CONFIDENCE).numpy(),
+            confidence=confidence.clip(min=_LEAST_CONFIDENCE),
             similarity=enlarged(sources.similarity),
             reference=reference,
             place=enlarged(sources.place),
