@@ -47,10 +47,11 @@ class ExemplarColorizer(ReferenceColorizer):
         features = torch.from_numpy(places.features).float().T.reshape(1, -1, rows, columns)
         found = (references or References()).nearest(places.pooled, MAX_REFERENCES)
         known = self._known(found, places) if len(found) else None
-        answer = self._network.refine(lightness, features, [known], self._marks(hint, size))
+        marks = self._marks(hint, size)
+        answer = self._network.refine(lightness, features, [known], marks)
         confidence = answer.confidence[0, 0].numpy()
         colors = self._lab(answer.colors[0], lightness[0])
-        if known is None and not hint:
+        if known is None and (marks is None or not marks[:, -1].any()):
             colors[..., 1:] *= _UNAIDED_SHARE
         else:
             # Where the match is sure of itself and the network is not, the match has the better colour.
