@@ -20,9 +20,11 @@ from pipelines.colorize.proposals import FROM_NETWORK, FROM_NOTHING, MAX_REFEREN
 from pipelines.colorize.reference_colorizer import ReferenceColorizer
 from pipelines.colorize.references import References
 from pipelines.images.color import gray_to_lightness, resized, rgb_to_lab
+from pipelines.images.sampling import evenly_spaced
 
 _ANOTHER_COLOR = 20.0  # units of ab from what the source says: from there on the network itself is the source
 _LEAST_CONFIDENCE = 0.05  # the network's colour stays where it expects a large error: nothing better is known
+_MAX_PLACES = 6_000  # of all references: the network learned with every second one, and time stays bounded
 _UNAIDED_SHARE = 0.7  # of the network's chroma where nothing is given: guesses at titles that it does not know err less
 
 
@@ -75,12 +77,13 @@ class ExemplarColorizer(ReferenceColorizer):
         )
 
     def _known(self, found: References, places: PicturePlaces) -> ReferencePlaces:
-        lab = torch.from_numpy(np.concatenate([one.colors.mean(axis=1, dtype=np.float32) for one in found]))
+        lab = np.concatenate([one.colors.mean(axis=1, dtype=np.float32) for one in found])
+        chosen = evenly_spaced(len(lab), _MAX_PLACES)
         return ReferencePlaces(
-            features=torch.from_numpy(np.concatenate([one.places.features for one in found])).float(),
-            lightness=torch.from_numpy(np.concatenate([one.places.lightness for one in found])),
-            colors=self._inside(lab),
-            bonus=torch.from_numpy(bonus_of(places, found)),
+            features=torch.from_numpy(np.concatenate([one.places.features for one in found])[chosen]).float(),
+            lightness=torch.from_numpy(np.concatenate([one.places.lightness for one in found])[chosen]),
+            colors=self._inside(torch.from_numpy(lab[chosen])),
+            bonus=torch.from_numpy(bonus_of(places, found)[chosen]),
         )
 
     def _marks(self, hint: Hint | None, size: tuple[int, int]) -> Tensor | None:
