@@ -32,19 +32,6 @@ class Places(NamedTuple):
     """(B, 1280): the whole picture, for retrieval."""
 
 
-class Matched(NamedTuple):
-    """For each of M places, what its matches say."""
-
-    colors: Tensor
-    """(M, C): the mean colour of the matches, weighted by softmax."""
-    spread: Tensor
-    """(M,): standard deviation of their colours around it, in the colours' unit."""
-    similarity: Tensor
-    """(M,): the highest score."""
-    best: Tensor
-    """(M,) int64: the place with the highest score."""
-
-
 @torch.no_grad()
 def places_of(network: EfficientNetLite0, gray: Tensor) -> Places:
     """The places of gray pictures or lines: (B, 1, H, W) in [-1, 1], H and W multiples of SIDE_MULTIPLE."""
@@ -60,26 +47,3 @@ def places_of(network: EfficientNetLite0, gray: Tensor) -> Places:
 def _unit(vectors: Tensor) -> Tensor:
     """Of unit length along the second axis. `torch.nn.functional.normalize` takes ten times as long for maps."""
     return vectors * torch.rsqrt(vectors.square().sum(dim=1, keepdim=True).clamp(min=1e-24))
-
-
-def scores(places: Tensor, lightness: Tensor, others: Tensor, others_lightness: Tensor, *, penalty: float) -> Tensor:
-    """Similarity of each place with each other place, less a penalty for a difference in lightness: (M, N).
-
-    Args:
-        places: (M, D), of unit length.
-        lightness: (M,), L in 0..100.
-        others: (N, D), of unit length.
-        others_lightness: (N,), L in 0..100.
-        penalty: By unit of L.
-    """
-    similar = places @ others.T
-    return similar.sub_((lightness[:, None] - others_lightness).abs_().mul_(penalty))
-
-
-def take_colors(scored: Tensor, colors: Tensor, *, temperature: float) -> Matched:
-    """The colours that places take over: scores (M, N) and colours (N, C) -> `Matched`."""
-    similarity, best = scored.max(dim=1)
-    weights = torch.softmax(scored / temperature, dim=1)
-    mean = weights @ colors
-    variance = weights @ colors.square() - mean.square()
-    return Matched(mean, variance.clamp(min=0).sum(dim=1).sqrt(), similarity, best)

@@ -74,10 +74,12 @@ def _gray_book(pages: dict[str, np.ndarray]) -> bytes:
 def _hints(pages: dict[str, np.ndarray]) -> str:
     """The hints file of a person who marks the largest segments of a few panels with their true colours."""
     found: dict[str, Hint] = {}
+    marked = 0
     for name, rgb in pages.items():
         height, width = rgb.shape[:2]
         points = []
-        for cut in cut_panels(rgb)[: MARKED_PANELS - len(found)]:
+        for cut in cut_panels(rgb)[: MARKED_PANELS - marked]:
+            marked += 1
             x, y, w, h = cut.box
             points += [
                 Point((x + dot.x * w) / width, (y + dot.y * h) / height, dot.rgb)
@@ -85,7 +87,7 @@ def _hints(pages: dict[str, np.ndarray]) -> str:
             ]
         if points:
             found[name] = Hint(points=tuple(points))
-        if len(found) == MARKED_PANELS:
+        if marked == MARKED_PANELS:
             break
     pages_of_hints = ", ".join(f'"{name}": {hint.to_json()}' for name, hint in found.items())
     return f'{{"pages": {{{pages_of_hints}}}}}\n'

@@ -31,5 +31,11 @@ RECIPES = (
         "lab",
         ExemplarUNet(),
     ),
-    _recipe("exemplar_line", "the same for lines, with lightness", "line", "rgb", ExemplarUNet(out_channels=3)),
+    _recipe(
+        "exemplar_line",
+        "the same for lines, with lightness",
+        "line",
+        "rgb",
+        ExemplarUNet(out_channels=3, lightness_penalty=0.0),
+    ),
 )

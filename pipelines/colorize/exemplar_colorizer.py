@@ -57,7 +57,8 @@ class ExemplarColorizer(ReferenceColorizer):
             colors[..., 1:] *= _UNAIDED_SHARE
         else:
             # Where the match is sure of itself and the network is not, the match has the better colour.
-            share = (resized(sources.confidence, size) * (1 - confidence))[..., np.newaxis]
+            sureness = np.where(sources.reference == FROM_NOTHING, 0, sources.confidence).astype(np.float32)
+            share = (resized(sureness, size) * (1 - confidence))[..., np.newaxis]
             colors += share * (resized(sources.colors, size) - colors)
         repeats = size[0] // sources.confidence.shape[0]
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from models.checkpoint import load_checkpoint
+from models.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from models.exemplar.spec import ExemplarUNet
-from models.methods.spec import HintPropagation, LevinPropagation, ReferenceMatch, Shipped
+from models.methods.spec import HintPropagation, LevinPropagation, Method, ReferenceMatch, Shipped
+from models.recipes import RECIPES
 from pipelines.colorize.hint_colorizer import HintColorizer
 from pipelines.colorize.picture import Colorizer, TrainedColorizer
 from pipelines.colorize.reference_colorizer import ReferenceColorizer
@@ -17,6 +18,8 @@ def load_colorizer(path: Path, device: str = "auto") -> Colorizer:
     Raises FileNotFoundError, or CheckpointError for a file that is no checkpoint.
     """
     checkpoint = load_checkpoint(path)
+    if isinstance(checkpoint.network, Method):
+        _require_current(checkpoint, path)
     name, variant = checkpoint.recipe["name"], checkpoint.recipe["variant"]
     match checkpoint.network:
         case HintPropagation():
@@ -37,3 +40,13 @@ def load_colorizer(path: Path, device: str = "auto") -> Colorizer:
             return ExemplarColorizer(checkpoint)
         case _:
             return TrainedColorizer(checkpoint, device=device)
+
+
+def _require_current(checkpoint: Checkpoint, path: Path) -> None:
+    """Raises CheckpointError for a method that gives other colours today than when its checkpoint was evaluated."""
+    name = checkpoint.recipe["name"]
+    if name in RECIPES and RECIPES[name].objective.network != checkpoint.network:
+        raise CheckpointError(
+            f"{path}: {name} has changed since; make and evaluate it again: "
+            f"tintoon run colorizer evaluation --recipe {name}"
+        )

@@ -50,7 +50,7 @@ class Proposals:
     colors: np.ndarray
     """(h, w, 3) float32 Lab."""
     confidence: np.ndarray
-    """(h, w) float32 in [0, 1]; 0 where nothing is proposed."""
+    """(h, w) float32 in [0, 1]; 0 where there was neither a reference nor a hint to choose from."""
     similarity: np.ndarray
     """(h, w) float32: the score of the best candidate, at most 1."""
     reference: np.ndarray
@@ -158,7 +158,7 @@ class _LookedUp:
             similarity[block] = similar.gather(1, self._at[block])
         self._similarity = similarity
         self._colors = colors
-        # Lines say nothing of the lightness of what they enclose.
+        # The lightness of a reference's colour is not that of its lines, which alone can be compared with lines.
         self._penalty = 0.0 if found.variant == "line" else _LIGHTNESS_PENALTY
 
     def candidates(self, at: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:

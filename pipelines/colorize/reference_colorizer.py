@@ -82,10 +82,17 @@ class ReferenceColorizer:
     ) -> Colored:
         """(H, W) uint8 -> the picture in colour with the source of each colour.
 
+        Raises ValueError for other arrays, and for references of another variant.
+
         places: Those of the picture, where they are known from an earlier call: a hint is then answered at once.
         """
         if picture.dtype != np.uint8 or picture.ndim != 2 or 0 in picture.shape:
             raise ValueError(f"{self.name}: expected a gray picture (H, W) uint8, got {picture.shape} {picture.dtype}")
+        if references is not None and references.variant != self.variant:
+            raise ValueError(
+                f"{self.name}: references were indexed for {references.variant} pictures, this colorizer sees "
+                f'{self.variant}: make them with References.of(..., variant="{self.variant}")'
+            )
         proposals = self._proposed(picture, places or find_places(picture), references, hint)
         colors, weights = self._given(picture.shape, proposals, hint)
         if not weights.any():

@@ -75,11 +75,16 @@ class References:
         return replace(self, entries=tuple(one for one in self.entries if one.name not in left_out))
 
     def nearest(self, pooled: np.ndarray, count: int) -> Self:
-        """The `count` pictures most alike by the features of the whole picture, (1280,), the most alike first."""
+        """The `count` pictures most alike by the features of the whole picture, (1280,), the most alike first.
+
+        Corrections, which weigh more than others, come before all others: they apply to every picture.
+        """
         if len(self.entries) <= count:
             return self
         alike = np.stack([one.places.pooled for one in self.entries]) @ pooled
-        return replace(self, entries=tuple(self.entries[at] for at in np.argsort(-alike, kind="stable")[:count]))
+        weights = np.array([one.weight for one in self.entries])
+        order = np.lexsort((-alike, weights <= 1))
+        return replace(self, entries=tuple(self.entries[at] for at in order[:count]))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ Conditions:
     page_6_dots       whole pages: six dots in the largest segments of each panel, as a person gives them; no references
 
 Every number is a mean CIEDE2000 over panels; `share` divides it by that of the gray copy on the same panels. Intervals
-and p-values are those of the paired difference from the gray copy, over issues (`significance`).
+and p-values are those of the paired difference from the gray copy, over issues where there are three, else over panels
+(`significance`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -190,25 +191,29 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    """The summary as one Markdown table a title: conditions down, colorizers across, shares of the gray copy."""
-    parts = []
+    """The summary as one Markdown table a title: conditions down, colorizers across."""
+    parts = [
+        "Mean CIEDE2000, in brackets its share of the gray copy's and the 95 % interval of that share; * where the "
+        "interval leaves out the gray copy and p < 0.05 (paired, over issues where there are three)."
+    ]
     for title, group in table.groupby("title", sort=False):
         names = [name for name in dict.fromkeys(group["colorizer"]) if name != GRAY_COPY]
         lines = [f"| {title} | panels | gray copy | {' | '.join(names)} |", f"|---|---|---|{'---|' * len(names)}"]
         for condition, rows in group.groupby("condition", sort=False):
             by_name: Mapping[str, pd.Series] = {row["colorizer"]: row for _, row in rows.iterrows()}
             gray = by_name[GRAY_COPY]
-            cells = [_cell(by_name.get(name)) for name in names]
+            cells = [_cell(by_name.get(name), gray["ciede2000"]) for name in names]
             lines.append(f"| {condition} | {gray['panels']} | {gray['ciede2000']:.2f} | {' | '.join(cells)} |")
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
-def _cell(row: pd.Series | None) -> str:
+def _cell(row: pd.Series | None, gray: float) -> str:
     if row is None:
         return ""
-    mark = "" if row["p"] >= 0.05 else " *"
-    return f"{row['ciede2000']:.2f} ({row['share']:.2f}){mark}"
+    mark = " *" if row["p"] < 0.05 and row["high"] < 0 else ""
+    low, high = 1 + row["low"] / gray, 1 + row["high"] / gray
+    return f"{row['ciede2000']:.2f} ({row['share']:.2f}, {low:.2f} to {high:.2f}){mark}"
 
 
 def _cases(panel: ComicPanel, first: References, others: References, seed: int) -> Iterator[_Case]:

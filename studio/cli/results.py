@@ -66,9 +66,11 @@ def references_command(
     from studio.colorize import named_checkpoint
     from studio.progress import open_progress
 
-    measured = [ReferenceColorizer(), *(load_colorizer(named_checkpoint(name)) for name in colorizer or ())]
-    if default_colorizer().name not in {one.name for one in measured}:
-        measured.append(default_colorizer())
+    shipped = default_colorizer()
+    shipped.name = "shipped"
+    measured = [ReferenceColorizer(), shipped, *(load_colorizer(named_checkpoint(name)) for name in colorizer or ())]
+    if others := [one.name for one in measured if one.variant != "gray"]:
+        raise ValueError(f"{', '.join(others)}: colours lines or edges; these tables are about gray pictures")
     with open_progress(keeps_log=False) as progress:
         rows = measure_references(
             folder, title, measured, panels=panels, pages=pages, progress=lambda name: progress.listener(name)

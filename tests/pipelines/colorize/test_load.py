@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from models.methods.spec import Shipped
 from models.recipes import RECIPES
 from pipelines.colorize.exemplar_colorizer import ExemplarColorizer
 from pipelines.colorize.hint_colorizer import HintColorizer
@@ -56,6 +57,14 @@ def test_what_was_trained_is_made_from_its_weights(tmp_path: Path):
     colorizer = load_colorizer(install_untrained(tmp_path, "webtoon_l2"), "cpu")
     assert isinstance(colorizer, TrainedColorizer)
     assert colorizer.name == "webtoon_l2"
+
+
+def test_a_method_that_has_changed_since_is_refused(tmp_path: Path):
+    recipe, path = RECIPES["shipped"], tmp_path / "old.safetensors"
+    old = Checkpoint({}, Shipped(weights="0" * 64), recipe.to_json(), "f", "c", seed=0, step=0, resolution=256)
+    save_checkpoint(path, old)
+    with pytest.raises(CheckpointError, match="shipped has changed since; make and evaluate it again"):
+        load_colorizer(path)
 
 
 def test_another_file_is_refused(tmp_path: Path):

@@ -1,5 +1,7 @@
 """Colours from references and hints, on drawn pictures."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from pipelines.colorize.hints import Hint, Point
 from pipelines.colorize.picture import Colorizer
 from pipelines.colorize.proposals import FROM_HINT, FROM_NOTHING
 from pipelines.colorize.reference_colorizer import ReferenceColorizer
-from pipelines.colorize.references import References, ReferencesError
+from pipelines.colorize.references import References, ReferencesError, reference_of
 from pipelines.images.color import gray_to_rgb, rgb_to_gray, rgb_to_lab
 
 
@@ -99,3 +101,17 @@ def test_another_file_is_no_index(tmp_path):
     (tmp_path / "x").write_bytes(b"no index")
     with pytest.raises(ReferencesError, match="make it again"):
         References.load(tmp_path / "x")
+
+
+def test_a_correction_is_always_among_the_nearest():
+    one = reference_of("other", scene(left=0))
+    many = References("gray", tuple(replace(one, name=str(number)) for number in range(30)))
+    corrected = many.with_picture("corrected", scene(left=60, seed=3), weight=4)
+    assert corrected.nearest(one.places.pooled, 24).names[0] == "corrected"
+    assert len(corrected.nearest(one.places.pooled, 24)) == 24
+
+
+def test_references_for_lines_are_refused_for_gray_pictures(colorizer):
+    lines = References.of([("cover", scene(left=0))], variant="line")
+    with pytest.raises(ValueError, match="indexed for line pictures, this colorizer sees gray"):
+        colorizer.colorize(rgb_to_gray(scene(left=0)), references=lines)
