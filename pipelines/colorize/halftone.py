@@ -12,6 +12,7 @@ _EXTREME = 32  # levels from black or white within which a pixel is one or the o
 _TWO_LEVELS = 0.97  # of the pixels of a page of dots are black or white
 _TONE, _MIN_TONE = (40, 215), 0.1  # and so much of its smoothed copy is neither
 _SIGMA_PX = 1.6  # dots of up to about 4 pixels become tones
+_BAND_ROWS = 512  # at once: bounds memory, not results
 
 
 def is_halftone(gray: np.ndarray) -> bool:
@@ -38,7 +39,11 @@ def printed(colored: np.ndarray, dots: np.ndarray) -> np.ndarray:
         colored: (H, W, 3) uint8 RGB, the tones in colour.
         dots: (H, W) uint8, the page.
     """
-    light = np.maximum(rgb_to_gray(colored), 1).astype(np.float32)
-    brightest = np.maximum(colored.max(axis=2), 1).astype(np.float32)
-    gain = np.minimum(255 / light, 255 / brightest) * (dots / np.float32(255))
-    return np.rint(colored * gain[..., np.newaxis]).astype(np.uint8)
+    found = np.empty_like(colored)
+    for first in range(0, len(colored), _BAND_ROWS):
+        rows = slice(first, first + _BAND_ROWS)
+        light = np.maximum(rgb_to_gray(colored[rows]), 1).astype(np.float32)
+        brightest = np.maximum(colored[rows].max(axis=2), 1).astype(np.float32)
+        gain = np.minimum(255 / light, 255 / brightest) * (dots[rows] / np.float32(255))
+        found[rows] = np.rint(colored[rows] * gain[..., np.newaxis])
+    return found

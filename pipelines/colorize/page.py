@@ -6,7 +6,6 @@ Works on arrays; touches no files. A page without panels is one picture; one tha
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -14,13 +13,12 @@ import numpy as np
 from pipelines.colorize.halftone import is_halftone, printed, toned
 from pipelines.colorize.hints import Hint, Point, Stroke, rasterize
 from pipelines.colorize.paper import pale_ground, paper_of, seen_size
-from pipelines.colorize.picture import Colorizer
+from pipelines.colorize.picture import Colorizer, SourcedColorizer
 from pipelines.colorize.proposals import Proposals
-from pipelines.colorize.reference_colorizer import Colored
 from pipelines.colorize.references import References
 from pipelines.colorize.segments import snap_to_segments
 from pipelines.colorize.whole_picture import colorize_whole
-from pipelines.images.color import gray_to_rgb, rgb_to_gray, with_luma
+from pipelines.images.color import rgb_to_gray, with_luma
 from pipelines.panels.boxes import Box
 from pipelines.panels.cut import Cut, cut_page, cut_strip
 from pipelines.panels.filters import colored_share, is_gray
@@ -33,17 +31,6 @@ _STRIP_ASPECT = 3.0  # a picture that is so many times higher than wide is a str
 _GAP_PX = 5  # in the frames of line art
 _COLORED_AREA = 0.5  # a page has colour of its own where at least so much of its panels' area has
 _PARAMS = PanelParams()
-
-
-@runtime_checkable
-class SourcedColorizer(Protocol):
-    """A colorizer that says where its colours came from."""
-
-    def colorize_with_sources(
-        self, picture: np.ndarray, *, hint: Hint | None = None, references: References | None = None
-    ) -> Colored:
-        """(H, W) uint8 -> the picture in colour with its proposals."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,14 +167,15 @@ def color_page(
     known = References(painter.colorizer.variant) if references is None else references
     gray = rgb_to_gray(page)
     is_dotted = not is_line and painter.colorizer.variant == "gray" and is_halftone(gray)
-    seen = gray_to_rgb(toned(gray)) if is_dotted else page
+    seen = np.broadcast_to(toned(gray)[..., np.newaxis], page.shape) if is_dotted else page  # a view, no copy
     painted: dict[int, ColoredPanel] = {}
     pixels: dict[int, np.ndarray] = {}
     for at in sorted(range(len(cuts)), key=lambda at: hints[at] is None):  # the marked ones first
         if had_color[at]:
             painted[at] = ColoredPanel(cuts[at].box, True, False, None)
             continue
-        panel, own = panel_pixels(seen, cuts[at]), hints[at]
+        x, y, width, height = cuts[at].box
+        panel, own = seen[y : y + height, x : x + width], hints[at]
         pixels[at], proposals = painter.paint(panel, hint=own, references=known if len(known) else None)
         painted[at] = ColoredPanel(cuts[at].box, False, own is not None, proposals)
         if own is not None and painter.colorizer.takes_references and len(cuts) > 1:

@@ -28,6 +28,7 @@ _FRAME_PX = 4  # so far from the outline of a panel its frame is looked for
 _FRAMED = 0.5  # of the outline has ink near it: the panel has a frame
 
 _PALE = 24, 72  # levels below white: tints of an open ground are removed up to the first, kept from the second
+_BAND_ROWS = 512  # of a page at full size at once: bounds memory, not results
 
 _LINE_SIDE_PX = 360
 _INK, _LEAST_WHITE = 50, 200  # levels: ink is darker than the first, paper is lighter than the second
@@ -128,13 +129,16 @@ def pale_ground(colored: np.ndarray, gray: np.ndarray, paper: np.ndarray) -> np.
         cv2.connectedComponents((gray >= white - _NEAR_LETTERS).astype(np.uint8), connectivity=4)[1], np.int32
     )
     is_open = np.zeros(int(labels.max()) + 1, bool)
-    is_open[np.unique(labels[paper])] = True
-    is_open[0] = False
-    reached = is_open[labels] & ~paper
-    tint = 255 - colored[reached].astype(np.float32)
-    kept = np.clip((tint.max(axis=1, keepdims=True) - _PALE[0]) / (_PALE[1] - _PALE[0]), 0, 1)
     cleaned = colored.copy()
-    cleaned[reached] = np.rint(255 - kept * tint)
+    bands = [slice(first, first + _BAND_ROWS) for first in range(0, len(gray), _BAND_ROWS)]
+    for rows in bands:
+        is_open[labels[rows][paper[rows]]] = True
+    is_open[0] = False
+    for rows in bands:
+        reached = is_open[labels[rows]] & ~paper[rows]
+        tint = 255 - colored[rows][reached].astype(np.float32)
+        kept = np.clip((tint.max(axis=1, keepdims=True) - _PALE[0]) / (_PALE[1] - _PALE[0]), 0, 1)
+        cleaned[rows][reached] = np.rint(255 - kept * tint)
     return cleaned
 
 

@@ -36,6 +36,14 @@ def test_printed_tones_keep_their_mean_and_black_dots_stay_black():
     assert np.abs(toned(page).mean() - rgb_to_gray(tones).mean()) < 3
 
 
+def test_bands_of_a_high_page_do_not_show():
+    tones = np.full((1500, 8, 3), (150, 120, 90), np.uint8)
+    page = dots(rgb_to_gray(tones))
+    print_ = printed(tones, page)
+    for value in (0, 255):
+        assert len(np.unique(print_[page == value], axis=0)) == 1
+
+
 def test_a_page_of_dots_gets_the_colours_of_its_tones():
     x, y, width, height = PANELS[0]
     references = References.of([("other", colored_page(30)[y : y + height, x : x + width])])

@@ -88,3 +88,14 @@ def test_faint_tints_of_an_open_ground_are_removed_and_colours_are_not():
     assert (cleaned[10:60, :48] == 255).all()
     assert (cleaned[60:] == colored[60:]).all()
     assert (cleaned[:, 48:] == colored[:, 48:]).all()  # another area, without paper
+
+
+def test_bands_of_a_high_page_do_not_show():
+    gray = np.full((1500, 60), 255, np.uint8)
+    gray[:, 30:32] = 0
+    colored = np.full((1500, 60, 3), (250, 245, 240), np.uint8)
+    paper = np.zeros(gray.shape, bool)
+    paper[-1, :30] = True  # in the last band only
+    cleaned = pale_ground(colored, gray, paper)
+    assert (cleaned[:-1, :30] == 255).all()
+    assert (cleaned[:, 30:] == colored[:, 30:]).all()
