@@ -78,16 +78,15 @@ def colorize(wanted: Wanted, *, progress: Callable[[str], Progress]) -> ColoredB
         reference_books=reference_books,
         library=replace(chosen.library, indexes=(*indexes, *chosen.library.indexes)),
         report=report,
-        about=_about(wanted, chosen),
+        about=_about(wanted),
         progress=progress,
     )
 
 
-def _about(wanted: Wanted, chosen: _Chosen) -> dict[str, str]:
+def _about(wanted: Wanted) -> dict[str, str]:
     """The settings as the report shows them."""
     pages = {None: "looked at one by one", "line": "line art", "gray": "in gray"}
     said = {
-        "Coloured by": chosen.painter_of("gray").colorizer.name,
         "References": ", ".join(shown(path.name) for path in wanted.references),
         "Title": wanted.title or "",
         "Trained on": shown(wanted.like.name) if wanted.like else "",

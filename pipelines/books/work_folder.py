@@ -2,6 +2,7 @@
 
     pages.jsonl     one line a page that is done
     <key>.<suffix>  its picture, until it is in OUT; in OUT itself where that is a folder
+    said.json       what the caller keeps with the work
     finished.json   what OUT was when it was finished: a digest of the file, and the keys of its pages
     lock            held by the run that writes
 
@@ -9,12 +10,12 @@ Reads and writes below one folder, and puts files into OUT, each whole or not at
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -27,7 +28,7 @@ from pipelines.lake import atomic_write
 Outcome = Literal["colored", "kept", "copied", "left_out"]
 """What became of a page: coloured; kept, since it has colour already; copied unchanged, or left out, for a reason."""
 
-_PAGES, _FINISHED, _LOCK = "pages.jsonl", "finished.json", "lock"
+_PAGES, _SAID, _FINISHED, _LOCK = "pages.jsonl", "said.json", "finished.json", "lock"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,19 @@ class WorkFolder:
         with (self._path / _PAGES).open("a", encoding="utf-8") as pages:
             pages.write(_line(page))
 
+    def say(self, settings: str, said: Mapping[str, Any]) -> None:
+        """Keeps what is to be known of work with the same settings: JSON, which takes the place of what was kept."""
+        with atomic_write(self._path / _SAID) as temporary:
+            temporary.write_text(json.dumps({"settings": settings, "said": said}), encoding="utf-8")
+
+    def said(self, settings: str) -> dict[str, Any]:
+        """What was kept of work with the same settings; empty where there is nothing."""
+        try:
+            found = json.loads((self._path / _SAID).read_text(encoding="utf-8"))
+            return dict(found["said"]) if found["settings"] == settings else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
     def reader(self, page: DonePage) -> Callable[[], bytes]:
         """Reads a page that is done, from the work folder, or from OUT as it was before this run."""
         place, written = self._place(page), page.written
@@ -127,7 +141,7 @@ class WorkFolder:
             temporary.write_text("".join(map(_line, done)), encoding="utf-8")
         needed = {self._place(page).name for page in done} if keep_pictures else set()
         for file in self._path.iterdir():
-            if file.name not in {_PAGES, _FINISHED, _LOCK} | needed:
+            if file.name not in {_PAGES, _SAID, _FINISHED, _LOCK} | needed:
                 file.unlink()
 
     def _place(self, page: DonePage) -> Path:

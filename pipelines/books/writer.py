@@ -2,12 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipelines.books.book import JUNK_FILES, Book, Other, Page
 from pipelines.books.comic_info import colored_comic_info, comic_info_problem, is_comic_info, new_comic_info
@@ -88,6 +88,15 @@ class BookWriter:
         if done is not None:
             self._done[page.number] = done
         return done is not None
+
+    def say(self, said: Mapping[str, Any]) -> None:
+        """Keeps what is to be known of the work when it goes on, or is asked for again: JSON."""
+        if self._work is not None:
+            self._work.say(self._settings, said)
+
+    def said(self) -> dict[str, Any]:
+        """What an earlier run with the same settings kept; empty where there is nothing."""
+        return {} if self._work is None else self._work.said(self._settings)
 
     def put(self, page: Page, data: bytes, *, notes: Sequence[str] = ()) -> None:
         """Keeps a coloured page, encoded in the format that `target.format_for` gives.

@@ -38,7 +38,8 @@ from pipelines.progress import Progress, unheard
 MAX_REFERENCE_PANELS = 240
 """So many panels of a book's own colour pages and of the given references are looked up: about 400 MB."""
 
-_CODE_VERSION = "1"  # raise it whenever the same pages, references and settings give other colours
+_CODE_VERSION = "2"  # raise it whenever the same pages, references and settings give other colours
+_HAS_COLOR = "it has colour of its own"
 _MIN_REFERENCE_SIDE_PX = 48  # smaller pieces of a page are no use as references
 
 
@@ -74,6 +75,11 @@ class ColoredBook:
     """About the book as a whole, and what was left out."""
     lacks_sources: bool = False
     """True where there was nothing to take colours from: no reference, no hint, no page in colour."""
+
+    @property
+    def had_color(self) -> bool:
+        """True where a page was kept since it has colour of its own."""
+        return any(one.outcome == "kept" and one.reason == _HAS_COLOR for one in self.results)
 
     @property
     def problems(self) -> tuple[PageResult, ...]:
@@ -132,7 +138,7 @@ def color_book(
         report.finish(
             colored.results,
             title=title,
-            about=about,
+            about={"Coloured by": ", ".join(work.colorizers), **about} if work.colorizers else about,
             notes=notes,
             credits=(*library.credits, *sorted(makers)),
             lacks_sources=colored.lacks_sources,
@@ -153,8 +159,11 @@ class _Work:
         progress: Callable[[str], Progress],
         report: ColoringReport | None,
     ) -> None:
-        self.notes: list[str] = []
-        self.lacks_sources = False
+        said = writer.said()
+        self.notes: list[str] = said.get("notes", [])
+        self.lacks_sources: bool = said.get("lacks_sources", False)
+        self.colorizers: list[str] = said.get("colorizers", [])
+        """The names of those that colour the pages."""
         self._book, self._writer, self._settings = book, writer, settings
         self._hints, self._progress, self._report = hints, progress, report
         self._painter_of = painter_of
@@ -175,6 +184,8 @@ class _Work:
             self._fill_shelf(seen, reference_books, library)
         has_hints = bool(self._hints) or self._settings.hints.every is not None
         self.lacks_sources = bool(takers) and not len(self._shelf) and not has_hints
+        self.colorizers = list(dict.fromkeys(painter.colorizer.name for painter in painters))
+        self._keep_said()
         groups = list(grouped(seen))
         marked = [group for group in groups if self._is_marked(group)]
         listener, done = self._progress("pages colored"), 0
@@ -183,6 +194,15 @@ class _Work:
             self._color(group)
             done += len(group)
         listener(done, len(seen))
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:  # a run before this one may have said it
+            self.notes.append(text)
+            self._keep_said()
+
+    def _keep_said(self) -> None:
+        said = {"notes": self.notes, "lacks_sources": self.lacks_sources, "colorizers": self.colorizers}
+        self._writer.say(said)
 
     def _look(self, book: Book, what: str) -> list[SeenPage]:
         listener, found = self._progress(what), []
@@ -193,8 +213,11 @@ class _Work:
         return found
 
     def _variants(self, seen: Sequence[SeenPage]) -> set[Variant]:
-        recolor = self._settings.recolor
-        return {one.variant for one in seen if not one.problem and (recolor or not one.is_kept)}
+        """What the pages are that there is something to colour on."""
+        return {one.variant for one in seen if self._is_to_color(one)}
+
+    def _is_to_color(self, one: SeenPage) -> bool:
+        return not one.problem and not one.is_blank and (self._settings.recolor or not one.is_kept)
 
     def _fill_shelf(self, seen: Sequence[SeenPage], reference_books: Sequence[Book], library: Library) -> None:
         """References: indexes, and panels in colour of the given books and of the book itself."""
@@ -206,13 +229,13 @@ class _Work:
             for one in self._look(book, "references read"):
                 name = f"reference {shown(book.path.name)}: {shown(one.page.name)}"
                 if one.problem:
-                    self.notes.append(f"{name}: left out, {one.problem}")
+                    self._note(f"{name}: left out, {one.problem}")
                 elif not one.boxes:
-                    self.notes.append(f"{name}: left out, it has no colour")
+                    self._note(f"{name}: left out, it has no colour")
                 found += [(book, one, box) for box in _usable(one.boxes)]
         chosen = evenly_spaced(len(found), MAX_REFERENCE_PANELS).tolist() if found else []
         if len(chosen) < len(found):
-            self.notes.append(f"{len(chosen)} of {len(found)} panels in colour are looked up, evenly spaced")
+            self._note(f"{len(chosen)} of {len(found)} panels in colour are looked up, evenly spaced")
         listener = self._progress("reference panels")
         decoded: tuple[Page | None, np.ndarray] = (None, np.zeros((0, 0, 3), np.uint8))
         for done, at in enumerate(chosen):
@@ -222,7 +245,9 @@ class _Work:
                 decoded = one.page, read_picture_file(one.page.read(), name=shown(one.page.name)).rgb
             x, y, width, height = box
             rgb = np.ascontiguousarray(decoded[1][y : y + height, x : x + width])
-            self._shelf.add(_reference_name(book, one, box), rgb)
+            name = _reference_name(book, one, box)
+            names = (name,) if book is None else (name, f"{shown(book.path.absolute().parent.name)}/{name}")
+            self._shelf.add(self._shelf.free_name(*names), rgb)
         listener(len(chosen), len(chosen))
 
     def _is_marked(self, group: Sequence[SeenPage]) -> bool:
@@ -238,8 +263,9 @@ class _Work:
             return
         pictures = [read_picture_file(one.page.read(), name=shown(one.page.name)) for one in group]
         image = np.concatenate([picture.rgb for picture in pictures]) if len(group) > 1 else pictures[0].rgb
-        line_count = sum(one.variant == "line" for one in group)
-        variant: Variant = "line" if 2 * line_count > len(group) else "gray"
+        drawn = [one for one in group if not one.is_blank]
+        variants = [one.variant for one in filter(self._is_to_color, drawn)] or [one.variant for one in drawn]
+        variant: Variant = "line" if 2 * variants.count("line") > len(variants) else "gray"
         painter = self._painter_of(variant)
         cuts = cut_panels(image, is_line=variant == "line")
         colored = color_page(
@@ -253,7 +279,7 @@ class _Work:
         )
         if colored.lost_marks:
             names = ", ".join(shown(one.page.name) for one in group)
-            self.notes.append(f"{names}: {colored.lost_marks} marks of the hint lie in no panel and colour nothing")
+            self._note(f"{names}: {colored.lost_marks} marks of the hint lie in no panel and colour nothing")
         if self._is_marked(group) and painter.colorizer.takes_references:
             self._remember(group, colored)
         top = 0
@@ -270,7 +296,7 @@ class _Work:
         """Gives the writer a page that is coloured, or kept where there was nothing to colour."""
         kept = sum(panel.had_color for panel in colored.panels)
         if not colored.is_colored:
-            reason = "it has colour of its own" if kept else "nothing is drawn on it"
+            reason = _HAS_COLOR if kept else "nothing is drawn on it"
             self._writer.copy(page, reason, outcome="kept")
             return
         form = self._writer.target.format_for(picture.format)

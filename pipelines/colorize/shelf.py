@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain, count
 
 import cv2
 import numpy as np
@@ -28,11 +29,17 @@ class Shelf:
             self.references.setdefault(variant, References(variant))
 
     def add(self, name: str, rgb: np.ndarray, *, weight: float = 1.0) -> None:
-        """Adds a picture in colour, (H, W, 3) uint8 RGB."""
+        """Adds a picture in colour, (H, W, 3) uint8 RGB; it takes the place of one with the same name."""
         for variant in self.variants:
             entry = reference_of(name, rgb, variant=variant, weight=weight)
             self.references[variant] = self.references[variant].without([name]).with_entries([entry])
         self._thumbnails[name] = thumbnail(rgb, THUMBNAIL_PX)
+
+    def free_name(self, *wanted: str) -> str:
+        """The first of some names that no reference has; where all are taken, the last one with a number."""
+        taken = {name for found in self.references.values() for name in found.names}
+        numbered = (f"{wanted[-1]} ({number})" for number in count(2))
+        return next(name for name in chain(wanted, numbered) if name not in taken)
 
     def extend(self, found: References) -> None:
         """Adds the references of an index that was made before, for its variant."""

@@ -23,6 +23,9 @@ from pipelines.training.loop import StepResult, TrainingResult, train
 from pipelines.training.params import TrainingParams
 from pipelines.variants import derive, resize_square
 
+REFERENCE_RECIPE = RECIPES["ajou_cgan"]
+"""What learns from one picture."""
+
 REFERENCE_PARAMS = TrainingParams(minutes=10, resolution=256, validate_every=200, validation_pictures=8)
 """Parameters for a colorizer in minutes. More minutes and 512 pixels are better."""
 
@@ -36,7 +39,7 @@ def colorizer_like(
     reference: np.ndarray,
     work: Path,
     *,
-    recipe: Recipe = RECIPES["ajou_cgan"],
+    recipe: Recipe = REFERENCE_RECIPE,
     params: TrainingParams = REFERENCE_PARAMS,
     dependencies: Mapping[str, Path] | None = None,
     on_step: Callable[[StepResult], None] | None = None,

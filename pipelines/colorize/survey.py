@@ -30,6 +30,8 @@ class SeenPage:
     """Why it cannot be coloured; the rest then says nothing."""
     variant: Variant = "gray"
     """What it is: a picture in gray, or line art."""
+    is_blank: bool = False
+    """Nothing is drawn on it; its variant then says nothing."""
     boxes: tuple[Box, ...] = ()
     """The panels that have colour of their own."""
     is_kept: bool = False
@@ -47,11 +49,13 @@ def look_at(page: Page, *, variant: Variant | None = None) -> SeenPage:
     except ValueError as error:
         return SeenPage(page, problem=str(error))
     rgb = picture.rgb
-    cuts = cut_panels(rgb)
+    variant = variant or ("line" if is_line_art(rgb_to_gray(rgb)) else "gray")
+    cuts = cut_panels(rgb, is_line=variant == "line")
     had_color = colored_panels(rgb, cuts)
     return SeenPage(
         page,
-        variant=variant or ("line" if is_line_art(rgb_to_gray(rgb)) else "gray"),
+        variant=variant,
+        is_blank=not cuts,
         boxes=tuple(cut.box for cut, is_colored in zip(cuts, had_color, strict=True) if is_colored),
         is_kept=bool(cuts) and all(had_color),
         height_px=rgb.shape[0],

@@ -108,5 +108,5 @@ def _advice(colored: "ColoredBook") -> Iterator[str]:
             "There was nothing to take colours from. What helps: pictures of the same characters in colour "
             "(--references), a page of the book in colour, or hints (--hints)."
         )
-    if all(one.outcome == "kept" for one in colored.results):
+    if colored.had_color and all(one.outcome == "kept" for one in colored.results):
         yield "Nothing was coloured; --recolor colours pages anew that have colour."

@@ -1,7 +1,8 @@
 """The pictures of the report: pages, maps of sources and of doubt, thumbnails of references. Arrays in, JPEG out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from pipelines.colorize.proposals import FROM_HINT, Proposals
 from pipelines.colorize.shelf import thumbnail
 from pipelines.images.color import gray_to_rgb, resized, rgb_to_gray
 from pipelines.images.sampling import evenly_spaced
+from pipelines.panels.boxes import Box
 
 PAGE_PX = 1000
 MAP_PX = 360
@@ -34,6 +36,30 @@ class Source:
     """Of the panel's places, in [0, 1]."""
     places: np.ndarray
     """(N, 2) places in the reference, x and y as shares."""
+
+
+def visible(proposals: Proposals, box: Box, shape: tuple[int, ...]) -> Proposals:
+    """The proposals of the part of a panel that lies on a page.
+
+    Args:
+        proposals: Of the whole panel.
+        box: Of the whole panel, in pixels of the page; it may run past the page where that is a slice of a strip.
+        shape: Of the page, (H, W, ...).
+    """
+    rows, columns = (
+        slice(max(0, -start) * places // size, max(1, ceil(min(size, side - start) * places / size)))
+        for start, size, side, places in zip(
+            (box[1], box[0]), (box[3], box[2]), shape[:2], proposals.reference.shape, strict=True
+        )
+    )
+    return replace(
+        proposals,
+        colors=proposals.colors[rows, columns],
+        confidence=proposals.confidence[rows, columns],
+        similarity=proposals.similarity[rows, columns],
+        reference=proposals.reference[rows, columns],
+        place=proposals.place[rows, columns],
+    )
 
 
 def sources_of(proposals: Proposals) -> list[Source]:

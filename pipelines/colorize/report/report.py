@@ -29,6 +29,7 @@ from pipelines.colorize.report.pictures import (
     reference_picture,
     source_map,
     sources_of,
+    visible,
 )
 from pipelines.colorize.shelf import Shelf, thumbnail
 from pipelines.issue_pages.local_files import shown
@@ -142,7 +143,7 @@ class ColoringReport:
         pixels = page[max(0, y) : y + height, max(0, x) : x + width]
         if panel.proposals is None or not pixels.size:
             return found | {"sources": None}
-        proposals = panel.proposals
+        proposals = visible(panel.proposals, panel.box, page.shape)
         sources = sources_of(proposals)
         found["sure"] = float((proposals.confidence >= _SURE).mean())
         found["from_hint"] = float((proposals.reference == FROM_HINT).mean())

@@ -10,7 +10,9 @@ from pipelines.colorize.book import BookSettings, ColoredBook, color_book, hint_
 from pipelines.colorize.book_hints import BookHints
 from pipelines.colorize.hints import Hint, Point, Stroke
 from pipelines.colorize.page import Painter
+from pipelines.colorize.reference_colorizer import ReferenceColorizer
 from pipelines.colorize.report.report import ColoringReport
+from pipelines.colorize.shelf import Shelf
 from pipelines.colorize.shipped import default_colorizer
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
 from pipelines.images.decode import decode_picture
@@ -51,6 +53,34 @@ def test_pages_in_colour_are_kept_and_give_their_colours_to_the_others(tmp_path)
 def test_without_anything_to_go_by_it_says_so(tmp_path):
     done = color(write_cbz(tmp_path / "in.cbz", {"1.png": file_of(gray_page())}), tmp_path / "out.cbz")
     assert done.lacks_sources
+
+
+def test_references_of_the_same_name_all_count(tmp_path):
+    one, other = (write_files(tmp_path / name, {"cover.png": file_of(colored_page())}) for name in ("a", "b"))
+    files = [open_book(folder / "cover.png") for folder in (one, other, other)]
+    source, report = write_cbz(tmp_path / "in.cbz", {"1.png": file_of(gray_page())}), tmp_path / "report.html"
+    shelf = Shelf(("gray",))
+    for wanted in (("cover.png", "a/cover.png"), ("cover.png", "b/cover.png"), ("cover.png", "b/cover.png")):
+        shelf.add(shelf.free_name(*wanted), colored_page())
+    assert shelf.references["gray"].names == ("cover.png", "b/cover.png", "b/cover.png (2)")
+    color(source, tmp_path / "out.cbz", reference_books=files, report=ColoringReport(report))
+    text = report.read_text()
+    assert "cover.png, panel 1" in text or "cover.png, panel 2" in text
+
+
+def test_blank_pages_are_of_no_variant(tmp_path):
+    blank = np.full((448, 320, 3), 255, np.uint8)
+    source = write_cbz(tmp_path / "in.cbz", {"1.png": file_of(blank), "2.png": file_of(gray_page())})
+    asked: list[str] = []
+
+    def painter_of(variant):
+        asked.append(variant)
+        return Painter(default_colorizer(variant))
+
+    done = color_book(open_book(source), tmp_path / "out.cbz", painter_of, colorizer_digest="d")
+    assert set(asked) == {"gray"}
+    assert done.lacks_sources
+    assert not done.had_color
 
 
 def test_references_are_pictures_and_books_and_what_has_no_colour_is_named(tmp_path):
@@ -173,7 +203,7 @@ def test_the_hint_of_a_slice_moves_into_the_strip():
 def test_the_report_shows_pages_with_their_sources_and_goes_on_where_it_was(tmp_path):
     pages = {"1<b>.png": file_of(colored_page()), "2.png": file_of(gray_page(20)), "3.png": b"nothing"}
     source, file = write_cbz(tmp_path / "in.cbz", pages), tmp_path / "report.html"
-    color(source, tmp_path / "out.cbz", report=ColoringReport(file), about={"Coloured by": "a person"})
+    color(source, tmp_path / "out.cbz", report=ColoringReport(file), about={"Title": "a person"})
     text = file.read_text()
     for part in (
         "1&lt;b&gt;.png, panel 1",
@@ -195,12 +225,44 @@ def test_the_report_shows_pages_with_their_sources_and_goes_on_where_it_was(tmp_
         worked.append(what)
         return lambda done, total: None
 
-    color(source, tmp_path / "out.cbz", report=ColoringReport(file), progress=listen, about={"Coloured by": "a person"})
+    color(source, tmp_path / "out.cbz", report=ColoringReport(file), progress=listen, about={"Title": "a person"})
     assert worked == []
     assert file.read_text() == text
     other = ColoringReport(tmp_path / "other.html")  # a report of a book that is done: its pages are coloured again
-    color(source, tmp_path / "out.cbz", report=other, about={"Coloured by": "a person"})
+    color(source, tmp_path / "out.cbz", report=other, about={"Title": "a person"})
     assert other.file.read_text() == text.replace("report_files", "other_files")
+
+
+def test_a_second_run_says_what_the_first_said(tmp_path):
+    source = write_cbz(tmp_path / "in.cbz", {"1.png": file_of(gray_page())})
+    file, out, gray = tmp_path / "report.html", tmp_path / "out.cbz", tmp_path / "gray.png"
+    gray.write_bytes(file_of(gray_page()))
+    found = [color(source, out, report=ColoringReport(file), reference_books=[open_book(gray)]) for _ in range(2)]
+    text = file.read_text()
+    assert all(one.lacks_sources for one in found)
+    assert found[0].notes == found[1].notes
+    assert "it has no colour" in found[1].notes[0]
+    assert "it has no colour" in text
+    assert default_colorizer("gray").name in text
+
+
+def test_the_report_of_line_art_names_what_coloured_it(tmp_path):
+    source, file = write_cbz(tmp_path / "in.cbz", {"1.png": file_of(gray_page())}), tmp_path / "report.html"
+    settings = BookSettings(variant="line")
+
+    def painter_of(variant):
+        return Painter(ReferenceColorizer(f"for {variant}", variant))
+
+    color_book(
+        open_book(source),
+        tmp_path / "out.cbz",
+        painter_of,
+        colorizer_digest="d",
+        settings=settings,
+        report=ColoringReport(file),
+    )
+    assert "for line" in file.read_text()
+    assert "for gray" not in file.read_text()
 
 
 def test_hints_of_pages_that_are_not_there_are_refused_before_work(tmp_path):
