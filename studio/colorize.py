@@ -64,6 +64,8 @@ def colorize(wanted: Wanted, *, progress: Callable[[str], Progress]) -> ColoredB
     report = ColoringReport(wanted.report) if wanted.report else None
     hints = BookHints.read(wanted.hints) if wanted.hints else BookHints()
     indexes, reference_books = _references(wanted.references)
+    if wanted.like is not None:
+        _require_of_like(wanted, has_hints=bool(hints.every or hints.pages))
     chosen = _choose(wanted, progress)
     if wanted.references:
         _require(chosen, "references", remedy="leave --references out, or leave --colorizer and --like out")
@@ -76,7 +78,7 @@ def colorize(wanted: Wanted, *, progress: Callable[[str], Progress]) -> ColoredB
         colorizer_digest=chosen.digest,
         settings=BookSettings(variant=wanted.variant, hints=hints, recolor=wanted.recolor),
         reference_books=reference_books,
-        library=replace(chosen.library, indexes=(*indexes, *chosen.library.indexes)),
+        library=replace(chosen.library, files=indexes),
         report=report,
         about=_about(wanted),
         progress=progress,
@@ -105,12 +107,24 @@ def _require(chosen: _Chosen, what: Literal["hints", "references"], *, remedy: s
         raise ValueError(f"{colorizer.name} takes no {what}; {remedy}")
 
 
-def _references(paths: Sequence[Path]) -> tuple[list[References], list[Book]]:
-    """Indexes, and books of pictures in colour."""
+def _require_of_like(wanted: Wanted, *, has_hints: bool) -> None:
+    """Raises ValueError where what learns from one picture does not take what was given, before it learns."""
+    from pipelines.colorize.single_reference import REFERENCE_RECIPE
+
+    recipe = REFERENCE_RECIPE
+    taken = {"hints": recipe.takes_hints, "references": recipe.takes_references, "title": recipe.with_label}
+    given = {"hints": has_hints, "references": bool(wanted.references), "title": wanted.title is not None}
+    for what, is_given in given.items():
+        if is_given and not taken[what]:
+            raise ValueError(f"--like trains {recipe.name}, which takes no {what}; leave --{what} or --like out")
+
+
+def _references(paths: Sequence[Path]) -> tuple[list[tuple[str, References]], list[Book]]:
+    """Indexes with their files' names, and books of pictures in colour."""
     indexes, books = [], []
     for path in paths:
         if path.suffix.lower() == ".safetensors":
-            indexes.append(References.load(path))
+            indexes.append((shown(path.name), References.load(path)))
         else:
             books.append(open_book(path))
     return indexes, books

@@ -39,6 +39,7 @@ MAX_REFERENCE_PANELS = 240
 """So many panels of a book's own colour pages and of the given references are looked up: about 400 MB."""
 
 _CODE_VERSION = "2"  # raise it whenever the same pages, references and settings give other colours
+_PAGES_OF = {"gray": "pages in gray", "line": "line art"}
 _HAS_COLOR = "it has colour of its own"
 _MIN_REFERENCE_SIDE_PX = 48  # smaller pieces of a page are no use as references
 
@@ -59,10 +60,18 @@ class Library:
     """References that were indexed before."""
 
     indexes: Sequence[References] = ()
+    """Of a title: for gray pictures, for lines, or both."""
+    files: Sequence[tuple[str, References]] = ()
+    """Indexes that a person named, by the names of their files: a note says which are for none of the pages."""
     find_picture: Callable[[str], np.ndarray | None] = lambda _: None
     """The picture of one of them by its name, for the report: (H, W, 3) uint8 RGB, or None."""
     credits: Sequence[str] = ()
     """Whom to name for them, with their licences."""
+
+    @property
+    def all_indexes(self) -> list[References]:
+        """Those of files, then those of a title."""
+        return [*(index for _, index in self.files), *self.indexes]
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ def color_book(
     """
     settings, library = settings or BookSettings(), library or Library()
     hints = settings.hints.by_number(book.pages)
-    digest = _digest(book, settings, colorizer_digest, reference_books, library.indexes)
+    digest = _digest(book, settings, colorizer_digest, reference_books, library.all_indexes)
     with write_book(book, out, digest) as writer:
         if report:
             report.begin(digest)
@@ -221,8 +230,19 @@ class _Work:
 
     def _fill_shelf(self, seen: Sequence[SeenPage], reference_books: Sequence[Book], library: Library) -> None:
         """References: indexes, and panels in colour of the given books and of the book itself."""
-        for index in library.indexes:
+        for index in library.all_indexes:
             self._shelf.extend(index)
+        pages = " and ".join(_PAGES_OF[variant] for variant in self._shelf.variants)
+        for name, index in library.files:
+            if index.variant not in self._shelf.variants:
+                known = _PAGES_OF.get(index.variant, index.variant)
+                self._note(
+                    f"reference {name}: left out, it is for {known}, and these are {pages}; "
+                    f"give its pictures in place of it, or an index for {pages}"
+                )
+        if library.indexes and not any(index.variant in self._shelf.variants for index in library.indexes):
+            known = " and ".join(_PAGES_OF.get(index.variant, index.variant) for index in library.indexes)
+            self._note(f"the references of the title are left out, they are for {known}, and these are {pages}")
         own = () if self._settings.recolor else seen
         found: list[tuple[Book | None, SeenPage, Box]] = [(None, one, box) for one in own for box in _usable(one.boxes)]
         for book in reference_books:

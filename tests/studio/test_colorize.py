@@ -262,3 +262,12 @@ def test_like_one_picture_is_learned_once(colorize, home, tmp_path):
     assert [path.name for path in made[0]] == ["checkpoint.safetensors"]
     assert made[0] == made[1]
     refused(colorize(page, target, "--like", tmp_path / "none.png"), "none.png", "no such file")
+
+
+def test_what_learning_from_one_picture_does_not_take_is_refused_before_it_learns(colorize, home, tmp_path):
+    page, reference, hints = drawn(tmp_path / "page.png"), drawn(tmp_path / "reference.png"), tmp_path / "hints.json"
+    hints.write_text(Hint(points=(Point(0.5, 0.5, (250, 20, 20)),)).to_json())
+    for option, value in (("--hints", hints), ("--references", reference), ("--title", "orchard")):
+        done = colorize(page, tmp_path / "o.png", "--like", reference, option, value)
+        refused(done, "--like trains", f"leave {option}")
+    assert not (home / "cache" / "references").exists()

@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 
 from pipelines.books.open import open_book
-from pipelines.colorize.book import BookSettings, ColoredBook, color_book, hint_in_rows
+from pipelines.colorize.book import BookSettings, ColoredBook, Library, color_book, hint_in_rows
 from pipelines.colorize.book_hints import BookHints
 from pipelines.colorize.hints import Hint, Point, Stroke
 from pipelines.colorize.page import Painter
 from pipelines.colorize.reference_colorizer import ReferenceColorizer
+from pipelines.colorize.references import References
 from pipelines.colorize.report.report import ColoringReport
 from pipelines.colorize.shelf import Shelf
 from pipelines.colorize.shipped import default_colorizer
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
 from pipelines.images.decode import decode_picture
 from tests.pipelines.books.drawn import outcomes, read_cbz, write_cbz, write_files
-from tests.pipelines.colorize.pages import chroma, colored_page, file_of, gray_page
+from tests.pipelines.colorize.pages import PANELS, chroma, colored_page, file_of, gray_page
 
+VARIANTS = ("gray", "line")
 GREEN = (30, 170, 60)
 BALL = Point(76 / 320, 126 / 448, GREEN)
 
@@ -55,17 +57,38 @@ def test_without_anything_to_go_by_it_says_so(tmp_path):
     assert done.lacks_sources
 
 
-def test_references_of_the_same_name_all_count(tmp_path):
-    one, other = (write_files(tmp_path / name, {"cover.png": file_of(colored_page())}) for name in ("a", "b"))
-    files = [open_book(folder / "cover.png") for folder in (one, other, other)]
-    source, report = write_cbz(tmp_path / "in.cbz", {"1.png": file_of(gray_page())}), tmp_path / "report.html"
+def test_names_of_references_are_told_apart():
     shelf = Shelf(("gray",))
     for wanted in (("cover.png", "a/cover.png"), ("cover.png", "b/cover.png"), ("cover.png", "b/cover.png")):
         shelf.add(shelf.free_name(*wanted), colored_page())
     assert shelf.references["gray"].names == ("cover.png", "b/cover.png", "b/cover.png (2)")
-    color(source, tmp_path / "out.cbz", reference_books=files, report=ColoringReport(report))
-    text = report.read_text()
-    assert "cover.png, panel 1" in text or "cover.png, panel 2" in text
+
+
+def test_references_of_the_same_name_all_count(tmp_path):
+    plain = np.full((448, 320, 3), 255, np.uint8)
+    for x, y, width, height in PANELS:
+        plain[y : y + height, x : x + width] = (60, 180, 90)
+    pages = {"a": colored_page(), "b": plain}
+    folders = [write_files(tmp_path / name, {"cover.png": file_of(page)}) for name, page in pages.items()]
+    source, out = write_cbz(tmp_path / "in.cbz", {"1.png": file_of(gray_page(20))}), tmp_path / "out.cbz"
+    color(source, out, reference_books=[open_book(folder / "cover.png") for folder in folders])
+    ball = pixels(read_cbz(out)["1.png"])[126, 96].astype(int)
+    assert ball[0] > ball[1] + 40
+
+
+def test_an_index_for_other_pages_is_named(tmp_path):
+    source = write_cbz(tmp_path / "in.cbz", {"1.png": file_of(gray_page())})
+    files = [
+        (f"{variant}.safetensors", References.of([("a", colored_page())], variant=variant)) for variant in VARIANTS
+    ]
+    done = color(source, tmp_path / "out.cbz", library=Library(files=files))
+    assert len(done.notes) == 1
+    assert done.notes[0].startswith(
+        "reference line.safetensors: left out, it is for line art, and these are pages in gray"
+    )
+    assert not done.lacks_sources
+    done = color(source, tmp_path / "other.cbz", library=Library(indexes=[files[1][1]]))
+    assert "references of the title" in done.notes[0]
 
 
 def test_blank_pages_are_of_no_variant(tmp_path):
