@@ -188,7 +188,7 @@ def color_page(
         window = np.s_[y : y + height, x : x + width]
         is_painted = ~is_paper[window] if cuts[at].mask is None else ~is_paper[window] & cuts[at].mask
         panel = printed(pixels[at], gray[window]) if is_dotted else pixels[at]
-        out[window][is_painted] = panel[is_painted]
+        np.copyto(out[window], panel, where=is_painted[..., np.newaxis])  # masks as indices take 16 bytes a pixel
     if is_line and painter.colorizer.variant == "line":
         out = pale_ground(out, gray, is_paper)
     return ColoredPage(out, tuple(painted[at] for at in range(len(cuts))), lost)
