@@ -39,8 +39,8 @@ class Batch:
     target: Tensor  # (B, C, H, W): ab (C = 2), RGB (C = 3) or lines (C = 1)
     hint: Tensor | None = None  # (B, C + 1, ceil(H / k), ceil(W / k)): the target's colours where the mask, the
     #                             last channel, is 1; all channels 0 elsewhere
-    references: References | None = None
     label: Tensor | None = None  # (B,) int64: the title's place in the specification's `titles`
+    references: References | None = None
 
     @property
     def given(self) -> tuple[Any, ...]:
