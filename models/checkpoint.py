@@ -44,7 +44,9 @@ class Checkpoint:
 
     def trained(self) -> nn.Module:
         """The network with these weights, in evaluation mode."""
-        with torch.device("meta"):  # no initialization: all weights are replaced
+        # Not on the device "meta", though all weights are replaced: initializing there loads torch's compiler, which
+        # takes seconds.
+        with torch.random.fork_rng(devices=[]):
             network = build_network(self.network)
         network.load_state_dict(dict(self.weights), assign=True)
         return network.eval()

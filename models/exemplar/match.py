@@ -1,5 +1,6 @@
 """Matching that starts as the untrained one (`models.matching`) and learns: colours of places by similarity."""
 
+from math import log
 from typing import NamedTuple
 
 import torch
@@ -37,7 +38,7 @@ class Match(nn.Module):
         super().__init__()
         self._penalty = spec.lightness_penalty
         self._heads, self._channels = len(spec.temperatures), spec.match_channels
-        self.sharpness = nn.Parameter(torch.log(1 / torch.tensor(spec.temperatures)))
+        self.sharpness = nn.Parameter(torch.tensor([-log(temperature) for temperature in spec.temperatures]))
         self.penalty = nn.Parameter(torch.zeros(self._heads))
         learned = self._heads * self._channels
         self.query = nn.Linear(CHANNELS, learned)

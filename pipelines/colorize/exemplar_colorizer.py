@@ -24,7 +24,7 @@ from pipelines.images.sampling import evenly_spaced
 
 _ANOTHER_COLOR = 20.0  # units of ab from what the source says: from there on the network itself is the source
 _LEAST_CONFIDENCE = 0.05  # the network's colour stays where it expects a large error: nothing better is known
-_MAX_PLACES = 6_000  # of all references: the network learned with every second one, and time stays bounded
+_MAX_PLACES = 3_000  # of all references: the network learned with every second one, and time stays bounded
 _MATCH_SHARE = 1.5  # better than 1 on three titles that were held out of training, if not on the one that was not
 _UNAIDED_SHARE = 0.7  # of the network's chroma where nothing is given: guesses at titles that it does not know err less
 
