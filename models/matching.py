@@ -22,6 +22,10 @@ SIDE_MULTIPLE = 32
 _WEIGHTS = {2: 0.7, 4: 1.0, 6: 0.7}  # by stage: strides 8, 16, 32; measured, other weights change little
 CHANNELS = sum(STAGE_CHANNELS[stage] for stage in _WEIGHTS)
 
+ALIKE_BONUS = 0.5
+"""For the places of a reference, by unit of cosine of the pooled features: a picture in the same light is the better
+one. Networks are trained with it, so what serves them takes it from here."""
+
 
 class Places(NamedTuple):
     """The places of pictures of one size."""

@@ -25,7 +25,7 @@ from models.exemplar.match import LookUp, Match, ReferencePlaces
 from models.exemplar.smoothing import smoothed
 from models.exemplar.spec import Exemplar
 from models.exemplar.spec import ExemplarUNet as Spec
-from models.matching import CHANNELS, SIDE_MULTIPLE, STRIDE, Places, places_of
+from models.matching import ALIKE_BONUS, CHANNELS, SIDE_MULTIPLE, STRIDE, Places, places_of
 from models.objective import Batch, Objective, OptimizerStep, References, adams
 from models.specs.base import AB_SCALE
 
@@ -33,8 +33,6 @@ _MATCHED_WEIGHT = 0.003
 """The weight of matched colours beside a hint's 1, where both are spread."""
 _SPREAD = 15.0
 """Units of ab around a matched colour at which its weight is halved."""
-ALIKE_BONUS = 0.5
-"""Of the places of a reference, by unit of cosine of the pooled features: one in the same light is the better one."""
 _FEATURE_SCALE = 20.0
 _OWN_SCALE = 0.3
 _ABSENT = 30.0

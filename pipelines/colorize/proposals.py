@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
+from models.matching import ALIKE_BONUS
 from pipelines.colorize.hints import Hint, rasterize
 from pipelines.colorize.places import PicturePlaces
 from pipelines.colorize.references import References
@@ -33,7 +34,6 @@ FINE = 4
 
 _TEMPERATURE = 0.05
 _LIGHTNESS_PENALTY = 0.01
-_ALIKE_BONUS = 0.5  # by unit of cosine of the whole pictures: a picture in the same light is the better reference
 _HINT_TEMPERATURE = 0.08
 _HINT_LIGHTNESS_PENALTY = 0.02
 _HINT_DISTANCE_PENALTY = 0.5  # by longer side of the picture
@@ -181,7 +181,7 @@ class _LookedUp:
 def bonus_of(places: PicturePlaces, found: References) -> np.ndarray:
     """What is added to the score of each place of the references: (places of all references,) float32."""
     alike = np.array([float(one.places.pooled @ places.pooled) for one in found])
-    bonus = _ALIKE_BONUS * (alike - alike.max()) + [_TEMPERATURE * np.log(one.weight) for one in found]
+    bonus = ALIKE_BONUS * (alike - alike.max()) + [_TEMPERATURE * np.log(one.weight) for one in found]
     return np.repeat(bonus, [len(one.places.lightness) for one in found]).astype(np.float32)
 
 
