@@ -8,14 +8,12 @@ with the variance of each 3 x 3 window scaled by 0.6, and floors for flat window
 It is the reference that `pipelines.colorize.propagate`, a hundred times faster, is tested against.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from pipelines.colorize.hints import Hint, rasterize
-from pipelines.colorize.picture import require_no_references
+from pipelines.colorize.picture import PictureByPicture, require_gray_picture, require_no_references
 from pipelines.colorize.references import References
 from pipelines.images.color import gray_to_lightness, gray_to_rgb, lab_to_rgb, resized, rgb_to_lab, with_luma
 
@@ -79,7 +77,7 @@ def _neighbours(guide: np.ndarray) -> sparse.csr_array:
     return sparse.csr_array((np.concatenate(values), places), shape=(guide.size, guide.size))
 
 
-class LevinColorizer:
+class LevinColorizer(PictureByPicture):
     """Hints spread by the exact solver, at most at MAX_SIDE_PX, and carried up under the picture's own lightness."""
 
     variant = "gray"
@@ -102,8 +100,7 @@ class LevinColorizer:
         Raises ValueError for other arrays, and for references.
         """
         require_no_references(self.name, [references])
-        if picture.dtype != np.uint8 or picture.ndim != 2 or 0 in picture.shape:
-            raise ValueError(f"{self.name}: expected a gray picture (H, W) uint8, got {picture.shape} {picture.dtype}")
+        require_gray_picture(self.name, picture)
         scale = min(1.0, MAX_SIDE_PX / max(picture.shape))
         size = (max(1, int(picture.shape[0] * scale)), max(1, int(picture.shape[1] * scale)))
         marks = rasterize(hint or Hint(), size)
@@ -116,16 +113,3 @@ class LevinColorizer:
         chroma = propagate_exactly(small, given, weights)
         lab = np.concatenate([gray_to_lightness(small)[..., np.newaxis], chroma], axis=2)
         return with_luma(lab_to_rgb(lab), picture)
-
-    def colorize_batch(
-        self,
-        pictures: np.ndarray,
-        *,
-        hints: Sequence[Hint | None] | None = None,
-        titles: Sequence[str | None] | None = None,
-        references: Sequence[References | None] | None = None,
-    ) -> np.ndarray:
-        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB; hints, titles and references are N, if given."""
-        require_no_references(self.name, references)
-        given = zip(pictures, hints or [None] * len(pictures), strict=True)
-        return np.stack([self.colorize(picture, hint=hint) for picture, hint in given])

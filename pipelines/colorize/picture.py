@@ -3,6 +3,7 @@ size out; where wanted with a person's hint, with references, and with the title
 nothing but a checkpoint.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -90,6 +91,34 @@ class SourcedColorizer(Protocol):
     ) -> "Colored":
         """(H, W) uint8 -> the picture in colour with the source of each colour."""
         ...
+
+
+class PictureByPicture(ABC):
+    """A colorizer that gains nothing from a batch: it colours the pictures one after the other."""
+
+    @abstractmethod
+    def colorize(
+        self,
+        picture: np.ndarray,
+        *,
+        hint: Hint | None = None,
+        title: str | None = None,
+        references: "References | None" = None,
+    ) -> np.ndarray:
+        """See `Colorizer`."""
+
+    def colorize_batch(
+        self,
+        pictures: np.ndarray,
+        *,
+        hints: Sequence[Hint | None] | None = None,
+        titles: Sequence[str | None] | None = None,
+        references: "Sequence[References | None] | None" = None,
+    ) -> np.ndarray:
+        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB; hints and references are N, if given. Titles are passed over."""
+        nothing = [None] * len(pictures)
+        given = zip(pictures, hints or nothing, references or nothing, strict=True)
+        return np.stack([self.colorize(one, hint=hint, references=known) for one, hint, known in given])
 
 
 class TrainedColorizer:
@@ -197,6 +226,12 @@ class TrainedColorizer:
             given.append(torch.tensor(places))
         output = self._network(*(tensor.to(self._device) for tensor in given))
         return network_picture(output.float().cpu().numpy(), pictures, self._space)
+
+
+def require_gray_picture(name: str, picture: np.ndarray) -> None:
+    """Raises ValueError, in the name of a colorizer, for anything but (H, W) uint8 with pixels."""
+    if picture.dtype != np.uint8 or picture.ndim != 2 or 0 in picture.shape:
+        raise ValueError(f"{name}: expected a gray picture (H, W) uint8, got {picture.shape} {picture.dtype}")
 
 
 def require_no_hints(name: str, hints: Sequence[Hint | None] | None) -> None:

@@ -5,12 +5,12 @@ Paper 000 replaces its first network by a person ("colour & apply"); Levin et al
 under the picture's own hints, before they are propagated.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipelines.colorize.hints import Hint, rasterize
+from pipelines.colorize.picture import PictureByPicture, require_gray_picture
 from pipelines.colorize.places import LONG_SIDE_PX, PicturePlaces, find_places
 from pipelines.colorize.propagate import propagate, solved_size
 from pipelines.colorize.proposals import Proposals, propose
@@ -37,7 +37,7 @@ class Colored:
     proposals: Proposals
 
 
-class ReferenceColorizer:
+class ReferenceColorizer(PictureByPicture):
     """Colours from references and hints; see the module. It knows no titles."""
 
     takes_hints = True
@@ -59,19 +59,6 @@ class ReferenceColorizer:
         """(H, W) uint8 -> (H, W, 3) uint8 RGB, for any H and W. Without references and hints it stays as it is."""
         return self.colorize_with_sources(picture, hint=hint, references=references).rgb
 
-    def colorize_batch(
-        self,
-        pictures: np.ndarray,
-        *,
-        hints: Sequence[Hint | None] | None = None,
-        titles: Sequence[str | None] | None = None,
-        references: Sequence[References | None] | None = None,
-    ) -> np.ndarray:
-        """(N, H, W) uint8 -> (N, H, W, 3) uint8 RGB; hints, titles and references are N, if given."""
-        nothing = [None] * len(pictures)
-        given = zip(pictures, hints or nothing, references or nothing, strict=True)
-        return np.stack([self.colorize(one, hint=hint, references=known) for one, hint, known in given])
-
     def colorize_with_sources(
         self,
         picture: np.ndarray,
@@ -86,8 +73,7 @@ class ReferenceColorizer:
 
         places: Those of the picture, where they are known from an earlier call: a hint is then answered at once.
         """
-        if picture.dtype != np.uint8 or picture.ndim != 2 or 0 in picture.shape:
-            raise ValueError(f"{self.name}: expected a gray picture (H, W) uint8, got {picture.shape} {picture.dtype}")
+        require_gray_picture(self.name, picture)
         if references is not None and references.variant != self.variant:
             raise ValueError(
                 f"{self.name}: references were indexed for {references.variant} pictures, this colorizer sees "
