@@ -40,7 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):  # a process of xdist: all this was done by the one that started it
         return
     for name in list(os.environ):
-        if name.startswith(("TINTOON_", "DAGSTER_", "MLFLOW_")):
+        if (
+            name.startswith(("TINTOON_", "DAGSTER_", "MLFLOW_")) and name != "TINTOON_FAULTS"
+        ):  # the form of tests/faults
             del os.environ[name]
     folder = Path(tempfile.mkdtemp(prefix=f"tintoon-tests-{os.getpid()}-", dir=_memory()))
     (folder / "tmp").mkdir()
