@@ -6,12 +6,12 @@ from threading import Lock
 from typing import Literal
 
 from pipelines.books.book import Book, BookKind, LeftAlone, Other, Page
+from pipelines.images.formats import is_picture_start
 from pipelines.issue_pages.archives.entry import MIB, ArchiveLimits, Container, Entry
 from pipelines.issue_pages.archives.epub import CONTAINER, NoSpine, Spine, read_spine
 from pipelines.issue_pages.archives.kinds import may_be_page, open_container, reading_order, suffix_of
 from pipelines.issue_pages.entry import IssueUnavailable
 from pipelines.issue_pages.local_files import PICTURE_SUFFIXES, shown
-from pipelines.issue_pages.picture import format_of
 
 _READ_AHEAD_BYTES = 64 * MIB  # of an archive where reading one entry costs as much as reading all
 _BOOK_SUFFIXES = frozenset({".7z", ".cb7", ".cbr", ".cbt", ".cbz", ".epub", ".pdf", ".rar", ".tar", ".zip"})
@@ -29,7 +29,7 @@ def open_archive(file: Path, kind: Literal["zip", "tar", "7z", "rar"]) -> Book:
         spine = _spine(file, container, entries) if kind == "zip" else None
         unclear = [entry for entry in entries if _is_unclear(entry.name)]
         looks = _Reader(file, container, unclear)
-        by_bytes = {entry.name for entry in unclear if format_of(looks.read(entry.name)[:64])}
+        by_bytes = {entry.name for entry in unclear if is_picture_start(looks.read(entry.name))}
     except IssueUnavailable as error:
         raise ValueError(str(error)) from error
     if spine is None:

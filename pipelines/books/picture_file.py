@@ -20,7 +20,7 @@ from pipelines.books.metadata import Metadata, read_metadata
 from pipelines.books.pixels import upright_pixels
 from pipelines.images.color import rgb_to_gray
 from pipelines.images.decode import decode_picture
-from pipelines.issue_pages.picture import format_of
+from pipelines.images.formats import format_of
 
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused, whatever their format: 14,142 px squared, an A1 page at 600 dpi."""

@@ -17,9 +17,9 @@ from pipelines.books.pack import Part, pack_7z, pack_pdf, pack_tar, pack_zip
 from pipelines.books.picture_file import read_picture_file
 from pipelines.books.target import Target, TargetKind, check_target
 from pipelines.books.work_folder import DonePage, Outcome, WorkFolder
+from pipelines.images.formats import format_of
 from pipelines.issue_pages.archives.kinds import is_left_by_system, suffix_of
 from pipelines.issue_pages.local_files import shown
-from pipelines.issue_pages.picture import format_of
 from pipelines.lake import atomic_write
 
 _CODE_VERSION = "1"  # raise it whenever the same pages and settings give another book
@@ -174,7 +174,7 @@ class BookWriter:
         suffixes = FORMATS[form].suffixes if form in FORMATS else (suffix_of(page.name),)
         if self.book.kind in ("pdf", "epub") and self.target.kind != "epub":
             return f"page-{page.number:04}{suffixes[0]}"
-        if form not in FORMATS or form in (format_of_suffix(suffix_of(page.name)), format_of(page.read()[:64])):
+        if form not in FORMATS or form in (format_of_suffix(suffix_of(page.name)), format_of(page.read())):
             return page.name  # also of a PNG picture called .jpg
         stem = _stem(page.name)
         # page.gif beside page.png: neither may take the other's place.

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pipelines.images.formats import START_BYTES, is_picture_start
+
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 # RuntimeError: of a damaged AVIF file, and as NotImplementedError of kinds of DDS.
 _DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError)
@@ -49,13 +51,7 @@ def decode_picture(data: bytes, *, name: str) -> np.ndarray:
 def may_be_picture(path: Path) -> bool:
     """True where a file begins like a picture that can be decoded here. It need not be whole. Raises OSError."""
     with path.open("rb") as opened:
-        try:
-            with Image.open(opened):
-                return True
-        except UnidentifiedImageError:
-            return cv2.haveImageReader(str(path))
-        except (ValueError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError):
-            return True  # known, if only by its first bytes
+        return is_picture_start(opened.read(START_BYTES))
 
 
 def _rgb_by_opencv(data: bytes) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
-from pipelines.images.decode import decode_picture, may_be_picture
+from pipelines.images.decode import may_be_picture
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, NotAPicture
 from pipelines.issue_pages.entry import (
@@ -32,7 +32,7 @@ from pipelines.issue_pages.local_files import (
     shown,
 )
 from pipelines.issue_pages.page import PageRow
-from pipelines.issue_pages.picture import format_of, read_picture
+from pipelines.issue_pages.picture import read_picture
 from pipelines.issue_pages.sources.shards import MAX_ISSUES, issue_of_name, issues_of_names
 from pipelines.lake import issue_key, natural_key
 from pipelines.titles import Title
@@ -196,14 +196,8 @@ def _skip(file: Path) -> Skip | None:
     if file.suffix.lower() in PICTURE_SUFFIXES:
         return None
     try:
-        with file.open("rb") as opened:
-            if format_of(opened.read(64)):
-                return None
         if may_be_picture(file):
-            decode_picture(file.read_bytes(), name=file.name)
             return None
     except OSError:
         return None  # the error comes when it is fetched
-    except ValueError:
-        pass
     return Skip("no_picture", "a picture neither by its name nor by its bytes")

@@ -117,7 +117,7 @@ def test_a_picture_is_known_by_its_bytes_whatever_its_name(tmp_path, all_sources
     (folder / "7.txt").write_bytes(b"what they say")
     rows = collect_issue("mine__ep-01", titled(tmp_path / "mine"), all_sources, lake).rows
     assert [row.status for row in rows] == ["ok"] * 5 + ["no_picture"] * 2
-    assert [row.format for row in rows[:5]] == ["png", "page", "page", "page", "unknown"]
+    assert [row.format for row in rows[:5]] == ["png", "sgi", "ppm", "ico", "tga"]
 
 
 @pytest.mark.parametrize("suffix", ["hdr", "pfm", "heic", "jxl", "psd"])
