@@ -20,6 +20,7 @@ from pipelines.issue_splits import Lookalikes
 from pipelines.lake import IMAGE, Lake, digest_of
 from pipelines.panels.cut import Cut
 from pipelines.panels.overlay import draw_boxes
+from pipelines.panels.slices import slices_of
 from pipelines.panels.strip import stitch
 from pipelines.params import SPLITS
 from pipelines.variants import STYLES, open_array, read_manifest
@@ -239,15 +240,43 @@ def _cut(panel: dict[str, Any], box: str) -> Cut:
 
 
 def _strip_overview(pages: list[dict[str, Any]], panels: list[dict[str, Any]]) -> np.ndarray:
-    """A strip with its boxes, small, in columns side by side, each going on where the one before ends."""
-    strip = stitch([_decoded(page) for page in pages]).image
-    strip = draw_boxes(strip, [_cut(panel, "strip_box") for panel in panels])
+    """A strip with its boxes, small, in columns side by side, each going on where the one before ends.
+
+    Pages of another width, which are no part of the strip, follow in columns of their own.
+    """
+    pictures = {page["page"]: _decoded(page) for page in pages}
+    slices = _slices(pictures, panels)
+    strip = stitch([pictures[page] for page in slices]).image
+    strip = draw_boxes(strip, [_cut(panel, "strip_box") for panel in panels if panel["strip_box"]])
+    shown = [_column_wide(strip)]
+    for page in [page for page in pictures if page not in slices]:
+        own = [_cut(panel, "page_box") for panel in panels if panel["page"] == page and not panel["strip_box"]]
+        shown.append(_column_wide(draw_boxes(pictures[page], own)))
     width, height = COLUMN_PX
-    small = cv2.resize(strip, (width, round(len(strip) * width / strip.shape[1])), interpolation=cv2.INTER_AREA)
     columns = []
-    for top in range(0, min(len(small), height * MAX_COLUMNS), height):
-        column = np.full((height, width + 8, 3), 128, np.uint8)
-        part = small[top : top + height]
-        column[: len(part), :width] = part
-        columns.append(column)
+    for small in shown:
+        for top in range(0, min(len(small), height * (MAX_COLUMNS - len(columns))), height):
+            column = np.full((height, width + 8, 3), 128, np.uint8)
+            part = small[top : top + height]
+            column[: len(part), :width] = part
+            columns.append(column)
     return np.concatenate(columns, axis=1)
+
+
+def _slices(pictures: Mapping[int, np.ndarray], panels: list[dict[str, Any]]) -> list[int]:
+    """The pages that the strip was stitched from: where the boxes on strip and page agree."""
+    pages = list(pictures)
+    for chosen in ([pages[index] for index in slices_of(list(pictures.values()))], pages):
+        tops = dict(zip(chosen, np.cumsum([0, *(len(pictures[page]) for page in chosen)]).tolist(), strict=False))
+        if all(
+            tops.get(panel["page"]) == panel["strip_box"][1] - panel["page_box"][1]
+            for panel in panels
+            if panel["strip_box"]
+        ):
+            return chosen
+    return pages
+
+
+def _column_wide(picture: np.ndarray) -> np.ndarray:
+    size = COLUMN_PX[0], max(1, round(len(picture) * COLUMN_PX[0] / picture.shape[1]))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -13,7 +13,7 @@ from pipelines.colorize.paper import is_line_art
 from pipelines.images.color import rgb_to_gray
 from pipelines.issue_pages.local_files import shown
 from pipelines.panels.boxes import Box
-from pipelines.panels.strip import are_slices
+from pipelines.panels.slices import are_slices, slices_of
 
 Variant = Literal["gray", "line"]
 
@@ -65,18 +65,24 @@ def look_at(page: Page, *, variant: Variant | None = None) -> SeenPage:
 
 
 def grouped(seen: Sequence[SeenPage]) -> Iterator[list[SeenPage]]:
-    """The pages in reading order: each alone, or slices of one strip together, up to STRIP_PX."""
-    borders = [one.border for one in seen if one.border is not None]
-    if len(borders) < len(seen) or not are_slices(borders):
-        yield from ([one] for one in seen)
-        return
+    """The pages in reading order: each alone, or slices of one strip together, up to STRIP_PX.
+
+    A page that cannot be read, or of another width than the strip, is alone; the others stay a strip.
+    """
+    readable = [one for one in seen if one.border is not None]
+    slices = [readable[at] for at in slices_of([_pair(one) for one in readable])]
     group: list[SeenPage] = []
     for one in seen:
         pixels = sum(other.height_px * other.width_px for other in (*group, one))
-        if group and (pixels > STRIP_PX or not are_slices([_pair(group[-1]), _pair(one)])):
+        is_slice = any(one is other for other in slices)
+        goes_on = is_slice and group and pixels <= STRIP_PX and are_slices([_pair(group[-1]), _pair(one)])
+        if group and not goes_on:
             yield group
             group = []
-        group.append(one)
+        if is_slice:
+            group.append(one)
+        else:
+            yield [one]
     if group:
         yield group
 

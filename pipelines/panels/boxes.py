@@ -19,8 +19,10 @@ def share_in_box(box: Box, host: Box) -> float:
     return max(0, width) * max(0, height) / (box[2] * box[3])
 
 
-def reading_order(boxes: list[Box]) -> list[int]:
-    """Indices of the boxes in rows from top to bottom, each from left to right: a recursive XY-cut."""
+def reading_order(boxes: list[Box], *, from_right: bool = False) -> list[int]:
+    """Indices of the boxes in rows from top to bottom, each from left to right or from the right: an XY-cut."""
+    if from_right:
+        boxes = [(-x - w, y, w, h) for x, y, w, h in boxes]
     return _ordered(boxes, list(range(len(boxes))))
 
 

@@ -1,11 +1,14 @@
 """Stage 2 for one issue. Reads its table of pages, writes its table of panels (schema in `panel.py`).
 
-Pages that are slices are stitched first. Panels that a filter drops keep their row, with the reason. The table is
-written again only if the pages, the parameters or this code changed.
+Pages that are slices are stitched first; a page of another width among them is cut on its own. Panels that a filter
+drops keep their row, with the reason. The table is written again only if the pages, the parameters or this code
+changed.
 """
 
+import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -18,7 +21,8 @@ from pipelines.panels.filters import FILTERS, colored_share, drop_reason, is_gra
 from pipelines.panels.hashing import HASH_VERSION, is_flat, phash, pixels_sha256, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.params import PanelParams
-from pipelines.panels.strip import are_slices, stitch
+from pipelines.panels.slices import runs_on, slices_of
+from pipelines.panels.strip import Strip, stitch
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class PanelReport:
 
     pages: int
     layout: str
-    """"strip", "pages" or "whole"."""
+    """"strip", "pages", "strip and pages" (a strip, and pages of another width beside it) or "whole"."""
     counts: dict[str, int]
     """Panels by outcome: "passing", every reason of `FILTERS`, and "gray" (passing the filters, but naturally gray)."""
     digest: str
@@ -51,10 +55,11 @@ def build_panels(key: str, lake: Lake, params: PanelParams) -> PanelReport:
     source = lake.issue_pages(key)
     if not source.exists():
         raise FileNotFoundError(f"{key}: no pages at {source}; collect the issue's pages first")
-    known = lake.read_table(source, columns=["page", "name", "status", "sha256", "licence", "attribution"])
+    known = lake.read_table(source, columns=["page", "name", "status", "sha256", "licence", "attribution", "facts"])
     pages = sorted((row for row in known.to_pylist() if row["status"] == "ok"), key=lambda row: row["page"])
     if not pages:
         raise ValueError(f"{key}: none of {known.num_rows} pages has a picture; see `status` in {source}")
+    params = _directed(params, [json.loads(row.pop("facts")) for row in pages])
     # Without filters that are off: a filter that is new here changes nothing where it is not used.
     made_from = digest_of([pages, params.model_dump(exclude_none=True), PanelParams.code_version, HASH_VERSION])
     target = lake.panels(key)
@@ -67,8 +72,7 @@ def build_panels(key: str, lake: Lake, params: PanelParams) -> PanelReport:
         decode_picture(encoded[row["page"]], name=f"{title}, issue {issue}, page {row['page']} ({row['name']})")
         for row in pages
     ]
-    is_strip = are_slices(images) if params.layout == "auto" else params.layout == "strip"
-    cut = _strip_panels(images, params) if is_strip else _page_panels(images, params)
+    cut = _cut(images, params)
     rows = [
         {
             "title": title,
@@ -100,21 +104,48 @@ class _Panel:
     strip_box: tuple[int, int, int, int] | None
 
 
-def _strip_panels(images: list[np.ndarray], params: PanelParams) -> list[_Panel]:
-    strip = stitch(images)
-    panels = []
-    for cut in cut_strip(strip.image, params):
-        _, page_box = strip.page_box(cut.box)
-        touched = list(strip.pages_touched(cut.box))
-        panels.append(_Panel(cut, _cropped(strip.image, cut), touched, page_box, cut.box))
-    return panels
+def _directed(params: PanelParams, facts: list[dict[str, object]]) -> PanelParams:
+    """The parameters with the reading direction decided: by the title's setting, else by what the source says."""
+    if params.reading_direction != "auto":
+        return params
+    is_from_right = any(one.get("reading_direction") == "rtl" for one in facts)
+    return params.model_copy(update={"reading_direction": "rtl" if is_from_right else "ltr"})
 
 
-def _page_panels(images: list[np.ndarray], params: PanelParams) -> list[_Panel]:
+def _cut(images: list[np.ndarray], params: PanelParams) -> list[_Panel]:
+    """All panels, in the order of the pages where they begin."""
+    slices = slices_of(images) if params.layout == "auto" else []
+    if params.layout == "strip":
+        slices = list(range(len(images)))
+    placed = _strip_panels(images, slices, params)
+    for index in sorted(set(range(len(images))) - set(slices)):
+        cuts = [_whole(images[index])] if params.layout == "whole" else cut_page(images[index], params)
+        placed += [(index, _Panel(cut, _cropped(images[index], cut), [index], cut.box, None)) for cut in cuts]
+    return [panel for _, panel in sorted(placed, key=lambda one: one[0])]
+
+
+def _strip_panels(images: list[np.ndarray], slices: list[int], params: PanelParams) -> list[tuple[int, _Panel]]:
+    """The panels of the strip, each after an index of a page that keeps their order among the other pages."""
+    if not slices:
+        return []
+    strip = stitch([images[index] for index in slices])
+    placed: list[tuple[int, _Panel]] = []
+    for top, bottom in pairwise([0, *_breaks(images, slices, strip), len(strip.image)]):
+        for one in cut_strip(strip.image[top:bottom], params):
+            cut = replace(one, box=(one.box[0], one.box[1] + top, *one.box[2:]))
+            page, page_box = strip.page_box(cut.box)
+            touched = [slices[index] for index in strip.pages_touched(cut.box)]
+            after = max(slices[page], placed[-1][0] if placed else 0)
+            placed.append((after, _Panel(cut, _cropped(strip.image, cut), touched, page_box, cut.box)))
+    return placed
+
+
+def _breaks(images: list[np.ndarray], slices: list[int], strip: Strip) -> list[int]:
+    """Rows where the strip ends at a page of another width, and begins again after it with another drawing."""
     return [
-        _Panel(cut, _cropped(image, cut), [index], cut.box, None)
-        for index, image in enumerate(images)
-        for cut in ([_whole(image)] if params.layout == "whole" else cut_page(image, params))
+        strip.offsets[place]
+        for place, (above, below) in enumerate(pairwise(slices), start=1)
+        if below - above > 1 and runs_on(images[above], images[below]) is False
     ]
 
 
@@ -165,8 +196,15 @@ def _report(panels: pa.Table, params: PanelParams, *, pages: int, unchanged: boo
     content = [[row["mask"].hex() if name == "mask" and row[name] else row[name] for name in _CONTENT] for row in rows]
     return PanelReport(
         pages=pages,
-        layout="whole" if params.layout == "whole" else "strip" if any(row["strip_box"] for row in rows) else "pages",
+        layout="whole" if params.layout == "whole" else _layout([row["strip_box"] is not None for row in rows]),
         counts={outcome: outcomes[outcome] for outcome in ("passing", *FILTERS, "gray")},
         digest=digest_of(content),
         unchanged=unchanged,
     )
+
+
+def _layout(is_on_strip: list[bool]) -> str:
+    """The name of a layout by which of its panels lie on a strip."""
+    if all(is_on_strip) and is_on_strip:
+        return "strip"
+    return "strip and pages" if any(is_on_strip) else "pages"

@@ -43,14 +43,14 @@ def cut_page(page: np.ndarray, params: PanelParams) -> list[Cut]:
         for colour in (255, 0):  # white or black gutters may still cross it
             found = _find(page, np.full((height, 3), colour, np.uint8), params)
             if found.share_of_page >= 0.8 and found.is_side_by_side:
-                return found.cuts(page)
+                return found.cuts(page, params)
         return whole
     found = _find(page, np.tile(margin, (height, 1)), params)
     if not found.panels and not found.drawings:
         return []
     if is_paper(margin):
-        return found.cuts(page) if found.share_of_content >= 0.2 else found.one_picture(page)
-    return found.cuts(page) if found.share_of_page >= 0.5 else whole
+        return found.cuts(page, params) if found.share_of_content >= 0.2 else found.one_picture(page, params)
+    return found.cuts(page, params) if found.share_of_page >= 0.5 else whole
 
 
 def cut_strip(strip: np.ndarray, params: PanelParams) -> list[Cut]:
@@ -62,7 +62,7 @@ def cut_strip(strip: np.ndarray, params: PanelParams) -> list[Cut]:
     rows = strip_ground(_scaled(strip, scale))
     ground = np.repeat(rows, scale, axis=0)
     ground = np.concatenate([ground, np.tile(ground[-1:], (len(strip), 1))])[: len(strip)]
-    return _find(strip, ground, params).cuts(strip)
+    return _find(strip, ground, params).cuts(strip, params)
 
 
 def _scale(image: np.ndarray) -> int:
@@ -107,16 +107,17 @@ class _Found:
     def _angular(self) -> int:
         return sum(int(piece.shape.sum()) for piece in self.panels if piece.is_angular)
 
-    def cuts(self, image: np.ndarray) -> list[Cut]:
+    def cuts(self, image: np.ndarray, params: PanelParams) -> list[Cut]:
         """Every panel and drawing at full size, in reading order."""
         cuts = [_refined(piece, image, self.ground, self.scale) for piece in self.panels]
         cuts += [self._boxed(box, image) for box in self.drawings]
-        return [cuts[index] for index in reading_order([cut.box for cut in cuts])]
+        from_right = params.reading_direction == "rtl"
+        return [cuts[index] for index in reading_order([cut.box for cut in cuts], from_right=from_right)]
 
-    def one_picture(self, image: np.ndarray) -> list[Cut]:
+    def one_picture(self, image: np.ndarray, params: PanelParams) -> list[Cut]:
         """All of it as one panel."""
         if len(self.panels) == 1 and not self.drawings:
-            return self.cuts(image)
+            return self.cuts(image, params)
         return [self._boxed(union([*(piece.box for piece in self.panels), *self.drawings]), image)]
 
     def _boxed(self, box: Box, image: np.ndarray) -> Cut:

@@ -42,12 +42,27 @@ def strip_ground(strip: np.ndarray) -> np.ndarray:
 
     Rows of one colour from side to side are ground; the rows between two of them take their colour, and where the
     two differ, the one that is seen at the row's own ends. A colour that holds for less than one strip's width of
-    rows is a flat part of a panel, no ground.
+    rows is a flat part of a panel, no ground. A ground that fades along the strip is followed where it can be seen
+    beside the panels.
     """
+    row_colour, is_even = _even_rows(strip)
+    fade = _fade(strip, row_colour, is_even)
+    if not fade.any():
+        return _stepwise_ground(strip, row_colour, is_even)
+    level = (strip - fade[:, None]).clip(0, 255).astype(np.uint8)
+    return (_stepwise_ground(level, *_even_rows(level)) + fade).clip(0, 255).astype(np.uint8)
+
+
+def _even_rows(strip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The median colour of each row, uint8 (H, 3), and whether nearly all of the row has it, bool (H,)."""
+    step = max(1, strip.shape[1] // 200)
+    row_colour = np.median(strip[:, ::step], axis=1).astype(np.uint8)
+    return row_colour, (distance(strip, row_colour[:, None]) <= _NEAR).mean(axis=1) >= 0.97
+
+
+def _stepwise_ground(strip: np.ndarray, row_colour: np.ndarray, is_even: np.ndarray) -> np.ndarray:
+    """The ground of each row, uint8 (H, 3), where it has one colour, or changes from one to another."""
     height, width = strip.shape[:2]
-    row_colour = np.median(strip[:, :: max(1, width // 200)], axis=1).astype(np.uint8)  # (H, 3)
-    share = (distance(strip, row_colour[:, None]) <= _NEAR).mean(axis=1)
-    is_even = share >= 0.97
     if not is_even.any():
         return np.tile(_commonest_colour(np.concatenate([strip[:, 0], strip[:, -1]])), (height, 1))
     spans = _spans(row_colour, is_even)
@@ -67,6 +82,55 @@ def strip_ground(strip: np.ndarray) -> np.ndarray:
             ground[between] = _ends_decide(strip[between], spans[index - 1][2], colour)
     ground[spans[-1][1] :] = spans[-1][2]
     return ground
+
+
+def _fade(strip: np.ndarray, row_colour: np.ndarray, is_even: np.ndarray) -> np.ndarray:
+    """How far the ground of each row has faded from where its fade began, int16 (H, 3); 0 where nothing fades.
+
+    Two runs of even rows belong to one ground where the rows between them have at both ends the colour that lies on
+    the way from one run to the other. A ground fades where its colour changes and panels stand on it in at least two
+    places: a gradient within one panel does not.
+    """
+    fade = np.zeros(row_colour.shape, np.int16)
+    runs = _even_runs(row_colour, is_even)
+    index = 0
+    while index < len(runs):
+        start, stop = runs[index]
+        parts = [row_colour[start:stop].astype(np.float32)]
+        links = 0
+        while index + 1 < len(runs):
+            begin, end = runs[index + 1]
+            share = (np.arange(stop, begin) - stop + 1)[:, None] / (begin - stop + 1)
+            between = row_colour[stop - 1] * (1 - share) + row_colour[begin] * share
+            if not _is_seen_at_ends(strip[stop:begin], between):
+                break
+            parts += [between.astype(np.float32), row_colour[begin:end].astype(np.float32)]
+            links += max(np.ptp(between, axis=0).max(), np.abs(between[0] - parts[0][0]).max()) > 1
+            index, stop = index + 1, end
+        colours = np.concatenate(parts)
+        if links >= 2 and np.abs(colours - colours[0]).max() > _NEAR:
+            fade[start:stop] = np.round(colours - colours[0])
+        index += 1
+    return fade
+
+
+def _even_runs(row_colour: np.ndarray, is_even: np.ndarray) -> list[tuple[int, int]]:
+    """Runs of even rows, (first, after the last), whose colours change from row to row by little."""
+    step = np.abs(np.diff(row_colour.astype(np.int16), axis=0)).max(axis=1)
+    goes_on = is_even[1:] & is_even[:-1] & (step <= _NEAR)
+    starts = np.flatnonzero(is_even & ~np.concatenate([[False], goes_on]))
+    stops = np.flatnonzero(is_even & ~np.concatenate([goes_on, [False]])) + 1
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+
+
+def _is_seen_at_ends(rows: np.ndarray, expected: np.ndarray) -> bool:
+    """True where most of the rows, uint8 (N, W, 3), have their expected colour, (N, 3), at both ends; N > 0."""
+    if not len(rows):
+        return False
+    edge = max(1, rows.shape[1] // 100)
+    ends = [np.median(part, axis=1) for part in (rows[:, :edge], rows[:, -edge:])]
+    is_near = [np.abs(end - expected).max(axis=1) <= _NEAR for end in ends]
+    return bool((is_near[0] & is_near[1]).mean() >= 0.8)
 
 
 def _commonest_colour(colours: np.ndarray) -> np.ndarray:

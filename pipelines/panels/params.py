@@ -8,13 +8,18 @@ from pydantic import BaseModel, Field
 class PanelParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `panels`. A title may set its own under `panels:` in titles.yaml."""
 
-    code_version: ClassVar[str] = "3"
+    code_version: ClassVar[str] = "4"
     """Part of every digest: raise it whenever the same pages and parameters give other panels."""
 
     layout: Literal["auto", "strip", "pages", "whole"] = Field(
         default="auto",
         description="Layout of the pages: slices of one vertical strip, or pages; auto decides by looking. "
         "whole cuts nothing: illustrations and frames of videos.",
+    )
+    reading_direction: Literal["auto", "ltr", "rtl"] = Field(
+        default="auto",
+        description="Panels of a row are numbered from the left (ltr) or from the right (rtl); auto follows what the "
+        "source says of the pages (ComicInfo, EPUB), else from the left.",
     )
     min_side_px: int = Field(
         default=200, ge=1, description="Panels narrower or lower than this are dropped (paper 000)."

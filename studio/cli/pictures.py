@@ -13,6 +13,7 @@ from studio.cli.options import AsJson, Pictures, existing, out, say
 def cut(
     files: Pictures,
     strip: Annotated[bool, typer.Option("--strip", help="The files are slices of one vertical strip.")] = False,
+    right_to_left: Annotated[bool, typer.Option("--right-to-left", help="Number the panels from the right.")] = False,
     as_json: AsJson = False,
 ) -> None:
     r"""Find the panels of pages: boxes \[x, y, width, height] in pixels, in reading order, before any size filter.
@@ -24,7 +25,7 @@ def cut(
     from pipelines.panels.params import PanelParams
     from pipelines.panels.strip import stitch
 
-    params = PanelParams()
+    params = PanelParams(reading_direction="rtl" if right_to_left else "ltr")
     pages = [decode_picture(existing(file).read_bytes(), name=str(file)) for file in files]
     if strip:
         cuts = {"strip": cut_strip(stitch(pages).image, params)}

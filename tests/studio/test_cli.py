@@ -84,6 +84,12 @@ def test_cut_gives_the_boxes_of_a_page_as_cut_in_reading_order(tintoon, tmp_path
     assert result.err == ""
 
 
+def test_cut_numbers_panels_from_the_right_where_told(tintoon, tmp_path):
+    boxes = [[350, 30, 120, 220], [30, 30, 300, 220], [30, 280, 440, 300]]
+    page = saved(tmp_path / "page.png", picture(620, 500, boxes))
+    assert json.loads(tintoon("cut", page, "--right-to-left", "--json").out) == {str(page): boxes}
+
+
 def test_cut_takes_several_pages(tintoon, tmp_path):
     boxes = {"a.png": [[20, 20, 260, 200]], "b.jpg": [[20, 20, 260, 100], [20, 140, 260, 120]]}
     files = [saved(tmp_path / name, picture(280, 300, found)) for name, found in boxes.items()]

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from hashlib import sha256
 
@@ -13,6 +14,7 @@ from pipelines.panels.build import build_panels
 from pipelines.panels.filters import FILTERS
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.params import PanelParams
+from pipelines.previews import preview_cut
 
 KEY = "drawn-title__ep01"
 PARAMS = PanelParams(min_side_px=60, max_side_px=320)
@@ -35,7 +37,7 @@ def png(pixels):
     return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def store(lake, pages):
+def store(lake, pages, facts=None):
     """Writes a table of pages: encoded bytes, or None for a page that was not kept."""
     rows = [
         {
@@ -48,7 +50,7 @@ def store(lake, pages):
             "sha256": sha256(data).hexdigest() if data else None,
             "licence": "CC-BY-4.0",
             "attribution": "A. Painter",
-            "facts": "{}",
+            "facts": json.dumps(facts or {}),
             "image": {"bytes": data, "path": f"{number:02d}.png"} if data else None,
         }
         for number, data in enumerate(pages, start=1)
@@ -145,6 +147,57 @@ def test_slices_are_stitched_and_boxes_given_in_both_frames(lake):
     assert [row["strip_box"] for row in rows] == [[20, 60, 300, 700], [40, 900, 300, 250]]
     assert [(row["page"], row["page_box"]) for row in rows] == [(1, [20, 60, 300, 700]), (2, [40, 400, 300, 250])]
     assert [len(row["pages_sha256"]) for row in rows] == [2, 2]
+
+
+def test_a_page_of_another_width_is_cut_on_its_own_and_the_strip_goes_on_around_it(lake):
+    strip = drawn_page((20, 60, painted(700, 300, 1)), (40, 900, painted(250, 300, 2)), height=1200)
+    banner = drawn_page((20, 20, painted(100, 200, 3)), (260, 20, painted(100, 200, 4)), height=140, width=480)
+    store(lake, [png(banner), png(strip[:500]), png(banner), png(strip[500:1000]), png(strip[1000:])])
+    report = build_panels(KEY, lake, PARAMS)
+    rows = lake.read_table(lake.panels(KEY)).to_pylist()
+    assert (report.layout, report.pages) == ("strip and pages", 5)
+    assert [(row["page"], row["strip_box"]) for row in rows] == [
+        (1, None),
+        (1, None),
+        (2, [20, 60, 300, 700]),
+        (3, None),
+        (3, None),
+        (4, [40, 900, 300, 250]),
+    ]
+    assert [row["page_box"] for row in rows][-1] == [40, 400, 300, 250]
+    assert [len(row["pages_sha256"]) for row in rows] == [1, 1, 2, 1, 1, 2]
+    assert preview_cut(lake, KEY) is not None
+
+
+def test_full_width_drawings_on_both_sides_of_another_page_stay_apart(lake):
+    one, other = painted(700, 400, 1), painted(700, 400, 2)
+    pages = [one[:350], one[350:], painted(100, 300, 3), other[:350], other[350:]]
+    store(lake, [png(page) for page in pages])
+    build_panels(KEY, lake, PARAMS)
+    rows = lake.read_table(lake.panels(KEY), ["page", "strip_box"]).to_pylist()
+    assert [(row["page"], row["strip_box"]) for row in rows] == [
+        (1, [0, 0, 400, 700]),
+        (3, None),
+        (4, [0, 700, 400, 700]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said", "first"),
+    [
+        ("auto", {}, 20),
+        ("auto", {"reading_direction": "rtl"}, 220),
+        ("ltr", {"reading_direction": "rtl"}, 20),
+        ("rtl", {}, 220),
+    ],
+)
+def test_panels_are_numbered_from_the_right_where_the_source_or_the_title_says_so(lake, setting, said, first):
+    page = drawn_page((20, 20, painted(200, 160, 1)), (220, 20, painted(200, 160, 2)), (20, 260, painted(200, 360, 3)))
+    store(lake, [png(page)], facts=said)
+    build_panels(KEY, lake, PARAMS.model_copy(update={"reading_direction": setting}))
+    rows = lake.read_table(lake.panels(KEY), ["panel", "page_box"]).to_pylist()
+    assert [row["page_box"][0] for row in rows] == [first, 240 - first, 20]
+    assert build_panels(KEY, lake, PARAMS.model_copy(update={"reading_direction": setting})).unchanged
 
 
 def test_layout_can_be_set(lake):

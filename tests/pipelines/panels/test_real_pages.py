@@ -9,7 +9,8 @@ from pipelines.images.decode import decode_picture
 from pipelines.panels.cut import Cut, cut_page, cut_strip
 from pipelines.panels.filters import colored_share, is_gray
 from pipelines.panels.params import PanelParams
-from pipelines.panels.strip import are_slices, stitch
+from pipelines.panels.slices import are_slices
+from pipelines.panels.strip import stitch
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 PARAMS = PanelParams()

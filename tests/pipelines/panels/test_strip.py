@@ -1,9 +1,11 @@
 import cv2
 import numpy as np
+import pytest
 
 from pipelines.panels.cut import cut_strip
 from pipelines.panels.params import PanelParams
-from pipelines.panels.strip import are_slices, stitch
+from pipelines.panels.slices import are_slices, slices_of
+from pipelines.panels.strip import stitch
 
 
 def painted(height, width, seed):
@@ -58,9 +60,60 @@ def test_full_bleed_pages_are_no_slices():
 def test_one_page_and_pages_of_unequal_widths_are_no_slices():
     strip, _ = drawn_strip()
     slices = sliced(strip, 400)
-    assert not are_slices(slices[:1])
-    assert not are_slices([])
-    assert not are_slices([slices[0], slices[1][:, :-1], *slices[2:]])
+    for pages in (
+        slices[:1],
+        [],
+        [slices[0], painted(400, 300, 9)],
+        [page[:, 40 * i :] for i, page in enumerate(slices)],
+    ):
+        assert slices_of(pages) == []
+        assert not are_slices(pages)
+    assert not are_slices([slices[0], slices[1][:, :-1], *slices[2:]])  # slices, but not of one width
+
+
+@pytest.mark.parametrize("odd", [[0], [6], [3], [0, 7], [2, 3], [1, 4]])
+def test_pages_of_another_width_stand_between_the_slices(odd):
+    pages = sliced(drawn_strip()[0], 400)
+    for at in odd:
+        pages.insert(at, painted(300, 600, at))
+    assert slices_of(pages) == [index for index in range(len(pages)) if index not in odd]
+    assert not are_slices(pages)
+
+
+@pytest.mark.parametrize("width", [399, 401, 398])
+def test_a_slice_that_rounding_made_narrower_or_wider_is_a_slice(width):
+    slices = sliced(drawn_strip()[0], 400)
+    slices[2] = cv2.resize(slices[2], (width, len(slices[2])))
+    assert slices_of(slices) == [0, 1, 2, 3, 4, 5]
+    strip = stitch(slices)
+    assert strip.image.shape == (2400, 400, 3)
+    assert len([cut for cut in cut_strip(strip.image, PanelParams()) if cut.box[3] > 250]) == 4
+
+
+def test_landscape_pages_of_two_sizes_are_no_slices():
+    pages = []
+    for seed, width in enumerate((600, 640, 600, 640, 600)):
+        page = np.full((400, width, 3), 255, np.uint8)
+        page[20:380, 30:-30] = painted(360, width - 60, seed)
+        pages.append(page)
+    assert slices_of(pages) == []
+
+
+def test_a_ground_that_fades_along_the_strip_is_followed():
+    strip = np.linspace((250, 220, 200), (60, 40, 120), 3200)[:, None].repeat(400, axis=1).round().astype(np.uint8)
+    boxes = [(20, 80 + 520 * row, 360, 400) for row in range(6)]
+    for seed, (x, y, w, h) in enumerate(boxes):
+        strip[y : y + h, x : x + w] = painted(h, w, seed)
+    assert [cut.box for cut in cut_strip(strip, PanelParams())] == boxes
+    found = [cut.box for cut in cut_strip(as_jpeg(strip), PanelParams())]
+    assert np.abs(np.array(found) - boxes).max() <= 2
+
+
+def test_a_sky_that_fades_within_one_panel_is_no_ground():
+    strip = np.full((2000, 400, 3), 255, np.uint8)
+    strip[500:1500] = np.linspace((90, 140, 230), (190, 210, 240), 1000)[:, None].round()
+    strip[900:1100, 150:250] = painted(200, 100, 1)
+    assert [cut.box for cut in cut_strip(strip, PanelParams())] == [(0, 500, 400, 1000)]
 
 
 def test_panels_across_slice_borders_stay_whole():
