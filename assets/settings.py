@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import dagster as dg
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from assets.stages import STAGES
@@ -68,7 +67,7 @@ class SettingsError(ValueError):
 
 def load_settings(path: Path) -> Settings:
     """Settings by stage. Raises SettingsError for the first wrong one, OSError when there is no such file."""
-    settings = read_yaml(path, yaml.safe_load, SettingsError)
+    settings = read_yaml(path, SettingsError)
     if settings is None:
         return {}
     if not isinstance(settings, dict):

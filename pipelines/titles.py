@@ -13,7 +13,6 @@
 
 import re
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -22,7 +21,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from pipelines.lake import TITLE_PATTERN
 from pipelines.panels.params import PanelParams
-from pipelines.yaml import read_yaml
+from pipelines.yaml import read_nodes, values_of
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -67,15 +66,13 @@ def load_titles(path: Path, *, sources: Mapping[str, SourceKind], variables: Map
     Raises TitlesError for the first wrong entry.
     """
     try:
-        root = read_yaml(path, partial(yaml.compose, Loader=yaml.SafeLoader), TitlesError)
+        root = read_nodes(path, TitlesError)
     except FileNotFoundError:
         raise TitlesError(f"{path}: no such file; copy titles.yaml from the project, or set TINTOON_TITLES") from None
     titles_node = _only_key(path, root, "titles")
     titles: dict[str, Title] = {}
     for key_node, value_node in titles_node.value:
         title = _title(path, key_node, value_node, sources=sources, variables=variables)
-        if title.key in titles:
-            raise TitlesError(f"{_at(path, key_node)}: title {title.key!r} is declared twice; rename or remove one")
         titles[title.key] = title
     return titles
 
@@ -107,12 +104,10 @@ def _title(
     if not isinstance(node, yaml.MappingNode):
         raise TitlesError(f"{_at(path, node)}: {key}: expected the settings of a title (source, address, licence, ...)")
     lines = {str(child.value): child for child, _ in node.value}
-    known: set[str] = set()
-    for child, _ in node.value:
-        if child.value in known:
-            raise TitlesError(f"{_at(path, child)}: {key}.{child.value}: given twice; remove one")
-        known.add(child.value)
-    settings = _constructed(path, key, node)
+    settings: dict[str, Any] = {}
+    for child, value in node.value:
+        pair = yaml.MappingNode(node.tag, [(child, value)], child.start_mark, value.end_mark)
+        settings |= values_of(path, pair, TitlesError, place=f"{key}.{child.value}")
     if "key" in settings:
         raise TitlesError(f"{_at(path, lines['key'])}: {key}.key: unknown key; the title's name above it is its key")
     if isinstance(settings.get("address"), str):
@@ -137,19 +132,6 @@ def _title(
             raise TitlesError(f"{_at(path, lines['address'])}: {key}.address: no path ({error}); correct it") from error
         title = title.model_copy(update={"address": address})
     return title
-
-
-def _constructed(path: Path, key: str, node: yaml.MappingNode) -> dict[str, Any]:
-    """The values of a title's entry. A value that looks like a number or a date need not be one: 2024-13-45."""
-    for name, value in node.value:
-        try:
-            yaml.SafeLoader("").construct_document(yaml.MappingNode(node.tag, [(name, value)]))
-        except (yaml.YAMLError, ValueError, AttributeError, TypeError) as error:
-            problem = getattr(error, "problem", None) or error
-            raise TitlesError(
-                f"{_at(path, name)}: {key}.{name.value}: no value of YAML ({problem}); put it into quotes"
-            ) from error
-    return yaml.SafeLoader("").construct_document(node)
 
 
 def _filled(address: str, variables: Mapping[str, str], *, where: str) -> str:

@@ -77,7 +77,7 @@ def test_a_title_overrides_only_its_own_settings(tmp_path):
             "pepper-carrot.panels: Input should be a valid dictionary, found 1400",
         ),
         ("  pepper-carrot:", "  Pepper Carrot:", 7, "title 'Pepper Carrot': expected small letters"),
-        ("  pepper-carrot:", "  drawn-webtoon:", 7, "title 'drawn-webtoon' is declared twice"),
+        ("  pepper-carrot:", "  drawn-webtoon:", 7, "titles.drawn-webtoon: given twice"),
         ("titles:", "title:", 1, "unknown key 'title'; expected only 'titles:'"),
         (":-http://127.0.0.1:8417", "", 4, "${DEMO_URL} is not set; set the environment variable DEMO_URL"),
         (
