@@ -18,6 +18,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -63,16 +64,39 @@ class Home:
         return self.root / "dagster"
 
     def prepare(self) -> None:
-        """Makes the folders, puts the project's dagster.yaml where Dagster looks, and points Dagster there."""
+        """Makes the folders, puts the project's dagster.yaml where Dagster looks, and points Dagster there.
+
+        A dagster.yaml of the home that a person edited stays as it is.
+        """
         for folder in (self.dagster, self.root / "mlflow" / "artifacts"):
             folder.mkdir(parents=True, exist_ok=True)
-        from pipelines.lake import atomic_write
-
-        settings, ours = self.dagster / "dagster.yaml", (PROJECT / "dagster.yaml").read_bytes()
-        if not settings.exists() or settings.read_bytes() != ours:
-            with atomic_write(settings) as temporary:
-                temporary.write_bytes(ours)
+        _write_unless_edited(self.dagster / "dagster.yaml", (PROJECT / "dagster.yaml").read_bytes())
         os.environ["DAGSTER_HOME"] = str(self.dagster)
+
+
+_FORMER_SETTINGS = frozenset({"cc573b7385e6d7a5ab5e153eed8d3bc3176e24b35708850409959ce319da3e78"})
+"""SHA-256 of the dagster.yaml that version 0.1.0 put into homes, without a mark."""
+
+
+def _write_unless_edited(path: Path, ours: bytes) -> None:
+    """Writes a file with a mark in its first line, unless one is there that was edited since: its mark tells."""
+    from pipelines.lake import atomic_write
+
+    wanted = _mark(ours) + ours
+    if path.exists():
+        found = path.read_bytes()
+        first, _, rest = found.partition(b"\n")
+        is_unmarked_ours = found == ours or sha256(found).hexdigest() in _FORMER_SETTINGS
+        if found == wanted or not (first + b"\n" == _mark(rest) or is_unmarked_ours):
+            return
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(wanted)
+
+
+def _mark(content: bytes) -> bytes:
+    """The first line of a file that is ours as long as the rest has this digest."""
+    digest = sha256(content).hexdigest()[:16]
+    return f"# Written by tintoon ({digest}). Once you edit it, it is yours: no later version changes it.\n".encode()
 
 
 def require_checkout(project: Path = PROJECT) -> None:

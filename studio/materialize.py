@@ -14,6 +14,7 @@ import psutil
 
 from assets.definitions import definitions_of
 from assets.home import Home
+from assets.instance import instance_of
 from assets.partitions import issues, splits, titles, titles_of
 from assets.progress import report_progress_to
 from assets.resources import Catalogue, default_resources, one_client
@@ -131,8 +132,7 @@ def _chosen(wanted: Sequence[str], known: Sequence[str], noun: str, remedy: str)
 
 def open_instance() -> dg.DagsterInstance:
     """The Dagster instance of this installation, without the runs that a killed process left open in it."""
-    Home.of().prepare()
-    instance = dg.DagsterInstance.get()
+    instance = instance_of(Home.of())
     for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         run = record.dagster_run
         if PROCESS_TAG in run.tags and not _is_running(run.tags[PROCESS_TAG]):

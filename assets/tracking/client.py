@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import numpy as np
 
+from assets.tracking.schema import make_schema, one_writer
+
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
@@ -120,9 +122,10 @@ class Tracking(dg.ConfigurableResource):
     dagster_ui: str
 
     def client(self) -> "MlflowClient":
-        """A client of the store."""
+        """A client of the store, whose schema is made where it is not there yet."""
         from mlflow import MlflowClient
 
+        make_schema(self.uri)
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def experiment_id(self, name: str = EXPERIMENT) -> str:
@@ -132,7 +135,11 @@ class Tracking(dg.ConfigurableResource):
         if found:
             return found.experiment_id
         kind = {"mlflow.experimentKind": "custom_model_development"}
-        return client.create_experiment(name, artifact_location=self.artifacts, tags=kind)
+        with one_writer(self.uri):
+            found = client.get_experiment_by_name(name)  # another process may have been faster
+            if found:
+                return found.experiment_id
+            return client.create_experiment(name, artifact_location=self.artifacts, tags=kind)
 
     @property
     def charts_url(self) -> str:

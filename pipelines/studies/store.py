@@ -302,7 +302,8 @@ def open_studies(url: str) -> Iterator[StudyStore]:
     try:
         store = StudyStore(place.render_as_string(hide_password=False))
     except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise RuntimeError(f"{place}: {error}; install its driver (for PostgreSQL: pip install psycopg)") from None
+        remedy = 'install its driver (for PostgreSQL: pip install -c constraints.txt -e ".[postgres]")'
+        raise RuntimeError(f"{place}: {error}; {remedy}") from None
     try:
         yield store
     except OperationalError as error:

@@ -19,12 +19,14 @@ def up(
     """Start the Dagster UI and the MLflow UI on loopback, over the same store; Ctrl-C ends both."""
     from assets.home import Home
     from assets.resources import default_resources
+    from studio.materialize import open_instance
     from studio.up import require_free, serve, services
 
     home = Home.of()
     found = services(home, dagster_port=dagster_port, mlflow_port=mlflow_port, demo_port=drawn_port or None)
     require_free(found)
-    home.prepare()
+    with open_instance():  # makes Dagster's store and its pools
+        pass
     tracking = default_resources()["tracking"]
     charts = tracking.charts_url  # makes the store's schema, once, before the server's workers race for it
     for service in found:

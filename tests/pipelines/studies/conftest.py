@@ -1,20 +1,16 @@
 """Studies of tiny pictures, and databases to keep them in: SQLite always, PostgreSQL where Debian has put it."""
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from pipelines.studies.plan import Candidate, PlanParams
 from pipelines.studies.store import StudyStore
 from pipelines.studies.study import Gold, Shown, Study
+from tests.postgres import new_database, running_postgres
 
 METHODS = ("base", "ours", "pix2pix")
 
@@ -58,33 +54,9 @@ def plan_study(
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server of its own, on a socket in a temporary folder."""
-    pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
-    initdb = shutil.which("initdb") or max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None)
-    if initdb is None:
-        pytest.skip("PostgreSQL (Debian's postgresql) is not installed")
-    programs = Path(initdb).resolve().parent
-    # Not below the tests' folder: that is closed to other users, and the server refuses to run as root.
-    folder = Path(tempfile.mkdtemp(prefix="studies", dir="/tmp"))
-    user: list[str] = []
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("PostgreSQL does not run as root, and there is no setpriv to run it as another user")
-        shutil.chown(folder, "nobody", "nogroup")
-        user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-
-    def run(*command: object) -> None:
-        # No pipe: the server would keep it open after its starter has ended.
-        subprocess.run([*user, *map(str, command)], check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=120)
-
-    control = (programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log")
-    run(programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "tester", "--no-sync")
-    run(*control, "-o", f"-k {folder} -c listen_addresses= -c fsync=off", "-w", "start")
-    try:
-        yield f"postgresql+psycopg://tester@/postgres?host={folder}"
-    finally:
-        run(*control, "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+    """The URL of a PostgreSQL server of its own."""
+    with running_postgres() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -92,13 +64,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'studies.db'}"
-    server = request.getfixturevalue("postgres")
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    base = "t" + sha256(str(tmp_path).encode()).hexdigest()[:12]
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {base}"))
-    engine.dispose()
-    return server.replace("/postgres?", f"/{base}?")
+    return new_database(request.getfixturevalue("postgres"), tmp_path)
 
 
 @pytest.fixture
