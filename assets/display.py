@@ -1,7 +1,7 @@
 """Metadata of materializations: pictures as Markdown that the UI renders, counts as numbers that it plots."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -9,6 +9,10 @@ import dagster as dg
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+
+NOTICES = "notices"
+"""The name of the metadata that holds them."""
 
 
 def picture(rgb: "np.ndarray", caption: str) -> dg.MarkdownMetadataValue:
@@ -33,6 +37,11 @@ def _markdown(jpeg: bytes, caption: str) -> dg.MarkdownMetadataValue:
 def counts(found: Mapping[str, int], prefix: str = "") -> dict[str, dg.IntMetadataValue]:
     """Counts by reason, as numbers that plot over time."""
     return {f"{prefix}{name}": dg.MetadataValue.int(int(count)) for name, count in found.items()}
+
+
+def notices(sentences: Sequence[str]) -> dict[str, dg.JsonMetadataValue]:
+    """Sentences that a person should read, one each: the terminal prints them too. Nothing where there are none."""
+    return {NOTICES: dg.MetadataValue.json(list(sentences))} if sentences else {}
 
 
 def table_of(frame: "pd.DataFrame") -> dg.TableMetadataValue:

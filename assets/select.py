@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.display import counts, pictures, table_of
+from assets.display import counts, notices, pictures, table_of
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
 from assets.stages import stage_asset
@@ -54,7 +54,9 @@ def issue_splits(
     return dg.MaterializeResult(
         metadata={
             **counts(report.counts),
+            **counts(report.left_out, "left_out_"),
             "new_issues": report.new_issues,
+            **notices(report.moved),
             "unchanged": report.unchanged,
             "splits by title": table_of(report.table),
             **pictures(title_previews(opened)),

@@ -1,20 +1,41 @@
 """Stage 4, decisions -> a split for every issue: train, val or test, per title, by issue, sticky.
 
-Reads `unique_panels.parquet`, writes `issue_splits.parquet`. Issues, never panels, are split, because consecutive
-panels are alike (paper 000, III.B). An issue once assigned never moves. A new one goes where its title's shares
-are furthest below their goal (ties by a salted hash), and a title of three issues or more has all three splits.
-An issue that keeps no panel has no split until it does.
+Reads `unique_panels.parquet`, writes `issue_splits.parquet` and, first, `picture_splits.parquet`. Issues, never panels,
+are split, because consecutive panels are alike (paper 000, III.B). An issue once assigned never moves. A new one goes
+where its title's shares are furthest below their goal (ties by a salted hash), and a title of three issues or more has
+all three splits. An issue that keeps no panel has no split until it does.
+
+Splits follow the pictures, not the names: `picture_splits.parquet` remembers every picture that ever had a split, and
+an issue of whose panels at least half are known, under whatever key or title, has the split that most of them had (of
+two as many, the one nearer to train). A name whose pictures are another issue's now, and that holds others, is a new
+issue. A picture moves only towards train: in an issue of val or test, a panel that was in train (or in val) before is
+left out (`learned_before`), so that nobody is judged on what was learned from.
 """
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.lake import Lake, digest_of, issue_key
+from pipelines.copies.former_issues import (
+    NEAR_BITS,
+    Holder,
+    content_of,
+    former_holders,
+    has_hash,
+    most_of,
+    successors,
+)
+from pipelines.copies.near_hashes import hash_bits, near_values
+from pipelines.lake import Lake, digest_of
 from pipelines.params import SPLITS, SplitParams
+
+T = TypeVar("T")
 
 MIN_CORRELATION = 0.99
 """Panels of different splits count as lookalikes from this correlation of their thumbnails on."""
@@ -22,15 +43,38 @@ MIN_CORRELATION = 0.99
 BLOCK_PANELS = 1024
 """Panels that are compared with another split at a time: with 100,000 panels in train, 400 MB."""
 
+LEFT_OUT = pa.struct(
+    [
+        ("panel_id", pa.string()),
+        ("reason", pa.string()),  # learned_before
+        ("of", pa.string()),  # what it was or repeats
+    ]
+)
+
 SPLIT_SCHEMA = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
         pa.field("title", pa.string(), nullable=False),
         pa.field("issue", pa.string(), nullable=False),
         pa.field("split", pa.string()),  # null while the issue keeps no panel
-        pa.field("panels", pa.int32(), nullable=False),  # kept panels
+        pa.field("panels", pa.int32(), nullable=False),  # kept panels, without those that are left out
+        pa.field("was", pa.string()),  # the key under which most of its pictures got their split; null: this one
+        pa.field("left_out", pa.list_(LEFT_OUT), nullable=False),  # kept panels that its split must not hold, and why
     ]
 )
+
+PICTURE_SCHEMA = pa.schema(
+    [
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("phash", pa.string()),
+        pa.field("is_flat", pa.bool_()),
+        pa.field("pages_sha256", pa.list_(pa.string())),
+        pa.field("key", pa.string(), nullable=False),  # the issue that holds it, or held it last
+        pa.field("split", pa.string(), nullable=False),  # the one nearest to train that it ever had
+        pa.field("split_in", pa.string(), nullable=False),  # the issue in which it had that, by its key then
+    ]
+)
+"""One row a picture and issue. Pictures that are gone stay, without their pixels: they may come back."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +84,10 @@ class SplitReport:
     table: pd.DataFrame  # one row a title: train, val, test, issues
     counts: dict[str, int]
     new_issues: int
+    moved: list[str]
+    """For people: a sentence for each issue that was recognised under another name."""
+    left_out: dict[str, int]
+    """Kept panels that their split must not hold, by reason."""
     digest: str
     unchanged: bool
 
@@ -71,33 +119,45 @@ def build_issue_splits(lake: Lake, params: SplitParams) -> SplitReport:
     """Assigns every issue that has none yet. Raises FileNotFoundError before `unique_panels` was made."""
     if not lake.unique_panels.exists():
         raise FileNotFoundError("no decisions yet: materialize `unique_panels` first (tintoon run unique_panels)")
-    decisions = lake.read_table(lake.unique_panels, ["title", "issue", "sequence", "kept"]).to_pandas()
-    issues = decisions.groupby(["sequence", "title", "issue"], as_index=False)["kept"].sum().sort_values("sequence")
-    issues["key"] = [issue_key(row.title, row.issue) for row in issues.itertuples()]
-
-    before: dict[str, str] = {}
-    if lake.issue_splits.exists():
-        known = lake.read_table(lake.issue_splits).to_pandas().dropna(subset="split")
-        before = dict(zip(known["key"], known["split"], strict=True))
+    decisions = content_of(lake, lake.unique_panels, ["panel_id", "sequence", "kept"])
+    issues = decisions.groupby(["sequence", "key", "title", "issue"], as_index=False)["kept"].sum()
+    before = _splits_before(lake)
+    known = _known_pictures(lake)
+    held = former_holders(decisions, known)
+    given, was = _inherited(issues["key"].tolist(), held, {key: row["split"] for key, row in before.items()})
     splits: dict[str, str] = {}
     for _, title in issues[issues["kept"] > 0].groupby("title", sort=False):
-        splits |= assign(dict(zip(title["key"], title["kept"], strict=True)), before, params)
+        splits |= assign(dict(zip(title["key"], title["kept"], strict=True)), given, params)
     # An issue that keeps nothing at present keeps its split all the same.
-    splits = {**{key: before[key] for key in issues["key"] if key in before}, **splits}
+    splits = {**{key: given[key] for key in issues["key"] if key in given}, **splits}
 
+    left_out = _learned_before(decisions, splits, known)
+    lake.write_table(
+        lake.picture_splits,
+        pa.Table.from_pandas(
+            _pictures_now(decisions, splits, known, successors(held)), schema=PICTURE_SCHEMA, preserve_index=False
+        ),
+        made_from=digest_of([SplitParams.code_version, lake.made_from(lake.unique_panels)]),
+    )
+    names = {key: was.get(key) or (before[key]["was"] if key in before else None) for key in issues["key"]}
     rows = pd.DataFrame(
         {
             "key": issues["key"],
             "title": issues["title"],
             "issue": issues["issue"],
             "split": issues["key"].map(splits).astype("object").where(issues["key"].isin(splits), None),
-            "panels": issues["kept"].astype(np.int32),
+            "panels": [int(kept) - len(left_out[key]) for key, kept in zip(issues["key"], issues["kept"], strict=True)],
         }
     )
-    digest = digest_of([SplitParams.code_version, rows.astype(object).where(rows.notna(), None).values.tolist()])
+    content = [SplitParams.code_version, rows.astype(object).where(rows.notna(), None).values.tolist(), names, left_out]
+    digest = digest_of(content)
     unchanged = lake.made_from(lake.issue_splits) == digest
     if not unchanged:
-        table = pa.Table.from_pandas(rows, schema=SPLIT_SCHEMA, preserve_index=False)
+        stored = rows.to_dict("list") | {
+            "was": [names[key] for key in rows["key"]],
+            "left_out": [left_out[key] for key in rows["key"]],
+        }
+        table = pa.Table.from_pydict(stored, schema=SPLIT_SCHEMA)
         lake.write_table(lake.issue_splits, table, made_from=digest)
     by_title = rows.pivot_table(
         index="title", columns="split", values="panels", aggfunc="sum", fill_value=0, sort=False
@@ -107,10 +167,144 @@ def build_issue_splits(lake: Lake, params: SplitParams) -> SplitReport:
     return SplitReport(
         table=by_title,
         counts={name: int(by_title[name].sum()) for name in SPLITS},
-        new_issues=len(set(splits) - set(before)),
+        new_issues=len(set(splits) - set(given)),
+        moved=[_in_words(key, former, splits.get(key), successors(held).get(key)) for key, former in was.items()],
+        left_out=dict(Counter(one["reason"] for found in left_out.values() for one in found)),
         digest=digest,
         unchanged=unchanged,
     )
+
+
+def left_out_panels(lake: Lake) -> dict[str, str]:
+    """Why each kept panel that its split must not hold is left out, by panel_id.
+
+    Raises FileNotFoundError before `issue_splits` was made.
+    """
+    if "left_out" not in lake.columns(lake.issue_splits):
+        return {}  # a table of an earlier version
+    found = lake.read_table(lake.issue_splits, ["left_out"])["left_out"].to_pylist()
+    return {one["panel_id"]: one["reason"] for panels in found for one in panels or ()}
+
+
+def _splits_before(lake: Lake) -> dict[str, dict[str, Any]]:
+    """The rows of the issues that have a split, by key."""
+    if not lake.issue_splits.exists():
+        return {}
+    rows = lake.read_table(lake.issue_splits).to_pylist()
+    return {row["key"]: {"was": None, **row} for row in rows if row["split"]}
+
+
+def _known_pictures(lake: Lake) -> pd.DataFrame:
+    """The pictures that ever had a split; in a lake of an earlier version, those of its training set."""
+    if lake.picture_splits.exists():
+        return lake.read_table(lake.picture_splits).to_pandas()
+    tables = []
+    if lake.training_set.exists():
+        arrays = lake.read_json(lake.training_set)["arrays"]
+        for split in SPLITS:
+            folder = lake.variants("color") / arrays[f"color/{split}"]["digest"]
+            tables.append(content_of(lake, folder / "rows.parquet", []).assign(split=split))
+    known = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=PICTURE_SCHEMA.names)
+    return known.assign(split_in=known["key"])
+
+
+def _inherited(
+    keys: list[str], held: Mapping[str, Counter[Holder]], before: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The splits that issues have from before, and the former key of those that had another one."""
+    continued = set(successors(held).values())
+    given, was = {}, {}
+    for key in keys:
+        if key in held:
+            former, _ = most_of(key, held[key])
+            counts: Counter[str] = Counter()
+            for holder, count in held[key].items():
+                if former != key or holder.key == key:
+                    counts[str(holder.split)] += count
+            given[key] = max(SPLITS, key=lambda split: counts[split])  # of two as many the first: train
+            if former != key:
+                was[key] = former
+        elif key in before and key not in continued:
+            given[key] = before[key]
+    return given, was
+
+
+def _learned_before(
+    decisions: pd.DataFrame, splits: Mapping[str, str], known: pd.DataFrame
+) -> dict[str, list[dict[str, str]]]:
+    """By issue, the kept panels that were nearer to train before than their issue is now.
+
+    A picture that is gone also counts where one that is near to it, another encoding, has come in its place.
+    """
+    own, of_digest = _splits_of_pictures(decisions, known)
+    gone = known[~known["sha256"].isin(decisions["sha256"]) & has_hash(known)]
+    of_hash = _nearest_to_train(hash_bits(gone["phash"]).tolist(), gone)
+    kept = decisions[decisions["kept"] & decisions["key"].isin(splits)]
+    hashed = kept[has_hash(kept)]
+    bits = dict(zip(hashed["panel_id"], hash_bits(hashed["phash"]).tolist(), strict=True))
+    near = near_values(np.array([*bits.values()], np.uint64), np.array([*of_hash], np.uint64), NEAR_BITS)
+    found: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in kept[["key", "panel_id", "sha256"]].to_dict("records"):
+        key, panel_id, digest = (str(row[name]) for name in ("key", "panel_id", "sha256"))
+        once = [of_hash[value] for value in near.get(bits.get(panel_id, -1), ())]
+        once += [found_in for found_in in (own.get((digest, key)), of_digest.get(digest)) if found_in]
+        place, holder = min(once, default=(len(SPLITS), ""))
+        if place < SPLITS.index(splits[key]):
+            of = f"{SPLITS[place]} of {holder}"
+            found[key].append({"panel_id": panel_id, "reason": "learned_before", "of": of})
+    return found
+
+
+def _splits_of_pictures(
+    decisions: pd.DataFrame, known: pd.DataFrame
+) -> tuple[dict[tuple[str, str], tuple[int, str]], dict[str, tuple[int, str]]]:
+    """The splits nearest to train, as `_nearest_to_train`: of pictures with the issue that still holds them, and, by
+    digest, of pictures that an issue held that does not any more.
+    """
+    pictures = pd.Series([*zip(known["sha256"], known["key"], strict=True)], index=known.index, dtype=object)
+    still = pictures.isin({*zip(decisions["sha256"], decisions["key"], strict=True)}).astype(bool)
+    return _nearest_to_train(pictures[still], known[still]), _nearest_to_train(known["sha256"][~still], known[~still])
+
+
+def _nearest_to_train(pictures: Iterable[T], known: pd.DataFrame) -> dict[T, tuple[int, str]]:
+    """The place in SPLITS of the split nearest to train that each picture had, and the issue that it had it in.
+
+    pictures: What names the picture of each row of `known`.
+    """
+    found: dict[T, tuple[int, str]] = {}
+    for picture, split, key in zip(pictures, known["split"], known["split_in"], strict=True):
+        here = (SPLITS.index(split), key)
+        found[picture] = min(found.get(picture, here), here)
+    return found
+
+
+def _pictures_now(
+    decisions: pd.DataFrame, splits: Mapping[str, str], known: pd.DataFrame, continued: Mapping[str, str]
+) -> pd.DataFrame:
+    """The rows of PICTURE_SCHEMA after this run: the pictures of now, then those that are gone."""
+    own, of_digest = _splits_of_pictures(decisions, known)
+    now = decisions[decisions["key"].isin(splits)].drop_duplicates(["sha256", "key"])
+    never = (len(SPLITS), "")
+    nearest = [
+        min(own.get((digest, key), never), of_digest.get(digest, never), (SPLITS.index(splits[key]), key))
+        for digest, key in zip(now["sha256"], now["key"], strict=True)
+    ]
+    now = now.assign(split=[SPLITS[place] for place, _ in nearest], split_in=[key for _, key in nearest])
+    # Pictures that are gone belong to the issue that continues theirs: it may be encoded anew once more.
+    names = {was: key for key, was in continued.items()}
+    gone = known[~known["sha256"].isin(now["sha256"])]
+    gone = gone.assign(key=gone["key"].replace(names))
+    tables = [table.reindex(columns=PICTURE_SCHEMA.names) for table in (now, gone) if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else known
+
+
+def _in_words(key: str, was: str, split: str | None, continues: str | None) -> str:
+    """e.g. "saga__ep3 holds what was saga__ep2: keeps train"."""
+    if split is None:
+        return f"{key} holds what was {was}: no split, for it keeps no panel"
+    if continues == was:
+        return f"{key} holds what was {was}: keeps {split}"
+    return f"{key} holds what {was} holds too: has its split, {split}"
 
 
 @dataclass(frozen=True)
@@ -126,7 +320,7 @@ class Lookalikes:
 
 
 def lookalikes_across_splits(lake: Lake, *, min_correlation: float) -> list[Lookalikes]:
-    """Pairs of kept panels, in different splits, whose 16 x 16 colour thumbnails have at least this correlation.
+    """Pairs of panels of different splits whose 16 x 16 colour thumbnails have at least this correlation.
 
     The measure differs from the perceptual hash that removed the duplicates, so that the check can fail. Pictures too
     flat to compare are left out.
@@ -135,7 +329,8 @@ def lookalikes_across_splits(lake: Lake, *, min_correlation: float) -> list[Look
         lake.unique_panels, ["title", "issue", "panel_id", "kept", "is_flat", "thumbnail", "phash"]
     ).to_pandas()
     splits = lake.read_table(lake.issue_splits, ["title", "issue", "split"]).to_pandas().dropna(subset="split")
-    kept = decisions[decisions["kept"] & ~decisions["is_flat"]].merge(splits, on=["title", "issue"])
+    is_in = decisions["kept"] & ~decisions["panel_id"].isin(left_out_panels(lake))
+    kept = decisions[is_in & ~decisions["is_flat"]].merge(splits, on=["title", "issue"])
     if kept.empty:
         return []
     pixels = np.stack([np.frombuffer(thumbnail, np.uint8) for thumbnail in kept["thumbnail"]]).astype(np.float32)

@@ -4,6 +4,7 @@
     panels/<title>/<issue>.parquet           panels cut from them, one table per issue
     unique_panels.parquet                    one decision per panel
     issue_splits.parquet                     one split per issue
+    picture_splits.parquet                   the split of every picture that ever had one, by its content
     variants/<kind>/<digest>/                arrays of a split, named by their content
     references/<title>/                      an index of a title's coloured panels, to take colours from
     training_set.json                        the current training set, a manifest over those arrays
@@ -131,6 +132,11 @@ class Lake:
         """The table of splits, one row an issue."""
         return self.root / "issue_splits.parquet"
 
+    @property
+    def picture_splits(self) -> UPath:
+        """The table of the pictures that ever had a split: what issues are recognised by under another name."""
+        return self.root / "picture_splits.parquet"
+
     def variants(self, kind: str) -> UPath:
         """The folder of one kind of variant arrays (`color`, `gray`, `edge`, `line`)."""
         return self.root / "variants" / kind
@@ -210,6 +216,11 @@ class Lake:
         """Reads a Parquet table, or some columns of it. Raises FileNotFoundError."""
         with path.open("rb") as source:
             return pq.read_table(source, columns=columns)
+
+    def columns(self, path: UPath) -> list[str]:
+        """The names of the columns of a Parquet table. Raises FileNotFoundError."""
+        with path.open("rb") as source:
+            return pq.read_schema(source).names
 
     def made_from(self, path: UPath) -> str | None:
         """The digest that `write_table` was given, or None where there is no such table."""

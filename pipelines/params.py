@@ -12,7 +12,7 @@ SPLITS = ("train", "val", "test")
 class UniqueParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `unique_panels`."""
 
-    code_version: ClassVar[str] = "1"
+    code_version: ClassVar[str] = "2"
 
     radius_bits: int = Field(
         default=8,
@@ -25,7 +25,7 @@ class UniqueParams(BaseModel, frozen=True, extra="forbid"):
 class SplitParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `issue_splits`."""
 
-    code_version: ClassVar[str] = "1"
+    code_version: ClassVar[str] = "2"
 
     train_share: float = Field(
         default=0.90, gt=0, lt=1, description="Goal for train, as a share of each title's kept panels."

@@ -16,7 +16,7 @@ from pipelines.images.decode import decode_picture
 from pipelines.images.line_brightness import histogram_picture, line_histograms
 from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import contact_sheet, labelled_grid, to_jpeg
-from pipelines.issue_splits import Lookalikes
+from pipelines.issue_splits import Lookalikes, left_out_panels
 from pipelines.lake import IMAGE, Lake, digest_of
 from pipelines.panels.cut import Cut
 from pipelines.panels.overlay import draw_boxes
@@ -160,7 +160,8 @@ def preview_titles(lake: Lake) -> dict[str, np.ndarray]:
     """Example panels of each title, as in paper 000's Table I: the titles' own look, in train, val and test."""
     decisions = lake.read_table(lake.unique_panels, ["title", "issue", "panel_id", "kept"]).to_pandas()
     splits = lake.read_table(lake.issue_splits, ["title", "issue", "split"]).to_pandas()
-    kept = decisions[decisions["kept"]].merge(splits, on=["title", "issue"])
+    is_in = decisions["kept"] & ~decisions["panel_id"].isin(left_out_panels(lake))
+    kept = decisions[is_in].merge(splits, on=["title", "issue"])
     rows, labels = [], []
     for title, of_title in kept.groupby("title", sort=False):
         chosen = _spread(of_title["panel_id"].tolist(), 6)

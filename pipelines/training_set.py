@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.issue_splits import left_out_panels
 from pipelines.lake import Lake, digest_of
 from pipelines.pairs import Pairs
 from pipelines.params import SPLITS, TrainingSetParams, VariantParams
@@ -244,14 +245,21 @@ def _require_separate_splits(rows: dict[str, pa.Table]) -> None:
 
 
 def _too_few(lake: Lake, found: int, wanted: int) -> str:
-    decisions = lake.read_table(lake.unique_panels, ["kept", "reason"]).to_pylist()
-    reasons = Counter(row["reason"] for row in decisions if not row["kept"])
+    decisions = _decisions(lake)
+    reasons = Counter(row["reason"] for row in decisions if row["reason"])
     dropped = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()) or "none"
     return (
         f"train holds {found} panels, at least {wanted} are needed; {len(decisions)} panels are known, "
         f"dropped: {dropped}. Collect more issues, or loosen the filter that drops most: `panels:` settings of the "
         "title (min_side_px, max_side_px)"
     )
+
+
+def _decisions(lake: Lake) -> list[dict[str, Any]]:
+    """Title and reason of every panel; the reason is None where it is kept and in its split."""
+    left_out = left_out_panels(lake)
+    rows = lake.read_table(lake.unique_panels, ["title", "panel_id", "reason"]).to_pylist()
+    return [{"title": row["title"], "reason": row["reason"] or left_out.get(row["panel_id"])} for row in rows]
 
 
 def _datasheet(
@@ -262,12 +270,12 @@ def _datasheet(
     sources: Mapping[str, str],
 ) -> dict[str, Any]:
     """The facts for people who use the pictures. Titles without any kept picture are included."""
-    decisions = lake.read_table(lake.unique_panels, ["title", "kept", "reason"]).to_pylist()
+    decisions = _decisions(lake)
     pictures = [{"split": split, **row} for split, table in rows.items() for row in table.to_pylist()]
     titles = {}
     for name in sorted({row["title"] for row in decisions} | {row["title"] for row in pictures}):
         own = [row for row in pictures if row["title"] == name]
-        dropped = Counter(row["reason"] for row in decisions if row["title"] == name and not row["kept"])
+        dropped = Counter(row["reason"] for row in decisions if row["title"] == name and row["reason"])
         titles[name] = {
             "source": sources.get(name, "not declared any more"),
             "licences": sorted({row["licence"] for row in own}),

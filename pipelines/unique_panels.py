@@ -9,20 +9,22 @@ paper 000 (III.A) removes duplicates between its steps and gray pictures last:
     filter   a near-duplicate of an earlier panel of any title, among those that passed
     gray     naturally gray
 
-The earliest panel stays. Issues keep the place in which they were first seen, and new ones come after them, so a
-new issue never changes what old issues keep. A panel that a later step drops anyway (by its size, or because it
+The earliest panel stays. Issues keep the place in which they were first seen, also under another name (their pictures
+tell, see `pipelines.copies.former_issues`), and new ones come after them, so a new issue never changes what old issues
+keep. A panel that a later step drops anyway (by its size, or because it
 is gray) is never the reason to drop one that would pass.
 """
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.lake import Lake, digest_of, natural_key, split_issue_key
+from pipelines.copies.former_issues import content_of, former_holders, successors
+from pipelines.copies.near_hashes import hash_bits, nearby_pairs
+from pipelines.lake import Lake, digest_of, issue_key, natural_key, split_issue_key
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
 
@@ -35,6 +37,7 @@ DECISION_SCHEMA = pa.schema(
     [
         *(PANEL_SCHEMA.field(name) for name in ["title", "issue", "panel", "panel_id", "width_px", "height_px"]),
         *(PANEL_SCHEMA.field(name) for name in ["phash", "sha256", "is_flat", "thumbnail"]),
+        pa.field("pages_sha256", pa.list_(pa.string())),  # every page that it touches
         pa.field("sequence", pa.int32(), nullable=False),  # the issue's place among all issues: lower was first seen
         pa.field("kept", pa.bool_(), nullable=False),
         pa.field("reason", pa.string()),  # null when kept
@@ -53,40 +56,6 @@ class UniqueReport:
     issues: int
     digest: str
     unchanged: bool
-
-
-def nearby_pairs(hashes: np.ndarray, radius_bits: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs of distinct 64-bit hashes within a Hamming radius.
-
-    hashes: (N,) uint64 without repeats. Returns indices i < j, (P,) each, and distances (P,), sorted by (j, i).
-
-    Two hashes within the radius agree, in one of three bands of 21, 21 and 22 bits, but for at most radius // 3
-    bits (pigeonhole): each band is looked up with every mask of so few bits, and the candidates are compared whole.
-    """
-    found = []
-    for shift, width in ((0, 21), (21, 21), (42, 22)):
-        band = ((hashes >> np.uint64(shift)) & np.uint64((1 << width) - 1)).astype(np.int64)
-        order = np.argsort(band, kind="stable")
-        ordered = band[order]
-        for mask in _masks(width, radius_bits // 3):
-            start = np.searchsorted(ordered, band ^ mask, side="left")
-            counts = np.searchsorted(ordered, band ^ mask, side="right") - start
-            left = np.repeat(np.arange(len(hashes)), counts)
-            offset = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-            right = order[np.repeat(start, counts) + offset]
-            once = left < right
-            left, right = left[once], right[once]
-            near = np.bitwise_count(hashes[left] ^ hashes[right]) <= radius_bits
-            found.append(np.stack([right[near], left[near]], axis=1))
-    pairs = np.unique(np.concatenate(found), axis=0)
-    j, i = pairs[:, 0], pairs[:, 1]
-    return i, j, np.bitwise_count(hashes[i] ^ hashes[j])
-
-
-def _masks(width: int, max_bits: int) -> list[int]:
-    return [
-        sum(1 << bit for bit in bits) for count in range(max_bits + 1) for bits in combinations(range(width), count)
-    ]
 
 
 def earlier_lookalikes(hashes: np.ndarray, radius_bits: int) -> np.ndarray:
@@ -148,7 +117,7 @@ def decide(panels: pd.DataFrame, params: UniqueParams) -> pd.DataFrame:
 
     twin = decided["twin"].to_numpy()
     has_twin = twin >= 0
-    bits = _bits(panels["phash"])
+    bits = hash_bits(panels["phash"])
     distance = np.bitwise_count(bits ^ bits[np.where(has_twin, twin, 0)]).astype(np.int32)
     return panels.assign(
         kept=decided["reason"].isna(),
@@ -164,12 +133,7 @@ def decide(panels: pd.DataFrame, params: UniqueParams) -> pd.DataFrame:
 
 def _comparable_hashes(panels: pd.DataFrame) -> np.ndarray:
     """The perceptual hash; for a picture too flat for one, 64 bits of its digest: equal only when identical."""
-    return _bits(panels["phash"].where(~panels["is_flat"], panels["sha256"].str[:16]))
-
-
-def _bits(hexadecimal: pd.Series) -> np.ndarray:
-    """16 hex digits each -> (N,) uint64."""
-    return np.array([int(str(digits), 16) for digits in hexadecimal], np.uint64)
+    return hash_bits(panels["phash"].where(~panels["is_flat"], panels["sha256"].str[:16]))
 
 
 def _earlier_pages(panels: pd.DataFrame) -> np.ndarray:
@@ -197,21 +161,16 @@ def build_unique_panels(lake: Lake, params: UniqueParams, *, title_order: list[s
     keys = lake.keys_with("panels")
     if not keys:
         raise FileNotFoundError("no panels yet: materialize `panels` first (tintoon run panels)")
-    sequence = _sequence(lake, keys, title_order)
-    made_from = digest_of(
-        [UniqueParams.code_version, params.model_dump(), [[key, lake.made_from(lake.panels(key))] for key in sequence]]
-    )
-    unchanged = lake.made_from(lake.unique_panels) == made_from
+    made_before = lake.made_from(lake.unique_panels)
+    sequence = _sequence(keys, _places(lake), title_order)
+    unchanged = made_before == _made_from(lake, sequence, params)
     if not unchanged:
-        tables = [lake.read_table(lake.panels(key), PANEL_COLUMNS) for key in sequence]
-        panels = pa.concat_tables(tables).to_pandas()
-        places = {split_issue_key(key): place for place, key in enumerate(sequence)}
-        panels["sequence"] = [
-            places[title, issue] for title, issue in zip(panels["title"], panels["issue"], strict=True)
-        ]
+        panels = _panels_of(lake, keys)
+        sequence = _sequence(keys, _places_by_content(lake, panels), title_order)
+        panels["sequence"] = panels["key"].map({key: place for place, key in enumerate(sequence)})
         decided = decide(panels.sort_values(["sequence", "panel"], kind="stable"), params)
         table = pa.Table.from_pandas(decided, schema=DECISION_SCHEMA, preserve_index=False)
-        lake.write_table(lake.unique_panels, table, made_from=made_from)
+        lake.write_table(lake.unique_panels, table, made_from=_made_from(lake, sequence, params))
     decisions = lake.read_table(lake.unique_panels, ["reason", "panel_id"]).to_pandas()
     counts = Counter(decisions["reason"].fillna("kept"))
     return UniqueReport(
@@ -222,12 +181,47 @@ def build_unique_panels(lake: Lake, params: UniqueParams, *, title_order: list[s
     )
 
 
-def _sequence(lake: Lake, keys: list[str], title_order: list[str]) -> list[str]:
-    """Keys in the order of their arrival: known issues as before, then new ones."""
-    known: dict[str, int] = {}
-    if lake.unique_panels.exists():
-        before = lake.read_table(lake.unique_panels, ["title", "issue", "sequence"]).to_pandas().drop_duplicates()
-        known = {f"{row.title}__{row.issue}": int(row.sequence) for row in before.itertuples()}
+def _made_from(lake: Lake, sequence: list[str], params: UniqueParams) -> str:
+    return digest_of(
+        [UniqueParams.code_version, params.model_dump(), [[key, lake.made_from(lake.panels(key))] for key in sequence]]
+    )
+
+
+def _panels_of(lake: Lake, keys: list[str]) -> pd.DataFrame:
+    """PANEL_COLUMNS and `key` of all issues."""
+    tables = [lake.read_table(lake.panels(key), PANEL_COLUMNS) for key in keys]
+    panels = pa.concat_tables(tables).to_pandas()
+    return panels.assign(key=_keys(panels))
+
+
+def _keys(panels: pd.DataFrame) -> list[str]:
+    return [issue_key(title, issue) for title, issue in zip(panels["title"], panels["issue"], strict=True)]
+
+
+def _places(lake: Lake) -> dict[str, int]:
+    """The place of each issue among all, by its name, as it was the last time."""
+    if not lake.unique_panels.exists():
+        return {}
+    before = lake.read_table(lake.unique_panels, ["title", "issue", "sequence"]).to_pandas().drop_duplicates()
+    return dict(zip(_keys(before), before["sequence"].astype(int), strict=True))
+
+
+def _places_by_content(lake: Lake, panels: pd.DataFrame) -> dict[str, int]:
+    """The place of each issue of before among all: an issue has that of the issue whose pictures it holds.
+
+    A name whose pictures are another issue's now, and that holds others, has no place: it is a new issue.
+    """
+    places = _places(lake)
+    if not places:
+        return {}
+    before = content_of(lake, lake.unique_panels, []).assign(split=None)
+    continued = successors(former_holders(panels, before))
+    by_name = {key: place for key, place in places.items() if key not in continued.values()}
+    return by_name | {key: places[was] for key, was in continued.items()}
+
+
+def _sequence(keys: list[str], known: dict[str, int], title_order: list[str]) -> list[str]:
+    """Keys in the order of their arrival: known issues by their places, then new ones."""
     titles = {title: place for place, title in enumerate(title_order)}
 
     def arrival(key: str) -> tuple:

@@ -39,6 +39,7 @@ from upath import UPath
 
 from pipelines.images.color import rgb_to_gray
 from pipelines.images.decode import decode_picture
+from pipelines.issue_splits import left_out_panels
 from pipelines.lake import Lake, atomic_write, digest_of, issue_key, natural_key
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import SPLITS, VariantParams
@@ -234,8 +235,9 @@ def _kept_panels(split: str, lake: Lake) -> dict[str, pa.Table]:
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such table: materialize {asset}")
     kept: dict[tuple[str, str], dict[str, str]] = {}
+    left_out = left_out_panels(lake)
     for row in lake.read_table(lake.unique_panels, ["title", "issue", "panel_id", "sha256", "kept"]).to_pylist():
-        if row["kept"]:
+        if row["kept"] and row["panel_id"] not in left_out:
             kept.setdefault((row["title"], row["issue"]), {})[row["panel_id"]] = row["sha256"]
     issues = [row for row in lake.read_table(lake.issue_splits).to_pylist() if row["split"] == split]
     panels = {}

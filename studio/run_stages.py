@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from assets.display import NOTICES
 from assets.stages import STAGES
 from pipelines.progress import each_tenth
 from studio.materialize import Materialized, Selection, materialize
@@ -46,6 +47,9 @@ def run_stages(
                 what = f"{outcome.stage} {outcome.partition or ''}"
                 progress.log(f"{what}: {outcome.problem}")
                 err.print(f"[red]{what}[/]: {escape(outcome.problem)}", highlight=False, soft_wrap=True)
+            for notice in outcome.metadata.get(NOTICES, ()):
+                progress.log(f"{outcome.stage}: {notice}")
+                err.print(f"{outcome.stage}: {escape(notice)}", highlight=False, soft_wrap=True)
             if report.is_last:
                 progress.line(_in_words(outcome.stage, outcomes, seconds[outcome.stage]))
     out.print(_summary(outcomes, seconds))

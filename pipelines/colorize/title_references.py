@@ -25,6 +25,7 @@ from pipelines.colorize.references import FORMAT, References, reference_of
 from pipelines.images.decode import decode_picture
 from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import contact_sheet
+from pipelines.issue_splits import left_out_panels
 from pipelines.lake import Lake, atomic_write, digest_of, issue_key, split_issue_key
 from pipelines.params import SPLITS
 from pipelines.previews import MAX_PICTURES, SHEET_COLUMNS, keep_previews, read_panels
@@ -160,14 +161,15 @@ def reference_previews(lake: Lake, title: str, report: ReferencesReport, *, cach
 
 
 def _kept_panels(lake: Lake, title: str) -> list[TitlePanel]:
-    """The kept panels of a title in their order."""
+    """The kept panels of a title in their order, without those that their split must not hold."""
     if not lake.issue_splits.exists():
         raise FileNotFoundError("no splits yet: materialize `issue_splits` first (tintoon run issue_splits)")
     splits = {row["key"]: row["split"] for row in lake.read_table(lake.issue_splits, ["key", "split"]).to_pylist()}
     decisions = lake.read_table(lake.unique_panels, ["title", "issue", "panel_id", "sha256", "kept"]).to_pylist()
+    left_out = left_out_panels(lake)
     found = []
     for row in decisions:
-        if row["title"] == title and row["kept"]:
+        if row["title"] == title and row["kept"] and row["panel_id"] not in left_out:
             key = issue_key(title, row["issue"])
             if split := splits.get(key):  # an issue that was decided on after the splits waits for the next ones
                 found.append(TitlePanel(row["panel_id"], row["sha256"], key, split))
