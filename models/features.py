@@ -5,17 +5,16 @@ ImageNet (torchvision's files), and "hed-vgg16", VGG16 that went on to learn edg
 Edge Detection", ICCV 2015).
 """
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from models.digest import first_not_finite
 from models.precision import full_precision
 from models.specs.features import VggExtractor
 from models.vgg import VggStack
@@ -103,16 +102,42 @@ def load_extractor(name: str, path: Path) -> Extractor:
     """
     extractor = Extractor(name)
     path = Path(path)
+    weights = read_weights(path, name)
+    convolutions = {key: tensor.float() for key, tensor in weights.items() if key.startswith("features.")}
+    load_weights(extractor.stack, convolutions, path=path, name=name)
+    return extractor
+
+
+def read_weights(path: Path, name: str) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file, or of torch's .pth, on the CPU.
+
+    Raises FileNotFoundError, or WeightsError for any other file, and for numbers that are not finite.
+    """
     try:
         if path.suffix == ".safetensors":
             weights = load_file(path)
         else:
             weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise WeightsError(f"{path}: no file of weights ({error}); expected those of {name}") from None
-    convolutions = {key: tensor.float() for key, tensor in dict(weights).items() if key.startswith("features.")}
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # torch's reader ends in almost any error on damaged bytes
+        raise WeightsError(f"{path}: no file of weights ({_one_line(error)}); expected those of {name}") from None
+    if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+        raise WeightsError(f"{path}: no file of weights, but {type(weights).__name__}; expected those of {name}")
+    if spoilt := first_not_finite(weights):
+        raise WeightsError(f"{path}: damaged: {spoilt} holds numbers that are not finite; get the file of {name} again")
+    return weights
+
+
+def load_weights(network: nn.Module, weights: dict[str, Tensor], *, path: Path, name: str) -> None:
+    """Loads the tensors of a file into a network. Raises WeightsError where they do not fit."""
     try:
-        extractor.stack.load_state_dict(convolutions)
+        network.load_state_dict(weights)
     except RuntimeError as error:
-        raise WeightsError(f"{path}: these are not the weights of {name}: {error}") from None
-    return extractor
+        raise WeightsError(f"{path}: these are not the weights of {name}: {_one_line(error)}") from None
+
+
+def _one_line(error: BaseException) -> str:
+    """An error's message on one line of at most 300 characters; torch's has hundreds of lines."""
+    text = " ".join((str(error) or type(error).__name__).split())
+    return text if len(text) <= 300 else f"{text[:297]}..."

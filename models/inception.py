@@ -5,15 +5,15 @@ and the last block takes a maximum. Names are those of the file of weights that 
 (pt_inception-2015-12-05, Apache-2.0), so that it fits.
 """
 
-import pickle
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
 
-from models.features import WeightsError
+from models.features import load_weights, read_weights
 
+_NAME = "Inception v3 for FID"
 _SIDE_PX = 299
 
 Step = tuple[str, int, tuple[int, int], int]
@@ -183,9 +183,7 @@ def load_inception(path: Path) -> Inception:
     Raises FileNotFoundError, or WeightsError for a file that does not fit.
     """
     network = Inception()
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict({name: tensor for name, tensor in weights.items() if not name.startswith("fc.")})
-    except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError) as error:
-        raise WeightsError(f"{path}: these are not the weights of Inception v3 for FID: {error}") from None
+    weights = read_weights(path, _NAME)
+    convolutions = {name: tensor for name, tensor in weights.items() if not name.startswith("fc.")}
+    load_weights(network, convolutions, path=path, name=_NAME)
     return network

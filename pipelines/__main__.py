@@ -25,7 +25,7 @@ from pipelines.progress import Progress, each_tenth
 from pipelines.training.dependencies import FindTraining
 from pipelines.training.params import TrainingParams
 from pipelines.training.record import TrainingRecord
-from pipelines.training.run_folder import CHECKPOINT, is_finished, load_record
+from pipelines.training.run_folder import CHECKPOINT, is_finished, load_record, require_recorded
 from pipelines.training.store import NotTrainedError
 from pipelines.training.workflow import require_same_training, train_with_dependencies
 
@@ -128,6 +128,7 @@ def _evaluate(
 
     record, kept = load_record(folder), Lake.at(folder)
     name, digest = record.recipe, record.checkpoint_sha256
+    require_recorded(folder / CHECKPOINT, record)
     colorizer = load_colorizer(folder / CHECKPOINT)
     found = context.find(name, checkpoint=digest, track=track_of(colorizer.variant), lake=kept)
     if found is not None:

@@ -42,6 +42,23 @@ from upath import UPath
 TITLE_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 ISSUE_PATTERN = re.compile(r"[\w.-]+")
 
+_MADE_BY = {
+    "issue_pages": "issue_pages",
+    "panels": "panels",
+    "unique_panels": "unique_panels",
+    "issue_splits": "issue_splits",
+    "references": "references",
+    "training_set": "training_set",
+    "training_sets": "training_set",
+    "trained": "colorizer",
+    "evaluations": "evaluation",
+    "leaderboard": "leaderboard",
+    "cross_validations": "cross_validation",
+    "drift": "drift",
+    "lookalikes": "issue_splits",
+}
+"""By the first part of a path in the lake, without its ending: the stage that makes it again."""
+
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """An encoded picture, as `datasets.Image` reads it."""
 
@@ -83,6 +100,20 @@ def digest_of(value: Any) -> str:
     """SHA-256 (64 hex digits) of a JSON-able value: the same content always gives the same digest."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return sha256(canonical.encode()).hexdigest()
+
+
+class DamagedFileError(ValueError):
+    """A file is there, and is not what its writer wrote. The message names the file and the remedy."""
+
+
+def read_json(path: UPath | Path, *, remedy: str = "put back what was there, or remove it") -> Any:
+    """The value in a JSON file. Raises FileNotFoundError, and DamagedFileError, both with the file and a remedy."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file; {remedy}") from None
+    except (ValueError, RecursionError) as error:  # also of text that is no UTF-8
+        raise DamagedFileError(f"{path}: damaged, no JSON ({error}); {remedy}") from None
 
 
 @contextmanager
@@ -201,21 +232,30 @@ class Lake:
         self.write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
     def read_json(self, path: UPath) -> Any:
-        """Reads a JSON file. Raises FileNotFoundError."""
-        return json.loads(path.read_bytes())
+        """Reads a JSON file. Raises FileNotFoundError, and DamagedFileError, with the stage that makes it again."""
+        return read_json(path, remedy=self._remedy(path))
 
     def write_table(self, path: UPath, table: pa.Table, *, made_from: str) -> None:
         """Writes a Parquet table whole or not at all, with the digest of what it was made from."""
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"made_from": made_from.encode()})
         sink = pa.BufferOutputStream()
-        # Small row groups: a reader of a few pictures does not decode the whole issue.
-        pq.write_table(table, sink, compression="zstd", row_group_size=64)
+        # Small row groups: a reader of a few pictures does not decode the whole issue. Checksums: a flipped bit in a
+        # picture is noticed.
+        pq.write_table(table, sink, compression="zstd", row_group_size=64, write_page_checksum=True)
         self.write_bytes(path, sink.getvalue().to_pybytes())
 
     def read_table(self, path: UPath, columns: list[str] | None = None) -> pa.Table:
-        """Reads a Parquet table, or some columns of it. Raises FileNotFoundError."""
-        with path.open("rb") as source:
-            return pq.read_table(source, columns=columns)
+        """Reads a Parquet table, or some columns of it.
+
+        Raises FileNotFoundError, and DamagedFileError, with the stage that makes it again.
+        """
+        try:
+            with path.open("rb") as source:
+                return _parsed(path, source, columns)
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path}: no such table; {self._remedy(path)}") from None
+        except DamagedFileError as error:
+            raise DamagedFileError(f"{error}; {self._remedy(path)}") from None
 
     def columns(self, path: UPath) -> list[str]:
         """The names of the columns of a Parquet table. Raises FileNotFoundError."""
@@ -223,9 +263,36 @@ class Lake:
             return pq.read_schema(source).names
 
     def made_from(self, path: UPath) -> str | None:
-        """The digest that `write_table` was given, or None where there is no such table."""
+        """The digest that `write_table` was given, or None where there is no such table, or a damaged one."""
         if not path.exists():
             return None
         with path.open("rb") as source:
-            metadata = pq.read_schema(source).metadata or {}
+            try:
+                metadata = pq.read_schema(source).metadata or {}
+            except (pa.ArrowException, OSError):
+                return None
         return metadata.get(b"made_from", b"").decode() or None
+
+    def _remedy(self, path: UPath | Path) -> str:
+        """What a person does about a file of the lake that is missing or damaged."""
+        below = str(path).removeprefix(str(self.root))
+        parts = below.strip("/\\").replace("\\", "/").split("/")
+        if below == str(path):
+            return "put back what was there, or remove it"
+        if parts[0] == "variants":
+            stage = "gray_panels" if parts[1] == "color" else f"{parts[1]}_panels"
+        else:
+            stage = _MADE_BY.get(parts[0].partition(".")[0], "all")
+        if stage == "issue_splits":
+            return "put back a copy of it, for splits never move; without one remove it, then tintoon run issue_splits"
+        return f"remove what is left of it, then make it again: tintoon run {stage}"
+
+
+def _parsed(path: UPath, source: Any, columns: list[str] | None) -> pa.Table:
+    """The table in an open file. Raises DamagedFileError."""
+    try:
+        return pq.read_table(source, columns=columns, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:  # Arrow also raises OSError for bytes that it cannot understand
+        if getattr(error, "errno", None):
+            raise
+        raise DamagedFileError(f"{path}: damaged, no whole table ({str(error).splitlines()[0]})") from None

@@ -40,7 +40,7 @@ from upath import UPath
 from pipelines.images.color import rgb_to_gray
 from pipelines.images.decode import decode_picture
 from pipelines.issue_splits import left_out_panels
-from pipelines.lake import Lake, atomic_write, digest_of, issue_key, natural_key
+from pipelines.lake import DamagedFileError, Lake, atomic_write, digest_of, issue_key, natural_key
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import SPLITS, VariantParams
 
@@ -197,8 +197,9 @@ def read_manifest(lake: Lake, kind: str, split: str, digest: str | None = None) 
     except FileNotFoundError as error:
         asset = "gray_panels" if kind == "color" else f"{kind}_panels"
         raise FileNotFoundError(
-            f"no {kind} arrays of split {split}: materialize {asset} of partition {split}"
-        ) from error
+            f"no {kind} arrays of split {split}: materialize {asset} of partition {split} "
+            f"(tintoon run {asset}): {error}"
+        ) from None
 
 
 def open_array(lake: Lake, manifest: dict[str, Any], side_px: int, cache: Path | None = None) -> np.ndarray:
@@ -208,11 +209,16 @@ def open_array(lake: Lake, manifest: dict[str, Any], side_px: int, cache: Path |
     """
     entry = manifest["arrays"][str(side_px)]
     path = lake.variants(manifest["kind"]) / manifest["digest"] / entry["file"]
-    array = np.load(_local_copy(path, cache), mmap_mode="r", allow_pickle=False)
+    asset = "gray_panels" if manifest["kind"] == "color" else f"{manifest['kind']}_panels"
+    remedy = f"delete its folder and build again (tintoon run {asset} training_set)"
+    try:
+        array = np.load(_local_copy(path, cache), mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such array: {remedy}") from None
+    except (ValueError, EOFError) as error:
+        raise DamagedFileError(f"{path}: damaged, no whole array ({error}): {remedy}") from None
     if list(array.shape) != entry["shape"] or array.dtype != np.uint8:
-        raise ValueError(
-            f"{path}: {array.dtype} {array.shape}, not uint8 {entry['shape']}: delete its folder and build again"
-        )
+        raise ValueError(f"{path}: {array.dtype} {array.shape}, not uint8 {entry['shape']}: {remedy}")
     return array
 
 

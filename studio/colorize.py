@@ -33,7 +33,7 @@ class Wanted:
     source: Path
     target: Path
     colorizer: str = DEFAULT
-    """`DEFAULT`, a champion, or a recipe."""
+    """`DEFAULT`, a champion, a recipe, or the file of a checkpoint (`.safetensors`)."""
     like: Path | None = None
     """A picture in colour to learn from, in place of the colorizer."""
     minutes: float = 10
@@ -214,7 +214,13 @@ def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[i
 
 
 def named_checkpoint(name: str) -> Path:
-    """The checkpoint of a trained recipe by name, or the champion of a track."""
+    """A checkpoint: of a trained recipe by name, the champion of a track, or a file (`.safetensors`).
+
+    A file with a record beside it, as in a run folder, must be the recorded one.
+    Raises FileNotFoundError, CheckpointError where a file is not the recorded one, and ValueError for an unknown name.
+    """
+    if name.endswith(".safetensors"):
+        return _checkpoint_file(Path(name))
     from assets.resources import default_resources
     from assets.tracking.promote import champion_checkpoint
     from assets.tracking.registry import CHAMPIONS
@@ -226,5 +232,16 @@ def named_checkpoint(name: str) -> Path:
     if name in CHAMPIONS:
         return champion_checkpoint(opened, cache=cache_folder, tracking=resources["tracking"], track=CHAMPIONS[name])
     if name not in RECIPES:
-        raise ValueError(f"no colorizer {name!r}; expected one of: {', '.join((DEFAULT, *CHAMPIONS, *RECIPES))}")
+        known = ", ".join((DEFAULT, *CHAMPIONS, *RECIPES))
+        raise ValueError(f"no colorizer {name!r}; expected the file of a checkpoint (.safetensors), or one of: {known}")
     return current_checkpoint(opened, name, cache_folder)
+
+
+def _checkpoint_file(path: Path) -> Path:
+    from pipelines.training.run_folder import CHECKPOINT, is_finished, load_record, require_recorded
+
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    if path.name == CHECKPOINT and is_finished(path.parent):
+        require_recorded(path, load_record(path.parent))
+    return path

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from shutil import copyfile
 from typing import Literal
@@ -20,6 +19,7 @@ from pipelines.training.run_folder import (
     CURVES,
     SAMPLES,
     find_run_folders,
+    require_recorded,
     save_record,
     write_curves,
     write_sample,
@@ -64,8 +64,8 @@ def _import_one(folder: Path, record: TrainingRecord, lake: Lake, tracking: Trac
         known = read_record(lake, record.recipe, key)
         if tracking.has(known.mlflow_run_id):
             return "new evaluation taken in" if _import_evaluations(folder, known, lake, tracking) else "already there"
-    if sha256((folder / CHECKPOINT).read_bytes()).hexdigest() != record.checkpoint_sha256:
-        raise ValueError(f"{folder / CHECKPOINT}: not the checkpoint of the record beside it")
+    require_recorded(folder / CHECKPOINT, record)
+    checkpoint = load_checkpoint(folder / CHECKPOINT)  # refused before anything of it is kept
     run = tracking.start(
         record.recipe,
         parameters=record.parameters,
@@ -77,7 +77,7 @@ def _import_one(folder: Path, record: TrainingRecord, lake: Lake, tracking: Trac
         },
     )
     imported = replace(record, key=key, mlflow_run_id=run.run_id, dependencies={})
-    run.document(dict(load_checkpoint(folder / CHECKPOINT).recipe), "recipe.json")
+    run.document(dict(checkpoint.recipe), "recipe.json")
     run.document(record.datasheet, "datasheet.json")
     log_run_folder(run, folder, imported)
     run.end()

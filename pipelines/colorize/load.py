@@ -15,9 +15,10 @@ from pipelines.colorize.shipped import default_colorizer
 def load_colorizer(path: Path, device: str = "auto") -> Colorizer:
     """The colorizer of a checkpoint file, whatever its recipe, on "cpu", "cuda" or "auto". Methods run on the CPU.
 
-    Raises FileNotFoundError, or CheckpointError for a file that is no checkpoint.
+    Raises FileNotFoundError, or CheckpointError for a file that is no checkpoint of a colorizer.
     """
     checkpoint = load_checkpoint(path)
+    _require_colorizer(checkpoint, path)
     if isinstance(checkpoint.network, Method):
         _require_current(checkpoint, path)
     name, variant = checkpoint.recipe["name"], checkpoint.recipe["variant"]
@@ -40,6 +41,18 @@ def load_colorizer(path: Path, device: str = "auto") -> Colorizer:
             return ExemplarColorizer(checkpoint)
         case _:
             return TrainedColorizer(checkpoint, device=device)
+
+
+def _require_colorizer(checkpoint: Checkpoint, path: Path) -> None:
+    """Raises CheckpointError for a network with another task, and for a recipe that lacks what colorizers need."""
+    recipe = checkpoint.recipe
+    if recipe.get("task", "colorize") != "colorize":
+        raise CheckpointError(
+            f"{path}: {recipe['name']} is no colorizer, its task is {recipe['task']}; name another file"
+        )
+    missing = [name for name in ("variant", "color_space") if name not in recipe]
+    if missing:
+        raise CheckpointError(f"{path}: its metadata lack the recipe's {missing[0]}; name another file")
 
 
 def _require_current(checkpoint: Checkpoint, path: Path) -> None:

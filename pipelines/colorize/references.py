@@ -4,13 +4,15 @@ An index is extended picture by picture and holds no pictures. It is one safeten
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import cv2
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -114,26 +116,40 @@ class References:
             }
         listed = [{"name": one.name, "size": one.places.size, "weight": one.weight} for one in self.entries]
         metadata = {"format": FORMAT, "variant": self.variant, "pictures": json.dumps(listed, ensure_ascii=False)}
-        return save(tensors, metadata=metadata)
+        return save(tensors, metadata={**metadata, "digest": _digest(metadata, tensors)})
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """The index of a file, whose large arrays stay on disk until they are looked at.
 
-        Raises FileNotFoundError, or ReferencesError for a file that is none.
+        Raises FileNotFoundError, or ReferencesError for a file that is none or that was damaged since it was written.
         """
-        if not path.exists():
+        if not path.is_file():
             raise FileNotFoundError(f"{path}: no such index of references")
         try:
             with safe_open(path, framework="numpy") as opened:
                 metadata = opened.metadata() or {}
                 if metadata.get("format") != FORMAT:
                     raise ReferencesError(f"{path}: no index of references of this version; make it again")
-                listed, mapped = json.loads(metadata["pictures"]), _Mapped(path)
+                listed, mapped = _pictures.validate_json(metadata["pictures"]), _Mapped(path)
+                variant = metadata["variant"]
                 entries = tuple(_entry(opened, mapped, at, facts) for at, facts in enumerate(listed))
-        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-            raise ReferencesError(f"{path}: no whole index of references ({error}); make it again") from error
-        return cls(metadata["variant"], entries)
+        except (SafetensorError, KeyError, ValidationError, ValueError, RecursionError) as error:
+            if isinstance(error, ReferencesError):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise ReferencesError(f"{path}: no whole index of references ({reason}); make it again") from None
+        digest = metadata.pop("digest", None)  # indexes of earlier versions have none
+        is_whole = (
+            metadata.keys() == {"format", "variant", "pictures"}
+            if digest is None
+            else digest == _digest(metadata, mapped.all())
+        )
+        if not is_whole:
+            raise ReferencesError(f"{path}: damaged: its content is not what was written; make it again")
+        if variant not in ("gray", "line"):
+            raise ReferencesError(f"{path}: damaged: no variant {variant[:60]!r}; make it again")
+        return cls(variant, entries)
 
 
 def reference_of(name: str, rgb: np.ndarray, *, variant: str = "gray", weight: float = 1.0) -> Reference:
@@ -175,18 +191,49 @@ class _Mapped:
         self._header = json.loads(self._bytes[8 : self._first].tobytes())
 
     def half(self, name: str) -> np.ndarray:
-        """A tensor of float16, read only. Raises KeyError."""
+        """A tensor of float16, read only. Raises KeyError, and ValueError for one of another type."""
         tensor = self._header[name]
+        if tensor["dtype"] != "F16":
+            raise ValueError(f"{name} is {tensor['dtype']}, expected F16")
         start, end = (self._first + offset for offset in tensor["data_offsets"])
         return self._bytes[start:end].view(np.float16).reshape(tensor["shape"])
 
+    def all(self) -> dict[str, np.ndarray]:
+        """Every tensor of an index: all are float16. Raises what `half` raises."""
+        return {name: self.half(name) for name in self._header if name != "__metadata__"}
 
-def _entry(opened: safe_open, mapped: _Mapped, at: int, facts: dict) -> Reference:
-    rows, columns = facts["size"]
+
+class _Picture(BaseModel):
+    """What the metadata of an index say of a picture."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    name: str
+    size: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=2)]
+    weight: float = Field(ge=0, allow_inf_nan=False)
+
+
+_pictures = TypeAdapter(list[_Picture])
+
+
+def _digest(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 (64 hex digits) of an index: its metadata, and the name, shape and bytes of each tensor."""
+    digest = sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(json.dumps([name, tensor.shape]).encode())
+        digest.update(np.ascontiguousarray(tensor).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _entry(opened: safe_open, mapped: _Mapped, at: int, facts: _Picture) -> Reference:
+    """One picture. Raises KeyError, SafetensorError, and ValueError where its tensors do not fit together."""
+    rows, columns = facts.size
     places = PicturePlaces(
         size=(rows, columns),
         features=mapped.half(f"{at}.features"),
         lightness=opened.get_tensor(f"{at}.lightness").astype(np.float32),
         pooled=opened.get_tensor(f"{at}.pooled").astype(np.float32),
     )
-    return Reference(facts["name"], places, mapped.half(f"{at}.colors"), facts["weight"])
+    colors = mapped.half(f"{at}.colors")
+    if not len(places.features) == len(places.lightness) == len(colors) == rows * columns:
+        raise ValueError(f"picture {at}: tensors of other sizes than {rows} x {columns} places")
+    return Reference(facts.name, places, colors, facts.weight)

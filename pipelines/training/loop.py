@@ -483,11 +483,15 @@ class _Training:
         if not path.exists():
             return
         progress, tensors = read_state(path, self.identity)
-        load_state(self.networks, self.optimizers, tensors)
-        for name, mean in below("average.", tensors).items():
-            self.average.tensors[name].copy_(mean)
+        try:
+            load_state(self.networks, self.optimizers, tensors)
+            for name, mean in below("average.", tensors).items():
+                self.average.tensors[name].copy_(mean)
+            self.progress = _Progress(**progress)
+        except (KeyError, TypeError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise TrainingError(f"{path}: does not fit this training ({reason}); remove it to start anew") from None
         self.best_weights = below("best.", tensors)
-        self.progress = _Progress(**progress)
 
     def _save_checkpoint(self) -> Path:
         path = self.work / CHECKPOINT

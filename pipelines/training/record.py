@@ -1,8 +1,10 @@
 """The record of a training: what was trained on what, and what it gave. It lies beside the training's files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from models.old_names import current_parameter
 
@@ -43,12 +45,19 @@ class TrainingRecord:
     commit: str = ""
 
 
-def record_from_json(values: Mapping[str, Any], *, name: str) -> TrainingRecord:
+_record = TypeAdapter(TrainingRecord)
+
+
+def record_from_json(values: Any, *, name: str) -> TrainingRecord:
     """A stored record, of this version or an earlier one. Raises ValueError, with its name, for anything else."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{name}: no record of a training, but {type(values).__name__}")
     current = {_EARLIER_NAMES.get(field, field): value for field, value in values.items()}
     current = {field: value for field, value in current.items() if field not in _EARLIER_FIELDS}
-    current["parameters"] = {current_parameter(key): value for key, value in current.get("parameters", {}).items()}
     try:
-        return TrainingRecord(**current)
-    except TypeError as error:
-        raise ValueError(f"{name}: no record of a training ({error}); was it written by another version?") from None
+        record = _record.validate_python(current)
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise ValueError(f"{name}: no record of a training ({problem}); was it written by another version?") from None
+    return replace(record, parameters={current_parameter(key): value for key, value in record.parameters.items()})

@@ -19,7 +19,11 @@ TRAININGS: Mapping[str, Mapping[str | None, Recipe]] = {
 
 
 def trained_by(recipe: str) -> tuple[str, str | None]:
-    """The asset and the partition that train a recipe; the first ones where there are several."""
+    """The asset and the partition that train a recipe; the first ones where there are several.
+
+    Raises ValueError for an unknown name.
+    """
+    recipe_of(recipe)
     return next(
         (asset, partition)
         for asset, partitions in TRAININGS.items()

@@ -13,8 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.lake import atomic_write
+from models.weights_file import require_sha256
+from pipelines.lake import atomic_write, read_json
 from pipelines.training.record import TrainingRecord, record_from_json
+from pipelines.training.registry import trained_by
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,11 +45,14 @@ def save_record(folder: Path, record: TrainingRecord) -> None:
 def load_record(folder: Path) -> TrainingRecord:
     """The record of a finished training. Raises ValueError for a file that is none."""
     path = folder / RECORD if (folder / RECORD).exists() else folder / _EARLIER_RECORD
-    try:
-        values = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: no record of a training ({error})") from None
-    return record_from_json(values, name=str(path))
+    return record_from_json(read_json(path), name=str(path))
+
+
+def require_recorded(checkpoint: Path, record: TrainingRecord) -> None:
+    """Raises CheckpointError where a checkpoint is not, byte for byte, the one of its record."""
+    asset, _ = trained_by(record.recipe)
+    remedy = f"copy it again, or train it again: remove its folder, then tintoon run {asset} --recipe {record.recipe}"
+    require_sha256(checkpoint, record.checkpoint_sha256, what="the checkpoint of its record", remedy=remedy)
 
 
 def find_run_folders(folder: Path) -> Iterator[tuple[Path, TrainingRecord]]:

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from models.digest import content_digest
 from pipelines.lake import atomic_write, digest_of
 
 _FORMAT = "tintoon-training-state-2"
@@ -30,7 +31,8 @@ def write_state(
     path: Path, *, identity: Mapping[str, Any], progress: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
     """Writes a state whole or not at all. Identity and progress are JSON values."""
-    metadata = {
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    about = {
         "format": _FORMAT,
         "identity": json.dumps(
             {_STORED_PARTS.get(part, part): value for part, value in identity.items()}, sort_keys=True
@@ -38,16 +40,14 @@ def write_state(
         "progress": json.dumps(progress),
     }
     with atomic_write(path) as temporary:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, str(temporary), metadata
-        )
+        save_file(stored, str(temporary), {**about, "digest": content_digest(about, stored)})
 
 
 def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Returns progress and tensors as `write_state` took them.
 
-    Raises TrainingError for a file that is no state, and for the state of another training; the message names the
-    first part of the identity that differs.
+    Raises TrainingError for a file that is no state or that was damaged, and for the state of another training; the
+    message names the first part of the identity that differs.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -57,7 +57,18 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Any],
         raise TrainingError(f"{path}: no training state ({error}); remove it to start anew") from None
     if metadata.get("format") != _FORMAT:
         raise TrainingError(f"{path}: format is {metadata.get('format')!r}, expected {_FORMAT!r}; remove it")
-    stored = json.loads(metadata["identity"])
+    digest = metadata.pop("digest", None)  # states of earlier versions have none
+    is_whole = (
+        metadata.keys() == {"format", "identity", "progress"}
+        if digest is None
+        else (digest == content_digest(metadata, tensors))
+    )
+    if not is_whole:
+        raise TrainingError(f"{path}: damaged: its content is not what was written; remove it to start anew")
+    try:
+        stored, progress = json.loads(metadata["identity"]), json.loads(metadata["progress"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise TrainingError(f"{path}: damaged, unreadable metadata ({error}); remove it to start anew") from None
     for part, asked in identity.items():
         found = stored.get(_STORED_PARTS.get(part, part))
         if digest_of(found) != digest_of(asked):
@@ -65,7 +76,7 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Any],
                 f"{path}: the interrupted training differs in {part}:\n  stored {json.dumps(found)}\n"
                 f"  asked  {json.dumps(asked)}\nAsk for the same, or remove the file to start anew"
             )
-    return json.loads(metadata["progress"]), tensors
+    return progress, tensors
 
 
 def state_tensors(networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, Tensor]:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from upath import UPath
 
+from models.weights_file import CheckpointError
 from pipelines.lake import Lake, atomic_write
 from pipelines.training.record import TrainingRecord, record_from_json
 from pipelines.training.registry import trained_by
-from pipelines.training.run_folder import CHECKPOINT, CURVES, RECORD, SAMPLES, save_record
+from pipelines.training.run_folder import CHECKPOINT, CURVES, RECORD, SAMPLES, require_recorded, save_record
 
 _EARLIER_SUFFIX = ".safetensors"
 """Registered versions of earlier versions name a file of this suffix in place of a key."""
@@ -41,7 +42,11 @@ def read_record(lake: Lake, recipe: str, key: str | None = None) -> TrainingReco
 
 
 def keep_run(lake: Lake, folder: Path, record: TrainingRecord) -> None:
-    """Copies the folder of a finished training into the lake, with this record, as the current one of its recipe."""
+    """Copies the folder of a finished training into the lake, with this record, as the current one of its recipe.
+
+    Raises CheckpointError where its checkpoint is not the one of the record.
+    """
+    require_recorded(folder / CHECKPOINT, record)
     kept = lake.trained(record.recipe) / record.key
     names = [CHECKPOINT, CURVES, *(f"{SAMPLES}/{path.name}" for path in sorted((folder / SAMPLES).glob("*.jpg")))]
     for name in names:
@@ -62,13 +67,17 @@ def has_run_folder(lake: Lake, record: TrainingRecord) -> bool:
 
 
 def copy_run(lake: Lake, record: TrainingRecord, folder: Path) -> None:
-    """Copies the folder of a kept training out of the lake."""
+    """Copies the folder of a kept training out of the lake.
+
+    Raises CheckpointError where its checkpoint is not the one of the record.
+    """
     kept = lake.trained(record.recipe) / record.key
     for path in [kept / CHECKPOINT, kept / CURVES, *(kept / SAMPLES).glob("*.jpg")]:
         if path.exists():
             copy = folder / SAMPLES / path.name if path.suffix == ".jpg" else folder / path.name
             with atomic_write(copy) as temporary:
                 temporary.write_bytes(path.read_bytes())
+    require_recorded(folder / CHECKPOINT, record)
     save_record(folder, record)
 
 
@@ -78,17 +87,25 @@ def current_checkpoint(lake: Lake, recipe: str, cache: Path) -> Path:
 
 
 def checkpoint_path(lake: Lake, recipe: str, key: str, cache: Path) -> Path:
-    """A local path of the checkpoint of a training: its own, or, where the lake is remote, a copy below `cache`."""
+    """A local path of the checkpoint of a training: its own, or, where the lake is remote, a copy below `cache`.
+
+    Raises CheckpointError where it is not the checkpoint that was recorded.
+    """
     key = key.removesuffix(_EARLIER_SUFFIX)
     path = lake.trained(recipe) / key / CHECKPOINT
     if not path.exists():
         path = lake.trained(recipe) / f"{key}{_EARLIER_SUFFIX}"
+    record = read_record(lake, recipe, key)
     if isinstance(path, Path):
+        require_recorded(Path(path), record)
         return Path(path)
     copy = cache / "checkpoints" / f"{key}.safetensors"
-    if not copy.exists():
+    try:
+        require_recorded(copy, record)
+    except (FileNotFoundError, CheckpointError):  # no copy yet, or a spoilt one
         with atomic_write(copy) as temporary:
             temporary.write_bytes(path.read_bytes())
+        require_recorded(copy, record)
     return copy
 
 

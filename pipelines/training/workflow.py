@@ -26,6 +26,7 @@ from pipelines.training.run_folder import (
     drop_from,
     is_finished,
     load_record,
+    require_recorded,
     save_record,
     write_sample,
 )
@@ -102,10 +103,13 @@ class PlannedTraining:
             on_step: Called after each step; samples are turned and enlarged for people.
             before_saving: Called before each saved state: results up to now do not come again.
 
-        Raises what `pipelines.training.loop.train` raises.
+        Raises what `pipelines.training.loop.train` raises, and CheckpointError where the checkpoint of a finished
+        folder is not the one of its record.
         """
         if is_finished(folder):
-            return load_record(folder)
+            record = load_record(folder)
+            require_recorded(folder / CHECKPOINT, record)
+            return record
         if self.recipe.is_untrained:
             return self._keep_method(folder, commit)
         from pipelines.images.sheets import side_by_side

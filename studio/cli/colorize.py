@@ -34,7 +34,10 @@ def colorize(
         typer.Option(help='Hints: of the page, for each picture; or {"pages": {name: hint}}, for all to learn from.'),
     ] = None,
     colorizer: Annotated[
-        str, typer.Option(help="default, which needs no home; or a trained recipe, champion, or champion_line.")
+        str,
+        typer.Option(
+            help="default, which needs no home; a trained recipe, champion, champion_line, or a checkpoint file."
+        ),
     ] = "default",
     is_line: Annotated[
         bool | None, typer.Option("--lines/--gray", help="What the pages are. Without it, each page is looked at.")

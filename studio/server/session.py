@@ -84,7 +84,7 @@ class Session:
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._decoded: OrderedDict[str, np.ndarray] = OrderedDict()
         self._results: OrderedDict[str, Result] = OrderedDict()
-        self._colorizers: OrderedDict[Path, Colorizer] = OrderedDict()
+        self._colorizers: OrderedDict[tuple[str, str], Colorizer] = OrderedDict()
 
     def models(self) -> list[ModelInfo]:
         """The trained colorizers, the champions first, then by paper."""
@@ -169,8 +169,14 @@ class Session:
         return self._kept(self._decoded, digest, lambda: decode_picture(data, name="The file"), limit=1)
 
     def _loaded(self, model_info: ModelInfo) -> Colorizer:
-        path = checkpoint_path(self._lake, model_info.recipe, model_info.checkpoint, self._cache)
-        return self._kept(self._colorizers, path, lambda: load_colorizer(path), limit=_COLORIZERS)
+        key = model_info.recipe, model_info.checkpoint
+        # Only where it is not in memory: the file is read from end to end to compare its digest.
+        return self._kept(
+            self._colorizers,
+            key,
+            lambda: load_colorizer(checkpoint_path(self._lake, *key, self._cache)),
+            limit=_COLORIZERS,
+        )
 
     def _kept(self, memory: OrderedDict[Any, T], key: Any, make: Callable[[], T], *, limit: int) -> T:
         value = memory[key] if key in memory else make()

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from models.weights_file import CheckpointError
 from pipelines.lake import Lake
 from pipelines.training.record import TrainingRecord
 from pipelines.training.run_folder import (
@@ -33,7 +35,7 @@ from pipelines.training.store import (
 
 RECORD = TrainingRecord(
     recipe="webtoon_l2",
-    checkpoint_sha256="c" * 64,
+    checkpoint_sha256=sha256(b"weights").hexdigest(),
     training_set="f" * 64,
     best_step=4,
     best_validation=0.5,
@@ -51,7 +53,7 @@ EARLIER = {
     "recipe": "webtoon_l2",
     "key": "6f224fb9e26b3692",
     "checkpoint": "6f224fb9e26b3692.safetensors",
-    "checkpoint_sha256": "6c4a9c",
+    "checkpoint_sha256": sha256(b"earlier weights").hexdigest(),
     "training_set": "70b051",
     "mlflow_run_id": "f247dc",
     "best_step": 600,
@@ -152,3 +154,37 @@ def test_results_of_the_version_before_are_read(tmp_path: Path):
     ((_, record),) = find_run_folders(tmp_path)
     assert record.parameters == {"augmentation.min_crop": 1.0}
     assert (record.machine, record.key) == ("m", "")
+
+
+def test_a_spoilt_checkpoint_is_refused_wherever_it_is_asked_for(lake: Lake, run_folder: Path, tmp_path: Path):
+    keep_run(lake, run_folder, RECORD)
+    path = Path(str(lake.trained("webtoon_l2"))) / RECORD.key / "checkpoint.safetensors"
+    path.write_bytes(b"wEights")
+    refused = r"checkpoint.safetensors: not the checkpoint of its record.*tintoon run colorizer --recipe webtoon_l2$"
+    with pytest.raises(CheckpointError, match=refused):
+        current_checkpoint(lake, "webtoon_l2", tmp_path)
+    with pytest.raises(CheckpointError, match=refused):
+        copy_run(lake, RECORD, tmp_path / "copy")
+    assert not (tmp_path / "copy" / "record.json").exists()
+    (run_folder / "checkpoint.safetensors").write_bytes(b"other")
+    with pytest.raises(CheckpointError, match=refused):
+        keep_run(lake, run_folder, RECORD)
+
+
+def test_a_spoilt_copy_of_a_remote_checkpoint_is_fetched_again(run_folder: Path, tmp_path: Path):
+    lake = Lake.at("memory://spoilt")
+    keep_run(lake, run_folder, RECORD)
+    copy = current_checkpoint(lake, "webtoon_l2", tmp_path)
+    copy.write_bytes(b"wEights")
+    assert current_checkpoint(lake, "webtoon_l2", tmp_path).read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "[" * 100_000, '{"recipe": 7}', json.dumps({**vars(RECORD), "best_step": "many"}), "\xff"],
+)
+def test_a_spoilt_record_is_refused_by_name(run_folder: Path, text: str):
+    (run_folder / "record.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"record.json: (damaged|no record)") as caught:
+        load_record(run_folder)
+    assert "\n" not in str(caught.value)
