@@ -8,7 +8,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -28,11 +29,18 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 
 @dataclass(frozen=True)
 class Up:
-    """A running `tintoon up`: the ports that it was given, and the addresses that it printed, by name."""
+    """A running `tintoon up`: the ports that it was given, and what it printed, by name."""
 
     process: subprocess.Popen[str]
     ports: dict[str, int]
     addresses: dict[str, str]
+    landings: dict[str, str]
+    """The addresses as people open them, with the token."""
+
+    @property
+    def token(self) -> str:
+        """The token of the printed addresses."""
+        return self.landings["Dagster"].partition("?token=")[2]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +48,7 @@ def up(tmp_path_factory) -> Iterator[Up]:
     installation = demo_home().copied_to(tmp_path_factory.mktemp("up") / "home")
     ports = {name: free_port() for name in ("dagster", "mlflow", "drawn")}
     process = installation.start(
-        "up", *(part for name, port in ports.items() for part in (f"--{name}-port", str(port)))
+        "up", "--token", *(part for name, port in ports.items() for part in (f"--{name}-port", str(port)))
     )
     assert process.stdout is not None
     lines: list[str] = []
@@ -49,7 +57,9 @@ def up(tmp_path_factory) -> Iterator[Up]:
         assert line, process.communicate()
         lines.append(line)
     started = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    yield Up(process, ports, dict(re.findall(r"^(.+): (http://127\.0\.0\.1:\d+)", "".join(lines), re.MULTILINE)))
+    printed = re.findall(r"^(.+): ((http://127\.0\.0\.1:\d+)\S*)", "".join(lines), re.MULTILINE)
+    addresses, landings = {name: base for name, _, base in printed}, {name: landing for name, landing, _ in printed}
+    yield Up(process, ports, addresses, landings)
     process.send_signal(signal.SIGINT)  # nothing where it has ended
     process.communicate(timeout=60)
     for left in started:
@@ -58,11 +68,15 @@ def up(tmp_path_factory) -> Iterator[Up]:
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def page(up) -> Iterator[Page]:
+    """A browser that has opened Dagster's address as it was printed; its cookie opens MLflow's too."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.set_default_timeout(60_000)
+        page.goto(up.landings["Dagster"])
+        assert up.token
+        assert up.token not in page.url
         yield page
         browser.close()
 
@@ -98,8 +112,25 @@ def test_a_recipe_links_to_its_mlflow_run_with_curves_and_pictures(up, page):
     page.get_by_text("evaluation", exact=True).first.wait_for()
 
 
-def answer(url: str) -> str:
-    with urlopen(url, timeout=10) as reply:
+@needs_chromium
+def test_a_run_is_launched_from_the_launchpad_and_followed_live(up, page):
+    with page.expect_websocket() as opened:
+        page.goto(f"{up.addresses['Dagster']}/locations/tintoon/jobs/compare_colorizers/playground")
+    assert opened.value.url.startswith("ws://127.0.0.1:")
+    page.get_by_role("button", name=re.compile("Launch run", re.IGNORECASE)).first.click()
+    page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}"))
+    page.get_by_text("Started execution of run", exact=False).first.wait_for()  # came by itself
+
+
+@needs_chromium
+def test_mlflow_shows_the_table_of_runs(up, page):
+    page.goto(up.landings["MLflow"].replace("compareRunsMode=CHART", "compareRunsMode=TABLE"))
+    page.get_by_text("frames_gan_gray", exact=True).first.wait_for()
+    assert up.token not in page.url
+
+
+def answer(url: str, token: str = "") -> str:
+    with urlopen(Request(url, headers={"Authorization": f"Bearer {token}"}), timeout=10) as reply:
         return reply.read().decode()
 
 
@@ -109,9 +140,20 @@ def test_every_address_answers(up):
         "MLflow": f"http://127.0.0.1:{up.ports['mlflow']}",
         "Drawn webtoon": f"http://127.0.0.1:{up.ports['drawn']}",
     }
-    assert "dagster_version" in json.loads(answer(f"{up.addresses['Dagster']}/server_info"))
-    assert answer(f"{up.addresses['MLflow']}/health") == "OK"
+    assert "dagster_version" in json.loads(answer(f"{up.addresses['Dagster']}/server_info", up.token))
+    assert answer(f"{up.addresses['MLflow']}/health", up.token) == "OK"
     assert "articleList" in answer(f"{up.addresses['Drawn webtoon']}/api/article/list?titleId=900001&page=1")
+
+
+def test_both_uis_want_the_token_and_no_other_port_is_open(up):
+    for name in ("Dagster", "MLflow"):
+        with pytest.raises(HTTPError, match="401"):
+            urlopen(up.addresses[name], timeout=10)
+    processes = [psutil.Process(up.process.pid), *psutil.Process(up.process.pid).children(recursive=True)]
+    sockets = [each for one in processes for each in one.net_connections("inet") if each.status == psutil.CONN_LISTEN]
+    ports = up.ports
+    open_ports = {ports["dagster"], ports["mlflow"], ports["drawn"], ports["drawn"] + 1}  # the last two only read
+    assert {(each.laddr.ip, each.laddr.port) for each in sockets} == {("127.0.0.1", port) for port in open_ports}
 
 
 def test_ctrl_c_ends_every_process(up):

@@ -4,14 +4,11 @@ Bound to loopback and guarded (`guard.py`). No path that a client names is ever 
 """
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-import uvicorn
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -23,10 +20,18 @@ from starlette.routing import Route
 from pipelines.colorize.hints import Hint
 from pipelines.studies.questions import ABOUT_HINTS, MAX_POINTS, QUESTIONS
 from pipelines.studies.ratings import Points
-from studio.server.guard import LOOPBACK, Guard
+from studio.server.guard import JSON, LOOPBACK, Guard
+from studio.server.serving import listen, serve
 from studio.server.session import FORMATS, MAX_BYTES, MAX_PIXELS, ForgottenError, Session
 
 MAX_JSON_BYTES = 2_000_000
+BODY_TYPES = (JSON, "application/octet-stream", "image/", "")
+"""Of bodies: JSON, or a picture as a browser or a program names it. None of them is a form's."""
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+"""The page's Content-Security-Policy."""
 
 STATIC = Path(__file__).parents[1] / "static"
 FILES = {
@@ -60,28 +65,24 @@ class TooLargeError(ValueError):
     """More bytes than the limit."""
 
 
-def serve_page(port: int, *, say: Callable[[str], None]) -> None:
+def serve_page(port: int, *, token: str | None, say: Callable[[str], None]) -> None:
     """Serves the page until Ctrl-C; calls `say` with its address when it can be opened. Port 0: any free port.
 
-    Raises RuntimeError when the port is taken.
+    `token`: see `Guard`. Raises RuntimeError when the port is taken.
     """
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((LOOPBACK, port))
-        except OSError as error:
-            raise RuntimeError(
-                f"port {port} is taken, the page cannot start there; name another with --port"
-            ) from error
-        server = uvicorn.Server(uvicorn.Config(page_app(Session()), log_level="warning", server_header=False))
+    try:
+        listening = listen(port)
+    except OSError as error:
+        raise RuntimeError(f"port {port} is taken, the page cannot start there; name another with --port") from error
+    with listening:
+        app = page_app(Session(), token=token)
         listening.listen()
-        say(f"http://{LOOPBACK}:{listening.getsockname()[1]}")
-        with suppress(KeyboardInterrupt):  # how it ends
-            server.run(sockets=[listening])
+        say(f"http://{LOOPBACK}:{listening.getsockname()[1]}" + (f"/?token={token}" if token else ""))
+        serve(app, listening)
 
 
-def page_app(session: Session) -> Starlette:
-    """The page of a session."""
+def page_app(session: Session, *, token: str | None = None) -> Starlette:
+    """The page of a session, behind its guard."""
     lock = asyncio.Lock()  # one colorization at a time: two would only slow each other down
 
     async def in_session(call: Callable[[], Any]) -> Any:
@@ -141,7 +142,7 @@ def page_app(session: Session) -> Starlette:
             Route("/colorize", colorize, methods=["POST"]),
             Route("/ratings", rate, methods=["POST"]),
         ],
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard, token=token, body_types=BODY_TYPES, max_bytes=MAX_BYTES + MAX_JSON_BYTES)],
         exception_handlers={
             ForgottenError: _problem(404),
             TooLargeError: _problem(413),
@@ -153,7 +154,8 @@ def page_app(session: Session) -> Starlette:
 
 def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
-        return Response((STATIC / name).read_bytes(), media_type=media_type)
+        headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
+        return Response((STATIC / name).read_bytes(), media_type=media_type, headers=headers)
 
     return answer
 

@@ -7,6 +7,7 @@ const PAUSE_MS = 250; // after the last change, before the picture is colored ag
 const CLICK_PX = 4; // a pointer that moves less has clicked
 const POINT_RADIUS_PX = 6; // on the screen
 const HIT_PX = 24; // on the screen: what a finger can meet
+const BYTES = { "Content-Type": "application/octet-stream" };
 
 const $ = (id) => document.getElementById(id);
 const svg = (name, attributes) => {
@@ -39,7 +40,8 @@ async function ask(address, options) {
   throw new Error(body.problem ?? `The server failed (${answer.status}); its terminal says why.`);
 }
 
-const post = (address, value, signal) => ask(address, { method: "POST", body: JSON.stringify(value), signal });
+const post = (address, value, signal) =>
+  ask(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value), signal });
 
 function complain(error) {
   $("problem").textContent = error ? error.message : "";
@@ -56,7 +58,7 @@ async function openFile(file, name = file.name) {
   }
   $("open").disabled = true;
   try {
-    const { picture: digest } = await (await ask("/pictures", { method: "POST", body: file })).json();
+    const { picture: digest } = await (await ask("/pictures", { method: "POST", headers: BYTES, body: file })).json();
     await show({ digest, name: name || "picture" });
     steps = [[]];
     step = 0;
@@ -290,7 +292,7 @@ const stem = () => picture.name.replace(/\.[^.]*$/, "");
 async function loadHints(file) {
   complain(null);
   try {
-    const answer = await ask("/hints", { method: "POST", body: file });
+    const answer = await ask("/hints", { method: "POST", headers: BYTES, body: file });
     change(fromJson(await answer.json()));
   } catch (error) {
     complain(new Error(`${file.name}: ${error.message}`));

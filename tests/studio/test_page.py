@@ -45,7 +45,7 @@ def installation(tmp_path_factory) -> Installation:
 @pytest.fixture(scope="module")
 def address(installation) -> Iterator[str]:
     """Where the page is served."""
-    served = installation.start("page", "--port", "0")
+    served = installation.start("page", "--port", "0", "--no-token")
     assert served.stdout is not None
     yield served.stdout.readline().strip()
     served.send_signal(signal.SIGINT)
@@ -464,7 +464,7 @@ def test_on_a_phone_a_tap_is_a_point_and_nothing_is_cut_off(browser, address, pa
 @needs_chromium
 def test_before_anything_is_trained_the_page_says_what_to_do(browser, tmp_path):
     installation = Installation(tmp_path)
-    served = installation.start("page", "--port", "0")
+    served = installation.start("page", "--port", "0", "--no-token")
     assert served.stdout is not None
     page = browser.new_page()
     page.goto(served.stdout.readline().strip())
