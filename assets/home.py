@@ -66,8 +66,10 @@ class Home:
     def prepare(self) -> None:
         """Makes the folders, puts the project's dagster.yaml where Dagster looks, and points Dagster there.
 
-        A dagster.yaml of the home that a person edited stays as it is.
+        A dagster.yaml of the home that a person edited stays as it is. A home that is made here is this user's alone
+        (mode 0700); to share one with a group, make its folder before.
         """
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.dagster, self.root / "mlflow" / "artifacts"):
             folder.mkdir(parents=True, exist_ok=True)
         _write_unless_edited(self.dagster / "dagster.yaml", (PROJECT / "dagster.yaml").read_bytes())

@@ -1,10 +1,11 @@
-"""When a token is asked for by default, and how it is kept."""
+"""When a token is asked for by default, how it is kept, and who may read a new home."""
 
 import pwd
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from assets.home import Home
 from studio.server.access import is_shared, read_token, token_file
 
 
@@ -59,3 +60,12 @@ def test_a_file_that_holds_no_token_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(RuntimeError, match="holds no token"):
         read_token(path)
+
+
+def test_a_new_home_is_its_users_alone_and_one_that_is_there_stays_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")  # which `prepare` sets
+    Home.of({"TINTOON_HOME": str(tmp_path / "new")}).prepare()
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "shared").mkdir(mode=0o750)
+    Home.of({"TINTOON_HOME": str(tmp_path / "shared")}).prepare()
+    assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o750
