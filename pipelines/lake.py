@@ -40,7 +40,8 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 TITLE_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-ISSUE_PATTERN = re.compile(r"[\w.-]+")
+MAX_TITLE_LENGTH = 80
+"""Of new titles: with an issue's name and what is added while a file is written, a file name has 255 bytes at most."""
 
 _MADE_BY = {
     "issue_pages": "issue_pages",
@@ -63,6 +64,14 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """An encoded picture, as `datasets.Image` reads it."""
 
 
+def may_be_in_key(sign: str) -> bool:
+    """True for letters and digits of any script, the marks that go with them, ".", "_" and "-"."""
+    if sign.isalnum() or sign in "._-":
+        return True
+    # Marks of Thai, of Indic scripts, of decomposed letters; no variation selectors, which belong to pictograms.
+    return unicodedata.category(sign) in ("Mn", "Mc") and not ("\ufe00" <= sign <= "\ufe0f" or sign >= "\U000e0100")
+
+
 def issue_key(title: str, issue: str) -> str:
     """The partition key `<title>__<issue>`.
 
@@ -70,7 +79,7 @@ def issue_key(title: str, issue: str) -> str:
     """
     if not TITLE_PATTERN.fullmatch(title):
         raise ValueError(f"title {title!r}: expected small letters, digits and single dashes, e.g. 'pepper-carrot'")
-    if not ISSUE_PATTERN.fullmatch(issue) or "..." in issue:
+    if not issue or not all(map(may_be_in_key, issue)) or "..." in issue:
         raise ValueError(f"{title}: issue {issue!r}: expected letters, digits, '.', '_' and '-' only")
     return f"{title}__{issue}"
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from pipelines.lake import TITLE_PATTERN
+from pipelines.lake import MAX_TITLE_LENGTH, TITLE_PATTERN
 from pipelines.panels.params import PanelParams
 from pipelines.yaml import read_nodes, values_of
 
@@ -101,6 +101,8 @@ def _title(
         raise TitlesError(
             f"{_at(path, key_node)}: title {key!r}: expected small letters, digits, single dashes, e.g. 'pepper-carrot'"
         )
+    if len(key) > MAX_TITLE_LENGTH:
+        raise TitlesError(f"{_at(path, key_node)}: title {key!r}: at most {MAX_TITLE_LENGTH} letters; shorten it")
     if not isinstance(node, yaml.MappingNode):
         raise TitlesError(f"{_at(path, node)}: {key}: expected the settings of a title (source, address, licence, ...)")
     lines = {str(child.value): child for child, _ in node.value}

@@ -11,7 +11,8 @@ from pipelines.issue_pages.archives.entry import MIB, ArchiveLimits, Container, 
 from pipelines.issue_pages.archives.epub import CONTAINER, NoSpine, Spine, read_spine
 from pipelines.issue_pages.archives.kinds import may_be_page, open_container, reading_order, suffix_of
 from pipelines.issue_pages.entry import IssueUnavailable
-from pipelines.issue_pages.local_files import PICTURE_SUFFIXES, shown
+from pipelines.issue_pages.local_files import shown
+from pipelines.issue_pages.page_files import is_named_page
 
 _READ_AHEAD_BYTES = 64 * MIB  # of an archive where reading one entry costs as much as reading all
 _BOOK_SUFFIXES = frozenset({".7z", ".cb7", ".cbr", ".cbt", ".cbz", ".epub", ".pdf", ".rar", ".tar", ".zip"})
@@ -24,8 +25,9 @@ def open_archive(file: Path, kind: Literal["zip", "tar", "7z", "rar"]) -> Book:
     and named in `left_alone`. Raises ValueError where the file is harmful, locked, damaged, or without a picture.
     """
     try:
-        container = open_container(file, kind, ArchiveLimits(), any_names=True)
-        entries = container.entries()
+        container = open_container(file, kind, ArchiveLimits())
+        listed = container.entries()
+        entries = [entry for entry in listed if entry.left_out is None]
         spine = _spine(file, container, entries) if kind == "zip" else None
         unclear = [entry for entry in entries if _is_unclear(entry.name)]
         looks = _Reader(file, container, unclear)
@@ -51,7 +53,8 @@ def open_archive(file: Path, kind: Literal["zip", "tar", "7z", "rar"]) -> Book:
         for entry in entries
     )
     inside = [entry.name for entry in entries if suffix_of(entry.name) in _BOOK_SUFFIXES]
-    left_alone = tuple(LeftAlone(_path(name), "a book inside of the book; unpack it to colour it") for name in inside)
+    left_alone = tuple(LeftAlone(_path(entry.name), entry.left_out) for entry in listed if entry.left_out)
+    left_alone += tuple(LeftAlone(_path(name), "a book inside of the book; unpack it to colour it") for name in inside)
     book_kind: BookKind = kind if spine is None else "epub"
     if spine is None:
         return Book(file, book_kind, contents, left_alone)
@@ -109,11 +112,11 @@ def _spine(file: Path, container: Container, entries: Sequence[Entry]) -> Spine 
 
 def _is_unclear(name: str) -> bool:
     """True for an entry whose bytes have to say if it is a picture."""
-    return may_be_page(name) and suffix_of(name) not in PICTURE_SUFFIXES | _BOOK_SUFFIXES
+    return may_be_page(name) and not is_named_page(name) and suffix_of(name) not in _BOOK_SUFFIXES
 
 
 def _is_page(name: str, by_bytes: set[str]) -> bool:
-    return suffix_of(name) in PICTURE_SUFFIXES or name in by_bytes
+    return is_named_page(name) or name in by_bytes
 
 
 def _path(name: str) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pipelines.books.book import JUNK_FILES, Book, LeftAlone, Other, Page
 from pipelines.images.decode import may_be_picture
-from pipelines.issue_pages.archives.kinds import is_archive, may_be_page, reading_order, suffix_of
-from pipelines.issue_pages.local_files import PICTURE_SUFFIXES, shown
+from pipelines.issue_pages.archives.kinds import is_archive, may_be_page, reading_order
+from pipelines.issue_pages.local_files import shown
+from pipelines.issue_pages.page_files import is_named_page
 
 
 def open_folder(folder: Path) -> Book:
@@ -59,7 +60,7 @@ def _look(folder: Path) -> tuple[list[str], list[LeftAlone]]:
         below = Path(place).relative_to(folder)
         for name in list(folders):
             path = (below / name).as_posix()
-            is_named_picture = suffix_of(name) in PICTURE_SUFFIXES
+            is_named_picture = is_named_page(name)
             if may_be_page(name) and is_named_picture:
                 left_alone.append(LeftAlone(path, "a folder that is called like a picture"))
             elif may_be_page(name) and (Path(place) / name).is_symlink():
@@ -84,7 +85,7 @@ def _reason_against(file: Path) -> str | None:
             return "no file, or a link to nothing"
         if not may_be_page(file.name):
             return "no picture"
-        if suffix_of(file.name) in PICTURE_SUFFIXES or may_be_picture(file):
+        if is_named_page(file.name) or may_be_picture(file):
             return None
     except OSError as error:
         return f"cannot be read ({error.strerror})"

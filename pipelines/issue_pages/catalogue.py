@@ -7,7 +7,7 @@ Asks sources which issues exist; writes the file above.
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -116,6 +116,24 @@ def sync_titles(
     return SyncReport(keys=tuple(keys), new_keys=tuple(new_keys), counts=counts, errors=errors)
 
 
+def with_known_names(known: Catalogue, entries: Iterable[IssueEntry]) -> list[IssueEntry]:
+    """A source's list, in which each issue that an earlier version named otherwise keeps that name.
+
+    So a better rule for names changes the key of no issue that is already there.
+    """
+    entries = list(entries)
+    listed = {entry.issue for entry in entries}
+    free = {issue.issue for issue in known.issues} - listed
+    kept: list[IssueEntry] = []
+    for entry in entries:
+        former = next((name for name in entry.former if name in free), None)
+        if former is not None and not any(issue.issue == entry.issue for issue in known.issues):
+            free.discard(former)
+            entry = replace(entry, issue=former)
+        kept.append(entry)
+    return kept
+
+
 def note_title_state(lake: Lake, title: str, error: Unavailable | FetchError | ListingFailed) -> None:
     """Records why a title cannot be listed; its issues stay as they are."""
     known = read_catalogue(lake, title)
@@ -145,7 +163,7 @@ def _sync_title(title: Title, source: Source, lake: Lake) -> tuple[Catalogue, Ca
         raise
     # Read after the source has answered: a collection may have changed it meanwhile.
     known = read_catalogue(lake, title.key)
-    catalogue = _merged(known, entries)
+    catalogue = _merged(known, with_known_names(known, entries))
     _write_catalogue(lake, known, catalogue)
     return known, catalogue
 

@@ -8,10 +8,22 @@ from pydantic import ValidationError
 
 from pipelines.issue_pages.picture import Picture
 
-SkipStatus = Literal["no_picture", "repost", "hidden", "deleted", "unwanted", "unlicensed"]
-"""Reasons to skip a page: no picture at all; a repost, by the source's own mark; not public; taken down; excluded by
-the title's settings; under a licence that the installation does not collect. Such a page has its row and is no
-error."""
+SkipStatus = Literal[
+    "no_picture",
+    "unsupported",
+    "repost",
+    "hidden",
+    "deleted",
+    "unwanted",
+    "unlicensed",
+    "leftover",
+    "nested",
+    "refused",
+]
+"""Reasons to skip a page: no picture at all; a document of a drawing program that is not read; a repost, by the
+source's own mark; not public; taken down; excluded by the title's settings; under a licence that the installation does
+not collect; a file that a system or a person left beside the pages; an archive among the pages; a link out of the
+title's folder, or what is no file. Such a page has its row and is no error."""
 
 SKIP_STATUSES: frozenset[str] = frozenset(get_args(SkipStatus))
 
@@ -32,9 +44,10 @@ class IssueEntry:
     name: str  # as people write it
     date: str | None = None  # ISO day of publication, where the source has it
     state: str = "free"  # or why it is not collected: "paid", "adult", "withheld", "missing", "empty",
-    # "growing", "unwanted", or what a local file is: "refused", "unreadable", "needs_tool"
+    # "growing", "unwanted", or what a local file is: "refused", "unreadable", "needs_tool", "leftover", "unknown"
     note: str = ""  # for people: listed twice, date as shown, ...
     facts: Mapping[str, Any] = field(default_factory=dict)  # from the source, as JSON values
+    former: tuple[str, ...] = ()  # names that earlier versions gave it: where one is known, it stays
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pipelines.issue_pages.catalogue import read_catalogue, with_known_names
 from pipelines.issue_pages.client.fetch_error import BudgetSpent, FetchError
 from pipelines.issue_pages.collect import licensed
 from pipelines.issue_pages.entry import IssueEntry, ListingFailed, PageEntry, Unavailable
@@ -54,7 +55,7 @@ def plan_title(
 
     Raises TitleUnavailable, ListingFailed or a FetchError where the title's issues cannot be listed.
     """
-    for entry in source.list_issues(title):
+    for entry in with_known_names(read_catalogue(lake, title.key), source.list_issues(title)):
         key = issue_key(title.key, entry.issue)
         if not issues or key in issues:
             yield _planned(key, entry, title, source, lake, licences)

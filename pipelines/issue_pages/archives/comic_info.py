@@ -50,6 +50,12 @@ class ComicInfo:
         return {name: self.facts[name] for name in _PAGE_FIELDS if name in self.facts}
 
     @property
+    def direction_facts(self) -> dict[str, Any]:
+        """`reading_direction` where the panels of a page are read from the right: what `Yes` alone does not say."""
+        from_right = self.facts.get("manga", "").lower() == "yesandrighttoleft"
+        return {"reading_direction": "rtl"} if from_right else {}
+
+    @property
     def people(self) -> list[str]:
         """The makers of the issue, each once."""
         named = (name.strip() for role in _PEOPLE_FIELDS for name in self.facts.get(role, "").split(","))

@@ -1,15 +1,16 @@
-"""The entries of an archive, and the check for harm: bombs, hidden paths, locked or ambiguous entries.
+"""The entries of an archive, and the check for harm: bombs, paths out of it, locked entries.
 
 Works on names and numbers; touches no files.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from pipelines.issue_pages.entry import IssueUnavailable
 from pipelines.issue_pages.local_files import shown
@@ -19,7 +20,7 @@ _SMALL_BYTES = MIB  # an entry up to this size is no bomb, however well it was c
 
 
 class ArchiveLimits(BaseModel, frozen=True, extra="forbid"):
-    """Limits beyond which an archive counts as harmful."""
+    """Limits beyond which an archive counts as harmful, and the encoding of its names."""
 
     max_entries: int = Field(default=20_000, ge=1, description="Archives of more entries are refused.")
     max_entry_mib: int = Field(default=256, ge=1, description="Archives with a larger entry, unpacked, are refused.")
@@ -27,6 +28,21 @@ class ArchiveLimits(BaseModel, frozen=True, extra="forbid"):
     max_ratio: float = Field(
         default=100, ge=1, description="Archives, and entries over 1 MiB, that were packed better are refused."
     )
+
+    encoding: str | None = Field(
+        default=None,
+        description="Encoding of names that are no UTF-8: cp949, shift_jis, cp850, ...; empty: what cannot be read of "
+        "them is shown as ?, and they order the pages as they are.",
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _check_encoding(cls, name: str | None) -> str | None:
+        try:
+            "".encode(name or "utf-8")
+        except LookupError as error:
+            raise ValueError(f"no encoding {name!r}; see those of Python, e.g. cp949 or shift_jis") from error
+        return name
 
     @property
     def max_entry_bytes(self) -> int:
@@ -46,7 +62,8 @@ class Entry:
     name: str  # with "/" between folders
     size_bytes: int  # unpacked, as declared
     packed_bytes: int | None = None  # None where several entries are packed as one
-    problem: str | None = None  # a reason against it, by its format: "is encrypted", "is a link", ...
+    problem: str | None = None  # a reason against the archive, by its format: "is encrypted", "is a link", ...
+    left_out: str | None = None  # a reason against this entry alone: another one of its name counts
 
 
 class Container(Protocol):
@@ -77,49 +94,57 @@ def broken(file: Path, error: BaseException | str) -> IssueUnavailable:
     return IssueUnavailable("unreadable", f"{shown(file)}: no whole archive ({shown(seen)}); replace the file")
 
 
+def parts_of(name: str) -> list[str]:
+    """The parts of an entry's path. Either slash is between folders, as Windows writes it too.
+
+    But for a backslash after a byte that is no UTF-8: it may be the second byte of a letter of Shift JIS.
+    """
+    return re.split(r"/|(?<![\udc80-\udcff])\\", name)
+
+
 def require_harmless(
-    file: Path, entries: Iterable[Entry], limits: ArchiveLimits, *, any_names: bool = False
+    file: Path, entries: Iterable[Entry], limits: ArchiveLimits, *, first_counts: bool = False
 ) -> list[Entry]:
     """The entries, after the check. Raises IssueUnavailable ("refused") with the entry's name.
 
     An archive with one harmful entry is refused whole, since the rest of it cannot be trusted either. Entries are
-    checked one by one, so that a stream of them ends with the first that is too much. `any_names` also takes names
-    that are no UTF-8 or differ in letters' case only.
+    checked one by one, so that a stream of them ends with the first that is too much. Of entries with one name the
+    last counts, as for those who unpack them (`first_counts`: the first); the others have `left_out`.
     """
     checked: list[Entry] = []
-    seen: dict[str, str] = {}
+    places: dict[str, int] = {}
     total_bytes = 0
     for entry in entries:
         total_bytes += entry.size_bytes
-        problem = entry.problem or _problem_of_name(entry.name, any_names) or _problem_of_size(entry, limits)
-        alike = entry.name if any_names else unicodedata.normalize("NFC", entry.name).casefold()
-        twin = seen.setdefault(alike, entry.name)
-        if problem is None and len(checked) != len(seen) - 1:
-            problem = "is there twice" if twin == entry.name else f"differs from {twin!r} only in its letters' case"
+        problem = entry.problem or _problem_of_name(entry.name) or _problem_of_size(entry, limits)
         if problem is None and len(checked) >= limits.max_entries:
             problem = f"is one more than max_entries {limits.max_entries}"
         if problem is None and total_bytes > limits.max_total_bytes:
             problem = f"makes it more than max_total_mib {limits.max_total_mib} when unpacked"
         if problem is not None:
-            raise refused(file, f"its entry {entry.name!r} {problem}")
+            raise refused(file, f"its entry {shown(entry.name)!r} {problem}")
+        twin = places.get(entry.name)
+        if twin is not None and first_counts:
+            entry = replace(entry, left_out="is there twice; the first one counts")
+        elif twin is not None:
+            checked[twin] = replace(checked[twin], left_out="is there twice; the last one counts")
+        if entry.left_out is None:
+            places[entry.name] = len(checked)
         checked.append(entry)
     packed_bytes = file.stat().st_size
     if total_bytes > _SMALL_BYTES and total_bytes > limits.max_ratio * packed_bytes:
         largest = max(checked, key=lambda entry: entry.size_bytes)
         what = f"unpacks to {total_bytes / packed_bytes:.0f} times its size, over max_ratio {limits.max_ratio:g}"
-        raise refused(file, f"it {what} (largest entry: {largest.name!r})")
+        raise refused(file, f"it {what} (largest entry: {shown(largest.name)!r})")
     return checked
 
 
-def _problem_of_name(name: str, any_names: bool) -> str | None:
+def _problem_of_name(name: str) -> str | None:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":" and name[0].isalpha()):
         return "has an absolute path"
     if ".." in parts:
         return "points outside of the archive"
-    # Surrogates stand for bytes that are no UTF-8, U+FFFD for those that somebody replaced.
-    if not any_names and any(0xD800 <= ord(sign) <= 0xDFFF or sign == "\ufffd" for sign in name):
-        return "has a name that is no UTF-8"
     if not name or any(unicodedata.category(sign) == "Cc" for sign in name):
         return "has no name that can be shown"
     return None

@@ -1,32 +1,35 @@
 """The kinds of archives, by their bytes: a file named .cbr is often a ZIP file. Reads the start of a file only."""
 
-from pathlib import Path, PurePosixPath
+import zipfile
+from pathlib import Path
 from typing import Literal
 
-from pipelines.issue_pages.archives.entry import ArchiveLimits, Container
+import rarfile
+
+from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, parts_of
 from pipelines.issue_pages.archives.rar import RarContainer
 from pipelines.issue_pages.archives.sevenzip import SevenZipContainer
 from pipelines.issue_pages.archives.tar import TarContainer
 from pipelines.issue_pages.archives.zip import ZipContainer
-from pipelines.issue_pages.local_files import is_left_behind
+from pipelines.issue_pages.names import left_by_system, leftover
+from pipelines.issue_pages.page_files import ARCHIVE_SUFFIXES, suffix_of
 from pipelines.lake import natural_key
 
 ArchiveKind = Literal["zip", "tar", "7z", "rar", "pdf"]
 
 TAR_SUFFIXES = frozenset({".cbt", ".tar", ".tar.bz2", ".tar.gz", ".tar.xz", ".tbz2", ".tgz", ".txz"})
-ARCHIVE_SUFFIXES = frozenset({".7z", ".cb7", ".cbr", ".cbz", ".epub", ".pdf", ".rar", ".zip"}) | TAR_SUFFIXES
 _MAGIC: dict[bytes, ArchiveKind] = {
-    **{b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PK00PK\x03\x04": "zip"},
+    **{b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PK00PK\x03\x04": "zip", b"PK\x07\x08PK\x03\x04": "zip"},
     **{b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"},
 }
 _CONTAINERS = {"zip": ZipContainer, "tar": TarContainer, "7z": SevenZipContainer, "rar": RarContainer}
 _PACKED_TARS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
+_PROGRAMS = (b"MZ", b"\x7fELF")
 _TAR_MAGIC_AT, _TAR_MAGIC = 257, b"ustar"
 _TEXT_SUFFIXES = frozenset(
     {".css", ".csv", ".htm", ".html", ".ini", ".js", ".json", ".log", ".md", ".ncx", ".nfo", ".opf", ".rtf", ".sfv"}
     | {".svg", ".ttf", ".otf", ".txt", ".url", ".woff", ".woff2", ".xhtml", ".xml", ".yaml", ".yml"}
 )
-_SYSTEM_FOLDERS = frozenset({"__macosx", "meta-inf", "@eadir"})
 
 
 def archive_kind(file: Path) -> ArchiveKind | None:
@@ -38,6 +41,12 @@ def archive_kind(file: Path) -> ArchiveKind | None:
             return kind
     if b"%PDF-" in start:
         return "pdf"
+    if any(file.name.lower().endswith(suffix) for suffix in ARCHIVE_SUFFIXES):
+        # With bytes before it, as what unpacks itself: not asked of files of other names, pictures among them.
+        if zipfile.is_zipfile(file):
+            return "zip"
+        if start.startswith(_PROGRAMS) and rarfile.is_rarfile_sfx(file):
+            return "rar"
     is_tar = start[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC) or start.startswith(_PACKED_TARS)
     is_called_tar = any(file.name.lower().endswith(suffix) for suffix in TAR_SUFFIXES)
     return "tar" if is_tar or (is_called_tar and start) else None
@@ -53,34 +62,35 @@ def is_archive(file: Path) -> bool:
         return False
 
 
-def open_container(
-    file: Path, kind: Literal["zip", "tar", "7z", "rar"], limits: ArchiveLimits, *, any_names: bool = False
-) -> Container:
-    """The entries of an archive of a known kind; nothing is read yet.
-
-    any_names: also takes names that are no UTF-8 (their bytes become surrogates, as in `os.fsdecode`), and names that
-        differ in letters' case only: for readers that keep names as they are.
-    """
-    return _CONTAINERS[kind](file, limits, any_names=any_names)
+def open_container(file: Path, kind: Literal["zip", "tar", "7z", "rar"], limits: ArchiveLimits) -> Container:
+    """The entries of an archive of a known kind; nothing is read yet."""
+    return _CONTAINERS[kind](file, limits)
 
 
-def suffix_of(name: str) -> str:
-    """The suffix of an entry's or file's name in small letters, with its dot; empty where there is none."""
-    return PurePosixPath(name).suffix.lower()
+def leftover_of(name: str) -> tuple[str, str] | None:
+    """The part of an entry's path that makes it a leftover (`names.leftover`), "a/@eaDir/", and what it is; or None."""
+    parts = parts_of(name)
+    for place, part in enumerate(parts, start=1):
+        if part != "." and (reason := leftover(part)):
+            return "/".join(parts[:place]) + ("" if place == len(parts) else "/"), reason
+    return None
 
 
 def is_left_by_system(name: str) -> bool:
     """True for hidden files and folders, and those of a Mac, a NAS or an EPUB, that hold no page."""
-    parts = name.replace("\\", "/").split("/")
-    return any((part.startswith(".") and part != ".") or part.lower() in _SYSTEM_FOLDERS for part in parts)
+    return any(part != "." and left_by_system(part) for part in parts_of(name))
+
+
+def is_text(name: str) -> bool:
+    """True for names of texts, styles and fonts: what a book is made of besides its pictures."""
+    return suffix_of(parts_of(name)[-1]) in _TEXT_SUFFIXES
 
 
 def may_be_page(name: str) -> bool:
     """True for names that may be pages: no texts, and nothing that systems and people leave behind."""
-    last = name.replace("\\", "/").rpartition("/")[2]
-    return not is_left_by_system(name) and not is_left_behind(last) and suffix_of(last) not in _TEXT_SUFFIXES
+    return leftover_of(name) is None and not is_text(name)
 
 
 def reading_order(name: str) -> list[tuple[tuple[int, int, str], ...]]:
     """Sorts entries folder by folder, each in natural order."""
-    return [natural_key(part) for part in name.replace("\\", "/").split("/")]
+    return [natural_key(part) for part in parts_of(name)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import rarfile
 
-from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, broken, refused, require_harmless
+from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, broken, parts_of, refused, require_harmless
 from pipelines.issue_pages.entry import IssueUnavailable
 from pipelines.issue_pages.local_files import shown
 
@@ -23,10 +23,9 @@ _READ_ERRORS = (rarfile.Error, struct.error, EOFError, OSError, ValueError, Look
 class RarContainer:
     """A RAR file of one volume."""
 
-    def __init__(self, file: Path, limits: ArchiveLimits, *, any_names: bool = False):
+    def __init__(self, file: Path, limits: ArchiveLimits):
         self._file = file
         self._limits = limits
-        self._any_names = any_names
         self.is_solid = False
 
     def entries(self) -> list[Entry]:
@@ -40,7 +39,7 @@ class RarContainer:
                     raise refused(self._file, "it is one volume of several")
         except _READ_ERRORS as error:
             raise broken(self._file, error) from error
-        entries = require_harmless(self._file, _checked(infos), self._limits, any_names=self._any_names)
+        entries = require_harmless(self._file, _checked(infos, self._limits), self._limits)
         if any(info.compress_type != rarfile.RAR_M0 for info in infos if info.is_file()):
             self._require_tool()
         return entries
@@ -51,14 +50,15 @@ class RarContainer:
         name = ""
         try:
             with rarfile.RarFile(self._file, errors="strict") as archive:
+                by_name = {_name(info, self._limits): info for info in archive.infolist() if info.is_file()}
                 for name in names:
-                    with archive.open(name) as opened:
-                        size = archive.getinfo(name).file_size
+                    with archive.open(by_name[name]) as opened:
+                        size = by_name[name].file_size
                         found[name] = opened.read(size + 1)
                     if len(found[name]) != size:
-                        raise broken(self._file, f"entry {name!r}: {len(found[name])} of {size} bytes")
+                        raise broken(self._file, f"entry {shown(name)!r}: {len(found[name])} of {size} bytes")
         except _READ_ERRORS as error:
-            raise broken(self._file, f"entry {name!r}: {error}") from error
+            raise broken(self._file, f"entry {shown(name)!r}: {error}") from error
         return found
 
     def _require_tool(self) -> None:
@@ -70,7 +70,7 @@ class RarContainer:
             raise IssueUnavailable("needs_tool", f"{shown(self._file)}: {seen}; {remedy}") from error
 
 
-def _checked(infos: list[rarfile.RarInfo]) -> Iterator[Entry]:
+def _checked(infos: list[rarfile.RarInfo], limits: ArchiveLimits) -> Iterator[Entry]:
     for info in infos:
         if info.is_dir():
             continue
@@ -79,11 +79,15 @@ def _checked(infos: list[rarfile.RarInfo]) -> Iterator[Entry]:
             problem = "is encrypted"
         elif not info.is_file() or info.file_redir:
             problem = "is a link"
-        yield Entry(_name(info), int(info.file_size or 0), info.compress_size, problem)
+        yield Entry(_name(info, limits), int(info.file_size or 0), info.compress_size, problem)
 
 
-def _name(info: rarfile.RarInfo) -> str:
-    """The name; where it was written in an unknown encoding, rarfile guesses, and we do not."""
+def _name(info: rarfile.RarInfo, limits: ArchiveLimits) -> str:
+    """The name; where it was written in an unknown encoding, rarfile guesses, and we do not: it has surrogates."""
     if info.flags & rarfile.RAR_FILE_UNICODE or not info.orig_filename:
         return info.filename or ""
-    return info.orig_filename.decode("utf-8", "surrogateescape").replace("\\", "/")
+    try:
+        name = info.orig_filename.decode("utf-8")
+    except UnicodeDecodeError:
+        name = info.orig_filename.decode(limits.encoding or "utf-8", "surrogateescape")
+    return "/".join(parts_of(name))

@@ -22,10 +22,9 @@ _READ_ERRORS = (
 class SevenZipContainer:
     """A 7z file; its entries are packed as one."""
 
-    def __init__(self, file: Path, limits: ArchiveLimits, *, any_names: bool = False):
+    def __init__(self, file: Path, limits: ArchiveLimits):
         self._file = file
         self._limits = limits
-        self._any_names = any_names
         self.is_solid = True
 
     def entries(self) -> list[Entry]:
@@ -37,7 +36,7 @@ class SevenZipContainer:
             raise refused(self._file, "its table of contents is encrypted") from error
         except _READ_ERRORS as error:
             raise broken(self._file, error) from error
-        return require_harmless(self._file, entries, self._limits, any_names=self._any_names)
+        return require_harmless(self._file, entries, self._limits, first_counts=True)
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """The bytes of some entries, in one pass. Raises IssueUnavailable."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from pipelines.issue_pages.archives.entry import MIB, ArchiveLimits, Entry, broken, refused, require_harmless
+from pipelines.issue_pages.local_files import shown
 
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _READ_ERRORS = (
@@ -22,10 +23,10 @@ _READ_ERRORS = (
 class TarContainer:
     """A TAR file. To find its entries, a compressed one has to be unpacked from its beginning."""
 
-    def __init__(self, file: Path, limits: ArchiveLimits, *, any_names: bool = False):
+    def __init__(self, file: Path, limits: ArchiveLimits):
         self._file = file
         self._limits = limits
-        self._any_names = any_names
+        self._places: dict[str, int] = {}  # of each name, the place of the last entry that has it: that one counts
 
     @property
     def is_solid(self) -> bool:
@@ -39,25 +40,30 @@ class TarContainer:
     def entries(self) -> list[Entry]:
         """Every entry but folders, in the archive's order. Raises IssueUnavailable."""
         with self._opened() as archive:
-            return require_harmless(self._file, self._checked(archive), self._limits, any_names=self._any_names)
+            return require_harmless(self._file, self._checked(archive), self._limits)
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """The bytes of some entries, in one pass. Raises IssueUnavailable."""
         wanted = set(names)
         found: dict[str, bytes] = {}
         with self._opened() as archive:
-            for member in archive:
-                if member.name not in wanted or member.size > self._limits.max_entry_bytes:
+            for place, member in enumerate(archive):
+                name = self._name(member)
+                if (
+                    name not in wanted
+                    or self._places.get(name, place) != place
+                    or member.size > self._limits.max_entry_bytes
+                ):
                     continue
                 opened = archive.extractfile(member)
                 data = opened.read() if opened else b""
                 if len(data) != member.size:
-                    raise broken(self._file, f"entry {member.name!r}: {len(data)} of {member.size} bytes")
-                found[member.name] = data
+                    raise broken(self._file, f"entry {shown(name)!r}: {len(data)} of {member.size} bytes")
+                found[name] = data
                 if len(found) == len(wanted):
                     break
         if missing := sorted(wanted - set(found)):
-            raise broken(self._file, f"entry {missing[0]!r} is not there any more")
+            raise broken(self._file, f"entry {shown(missing[0])!r} is not there any more")
         return found
 
     @contextmanager
@@ -76,15 +82,26 @@ class TarContainer:
             raise broken(self._file, error) from error
 
     def _checked(self, archive: tarfile.TarFile) -> Iterator[Entry]:
-        for member in archive:
+        for place, member in enumerate(archive):
+            name = self._name(member)
             if member.isdir():
                 continue
+            self._places[name] = place
             problem = None
             if not member.isfile():
                 problem = "is a link" if member.issym() or member.islnk() else "is no file"
             elif member.issparse():
                 problem = "has holes"
-            yield Entry(member.name, member.size, None, problem)
+            yield Entry(name, member.size, None, problem)
+
+    def _name(self, member: tarfile.TarInfo) -> str:
+        """A name in its real encoding; bytes that cannot be read are surrogates."""
+        try:
+            member.name.encode("utf-8")
+        except UnicodeEncodeError:
+            raw = member.name.encode("utf-8", "surrogateescape")
+            return raw.decode(self._limits.encoding or "utf-8", "surrogateescape")
+        return member.name
 
 
 def _opener(start: bytes) -> Callable[..., object] | None:

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, broken, refused, require_harmless
+from pipelines.issue_pages.local_files import shown
 
 _IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
+_UNICODE_PATH = 0x7075
 _READ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError),
     *(NotImplementedError, RuntimeError, MemoryError),  # a dictionary of LZMA may claim 4 GiB
@@ -20,20 +22,19 @@ _READ_ERRORS = (
 class ZipContainer:
     """A ZIP file."""
 
-    def __init__(self, file: Path, limits: ArchiveLimits, *, any_names: bool = False):
+    def __init__(self, file: Path, limits: ArchiveLimits):
         self._file = file
         self._limits = limits
-        self._any_names = any_names
         self.is_solid = False
 
     def entries(self) -> list[Entry]:
         """Every entry but folders, in the archive's order. Raises IssueUnavailable."""
         try:
             with zipfile.ZipFile(self._file) as archive:
-                infos = archive.infolist()
+                infos = self._named(archive)
         except _READ_ERRORS as error:
             raise broken(self._file, error) from error
-        return require_harmless(self._file, self._checked(infos), self._limits, any_names=self._any_names)
+        return require_harmless(self._file, _checked(infos), self._limits)
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """The bytes of some entries. Raises IssueUnavailable."""
@@ -41,30 +42,68 @@ class ZipContainer:
         name = ""
         try:
             with zipfile.ZipFile(self._file) as archive:
-                by_name = {_name(info): info for info in archive.infolist()}
+                by_name = dict(self._named(archive))
                 for name in names:
                     found[name] = archive.read(by_name[name])  # checks length and CRC
         except NotImplementedError as error:
-            seen = f"its entry {name!r} is packed in a way that cannot be unpacked here ({error})"
+            seen = f"its entry {shown(name)!r} is packed in a way that cannot be unpacked here ({error})"
             raise refused(self._file, seen) from error
         except (*_READ_ERRORS, KeyError) as error:
-            raise broken(self._file, f"entry {name!r}: {error}") from error
+            raise broken(self._file, f"entry {shown(name)!r}: {error}") from error
         return found
 
-    def _checked(self, infos: list[zipfile.ZipInfo]) -> Iterator[Entry]:
-        for info in infos:
-            if info.filename.endswith("/"):  # is_dir() fails on an empty name
-                continue
-            problem = None
-            if info.flag_bits & _IS_ENCRYPTED:
-                problem = "is encrypted"
-            elif stat.S_ISLNK(info.external_attr >> 16):
-                problem = "is a link"
-            yield Entry(_name(info), info.file_size, info.compress_size, problem)
+    def _named(self, archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
+        """Every entry with its name in its real encoding. Bytes that cannot be read become surrogates.
+
+        Most tools write UTF-8 without the flag for it. Where one name is none, none is, if the title has an encoding.
+        """
+        infos = archive.infolist()
+        encoding = "utf-8"
+        if self._limits.encoding and not all(_is_utf8(info) for info in infos):
+            encoding = self._limits.encoding
+        return [(_name(info, encoding), info) for info in infos]
 
 
-def _name(info: zipfile.ZipInfo) -> str:
-    """A name in its real encoding: most tools write UTF-8 without the flag for it. Other bytes become surrogates."""
+def _checked(infos: list[tuple[str, zipfile.ZipInfo]]) -> Iterator[Entry]:
+    for name, info in infos:
+        if info.filename.endswith("/") or (name.endswith("\\") and not info.file_size):  # is_dir() fails on no name
+            continue
+        problem = None
+        if info.flag_bits & _IS_ENCRYPTED:
+            problem = "is encrypted"
+        elif stat.S_ISLNK(info.external_attr >> 16):
+            problem = "is a link"
+        yield Entry(name, info.file_size, info.compress_size, problem)
+
+
+def _is_utf8(info: zipfile.ZipInfo) -> bool:
+    if info.flag_bits & _IS_UTF8:
+        return True
+    try:
+        _raw(info).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _name(info: zipfile.ZipInfo, encoding: str) -> str:
     if info.flag_bits & _IS_UTF8:
         return info.filename
-    return info.orig_filename.encode("cp437").decode("utf-8", "surrogateescape")
+    return _unicode_path(info) or _raw(info).decode(encoding, "surrogateescape")
+
+
+def _raw(info: zipfile.ZipInfo) -> bytes:
+    return info.orig_filename.encode("cp437")
+
+
+def _unicode_path(info: zipfile.ZipInfo) -> str | None:
+    """The name in UTF-8 that some tools add (APPNOTE.TXT, 4.6.9): of the version 1, with the CRC of the other name."""
+    extra = info.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        if kind == _UNICODE_PATH and 5 < size <= len(extra) - 4:
+            version, crc = struct.unpack_from("<BI", extra, 4)
+            if version == 1 and crc == zlib.crc32(_raw(info)):
+                return extra[9 : 4 + size].decode("utf-8", "surrogateescape")
+        extra = extra[4 + size :]
+    return None

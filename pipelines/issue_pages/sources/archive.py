@@ -5,49 +5,54 @@ named .cbr is often a ZIP file. Reads the files in place and unpacks nothing to 
 locked or is not whole is refused whole, by a state with its reason.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from threading import RLock
 from typing import Any, ClassVar
-from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, Field
 
+from pipelines.images.formats import START_BYTES
 from pipelines.issue_pages.archives.comic_info import MAX_BYTES, ComicInfo, comic_info_entry, read_comic_info
-from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, broken
+from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, Entry, broken, parts_of
 from pipelines.issue_pages.archives.epub import CONTAINER, NoSpine, Spine, read_spine
 from pipelines.issue_pages.archives.kinds import (
     ARCHIVE_SUFFIXES,
     ArchiveKind,
     archive_kind,
     is_archive,
-    may_be_page,
+    is_text,
+    leftover_of,
     open_container,
     reading_order,
-    suffix_of,
 )
 from pipelines.issue_pages.archives.pdf import pdf_pages, pdf_picture
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, NotAPicture
 from pipelines.issue_pages.entry import Fetched, IssueEntry, IssueUnavailable, NotModified, PageEntry, Skip
 from pipelines.issue_pages.local_files import (
-    PICTURE_SUFFIXES,
+    Listing,
     Unreadable,
     file_of,
     issue_file,
     issue_files,
     listing,
+    part_of,
     part_url,
     shown,
     stamp,
 )
+from pipelines.issue_pages.names import small_copies
 from pipelines.issue_pages.page import PageRow
+from pipelines.issue_pages.page_files import is_named_page, reason_to_skip
 from pipelines.issue_pages.picture import read_picture
 from pipelines.issue_pages.sources.illustration import credited
 from pipelines.titles import Title
 
 _CODE_VERSION = "1"  # raise it whenever the same file gives other bytes
+_NOT_OF_BYTES = frozenset({"encoding"})  # settings that change no picture's bytes
 
 
 class ArchiveSettings(ArchiveLimits, frozen=True, extra="forbid"):
@@ -76,6 +81,7 @@ class _Contents:
     """The content of an archive, before any of its pictures was read."""
 
     pages: tuple[_Page, ...]
+    left_out: tuple[_Page, ...] = ()  # entries that are no pages, each with its reason
     unclear: frozenset[str] = frozenset()  # entries that are pages if their bytes are pictures
     info: ComicInfo = field(default_factory=ComicInfo)
     spine: Spine | None = None
@@ -102,8 +108,12 @@ class ArchiveSource:
         """
         settings = ArchiveSettings(**title.settings)
         with listing(title):
-            files, others = issue_files(title, suffixes=ARCHIVE_SUFFIXES, is_meant=is_archive)
-            return [self._entry(issue, file, settings) for issue, file in files.items()] + others
+            listed = _listed(title)
+            issues = [
+                replace(self._entry(issue, file, settings), former=listed.former_of(issue))
+                for issue, file in listed.issues.items()
+            ]
+            return [*issues, *listed.entries]
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
         """One page for each picture, and for each file that may be one.
@@ -112,25 +122,25 @@ class ArchiveSource:
         """
         settings = ArchiveSettings(**title.settings)
         with listing(title):
-            files, _ = issue_files(title, suffixes=ARCHIVE_SUFFIXES, is_meant=is_archive)
-        file = issue_file(title, issue, files)
+            file = issue_file(title, issue, _listed(title))
         try:
             with self._lock:
                 contents = self._read_contents(file, settings)
                 looked_at = self._looked_at(file, contents, settings)
         except IssueUnavailable as error:
             raise IssueUnavailable(error.state, f"{title.key}: issue {issue}: {error}") from error
-        pages = _typed(looked_at, contents.info, settings)
+        pages = [*_typed(looked_at, contents.info, settings), *contents.left_out]
         book = contents.spine.facts if contents.spine else {}
         people = contents.info.people or book.get("creator", [])
         rights = {"rights": book["rights"]} if "rights" in book else {}
+        direction = {"reading_direction": "rtl"} if book.get("direction") == "rtl" else contents.info.direction_facts
         return [
             PageEntry(
                 page=number,
                 name=page.name,
                 url=part_url(file, page.part),
                 skip=page.skip,
-                facts={**rights, **contents.info.page_facts, **page.facts},
+                facts={**rights, **direction, **contents.info.page_facts, **page.facts},
                 attribution=credited(title, people),
             )
             for number, page in enumerate(pages, start=1)
@@ -142,10 +152,10 @@ class ArchiveSource:
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """One picture; NotModified, unread, where file and settings are the same. Raises Unreadable or NotAPicture."""
-        file, part = file_of(page.url), unquote(urlsplit(page.url).fragment)
+        file, part = file_of(page.url), part_of(page.url)
         settings = ArchiveSettings(**title.settings)
         try:
-            etag = stamp(file, settings, _CODE_VERSION)
+            etag = stamp(file, settings, _CODE_VERSION, without=_NOT_OF_BYTES)
         except OSError as error:
             raise Unreadable(page.url, f"cannot be read ({error.strerror})", "check the file and its rights") from error
         if known is not None and known.etag == etag:
@@ -171,6 +181,8 @@ class ArchiveSource:
         info, spine = contents.info, contents.spine
         wanted = [page for page in contents.pages if page.skip is None and page.part not in contents.unclear]
         notes = [info.problem or ""]
+        if nested := [page.name for page in contents.pages if page.skip and page.skip.status == "nested"]:
+            notes.append(f"archives inside, which are not opened: {', '.join(nested[:5])}")
         if info.page_count is not None and info.page_count != len(wanted):
             notes.append(f"ComicInfo.xml counts {info.page_count} pages, there are {len(wanted)}")
         return IssueEntry(
@@ -203,34 +215,32 @@ class ArchiveSource:
         if (entry := comic_info_entry(entries)) is not None:
             is_small = entry.size_bytes <= MAX_BYTES
             info = read_comic_info(container.read([entry.name])[entry.name] if is_small else bytes(MAX_BYTES + 1))
-        candidates = sorted((e for e in entries if may_be_page(e.name)), key=lambda entry: reading_order(entry.name))
-        pages = [_Page(entry.name, entry.name.rpartition("/")[2], facts={"entry": entry.name}) for entry in candidates]
+        is_book = any(entry.name == CONTAINER for entry in entries)
+        pages, left_out = _sorted_out(entries, is_book=is_book)
         spine = None
-        if any(entry.name == CONTAINER for entry in entries):
+        if is_book:
             sizes = {entry.name: entry.size_bytes for entry in entries}
             try:
                 spine = read_spine(sizes, lambda name: container.read([name])[name])
             except NoSpine as error:
                 raise broken(file, f"no whole EPUB book: {error}") from error
             pages = _in_order(pages, spine)
-        unclear = frozenset(page.part for page in pages if suffix_of(page.name) not in PICTURE_SUFFIXES)
+        unclear = frozenset(page.part for page in pages if page.skip is None and not is_named_page(page.name))
         if spine is not None:
             unclear -= set(spine.pictures)
-        if not pages or all(page.part in unclear for page in pages):
-            seen = f"{shown(file)}: none of its {len(entries)} entries is called a picture"
+        if all(page.skip is not None or page.part in unclear for page in pages):
+            held = ", ".join(f"{page.name} ({page.skip.detail})" for page in [*pages, *left_out][:5] if page.skip)
+            seen = f"{shown(file)}: none of its {len(entries)} entries is called a picture{held and f': {held}'}"
             raise IssueUnavailable("empty", f"{seen}; pack pages into it, or remove it")
-        return _Contents(pages=tuple(pages), unclear=unclear, info=info, spine=spine, container=container)
+        return _Contents(tuple(pages), tuple(left_out), unclear, info, spine, container)
 
     def _looked_at(self, file: Path, contents: _Contents, settings: ArchiveSettings) -> list[_Page]:
         """The pages, after the bytes of doubtful ones were checked."""
         pages: list[_Page] = []
         for page in contents.pages:
             if page.part in contents.unclear and page.skip is None:
-                data = self._data(file, page.part, settings, keep=True)
-                try:
-                    read_picture(data, name=page.name, format_by_name="unknown")
-                except ValueError:
-                    page = replace(page, skip=Skip("no_picture", "a picture neither by its name nor by its bytes"))
+                start = self._data(file, page.part, settings, keep=True)[:START_BYTES]
+                page = replace(page, skip=reason_to_skip(page.name, lambda start=start: start))
             pages.append(page)
         return pages
 
@@ -257,12 +267,61 @@ def _pdf_contents(file: Path, settings: ArchiveSettings) -> _Contents:
     return _Contents(tuple(_Page(f"page={number}", f"page-{number:04}", facts={"page": number}) for number in numbers))
 
 
+def _listed(title: Title) -> Listing:
+    return issue_files(title, suffixes=ARCHIVE_SUFFIXES, is_meant=is_archive)
+
+
+def _page(entry: Entry, skip: Skip | None = None) -> _Page:
+    return _Page(entry.name, shown(parts_of(entry.name)[-1]), skip, {"entry": shown(entry.name)})
+
+
+def _sorted_out(entries: Iterable[Entry], *, is_book: bool) -> tuple[list[_Page], list[_Page]]:
+    """Pages and what may be one, in reading order; and the other entries, each with its reason.
+
+    What is in one folder that a system left is one row. A book's texts are a part of it, and ComicInfo.xml is read.
+    """
+    pages: list[Entry] = []
+    left_out: list[_Page] = []
+    folders: Counter[tuple[str, str]] = Counter()
+    entries = list(entries)
+    info = comic_info_entry(entries)
+    copies = small_copies([entry.name for entry in entries])
+    for entry in entries:
+        left = leftover_of(entry.name)
+        if entry.left_out:
+            left_out.append(_page(entry, Skip("leftover", entry.left_out)))
+        elif is_book and (is_text(entry.name) or entry.name == "mimetype" or entry.name.startswith("META-INF/")):
+            continue
+        elif left is not None and left[0].endswith("/"):
+            folders[left] += 1
+        elif left is not None:
+            left_out.append(_page(entry, Skip("leftover", left[1])))
+        elif entry.name in copies:
+            left_out.append(_page(entry, Skip("leftover", "a small copy of the picture beside it")))
+        elif is_text(entry.name):
+            if entry is not info:
+                left_out.append(_page(entry, Skip("no_picture", "a text")))
+        else:
+            pages.append(entry)
+    for (folder, reason), count in folders.items():
+        detail = f"{reason}; {count} {'entry' if count == 1 else 'entries'} in it"
+        left_out.append(_Page(folder, shown(folder), Skip("leftover", detail), {"entry": shown(folder)}))
+    pages.sort(key=lambda entry: reading_order(entry.name))
+    return [_page(entry, _nested(entry.name)) for entry in pages], left_out
+
+
+def _nested(name: str) -> Skip | None:
+    """The reason to leave an archive in the archive alone; None for all else, whose bytes may have to decide."""
+    skip = reason_to_skip(name, bytes)
+    return skip if skip and skip.status == "nested" else None
+
+
 def _in_order(pages: Iterable[_Page], spine: Spine) -> list[_Page]:
     """A book's pages as its spine has them; pictures that it does not show keep their row."""
-    shown = [_Page(name, name.rpartition("/")[2], facts={"entry": name}) for name in spine.pictures]
+    in_spine = [_page(Entry(name, 0)) for name in spine.pictures]
     hidden = Skip("unwanted", "in the book, but nothing in its spine shows it")
-    left = [page for page in pages if page.part not in spine.pictures and suffix_of(page.name) in PICTURE_SUFFIXES]
-    return [*shown, *(replace(page, skip=hidden) for page in left)]
+    left = [page for page in pages if page.part not in spine.pictures and is_named_page(page.name)]
+    return [*in_spine, *(replace(page, skip=hidden) for page in left)]
 
 
 def _typed(pages: Iterable[_Page], info: ComicInfo, settings: ArchiveSettings) -> list[_Page]:

@@ -30,7 +30,7 @@ from pipelines.issue_pages.entry import (
 from pipelines.issue_pages.local_files import listing, shown
 from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.sources.danbooru import RATINGS
-from pipelines.issue_pages.sources.folder import FolderSource
+from pipelines.issue_pages.sources.folder import fetch_file
 from pipelines.issue_pages.sources.illustration import Wanted, credited, no_picture
 from pipelines.issue_pages.sources.shards import LARGEST_NUMBER
 from pipelines.lake import natural_key
@@ -100,7 +100,7 @@ class DanbooruDumpSource:
     is_local: ClassVar[bool] = True
 
     def __init__(self, client: Client):
-        self._files = FolderSource(client)
+        pass
 
     def list_issues(self, title: Title) -> list[IssueEntry]:
         """One issue a folder of the set; one without a file is "empty". Raises ListingFailed.
@@ -172,7 +172,7 @@ class DanbooruDumpSource:
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """Reads the file; equal bytes are NotModified. Raises Unreadable or NotAPicture."""
-        return self._files.fetch(title, page, known)
+        return fetch_file(page, known)
 
 
 def _root(title: Title, settings: DanbooruDumpSettings) -> Path:

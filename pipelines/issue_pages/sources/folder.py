@@ -1,17 +1,20 @@
 """A folder of comics as a source: `<title>/<issue>/<page>`, any picture format, in natural order.
 
-Also a flat folder of illustrations, `<title>/<illustration>`: the issue of each depends on its name alone
-(`shards.py`), so that adding or removing illustrations moves no other one. Writes nothing.
+Folders may lie in each other: each one that holds pages is an issue, `<title>/<volume>/<chapter>/<page>`. Also a flat
+folder of illustrations, `<title>/<illustration>`: the issue of each depends on its name alone (`shards.py`), so that
+adding or removing illustrations moves no other one. Writes nothing.
 """
 
 from email.utils import formatdate
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 
-from pipelines.images.decode import may_be_picture
+from pipelines.images.formats import START_BYTES
+from pipelines.issue_pages.archives.comic_info import MAX_BYTES, ComicInfo, read_comic_info
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, NotAPicture
 from pipelines.issue_pages.entry import (
@@ -21,21 +24,16 @@ from pipelines.issue_pages.entry import (
     ListingFailed,
     NotModified,
     PageEntry,
-    Skip,
 )
-from pipelines.issue_pages.local_files import (
-    PICTURE_SUFFIXES,
-    Unreadable,
-    file_of,
-    is_left_behind,
-    listing,
-    shown,
-)
+from pipelines.issue_pages.local_files import Found, Listing, Unreadable, file_of, listing, shown
+from pipelines.issue_pages.local_tree import Folder, NotTaken, folders_below, is_folder, look_into, read_file
 from pipelines.issue_pages.page import PageRow
+from pipelines.issue_pages.page_files import is_named_page, reason_to_skip
 from pipelines.issue_pages.picture import read_picture
 from pipelines.issue_pages.sources.shards import MAX_ISSUES, issue_of_name, issues_of_names
-from pipelines.lake import issue_key, natural_key
 from pipelines.titles import Title
+
+_COMIC_INFO = "comicinfo.xml"
 
 
 class FolderSettings(BaseModel, frozen=True, extra="forbid"):
@@ -51,10 +49,10 @@ class FolderSettings(BaseModel, frozen=True, extra="forbid"):
 
 
 class FolderSource:
-    """Issues are the subfolders of the title's folder; pages are their files."""
+    """Issues are the folders with pages below the title's folder; pages are their files."""
 
     name: ClassVar[str] = "folder"
-    takes: ClassVar[str] = "a folder <title>/<issue>/<page>, or with `flat` <title>/<illustration>"
+    takes: ClassVar[str] = "a folder <title>/<issue>/<page>, at any depth, or with `flat` <title>/<illustration>"
     settings: ClassVar[type[BaseModel]] = FolderSettings
     is_local: ClassVar[bool] = True
 
@@ -62,29 +60,38 @@ class FolderSource:
         pass
 
     def list_issues(self, title: Title) -> list[IssueEntry]:
-        """One issue a subfolder, or a shard of a flat folder; one without a page is "empty". Raises ListingFailed."""
+        """One issue a folder with pages, or a shard of a flat folder, and an entry for all else, with its reason.
+
+        States: "free"; "empty", "unreadable", "leftover", "refused" (a link out of the title's folder, a pipe, ...),
+        "unknown" (a file beside the issues). Raises ListingFailed.
+        """
         settings = FolderSettings(**title.settings)
         with listing(title):
             if settings.flat:
-                shards = _flat_issues(title, settings)
-                return [
+                folder, shards = _flat_issues(title, settings)
+                issues = [
                     IssueEntry(issue=issue, name=issue, state="free" if files else "empty")
                     for issue, files in shards.items()
                 ]
-            return [
-                IssueEntry(issue=issue, name=shown(folder.name), state="free" if _page_files(folder) else "empty")
-                for issue, folder in _issue_folders(title).items()
+                return issues + _beside(folder, set(shards))
+            listed = _issue_folders(title)
+            issues = [
+                IssueEntry(issue=issue, name=listed.names[issue], former=listed.former_of(issue))
+                for issue in listed.issues
             ]
+            return [*issues, *listed.entries]
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
-        """One page a file. Raises ListingFailed or IssueUnavailable ("gone", "empty")."""
+        """One page a file, then what is left out, with its reason.
+
+        Raises ListingFailed or IssueUnavailable ("gone", "empty", "unreadable", ...).
+        """
         settings = FolderSettings(**title.settings)
         with listing(title):
-            files = _flat_files(title, settings, issue) if settings.flat else _files_of_folder(title, issue)
-        return [
-            PageEntry(page=number, name=shown(file.name), url=file.as_uri(), skip=_skip(file))
-            for number, file in enumerate(files, start=1)
-        ]
+            if settings.flat:
+                return _pages(_flat_folder(title, settings, issue), {})
+            folder = _issue_folder(title, issue)
+            return _pages(folder, _comic_info(folder).direction_facts)
 
     def refusal(self, title: Title, page: PageEntry) -> FetchError | None:
         """None: files of this machine are always read."""
@@ -92,61 +99,90 @@ class FolderSource:
 
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """Reads the file; equal bytes are NotModified. Raises Unreadable or NotAPicture."""
-        file = file_of(page.url)
         try:
-            data = file.read_bytes()
-            modified_s = file.stat().st_mtime
-        except OSError as error:
-            raise Unreadable(page.url, f"cannot be read ({error.strerror})", "check the file and its rights") from error
-        if known is not None and known.sha256 == sha256(data).hexdigest():
-            return NotModified()
-        try:
-            # By their name only where the bytes have no signature of their own (TGA), or one too many to list.
-            by_suffix = file.suffix.lower().removeprefix(".")
-            picture = read_picture(data, name=page.name, format_by_name=by_suffix or "unknown")
-        except ValueError as error:
-            raise NotAPicture(page.url, str(error), "replace the file, or move it out of the issue's folder") from error
-        return Fetched(picture=picture, last_modified=formatdate(modified_s, usegmt=True))
+            is_folder(file_of(page.url), Path(title.address))
+        except NotTaken as error:
+            raise Unreadable(page.url, str(error), "run again: the list of pages has changed") from error
+        return fetch_file(page, known)
 
 
-def _files_of_folder(title: Title, issue: str) -> list[Path]:
-    folder = _issue_folders(title).get(issue)
-    if folder is None:
+def fetch_file(page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
+    """Reads the file that a page's address names; equal bytes are NotModified. Raises Unreadable or NotAPicture."""
+    file = file_of(page.url)
+    try:
+        data = read_file(file)
+        modified_s = file.stat().st_mtime
+    except OSError as error:
+        raise Unreadable(page.url, f"cannot be read ({error.strerror})", "check the file and its rights") from error
+    if known is not None and known.sha256 == sha256(data).hexdigest():
+        return NotModified()
+    try:
+        # By their name only where the bytes have no signature of their own, or one too many to list.
+        by_suffix = file.suffix.lower().removeprefix(".")
+        picture = read_picture(data, name=page.name, format_by_name=by_suffix or "unknown")
+    except ValueError as error:
+        raise NotAPicture(page.url, str(error), "replace the file, or move it out of the issue's folder") from error
+    return Fetched(picture=picture, last_modified=formatdate(modified_s, usegmt=True))
+
+
+def _pages(folder: Folder, facts: dict[str, Any]) -> list[PageEntry]:
+    """The pages of a folder, with facts about them all, and after them what is left out of it."""
+    files = [file for file in folder.files if file.name.lower() != _COMIC_INFO]
+    found = [(file, reason_to_skip(file.name, partial(_start, file))) for file in files]
+    found += [(left.path, left.skip) for left in folder.left_out]
+    return [
+        PageEntry(page=number, name=shown(file.name), url=file.as_uri(), skip=skip, facts={} if skip else facts)
+        for number, (file, skip) in enumerate(found, start=1)
+    ]
+
+
+def _issue_folder(title: Title, issue: str) -> Folder:
+    root = Path(title.address)
+    listed = _issue_folders(title)
+    path = listed.find(issue)
+    if path is None:
+        if entry := next((entry for entry in listed.entries if entry.issue == issue), None):
+            raise IssueUnavailable(entry.state, f"{title.key}: issue {issue}: {entry.note}")
         message = f"{title.key}: issue {issue}: no such folder in {title.address}; restore it, or drop the issue"
         raise IssueUnavailable("gone", message)
-    files = _page_files(folder)
-    if not files:
-        message = f"{title.key}: issue {issue}: no page in {shown(folder)}; put the pages there, or remove the folder"
-        raise IssueUnavailable("empty", message)
-    return files
+    return look_into(path, root)
 
 
-def _flat_files(title: Title, settings: FolderSettings, issue: str) -> list[Path]:
-    files = _flat_issues(title, settings).get(issue)
+def _flat_folder(title: Title, settings: FolderSettings, issue: str) -> Folder:
+    folder, issues = _flat_issues(title, settings)
+    files = issues.get(issue)
     if files is None:
         message = f"{title.key}: issue {issue}: a folder of {settings.issues} issues has no such one; drop the issue"
         raise IssueUnavailable("gone", message)
     if not files:
         message = f"{title.key}: issue {issue}: no illustration in {title.address} belongs to it (any more)"
         raise IssueUnavailable("empty", f"{message}; it waits for one")
-    return files
+    return Folder(folder.path, folder.parts, files=tuple(files))
 
 
-def _flat_issues(title: Title, settings: FolderSettings) -> dict[str, list[Path]]:
-    """The illustrations of a flat folder by issue, each in natural order."""
+def _flat_issues(title: Title, settings: FolderSettings) -> tuple[Folder, dict[str, list[Path]]]:
+    """A flat folder, and its illustrations by issue, each in natural order."""
     root = _root(title)
-    if folders := sorted(child.name for child in root.iterdir() if child.is_dir() and not is_left_behind(child.name)):
+    folder = look_into(root, root)
+    if not folder.files:
+        held = f"; there are folders: {shown(', '.join(one.name for one in folder.folders[:5]))}"
         raise ListingFailed(
-            f"{title.key}: `flat` is set, but there are folders in {root}: {shown(', '.join(folders[:5]))}; "
-            "move their pictures up or elsewhere, or leave `flat` out"
+            f"{title.key}: no illustration in {root}{held if folder.folders else ''}; put some there, correct its "
+            "address, or leave `flat` out"
         )
-    files = _page_files(root)
-    if not files:
-        raise ListingFailed(f"{title.key}: no illustration in {root}; put some there, or correct its address")
     issues: dict[str, list[Path]] = {issue: [] for issue in issues_of_names(count=settings.issues)}
-    for file in files:
+    for file in folder.files:
         issues[issue_of_name(file.name, count=settings.issues)].append(file)
-    return issues
+    return folder, issues
+
+
+def _beside(folder: Folder, shards: set[str]) -> list[IssueEntry]:
+    """Entries for what a flat folder holds besides illustrations."""
+    found = Found(folder.path)
+    for path in folder.folders:
+        found.leave(path, "unknown", "a folder, but `flat` is set; move its pictures up, or leave `flat` out")
+    found.leave_all(folder.left_out)
+    return [entry for entry in found.listed().entries if entry.issue not in shards]
 
 
 def _root(title: Title) -> Path:
@@ -156,48 +192,58 @@ def _root(title: Title) -> Path:
     return root
 
 
-def _issue_folders(title: Title) -> dict[str, Path]:
-    """Folders by issue, in natural order."""
+def _issue_folders(title: Title) -> Listing:
+    """The folders with pages, at any depth, and what is beside them."""
     root = _root(title)
-    folders: dict[str, Path] = {}
-    for folder in sorted(
-        (child for child in root.iterdir() if child.is_dir()), key=lambda path: natural_key(path.name)
-    ):
-        if is_left_behind(folder.name):
+    found = Found(root)
+    for folder in folders_below(root):
+        if folder.parts and _has_page(folder):
+            found.issues.append((folder.path, folder.parts))
             continue
-        issue = "-".join(folder.name.split())
-        try:
-            issue_key(title.key, issue)
-        except ValueError as error:
-            raise ListingFailed(
-                f"{shown(folder)}: cannot be the name of an issue: {error}; rename the folder"
-            ) from error
-        if issue in folders:
-            raise ListingFailed(
-                f"{title.key}: {shown(folders[issue])} and {shown(folder)} are both issue {issue!r}; rename one of them"
-            )
-        folders[issue] = folder
-    if not folders:
-        problem = "its pages lie beside each other" if _page_files(root) else "it is empty"
+        _leave_folder(found, folder)
+    if not found.issues and not any(state in ("empty", "unreadable") for _, state, _ in found.others):
+        problem = "its pages lie beside each other" if found.others else "it is empty"
         raise ListingFailed(
             f"{title.key}: no issue in {root}: {problem}; make one subfolder an issue, the pages inside, "
             "or set `flat` for illustrations that belong to no issue"
         )
-    return folders
+    return found.listed()
 
 
-def _page_files(folder: Path) -> list[Path]:
-    files = [child for child in folder.iterdir() if child.is_file() and not is_left_behind(child.name)]
-    return sorted(files, key=lambda path: natural_key(path.name))
+def _leave_folder(found: Found, folder: Folder) -> None:
+    """Notes what is in a folder that is no issue, and that folder itself, where nothing is below it."""
+    if folder.problem:
+        found.leave(folder.path, "unreadable", folder.problem)
+    elif folder.parts and not folder.folders:
+        names = [file.name for file in folder.files]
+        names += [f"{left.path.name} ({left.skip.detail})" for left in folder.left_out]
+        held = f"it holds {shown(', '.join(names[:5]))}" if names else "it is empty"
+        found.leave(folder.path, "empty", f"no page in it; {held}; put pages there, or remove the folder")
+    else:
+        for file in folder.files:
+            found.leave(file, "unknown", "a file beside the issues; put it into the folder of an issue, or elsewhere")
+        found.leave_all(folder.left_out)
 
 
-def _skip(file: Path) -> Skip | None:
-    """The reason to skip a file that is no picture, or None. One that only has a picture's name fails when fetched."""
-    if file.suffix.lower() in PICTURE_SUFFIXES:
-        return None
+def _has_page(folder: Folder) -> bool:
+    """True where a file is a page by its name, else by its bytes."""
+    return any(is_named_page(file.name) for file in folder.files) or any(
+        reason_to_skip(file.name, partial(_start, file)) is None for file in folder.files
+    )
+
+
+def _start(file: Path, size: int = START_BYTES) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
     try:
-        if may_be_picture(file):
-            return None
+        with file.open("rb") as opened:
+            return opened.read(size)
     except OSError:
-        return None  # the error comes when it is fetched
-    return Skip("no_picture", "a picture neither by its name nor by its bytes")
+        return b""
+
+
+def _comic_info(folder: Folder) -> ComicInfo:
+    """The folder's ComicInfo.xml, as people have it who unpacked an archive."""
+    for file in folder.files:
+        if file.name.lower() == _COMIC_INFO:
+            return read_comic_info(_start(file, MAX_BYTES + 1))
+    return ComicInfo()

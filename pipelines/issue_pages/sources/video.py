@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar
-from urllib.parse import unquote, urlsplit
 
 import cv2
 import numpy as np
@@ -26,6 +25,7 @@ from pipelines.issue_pages.local_files import (
     issue_file,
     issue_files,
     listing,
+    part_of,
     part_url,
     shown,
     stamp,
@@ -132,8 +132,9 @@ class VideoSource:
         Only the heads of the files are read here. Raises ListingFailed.
         """
         with listing(title):
-            files, others = issue_files(title, suffixes=_SUFFIXES)
-        return [_entry(issue, file) for issue, file in files.items()] + others
+            listed = issue_files(title, suffixes=_SUFFIXES)
+        issues = [_entry(issue, file, listed.former_of(issue)) for issue, file in listed.issues.items()]
+        return [*issues, *listed.entries]
 
     def list_pages(self, title: Title, issue: str) -> list[PageEntry]:
         """One page a frame that is taken, and those that were left out for being alike.
@@ -141,8 +142,7 @@ class VideoSource:
         Raises ListingFailed or IssueUnavailable ("gone", "empty", "refused", "unreadable", "too_long").
         """
         with listing(title):
-            files, _ = issue_files(title, suffixes=_SUFFIXES)
-        file = issue_file(title, issue, files)
+            file = issue_file(title, issue, issue_files(title, suffixes=_SUFFIXES))
         settings = VideoSettings(**title.settings)
         try:
             with self._lock:
@@ -174,7 +174,7 @@ class VideoSource:
     def fetch(self, title: Title, page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         """One frame as PNG; NotModified, undecoded, where file and size are the same. Raises Unreadable."""
         file = file_of(page.url)
-        number = int(unquote(urlsplit(page.url).fragment).removeprefix("frame="))
+        number = int(part_of(page.url).removeprefix("frame="))
         settings = VideoSettings(**title.settings)
         size = FrameSize(width_px=settings.width_px, height_px=settings.height_px)
         try:
@@ -243,7 +243,7 @@ def _require_few(file: Path, pages: int, settings: VideoSettings) -> None:
         raise IssueUnavailable("too_long", message)
 
 
-def _entry(issue: str, file: Path) -> IssueEntry:
+def _entry(issue: str, file: Path, former: tuple[str, ...]) -> IssueEntry:
     try:
         with opened_video(file) as (container, stream):
             fps = stream.average_rate
@@ -259,8 +259,8 @@ def _entry(issue: str, file: Path) -> IssueEntry:
             facts |= {name: shown(tags[name]) for name in ("artist", "copyright", "comment") if tags.get(name)}
             name = shown(tags.get("title") or file.name)
     except IssueUnavailable as error:
-        return IssueEntry(issue=issue, name=shown(file.name), state=error.state, note=str(error))
-    return IssueEntry(issue=issue, name=name, facts=facts)
+        return IssueEntry(issue=issue, name=shown(file.name), state=error.state, note=str(error), former=former)
+    return IssueEntry(issue=issue, name=name, facts=facts, former=former)
 
 
 def _looked_through(

@@ -264,6 +264,7 @@ def test_a_folder_of_videos_and_what_is_none(tmp_path, all_sources, lake):
         ("Episode-10-1080p", "free"),
         ("Episode-11", "unreadable"),
         ("song", "empty"),
+        ("LICENSE.txt", "leftover"),
         ("cover.jpg", "unknown"),
     ]
     assert "Episode 11.mp4: no whole video" in entries[2].note
