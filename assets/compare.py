@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.display import picture, pictures, table_of
+from assets.display import notices, picture, pictures, table_of
 from assets.progress import progress_of
 from assets.resources import Extractors, LakeResource, Studies
 from assets.settings import StandingSettings
@@ -54,6 +54,11 @@ def evaluation(
             "track": result.track,
             "benchmark": result.benchmark_fingerprint,
             "unchanged": unchanged,
+            "learned from": dg.MetadataValue.text(
+                "not known: its training set is not here"
+                if result.learned is None
+                else f"{len(result.learned)} of them"
+            ),
             **({"colours from": table_of(sources.head(SOURCE_ROWS))} if len(sources) else {}),
             **pictures(evaluation_previews(opened, result)),
         },
@@ -105,6 +110,8 @@ def leaderboard(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     """Every colorizer evaluated on the current benchmark, the best first, with baselines, and an HTML report."""
+    from pipelines.comparison.leaderboard import learned_in_words
+
     params = settings.params(context, BenchmarkParams)
     opened = lake.open()
     found = compare(
@@ -121,6 +128,14 @@ def leaderboard(
         metadata={
             "colorizers": sum(len(board.colorizers) for board in plain),
             "not comparable": sum(len(board.not_comparable) for board in plain),
+            **notices(
+                [
+                    f"{learned_in_words(row)} are among those it learned from: not ranked; train it again "
+                    f"(tintoon run colorizer evaluation leaderboard champion --recipe {row.name})"
+                    for board in plain
+                    for row in board.learned
+                ]
+            ),
             "report": dg.MetadataValue.path(report.path),
             "mlflow": dg.MetadataValue.url(report.url),
             "unchanged": found.unchanged,

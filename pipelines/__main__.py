@@ -143,6 +143,7 @@ def _evaluate(
         work=folder / "evaluating",
         on_progress=each_tenth(lambda done, total: report(f"{name}: evaluation, {done} of {total} pictures")),
     )
+    result = context.with_learned(result, record)
     save_evaluation(kept, result)
     report(f"{name}: evaluation done")
 

@@ -24,7 +24,7 @@ from pipelines.evaluation.evaluation import (
     save_evaluation,
     views_of,
 )
-from pipelines.training.store import checkpoint_path
+from pipelines.training.store import checkpoint_path, is_trained, read_record
 
 if TYPE_CHECKING:
     from pipelines.lake import Lake
@@ -106,12 +106,31 @@ def choose_challenger(
     evaluations = [_evaluation_of_row(row, context.lake) for row in rows]
     evaluations = _under(board, [*evaluations, *([held] if held else [])], context.lake)
     held = evaluations.pop() if held else None
+    note = ""
+    if held and held.learned:
+        held, evaluations, note = _on_the_rest(held, evaluations)
     decisions = [decide(one, held, params, challengers=len(rows)) for one in evaluations]
     place = next((place for place, decision in enumerate(decisions) if decision.promoted), 0)
-    reason = decisions[place].reason
+    reason = decisions[place].reason + note
     if rows[place].below_baseline:
         reason += f"; {rows[place].name} is worse than the picture itself"
     return Challenger(evaluations[place], decisions[place].promoted, reason)
+
+
+def _on_the_rest(held: Evaluation, evaluations: list[Evaluation]) -> tuple[Evaluation | None, list[Evaluation], str]:
+    """A champion that has learned from test pictures, and the others, on the pictures that it has not learned from.
+
+    Where those are less than BROAD_SHARE, it cannot be judged: the others are as if there were no champion. Returns a
+    remark too.
+    """
+    pictures = {*held.unhinted["panel_id"]}
+    learned = pictures & {*(held.learned or ())}
+    what = f"the champion {held.name} learned from {len(learned)} of {len(pictures)} test pictures"
+    if len(learned) > (1 - BROAD_SHARE) * len(pictures):
+        return None, evaluations, f"; {what} and cannot be judged"
+    rest = pictures - learned
+    held, *others = (one.under(one.references, rest) for one in (held, *evaluations))
+    return held, others, f"; {what}, and is judged on the other {len(rest)}" if learned else ""
 
 
 def _evaluation_of_row(row: LeaderboardRow, lake: "Lake") -> Evaluation:
@@ -143,12 +162,16 @@ def _evaluation_of_champion(champion: Champion, board: Leaderboard, context: Eva
     """Its result on the current benchmark: the lake's, or else measured now."""
     lake, digest = context.lake, champion.checkpoint_sha256
     found = context.find(champion.recipe, checkpoint=digest, track=board.track)
-    if found is not None:
+    if found is not None and not is_trained(lake, champion.recipe, champion.checkpoint):
         return found
+    record = read_record(lake, champion.recipe, champion.checkpoint)
+    if found is not None:
+        return context.with_learned(found, record)
     measured = context.evaluate(
         load_colorizer(checkpoint_path(lake, champion.recipe, champion.checkpoint, context.cache)),
         checkpoint_digest=digest,
         mlflow_run_id=champion.mlflow_run_id,
     )
+    measured = context.with_learned(measured, record)
     save_evaluation(lake, measured, as_latest=False)  # its recipe may have been trained again since
     return measured

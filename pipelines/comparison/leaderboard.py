@@ -2,8 +2,9 @@
 and its distances to the first and to the picture itself.
 
 Works on evaluations; touches no files. Only results with the current benchmark fingerprint, and of those with
-references with their current fingerprint, are ranked; others are listed apart and never compared. Where there are
-references, a colorizer that takes none is ranked by its results without, on the same pictures.
+references with their current fingerprint, are ranked; others are listed apart and never compared. A colorizer that has
+learned from test pictures (`pipelines.evaluation.learned`) is not ranked either, and named with their number. Where
+there are references, a colorizer that takes none is ranked by its results without, on the same pictures.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ GIVEN: dict[ReferenceCondition, str] = {
 """Each condition of references in words."""
 
 SHOWN_METRICS = ("ciede2000", "l2_ab", "l1_rgb", "l2_rgb", "psnr", "ssim", "colorfulness_error")
+
+
+NOT_KNOWN = "their training set is not in this lake; of shipped weights see models/weights/README.md"
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class LeaderboardRow:
     """On the track of lines."""
     below_baseline: bool = False
     """Worse than the picture itself: a finding, not a result."""
+    learned: int | None = None
+    """The number of test pictures that it has learned from; None where that is not known."""
     sets: dict[str, dict[str, float]] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
 
@@ -77,6 +83,7 @@ class LeaderboardRow:
             without_near_duplicates=_without_near_duplicates(evaluation),
             references_fingerprint=evaluation.references_fingerprint,
             worst_style=evaluation.worst_style if len(evaluation.styles) > 1 else None,
+            learned=0 if evaluation.name in BASELINE_NAMES else _count(evaluation.learned),
             sets=evaluation.sets,
             cost=evaluation.cost,
         )
@@ -110,6 +117,8 @@ class Leaderboard:
     """The row that differences are to: the champion where it is among them, else the best colorizer."""
     rows: tuple[LeaderboardRow, ...]
     not_comparable: tuple[LeaderboardRow, ...] = ()
+    learned: tuple[LeaderboardRow, ...] = ()
+    """Colorizers that are not ranked, for they learned from test pictures."""
     references: ReferenceCondition = "none"
     """What its colorizers were given beside the picture."""
     references_fingerprint: str | None = None
@@ -138,14 +147,17 @@ class Leaderboard:
             "reference": self.reference,
             "rows": [row.to_json() for row in self.rows],
             "not_comparable": [row.to_json() for row in self.not_comparable],
+            "learned": [row.to_json() for row in self.learned],
         }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Leaderboard":
         """The leaderboard that `to_json` gave, also that of an earlier version."""
-        ranked, apart = (tuple(map(LeaderboardRow.from_json, values[part])) for part in ("rows", "not_comparable"))
+        ranked, apart, learned = (
+            tuple(map(LeaderboardRow.from_json, values.get(part, ()))) for part in ("rows", "not_comparable", "learned")
+        )
         given = {name: values[name] for name in ("references", "references_fingerprint", "issues") if name in values}
-        return cls(values["track"], values["benchmark"], values["reference"], ranked, apart, **given)
+        return cls(values["track"], values["benchmark"], values["reference"], ranked, apart, learned, **given)
 
     def to_markdown(self) -> str:
         """Tables for people: the ranks, then what does not compare."""
@@ -164,7 +176,18 @@ class Leaderboard:
         if self.not_comparable:
             lines += ["", "Not comparable, for they were measured on another benchmark (evaluate them again):", ""]
             lines += [f"- {row.name} (benchmark `{row.benchmark_fingerprint[:12]}`)" for row in self.not_comparable]
+        if self.learned:
+            lines += ["", "Not ranked, for they learned from test pictures (train them again):", ""]
+            lines += [f"- {learned_in_words(row)}" for row in self.learned]
+        if self.not_known:
+            names = ", ".join(self.not_known)
+            lines += ["", f"Whether these learned from test pictures is not known ({NOT_KNOWN}): {names}."]
         return "\n".join(lines) + "\n"
+
+    @property
+    def not_known(self) -> list[str]:
+        """The names of the ranked colorizers of which it is not known whether they learned from test pictures."""
+        return [row.name for row in self.colorizers if row.learned is None]
 
     def picture(self) -> np.ndarray:
         """The table as a picture, with a bar for the score of each colorizer. uint8 RGB."""
@@ -208,6 +231,8 @@ def build_leaderboard(
         if one.benchmark_fingerprint == benchmark_fingerprint and (known is None or one.references_fingerprint in known)
     ]
     others = sorted((one for one in of_track if one not in comparable), key=lambda one: one.name)
+    learned_from = sorted((one for one in comparable if one.learned), key=lambda one: one.name)
+    comparable = [one for one in comparable if not one.learned]
     comparable = views_of(comparable, references)
     names = [evaluation.name for evaluation in comparable]
     if len(set(names)) != len(names):
@@ -239,6 +264,7 @@ def build_leaderboard(
         reference=reference.name if reference else None,
         rows=tuple(rows),
         not_comparable=tuple(map(LeaderboardRow.of, others)),
+        learned=tuple(map(LeaderboardRow.of, learned_from)),
         references=references,
         references_fingerprint=references_fingerprint if references != "none" else None,
         issues=comparable[0].unhinted["issue"].nunique() if comparable else 0,
@@ -263,6 +289,15 @@ def _without_near_duplicates(evaluation: Evaluation) -> float | None:
     is_repeated = rows["near_duplicates"] > 0
     has_both = is_repeated.any() and not is_repeated.all()
     return float(rows.loc[~is_repeated].groupby("panel_id")[RANKING_METRIC].mean().mean()) if has_both else None
+
+
+def learned_in_words(row: LeaderboardRow) -> str:
+    """e.g. "webtoon_l2: 12 of 12 test pictures"."""
+    return f"{row.name}: {row.learned} of {row.pictures} test pictures"
+
+
+def _count(learned: dict[str, str] | None) -> int | None:
+    return None if learned is None else len(learned)
 
 
 def _label(row: LeaderboardRow) -> str:

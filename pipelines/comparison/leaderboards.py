@@ -14,6 +14,7 @@ from pipelines.evaluation.old_names import current_leaderboards
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake, digest_of
 from pipelines.progress import Progress
+from pipelines.training.store import is_trained, read_record
 
 if TYPE_CHECKING:
     from pipelines.comparison.leaderboard import Leaderboard
@@ -64,7 +65,7 @@ def compare(
     from pipelines.evaluation.tracks import REFERENCE_CONDITIONS, TRACKS
 
     context = EvaluationContext(lake, params, cache, weights)
-    found = {evaluation.name: evaluation for evaluation in load_evaluations(lake)}
+    found = {evaluation.name: _looked_at(evaluation, context) for evaluation in load_evaluations(lake)}
     evaluated = {"gray", *(one.track for one in found.values() if one.name not in BASELINE_NAMES)}
     boards = []
 
@@ -110,6 +111,13 @@ def compare(
     if not unchanged:
         lake.write_json(lake.leaderboard, {"digest": digest, **stored})
     return Comparison(boards, _ranked(boards, list(found.values())), digest, unchanged)
+
+
+def _looked_at(evaluation: "Evaluation", context: EvaluationContext) -> "Evaluation":
+    """An evaluation that names the test pictures that its checkpoint learned from: earlier versions did not look."""
+    if not is_trained(context.lake, evaluation.name):  # a baseline, or a training that is gone
+        return evaluation
+    return context.with_learned(evaluation, read_record(context.lake, evaluation.name))
 
 
 def _references_of(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.evaluation.evaluation import Evaluation
     from pipelines.evaluation.metrics.distribution import FeatureExtractor
     from pipelines.evaluation.tracks import LineDrawer, TestPictures, Track
+    from pipelines.training.record import TrainingRecord
     from pipelines.training_set import TrainingSet
 
 
@@ -86,6 +87,22 @@ class EvaluationContext:
             work=work or self.cache / "evaluation",
             **options,
         )
+
+    def with_learned(self, evaluation: "Evaluation", record: "TrainingRecord") -> "Evaluation":
+        """An evaluation that names the test pictures that its checkpoint has learned from.
+
+        One that names them already, that is of another benchmark, or whose checkpoint is not the record's, stays as it
+        is.
+        """
+        from pipelines.evaluation.learned import learned_pictures
+
+        is_own = (record.checkpoint_sha256, self.benchmark(evaluation.track)) == (
+            evaluation.checkpoint_digest,
+            evaluation.benchmark_fingerprint,
+        )
+        if evaluation.learned is not None or not is_own:
+            return evaluation
+        return evaluation.that_learned(learned_pictures(self.lake, record, self.training_set))
 
     def unpaired(self) -> "dict[str, np.ndarray]":
         """The pictures without a truth: of a folder, or panels dropped as gray. Raises FileNotFoundError."""

@@ -87,6 +87,9 @@ class Evaluation:
     references_fingerprint: str | None = None
     """Of the references that it was given; None for a colorizer that takes none. Results with references compare only
     where this agrees too."""
+    learned: dict[str, str] | None = None
+    """The test pictures that its checkpoint has learned from, as `pipelines.evaluation.learned` gives them; None where
+    that is not known."""
     sources: pd.DataFrame = field(default_factory=lambda: sources_of("none", {}, {}), repr=False)
     """Where its colours came from; see `pipelines.evaluation.sources`."""
     references: ReferenceCondition = "none"
@@ -190,6 +193,11 @@ class Evaluation:
         rows = self.of_condition[self.of_condition["placement"] == "segments"]
         return {str(name): float(value) for name, value in rows[list(METRICS)].mean().items()} if len(rows) else {}
 
+    def that_learned(self, learned: dict[str, str] | None) -> "Evaluation":
+        """A copy that names the test pictures that its checkpoint learned from, of those that it was measured on."""
+        measured = {*self.rows["panel_id"]}
+        return replace(self, learned=learned and {name: how for name, how in learned.items() if name in measured})
+
     def of_run(self, mlflow_run_id: str) -> "Evaluation":
         """A copy that names the MLflow run of its training."""
         return replace(self, mlflow_run_id=mlflow_run_id)
@@ -217,6 +225,7 @@ class Evaluation:
                 view = self.under(references, pictures)
                 found |= {f"{references}/{name}": value for name, value in view.metrics.items()}
         found |= {name: spread["mean"] for name, spread in self.sets.items()}
+        found |= {"learned_test_pictures": float(len(self.learned))} if self.learned is not None else {}
         found |= {f"cost/{name}": value for name, value in self.cost.items()}
         return {name: float(value) for name, value in found.items() if not np.isnan(value)}
 
@@ -224,7 +233,7 @@ class Evaluation:
 _NOT_STORED = {"references"}
 _IN_FILES_OF_THEIR_OWN = {"rows", "gallery", "sources", "grid"}
 _STORED = {one.name for one in fields(Evaluation)} - _IN_FILES_OF_THEIR_OWN - _NOT_STORED
-_MAY_BE_MISSING = {"references_fingerprint"}  # in files of earlier versions
+_MAY_BE_MISSING = {"references_fingerprint", "learned"}  # in files of earlier versions
 
 
 def _key(checkpoint: str | None, benchmark: str, references: str | None) -> str:
