@@ -3,6 +3,8 @@
 Reads bytes, writes nothing.
 """
 
+import html
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -68,12 +70,21 @@ def comic_info_entry(entries: Iterable[Entry]) -> Entry | None:
     return min(found, key=lambda entry: entry.name.count("/"), default=None)
 
 
-def read_comic_info(data: bytes) -> ComicInfo:
-    """The content of the file; empty, with `problem`, where it cannot be read: pages do not depend on it."""
+def read_comic_info(data: bytes, *, encoding: str | None = None) -> ComicInfo:
+    """The content of the file; empty, with `problem`, where it cannot be read: pages do not depend on it.
+
+    What people write by hand is mended, and `problem` says so: an `&` alone, an entity of HTML, a control character.
+    `encoding` is that of a file that is no UTF-8 and does not say what it is.
+    """
     if len(data) > MAX_BYTES:
         return ComicInfo(problem=f"ComicInfo.xml is not read: {len(data)} bytes, at most {MAX_BYTES} are")
+    problem = None
     try:
-        root = fromstring(data, forbid_dtd=True)
+        try:
+            root = fromstring(data, forbid_dtd=True)
+        except (ParseError, ValueError, LookupError) as error:
+            root = fromstring(_mended(data, encoding), forbid_dtd=True)
+            problem = f"ComicInfo.xml was mended to be read: {error}"
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         return ComicInfo(problem=f"ComicInfo.xml is not read: {type(error).__name__}: {error}")
     if _local(root.tag) != "ComicInfo":
@@ -97,7 +108,30 @@ def read_comic_info(data: bytes) -> ComicInfo:
         page_count=_number(texts.get("PageCount")),
         facts=facts,
         page_types=page_types,
+        problem=problem,
     )
+
+
+def _mended(data: bytes, encoding: str | None) -> str:
+    """Raises UnicodeDecodeError."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if encoding is None:
+            raise
+        text = data.decode(encoding)
+    text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
+    # Without its declaration: the encoding that it names need not be the real one.
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    return re.sub(r"&(?:(amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});|(\w{2,31};)?)", _entity, text)
+
+
+def _entity(match: re.Match[str]) -> str:
+    """An entity of XML as it is, one of HTML as its sign, and an `&` alone written as XML has it."""
+    if match[1]:
+        return match[0]
+    sign = html.unescape(match[0])
+    return sign if sign != match[0] else match[0].replace("&", "&amp;")
 
 
 def _local(tag: object) -> str:

@@ -4,22 +4,23 @@ META-INF/container.xml names the package file; its spine names the documents in 
 Reads the entries of a ZIP file, writes nothing.
 """
 
-import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from pipelines.issue_pages.html_page import HtmlError, read_html
+from pipelines.issue_pages.archives.epub_document import NoSpine, resolved, shown_by
 
 CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _FACTS = ("language", "rights", "identifier", "publisher", "source", "date")
 _MAX_TEXT_BYTES = 8 * 1024 * 1024  # of one document
+_DOCUMENTS = (".svg", ".xhtml", ".html", ".htm")
+_MAX_DEPTH = 2  # of documents in documents
 
 
 @dataclass(frozen=True)
@@ -27,53 +28,59 @@ class Spine:
     """The pictures of a book in reading order, each once, and the book's own metadata."""
 
     pictures: tuple[str, ...]  # names of entries
+    missing: tuple[str, ...] = ()  # names that the book shows and that no entry has
+    left_out: tuple[tuple[str, str], ...] = ()  # names of documents, and what of them is shown and is no entry
     facts: Mapping[str, Any] = field(default_factory=dict)
     title: str | None = None
 
 
-class NoSpine(ValueError):
-    """The book cannot be followed from its container to its pictures. The message has the missing link."""
+class BookLocked(NoSpine):
+    """The book's documents or pictures are encrypted. Fonts often are, which does no harm."""
 
 
 def read_spine(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> Spine:
-    """The order of a book's pictures. `sizes` has every entry's size in bytes. Raises NoSpine."""
+    """The order of a book's pictures. `sizes` has every entry's size in bytes. Raises NoSpine or BookLocked.
+
+    A document shows its `<img>`, `<picture>`, `<svg:image>`, `<object>` and `<embed>`, where it has none of them the
+    backgrounds of its elements, and what the documents show that it holds.
+    """
     texts = _Texts(sizes, read)
     container = texts.xml(CONTAINER)
     package_name = next((unquote(e.get("full-path", "")) for e in _named(container, "rootfile")), "")
     package = texts.xml(package_name)
     locked = _locked(texts) if _ENCRYPTION in sizes else frozenset()
     items = {
-        item.get("id", ""): (_resolved(package_name, item.get("href", "")), item.get("media-type", ""))
+        item.get("id", ""): (resolved(package_name, item.get("href", "")), item.get("media-type", ""))
         for item in _named(package, "item")
     }
     spines = list(_named(package, "spine"))
     if not spines:
         raise NoSpine(f"{package_name} has no spine")
-    pictures: dict[str, None] = {}
+    found = _Found(texts, locked)
     for reference in _named(spines[0], "itemref"):
         name, media_type = items.get(reference.get("idref", ""), ("", ""))
         if name not in sizes:
             raise NoSpine(f"the spine's {reference.get('idref')!r} is no entry of the book")
-        if name in locked:
-            raise NoSpine(f"its entry {name!r} is encrypted")
         if media_type.startswith("image/") and media_type != "image/svg+xml":
-            pictures[name] = None
-            continue
-        for shown in _shown(name, texts.bytes(name)):
-            picture = _resolved(name, shown)
-            if picture in locked:
-                raise NoSpine(f"its entry {picture!r} is encrypted")
-            if picture not in sizes:
-                raise NoSpine(f"{name} shows {shown!r}, which is no entry of the book")
-            pictures[picture] = None
-    if not pictures:
-        raise NoSpine(f"the spine of {package_name} shows no picture")
+            found.add(name)
+        else:
+            found.look_into(name)
+    if not found.pictures:
+        held = f"; {'; '.join(f'{name}: {why}' for name, why in found.left_out[:3])}" if found.left_out else ""
+        gone = f"; it shows {next(iter(found.missing))!r}, which is no entry of the book" if found.missing else ""
+        raise NoSpine(f"the spine of {package_name} shows no picture{gone}{held}")
     facts: dict[str, Any] = {fact: text for fact in _FACTS if (text := next(_texts_of(package, fact), None))}
     if creators := list(dict.fromkeys(_texts_of(package, "creator"))):
         facts["creator"] = creators
     if direction := spines[0].get("page-progression-direction"):
         facts["direction"] = direction
-    return Spine(pictures=tuple(pictures), facts=facts, title=next(_texts_of(package, "title"), None))
+    return Spine(
+        pictures=tuple(found.pictures),
+        missing=tuple(found.missing),
+        left_out=tuple(found.left_out),
+        facts=facts,
+        title=next(_texts_of(package, "title"), None),
+    )
 
 
 @dataclass(frozen=True)
@@ -97,10 +104,50 @@ class _Texts:
             raise NoSpine(f"{name} cannot be read: {type(error).__name__}: {error}") from error
 
 
+@dataclass
+class _Found:
+    """The pictures that documents show, in order, and what they show that is none."""
+
+    texts: _Texts
+    locked: frozenset[str]
+    pictures: dict[str, None] = field(default_factory=dict)
+    missing: dict[str, None] = field(default_factory=dict)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        """Notes a picture. Raises BookLocked."""
+        if name in self.locked:
+            raise BookLocked(f"its entry {name!r} is encrypted")
+        (self.pictures if name in self.texts.sizes else self.missing)[name] = None
+
+    def look_into(self, name: str, depth: int = 0) -> None:
+        """Notes what a document shows, and what the documents show that it holds. Raises NoSpine."""
+        if name in self.locked:
+            raise BookLocked(f"its entry {name!r} is encrypted")
+        shown = shown_by(name, self.texts.bytes(name), self._style)
+        if not shown and name.lower().endswith(".svg"):
+            self.left_out.append((name, "an SVG drawing, which is not read here; draw it as PNG"))
+        for reference in shown:
+            if reference.startswith("data:"):
+                self.left_out.append((name, "a picture written into the document, which is not read here"))
+            elif reference.lower().endswith(_DOCUMENTS):
+                if depth < _MAX_DEPTH and reference in self.texts.sizes:
+                    self.look_into(reference, depth + 1)
+                else:
+                    self.left_out.append((name, f"shows the document {reference}, which is not followed"))
+            else:
+                self.add(reference)
+
+    def _style(self, name: str) -> str:
+        """A style sheet; nothing where it is no entry or cannot be read."""
+        is_there = name not in self.locked and self.texts.sizes.get(name, _MAX_TEXT_BYTES) < _MAX_TEXT_BYTES
+        return self.texts.read(name).decode("utf-8", "replace") if is_there else ""
+
+
 def _locked(texts: _Texts) -> frozenset[str]:
-    """The encrypted entries. Fonts often are, which does no harm."""
+    """The encrypted entries."""
     references = _named(texts.xml(_ENCRYPTION), "CipherReference")
-    return frozenset(_resolved("", reference.get("URI", "")) for reference in references)
+    return frozenset(resolved("", reference.get("URI", "")) for reference in references)
 
 
 def _named(root: Element, name: str) -> Iterator[Element]:
@@ -110,25 +157,3 @@ def _named(root: Element, name: str) -> Iterator[Element]:
 
 def _texts_of(package: Element, name: str) -> Iterator[str]:
     return (text for element in _named(package, name) if (text := (element.text or "").strip()))
-
-
-def _shown(name: str, document: bytes) -> Iterator[str]:
-    """The references to pictures in a document, in order: `<img src>` and `<svg:image xlink:href>`."""
-    # Documents of EPUB are in UTF-8 or UTF-16.
-    encoding = "utf-16" if document.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        soup = read_html(document.decode(encoding, "replace"))
-    except HtmlError as error:
-        raise NoSpine(f"{name}: {error}") from error
-    for element in soup.find_all(["img", "image", "svg:image"]):
-        shown = str(element.get("src") or element.get("xlink:href") or element.get("href") or "").strip()
-        if shown and not shown.startswith("data:"):
-            yield shown
-
-
-def _resolved(document: str, reference: str) -> str:
-    try:
-        path = unquote(urlsplit(reference).path)
-    except ValueError:
-        return reference
-    return posixpath.normpath(posixpath.join(posixpath.dirname(document), path))

@@ -13,6 +13,7 @@ from pipelines.issue_pages.local_files import shown
 
 _IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
 _UNICODE_PATH = 0x7075
+_METHODS = {6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}  # APPNOTE.TXT, 4.4.5
 _READ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError),
     *(NotImplementedError, RuntimeError, MemoryError),  # a dictionary of LZMA may claim 4 GiB
@@ -39,14 +40,15 @@ class ZipContainer:
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """The bytes of some entries. Raises IssueUnavailable."""
         found: dict[str, bytes] = {}
-        name = ""
+        name = method = ""
         try:
             with zipfile.ZipFile(self._file) as archive:
                 by_name = dict(self._named(archive))
                 for name in names:
+                    method = _METHODS.get(by_name[name].compress_type, "a method")
                     found[name] = archive.read(by_name[name])  # checks length and CRC
         except NotImplementedError as error:
-            seen = f"its entry {shown(name)!r} is packed in a way that cannot be unpacked here ({error})"
+            seen = f"its entry {shown(name)!r} is packed by {method}, which cannot be unpacked here ({error})"
             raise refused(self._file, seen) from error
         except (*_READ_ERRORS, KeyError) as error:
             raise broken(self._file, f"entry {shown(name)!r}: {error}") from error

@@ -16,8 +16,8 @@ from pydantic import BaseModel, Field
 
 from pipelines.images.formats import START_BYTES
 from pipelines.issue_pages.archives.comic_info import MAX_BYTES, ComicInfo, comic_info_entry, read_comic_info
-from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, Entry, broken, parts_of
-from pipelines.issue_pages.archives.epub import CONTAINER, NoSpine, Spine, read_spine
+from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, Entry, broken, parts_of, refused
+from pipelines.issue_pages.archives.epub import CONTAINER, BookLocked, NoSpine, Spine, read_spine
 from pipelines.issue_pages.archives.kinds import (
     ARCHIVE_SUFFIXES,
     ArchiveKind,
@@ -214,7 +214,8 @@ class ArchiveSource:
         info = ComicInfo()
         if (entry := comic_info_entry(entries)) is not None:
             is_small = entry.size_bytes <= MAX_BYTES
-            info = read_comic_info(container.read([entry.name])[entry.name] if is_small else bytes(MAX_BYTES + 1))
+            data = container.read([entry.name])[entry.name] if is_small else bytes(MAX_BYTES + 1)
+            info = read_comic_info(data, encoding=settings.encoding)
         is_book = any(entry.name == CONTAINER for entry in entries)
         pages, left_out = _sorted_out(entries, is_book=is_book)
         spine = None
@@ -222,12 +223,17 @@ class ArchiveSource:
             sizes = {entry.name: entry.size_bytes for entry in entries}
             try:
                 spine = read_spine(sizes, lambda name: container.read([name])[name])
+            except BookLocked as error:
+                raise refused(file, str(error)) from error
             except NoSpine as error:
                 raise broken(file, f"no whole EPUB book: {error}") from error
             pages = _in_order(pages, spine)
+            left_out += [
+                _page(Entry(name, 0), Skip("unsupported", reason)) for name, reason in dict(spine.left_out).items()
+            ]
         unclear = frozenset(page.part for page in pages if page.skip is None and not is_named_page(page.name))
         if spine is not None:
-            unclear -= set(spine.pictures)
+            unclear -= {*spine.pictures, *spine.missing}
         if all(page.skip is not None or page.part in unclear for page in pages):
             held = ", ".join(f"{page.name} ({page.skip.detail})" for page in [*pages, *left_out][:5] if page.skip)
             seen = f"{shown(file)}: none of its {len(entries)} entries is called a picture{held and f': {held}'}"
@@ -272,7 +278,13 @@ def _listed(title: Title) -> Listing:
 
 
 def _page(entry: Entry, skip: Skip | None = None) -> _Page:
-    return _Page(entry.name, shown(parts_of(entry.name)[-1]), skip, {"entry": shown(entry.name)})
+    return _Page(entry.name, _readable(parts_of(entry.name)[-1]), skip, {"entry": _readable(entry.name)})
+
+
+def _readable(name: str) -> str:
+    """A name for people. Where a part of it is no UTF-8, what looks like it is by chance, and is shown as "?" too."""
+    is_text = not any("\ud800" <= sign <= "\udfff" for sign in name)
+    return name if is_text else "".join(sign if sign.isascii() else "?" for sign in name)
 
 
 def _sorted_out(entries: Iterable[Entry], *, is_book: bool) -> tuple[list[_Page], list[_Page]]:
@@ -318,7 +330,8 @@ def _nested(name: str) -> Skip | None:
 
 def _in_order(pages: Iterable[_Page], spine: Spine) -> list[_Page]:
     """A book's pages as its spine has them; pictures that it does not show keep their row."""
-    in_spine = [_page(Entry(name, 0)) for name in spine.pictures]
+    # What is shown and is not there fails when it is fetched.
+    in_spine = [_page(Entry(name, 0)) for name in (*spine.pictures, *spine.missing)]
     hidden = Skip("unwanted", "in the book, but nothing in its spine shows it")
     left = [page for page in pages if page.part not in spine.pictures and is_named_page(page.name)]
     return [*in_spine, *(replace(page, skip=hidden) for page in left)]

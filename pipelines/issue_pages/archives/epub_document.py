@@ -1,0 +1,128 @@
+"""One document of an EPUB book: the pictures that it shows, in order. Works on bytes; touches no files."""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+from soupsieve import SelectorSyntaxError
+
+from pipelines.issue_pages.html_page import HtmlError, read_html
+
+_MAX_RULES = 500  # of style sheets that set a background, for one document
+_MAX_SELECTOR = 200
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_BACKGROUND = re.compile(r"background(?:-image)?\s*:([^;]*)", re.IGNORECASE)
+_URL = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^)"']*))\s*\)""", re.IGNORECASE)
+_REFERENCES = {
+    **{"img": ("src", "data-src"), "image": ("xlink:href", "href"), "svg:image": ("xlink:href", "href")},
+    **{"object": ("data",), "embed": ("src",), "iframe": ("src",), "input": ("src",), "source": ("src",)},
+}
+
+
+class NoSpine(ValueError):
+    """The book cannot be followed from its container to its pictures. The message has the missing link."""
+
+
+def resolved(document: str, reference: str) -> str:
+    """The name of the entry that a reference in a document means."""
+    try:
+        path = unquote(urlsplit(reference).path)
+    except ValueError:
+        return reference
+    return posixpath.normpath(posixpath.join(posixpath.dirname(document), path))
+
+
+def shown_by(name: str, document: bytes, style: Callable[[str], str]) -> list[str]:
+    """The entries that a document shows, in order; a picture that is written into it is its "data:" address.
+
+    `style` gives the text of a style sheet by its name. Raises NoSpine.
+    """
+    # Documents of EPUB are in UTF-8 or UTF-16.
+    encoding = "utf-16" if document.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        soup = read_html(document.decode(encoding, "replace"))
+    except HtmlError as error:
+        raise NoSpine(f"{name}: {error}") from error
+    references = [(name, found) for element in soup.find_all(list(_REFERENCES)) for found in _references(element)]
+    # Where it has pictures, backgrounds are paper and ornaments.
+    return [_entry(place, found) for place, found in references or _backgrounds(name, soup, style)]
+
+
+def _entry(document: str, reference: str) -> str:
+    return reference if reference.startswith("data:") else resolved(document, reference)
+
+
+def _references(element: Tag) -> Iterator[str]:
+    """The one picture that an element shows, if any."""
+    if element.name == "source" and (element.parent is None or element.parent.find("img", src=True)):
+        return  # a choice for other devices
+    if element.name == "input" and str(element.get("type", "")).lower() != "image":
+        return
+    places = (str(element.get(attribute) or "").strip() for attribute in _REFERENCES[element.name])
+    found = next(filter(None, places), None) or _largest(str(element.get("srcset") or ""))
+    if found and not found.startswith("#"):
+        yield found
+
+
+def _largest(choices: str) -> str | None:
+    """The largest picture of `a.jpg 1x, b.jpg 2x`."""
+    sized: list[tuple[float, str]] = []
+    for choice in choices.split(","):
+        reference, _, size = choice.strip().partition(" ")
+        number = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)[wx]", size.strip())
+        if reference:
+            sized.append((float(number[1]) if number else 1.0, reference))
+    return max(sized, default=(0.0, None), key=lambda choice: choice[0])[1]
+
+
+def _backgrounds(name: str, soup: BeautifulSoup, style: Callable[[str], str]) -> list[tuple[str, str]]:
+    """The backgrounds of elements, in order, each with the document or style sheet that its reference counts from."""
+    by_element: dict[int, tuple[str, str]] = {}
+    for place, sheet in _sheets(name, soup, style):
+        for selector, reference in _rules(sheet):
+            try:
+                chosen = soup.select(selector)
+            except (SelectorSyntaxError, NotImplementedError, ValueError):
+                continue
+            by_element |= {id(element): (place, reference) for element in chosen}
+    found: list[tuple[str, str]] = []
+    for element in soup.find_all(True):
+        if reference := _background(str(element.get("style") or "")):
+            found.append((name, reference))
+        elif id(element) in by_element:
+            found.append(by_element[id(element)])
+    return found
+
+
+def _sheets(name: str, soup: BeautifulSoup, style: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    for element in soup.find_all(["link", "style"]):
+        if element.name == "style":
+            yield name, element.get_text()
+        elif "stylesheet" in str(element.get("rel") or "").lower():
+            sheet = resolved(name, str(element.get("href") or ""))
+            yield sheet, style(sheet)
+
+
+def _rules(sheet: str) -> Iterator[tuple[str, str]]:
+    """The selectors of a style sheet that set a background, each with its reference."""
+    count = 0
+    for match in _RULE.finditer(_COMMENT.sub("", sheet)):
+        selector = match[1].rpartition(";")[2].strip()
+        reference = _background(match[2])
+        if reference and len(selector) <= _MAX_SELECTOR and not selector.startswith("@"):
+            yield selector, reference
+            count += 1
+            if count >= _MAX_RULES:
+                return
+
+
+def _background(declarations: str) -> str | None:
+    """The last background of declarations that has a reference."""
+    found: str | None = None
+    for declared in _BACKGROUND.finditer(declarations):
+        if match := _URL.search(declared[1]):
+            found = next(filter(None, match.groups()), "").strip() or found
+    return found
