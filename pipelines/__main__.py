@@ -23,7 +23,7 @@ from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
 from pipelines.progress import Progress, each_tenth
 from pipelines.training.dependencies import FindTraining
-from pipelines.training.params import TrainingParams
+from pipelines.training.params import TrainingParams, command_on_several
 from pipelines.training.record import TrainingRecord
 from pipelines.training.run_folder import CHECKPOINT, is_finished, load_record, require_recorded
 from pipelines.training.store import NotTrainedError
@@ -149,18 +149,18 @@ def _evaluate(
 
 
 def _is_first_process() -> bool:
-    """False in the other processes of a training on several devices: the first one evaluates."""
+    """False in the other processes of a training on several devices: the first one evaluates and reports."""
     import torch
+    from torch.distributed.distributed_c10d import get_node_local_rank
 
-    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+    if torch.distributed.is_initialized():
+        return torch.distributed.get_rank() == 0
+    return get_node_local_rank(fallback_rank=0) == 0  # known before a training connects the processes
 
 
 def _print_progress(line: str) -> None:
-    """Prints a line on stderr, but not in the other processes of a machine that train along."""
-    from torch.distributed.distributed_c10d import get_node_local_rank
-
-    # Its rank on the machine is known before the training connects the processes.
-    if get_node_local_rank(fallback_rank=0) == 0:
+    """Prints a line on stderr, but not in the other processes that train along."""
+    if _is_first_process():
         print(line, file=sys.stderr, flush=True)  # noqa: T201  # a program's output
 
 
@@ -172,8 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "interrupted.",
         epilog="Results compare with a lake's where test split, --benchmark and the measuring networks are the same: "
         "line_detector for colorizers of lines, vgg16_color for the extractor title_vgg16. Put the lake's into --out "
-        "by `tintoon results export` first, or import those of --out with the other results. On several GPUs: "
-        "torchrun --nproc-per-node=N -m pipelines RECIPE ... --training '{\"devices\": N}'.",
+        "by `tintoon results export` first, or import those of --out with the other results. On several GPUs, "
+        f"one recipe a command: {command_on_several('RECIPE', 2)}",
     )
     parser.add_argument("recipes", nargs="+", help="names, as `tintoon recipes` lists them")
     parser.add_argument("--lake", required=True, help="the lake, or a part of it, that holds the training set")
@@ -183,12 +183,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--benchmark", default="{}", help="JSON: settings of the evaluation")
     parser.add_argument("--commit", default="unknown", help="commit of the code, for the record")
     options = parser.parse_args(arguments)
+    params = TrainingParams.model_validate_json(options.training)
+    if params.devices > 1 and len(options.recipes) > 1:
+        # While the first process evaluates one recipe, the others would wait for it in the next, and give up.
+        parser.error(f"several devices train one recipe a command, not {len(options.recipes)}")
     # The line detector first: it draws lines for the evaluation of the others.
     for name in sorted(options.recipes, key=lambda name: name != LINE_DETECTOR.name):
         folder = train_and_evaluate(
             recipe_of(name),
             Lake.at(options.lake),
-            TrainingParams.model_validate_json(options.training),
+            params,
             BenchmarkParams.model_validate_json(options.benchmark),
             out=options.out,
             weights=options.weights,

@@ -15,7 +15,7 @@ from models.recipes import PAPERS, Recipe
 from pipelines.lake import Lake
 from pipelines.training.dependencies import trained_in
 from pipelines.training.lock import die_with_parent, only_trainer
-from pipelines.training.params import TrainingParams
+from pipelines.training.params import TrainingParams, command_on_several
 from pipelines.training.record import TrainingRecord
 from pipelines.training.run_folder import CHECKPOINT, CURVES, SAMPLES, read_curves, read_samples
 from pipelines.training.store import is_trained, keep_run, read_record, set_current
@@ -50,7 +50,8 @@ def log_training(
         tags: Links from the MLflow run back to Dagster.
         on_step: Called after each step with its number and the expected number of steps.
 
-    Raises FileNotFoundError where a training to build on, or an extractor's file, is missing.
+    Raises FileNotFoundError where a training to build on, or an extractor's file, is missing; TrainingError for more
+    than one device.
     """
     from pipelines.training_set import TrainingSet
 
@@ -61,6 +62,14 @@ def log_training(
         if tracking.has(record.mlflow_run_id):
             set_current(lake, record)
             return record, True
+    if params.devices > 1:
+        from pipelines.training.state import TrainingError
+
+        # A run of Dagster is one process. Several, under torchrun, would wait for each other in the pool.
+        raise TrainingError(
+            f"{recipe.name}: devices is {params.devices}, but Dagster trains in one process: set devices to 1, or "
+            f"start `{command_on_several(recipe.name, params.devices)}`, then `tintoon results import OUT`"
+        )
     work = cache / "training" / f"{recipe.name}-{training.key}"
     with only_trainer(work):
         die_with_parent()

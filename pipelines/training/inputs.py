@@ -5,6 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
+from lightning.fabric.plugins.environments import TorchElasticEnvironment
 from torch import Tensor, nn
 
 from models.build import build_objective
@@ -14,7 +15,7 @@ from models.recipes import Recipe
 from pipelines.pairs import Pairs
 from pipelines.training.batches import blank_batch
 from pipelines.training.dependencies import FEATURES
-from pipelines.training.params import TrainingParams
+from pipelines.training.params import TrainingParams, command_on_several
 from pipelines.training.state import TrainingError
 
 
@@ -42,14 +43,21 @@ def require_pictures(recipe: Recipe, split: str, pairs: Pairs) -> None:
 
 
 def require_devices(recipe: Recipe, params: TrainingParams) -> None:
-    """Raises TrainingError where there is no GPU, or where fewer processes run than devices are asked for."""
+    """Raises TrainingError where there is no GPU, or where not as many processes run as devices are asked for."""
     if params.device == "cuda" and not torch.cuda.is_available():
         raise TrainingError(f"{recipe.name}: device is 'cuda', but torch sees no GPU; set device to 'auto' or 'cpu'")
-    if params.devices > 1 and not torch.distributed.is_torchelastic_launched():
+    processes = TorchElasticEnvironment().world_size() if torch.distributed.is_torchelastic_launched() else 1
+    if processes == params.devices:
+        return
+    if processes > 1:
         raise TrainingError(
-            f"{recipe.name}: devices is {params.devices}, which needs as many processes: start them by "
-            f"`torchrun --nproc-per-node={params.devices} ...`, or set devices to 1"
+            f"{recipe.name}: torchrun started {processes} processes, but devices is {params.devices}; add "
+            f"--training '{{\"devices\": {processes}}}', or start it without torchrun"
         )
+    raise TrainingError(
+        f"{recipe.name}: devices is {params.devices}, which needs as many processes: set devices to 1, or start "
+        f"`{command_on_several(recipe.name, params.devices)}`"
+    )
 
 
 def load_dependencies(recipe: Recipe, params: TrainingParams, files: Mapping[str, Path]) -> dict[str, nn.Module]:

@@ -16,6 +16,12 @@ EXCLUDED_FROM_KEY = {"extractor", "weights", "log_every"}
 the digest of its file, wherever the file lay; `log_every` changes nothing about what is learned."""
 
 
+def command_on_several(recipe: str, devices: int) -> str:
+    """The command that trains a recipe in several processes, each with its GPU: the only one that does."""
+    training = f"--training '{{\"devices\": {devices}}}'"
+    return f"torchrun --nproc-per-node={devices} --standalone -m pipelines {recipe} --lake LAKE --out OUT {training}"
+
+
 class TrainingParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of one training that are not the recipe's: its size, its pace and its machine."""
 
@@ -63,7 +69,10 @@ class TrainingParams(BaseModel, frozen=True, extra="forbid"):
         default="auto", description="Where to train; auto takes a GPU if there is one."
     )
     devices: int = Field(
-        default=1, ge=1, description="Processes, each with its GPU, that share every batch; more than 1 under torchrun."
+        default=1,
+        ge=1,
+        description="Processes, each with its GPU, that share every batch: 1, except in `python -m pipelines` under "
+        "torchrun.",
     )
     precision: Literal["32-true", "bf16-mixed"] = Field(
         default="32-true", description="Lightning Fabric's precision; bf16-mixed is faster where the chip has it."

@@ -189,3 +189,11 @@ def test_an_impossible_evaluation_is_refused_before_the_training(train: Train, t
         with pytest.raises(FileNotFoundError, match=r"nowhere: no folder|Put the file whose SHA-256"):
             train("webtoon_l2", benchmark=benchmark)
     assert not (tmp_path / "out").exists()
+
+
+def test_several_devices_train_one_recipe_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit):
+        main(["webtoon_l2", "frames_gan_gray", "--lake", ".", "--out", str(out), "--training", '{"devices": 2}'])
+    assert "several devices train one recipe a command, not 2" in capsys.readouterr().err
+    assert not out.exists()

@@ -16,6 +16,7 @@ from pipelines.training.extractors import WEIGHTS, WeightsUnavailable
 from pipelines.training.params import TrainingParams
 from pipelines.training.record import TrainingRecord
 from pipelines.training.run_folder import read_curves
+from pipelines.training.state import TrainingError
 from pipelines.training.store import read_record
 from tests.installation import SHARED
 
@@ -190,3 +191,11 @@ def test_a_resumed_training_whose_run_was_deleted_is_logged_from_its_first_step(
     assert record.mlflow_run_id != run.info.run_id
     history = client.get_metric_history(record.mlflow_run_id, "train/loss_generator/total")
     assert [point.step for point in history] == [1, 2, 3, 4, 5, 6]
+
+
+def test_several_devices_are_refused_with_the_command_that_takes_them(train: Train, tracking: Tracking):
+    with pytest.raises(
+        TrainingError, match=r"one process: set devices to 1, or start `torchrun .* -m pipelines webtoon_l2"
+    ):
+        train("webtoon_l2", devices=2)
+    assert tracking.client().get_experiment_by_name(EXPERIMENT) is None  # no run was begun

@@ -509,8 +509,16 @@ def test_several_processes_learn_what_one_learns(tmp_path: Path):
 
 
 def test_several_processes_are_asked_for_where_there_is_one(tmp_path: Path):
-    with pytest.raises(TrainingError, match=r"torchrun --nproc-per-node=2"):
+    with pytest.raises(TrainingError, match=r"torchrun --nproc-per-node=2 --standalone -m pipelines "):
         training(tmp_path, devices=2)
+
+
+def test_torchrun_with_another_number_of_processes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for devices in (1, 3):  # with 1, both processes would write the same folder
+        with pytest.raises(TrainingError, match=f"torchrun started 2 processes, but devices is {devices}"):
+            training(tmp_path, devices=devices)
 
 
 def test_a_colorizer_of_some_titles_learns_and_is_validated_on_them_alone(tmp_path: Path):

@@ -1,6 +1,7 @@
 """The training workflow: keys of earlier versions, states of earlier versions, several processes."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from pipelines.lake import Lake
 from pipelines.pairs import Pairs
 from pipelines.training.dependencies import Dependencies
 from pipelines.training.loop import StepResult
-from pipelines.training.params import TrainingParams
+from pipelines.training.params import TrainingParams, command_on_several
 from pipelines.training.run_folder import CHECKPOINT, load_record, read_curves, read_samples
 from pipelines.training.workflow import PlannedTraining
 from pipelines.training_set import TrainingSet
@@ -170,11 +171,16 @@ def test_several_processes_train_and_one_evaluates(write_lake: WriteLake, tmp_pa
     freeze(lake)
     training = SMALL.model_copy(update={"devices": 2, "steps": 2})
     benchmark = {"resolution": 32, "extractor": "none", "latency_sides": [], "page": False, "draws": 1}
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "pipelines",
-        "webtoon_vgg_features", "--lake", str(lake.root), "--out", str(tmp_path / "out"),
-        "--training", training.model_dump_json(), "--benchmark", json.dumps(benchmark),
-    ]  # fmt: skip
+    # The command that errors recommend, as it is written there.
+    command = shlex.split(command_on_several("webtoon_vgg_features", 2))
+    values = {
+        "torchrun": str(Path(sys.executable).with_name("torchrun")),
+        "LAKE": str(lake.root),
+        "OUT": str(tmp_path / "out"),
+        '{"devices": 2}': training.model_dump_json(),
+    }
+    assert values.keys() <= set(command)
+    command = [*(values.get(part, part) for part in command), "--benchmark", json.dumps(benchmark)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(tmp_path / "out" / "webtoon_vgg_features")]
