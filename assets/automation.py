@@ -1,5 +1,6 @@
 """Schedules and sensors, with the reason for each. All are off at first: see docs/guide.md, "Operations"."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ import dagster as dg
 
 from assets.failed_trainings import RECIPE_TAG, TRAINING_SET_TAG, failed_trainings
 from assets.jobs import JOBS, training_tags
-from assets.partitions import issues, titles, titles_of
+from assets.partitions import issues, left_line, titles, titles_of, undeclared_issues, undeclared_titles
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
 from assets.stages import STAGES
@@ -16,6 +17,7 @@ from assets.tracking.registry import read_champions
 from pipelines.comparison.params import RetrainingParams
 from pipelines.comparison.retraining import plan_retraining
 from pipelines.issue_pages.params import FetchParams
+from pipelines.lake import split_issue_key
 from pipelines.training.registry import TRAININGS
 
 # A schedule, not eager(): eager() waits for every issue, so one dead page would freeze the dataset.
@@ -82,14 +84,19 @@ def new_issues(
     from pipelines.issue_pages.catalogue import sync_titles
 
     params = FetchParams(**settings.of("issue_pages"))
-    report = sync_titles(catalogue.titles(), catalogue.sources(params), lake.open())
+    declared = catalogue.titles()
+    report = sync_titles(declared, catalogue.sources(params), lake.open())
     for title, problem in report.errors.items():
         context.log.error(f"{title}: {problem}")
     if report.errors and not report.counts:
         raise RuntimeError(f"no title could be listed: {'; '.join(report.errors.values())}")
-    known = set(context.instance.get_dynamic_partitions(str(issues.name)))
+    gone = undeclared_issues(context.instance, declared)
+    gone_titles = undeclared_titles(context.instance, declared)
+    for title, count in Counter(split_issue_key(key)[0] for key in gone).items():
+        context.log.warning(left_line(title, count))
+    known = set(context.instance.get_dynamic_partitions(str(issues.name))) - set(gone)
     new = [key for key in report.keys if key not in known]
-    known_titles = set(context.instance.get_dynamic_partitions(str(titles.name)))
+    known_titles = set(context.instance.get_dynamic_partitions(str(titles.name))) - set(gone_titles)
     new_titles = [title for title in titles_of([*known, *new]) if title not in known_titles]
     collected = context.instance.get_materialized_partitions(dg.AssetKey("panels"))
     today = datetime.now(UTC).date().isoformat()  # a failed issue is collected again, once a day
@@ -97,6 +104,8 @@ def new_issues(
         dynamic_partitions_requests=[
             *([issues.build_add_request(new)] if new else []),
             *([titles.build_add_request(sorted(new_titles))] if new_titles else []),
+            *([issues.build_delete_request(gone)] if gone else []),
+            *([titles.build_delete_request(gone_titles)] if gone_titles else []),
         ],
         run_requests=[
             dg.RunRequest(run_key=f"{today}:{key}", partition_key=key) for key in report.keys if key not in collected

@@ -8,6 +8,7 @@ from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
 from assets.stages import stage_asset
 from pipelines.colorize.params import ReferencesParams
+from pipelines.issue_pages.params import FetchParams
 from pipelines.params import TrainingSetParams, VariantParams
 
 DESCRIPTIONS = {
@@ -63,6 +64,7 @@ def training_set(
         lake.open(),
         settings.params(context, TrainingSetParams),
         sources={key: title.source for key, title in catalogue.titles().items()},
+        terms=catalogue.terms(FetchParams(**settings.of("issue_pages")).licences),
     )
     return dg.MaterializeResult(
         metadata={

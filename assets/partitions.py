@@ -1,6 +1,7 @@
 """The partitions of the lineage: an issue or a title (their number grows), a split, a recipe. Never a picture."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 
 import dagster as dg
@@ -17,6 +18,38 @@ splits = dg.StaticPartitionsDefinition(list(SPLITS))
 def titles_of(issue_keys: Iterable[str]) -> list[str]:
     """The titles of issues, each once, in their order."""
     return list(dict.fromkeys(split_issue_key(key)[0] for key in issue_keys))
+
+
+def undeclared_issues(instance: dg.DagsterInstance, declared: Collection[str]) -> list[str]:
+    """The issues that are partitions though their title is not declared any more."""
+    known = instance.get_dynamic_partitions(str(issues.name))
+    return [key for key in known if split_issue_key(key)[0] not in declared]
+
+
+def undeclared_titles(instance: dg.DagsterInstance, declared: Collection[str]) -> list[str]:
+    """The titles that are partitions though they are not declared any more."""
+    return [title for title in instance.get_dynamic_partitions(str(titles.name)) if title not in declared]
+
+
+def remove_undeclared(instance: dg.DagsterInstance, declared: Collection[str]) -> dict[str, int]:
+    """Takes titles that are not declared any more, with their issues, out of the partitions; their tables stay.
+
+    Returns the number of issues by title.
+    """
+    gone = undeclared_issues(instance, declared)
+    for key in gone:
+        instance.delete_dynamic_partition(str(issues.name), key)
+    for title in undeclared_titles(instance, declared):
+        instance.delete_dynamic_partition(str(titles.name), title)
+    return dict(Counter(split_issue_key(key)[0] for key in gone))
+
+
+def left_line(title: str, count: int) -> str:
+    """What becomes of a title that is not declared any more, for people."""
+    return (
+        f"{title}: not declared in titles.yaml any more: its {count} issue{'s' if count > 1 else ''} will not be in "
+        f"the next training set; the tables stay until: tintoon drop {title}"
+    )
 
 
 @cache

@@ -1,7 +1,7 @@
 """The resources of the assets: the lake, feature extractors, rating studies, titles with their sources, MLflow."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -64,6 +64,16 @@ class Catalogue(dg.ConfigurableResource):
         from pipelines.titles import load_titles
 
         return load_titles(Path(self.titles_path), sources=SOURCES, variables=os.environ)
+
+    def terms(self, licences: Collection[str]) -> Any:
+        """What may be learned from now: the declared titles, and of these what is under the licences (none: any)."""
+        from pipelines.issue_pages.sources.registry import WITH_OWN_LICENCES
+        from pipelines.terms.terms import Terms
+
+        own = {
+            key: None if title.source in WITH_OWN_LICENCES else title.licence for key, title in self.titles().items()
+        }
+        return Terms(own, frozenset(licences))
 
     def sources(self, params: Any = None) -> dict[str, Any]:
         """Every source by name, asking through the shared client, or else through one of their own."""

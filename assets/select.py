@@ -6,6 +6,7 @@ from assets.display import counts, notices, pictures, table_of
 from assets.resources import Catalogue, LakeResource
 from assets.settings import StandingSettings
 from assets.stages import stage_asset
+from pipelines.issue_pages.params import FetchParams
 from pipelines.params import SplitParams, UniqueParams
 
 
@@ -18,7 +19,10 @@ def unique_panels(
     from pipelines.unique_panels import build_unique_panels
 
     opened = lake.open()
-    report = build_unique_panels(opened, settings.params(context, UniqueParams), title_order=list(catalogue.titles()))
+    terms = catalogue.terms(FetchParams(**settings.of("issue_pages")).licences)
+    report = build_unique_panels(
+        opened, settings.params(context, UniqueParams), title_order=list(terms.licences), terms=terms
+    )
     return dg.MaterializeResult(
         metadata={
             **counts(report.counts),

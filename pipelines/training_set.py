@@ -25,6 +25,7 @@ from pipelines.issue_splits import left_out_panels
 from pipelines.lake import Lake, digest_of
 from pipelines.pairs import Pairs
 from pipelines.params import SPLITS, TrainingSetParams, VariantParams
+from pipelines.terms.terms import Terms
 from pipelines.variants import KINDS, derive, open_array, read_manifest, resize_square
 
 
@@ -44,18 +45,26 @@ class TrainingSetReport:
 
 
 def build_training_set(
-    lake: Lake, params: TrainingSetParams, *, sources: Mapping[str, str] | None = None
+    lake: Lake,
+    params: TrainingSetParams,
+    *,
+    sources: Mapping[str, str] | None = None,
+    terms: Terms | None = None,
 ) -> TrainingSetReport:
     """Freezes the current arrays of all kinds and splits as the current training set.
 
-    sources: the kind of place that each title comes from, for the datasheet.
+    sources: the kind of place that each title comes from, for the datasheet. terms: what may be learned from now; None
+    refuses nothing.
     Raises FileNotFoundError where arrays are missing, ValueError where they do not fit together (made from other
-    colour, other resolutions, or the same panel in two splits) or where train holds too few panels.
+    colour, other resolutions, or the same panel in two splits), where they hold what the terms refuse, or where train
+    holds too few panels.
     """
     manifests = {(kind, split): read_manifest(lake, kind, split) for kind in KINDS for split in SPLITS}
     rows = {split: _rows(lake, manifests["color", split]) for split in SPLITS}
     _require_one_origin(manifests)
     _require_separate_splits(rows)
+    if terms:
+        _require_terms(rows, terms)
     if len(rows["train"]) < params.min_train_panels:
         raise ValueError(_too_few(lake, len(rows["train"]), params.min_train_panels))
     arrays = {
@@ -242,6 +251,18 @@ def _require_separate_splits(rows: dict[str, pa.Table]) -> None:
                     f"{panel_id} of split {split} is also in {other}: materialize gray_panels, edge_panels and "
                     "line_panels of all partitions again"
                 )
+
+
+def _require_terms(rows: dict[str, pa.Table], terms: Terms) -> None:
+    """Nothing that the terms refuse: arrays that were made before titles.yaml changed hold it still."""
+    held = Counter((row["title"], row["licence"]) for table in rows.values() for row in table.to_pylist())
+    for (title, licence), pictures in held.items():
+        if refusal := terms.refusal(title, licence):
+            raise ValueError(
+                f"{title}: {pictures} pictures in the current arrays are {refusal} (stored under {licence}): "
+                f"{terms.remedy(refusal, title)}; then: tintoon run unique_panels issue_splits gray_panels edge_panels "
+                "line_panels training_set"
+            )
 
 
 def _too_few(lake: Lake, found: int, wanted: int) -> str:

@@ -3,6 +3,7 @@
 Reads the panel tables of every issue (not their pictures), writes `unique_panels.parquet`. In this order, as
 paper 000 (III.A) removes duplicates between its steps and gray pictures last:
 
+    terms    not to be learned from now: its title is undeclared, its licence is another or not collected
     page     the whole page is, byte for byte, an earlier page of the same title
     crop     a near-duplicate of an earlier panel of the same title
     size     outside the size filter
@@ -11,8 +12,8 @@ paper 000 (III.A) removes duplicates between its steps and gray pictures last:
 
 The earliest panel stays. Issues keep the place in which they were first seen, also under another name (their pictures
 tell, see `pipelines.copies.former_issues`), and new ones come after them, so a new issue never changes what old issues
-keep. A panel that a later step drops anyway (by its size, or because it
-is gray) is never the reason to drop one that would pass.
+keep. A panel that a later step drops anyway (by its size, or because it is gray) is never the reason to drop one that
+would pass, and neither is one that the terms refuse: a title under a new name takes the place of the old one.
 """
 
 from collections import Counter
@@ -27,10 +28,11 @@ from pipelines.copies.near_hashes import hash_bits, nearby_pairs
 from pipelines.lake import Lake, digest_of, issue_key, natural_key, split_issue_key
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
+from pipelines.terms.terms import Terms
 
 PANEL_COLUMNS = [
     "title", "issue", "panel", "panel_id", "page", "pages_sha256", "page_box", "width_px", "height_px",
-    "drop_reason", "is_gray", "is_flat", "phash", "sha256", "thumbnail",
+    "drop_reason", "is_gray", "is_flat", "phash", "sha256", "thumbnail", "licence",
 ]  # fmt: skip
 
 DECISION_SCHEMA = pa.schema(
@@ -79,10 +81,11 @@ def earlier_lookalikes(hashes: np.ndarray, radius_bits: int) -> np.ndarray:
     return np.where(answer == np.arange(len(hashes)), -1, answer)
 
 
-def decide(panels: pd.DataFrame, params: UniqueParams) -> pd.DataFrame:
+def decide(panels: pd.DataFrame, params: UniqueParams, terms: Terms | None = None) -> pd.DataFrame:
     """Decisions for panels that are already in their order: sorted by sequence, then panel.
 
-    panels: PANEL_COLUMNS and `sequence`. Returns it with kept, reason, stage, duplicate_of, distance_bits.
+    panels: PANEL_COLUMNS and `sequence`. terms: None refuses nothing.
+    Returns it with kept, reason, stage, duplicate_of, distance_bits.
     """
     panels = panels.reset_index(drop=True)
     decided = pd.DataFrame(
@@ -107,8 +110,13 @@ def decide(panels: pd.DataFrame, params: UniqueParams) -> pd.DataFrame:
             found = twins >= 0
             drop(rows[found], stage, "near_duplicate", rows[twins[found]])
 
-    pages = _earlier_pages(panels)
-    drop(np.flatnonzero(pages >= 0), "page", "duplicate_page", pages[pages >= 0])
+    if terms:
+        places = zip(panels["title"], panels["licence"], strict=True)
+        refusals = pd.Series([terms.refusal(*place) for place in places], index=panels.index, dtype="object")
+        drop(np.flatnonzero(refusals.notna()), "terms", refusals[refusals.notna()])
+    left = np.flatnonzero(decided["reason"].isna())
+    pages = _earlier_pages(panels.iloc[left])
+    drop(left[pages >= 0], "page", "duplicate_page", left[pages[pages >= 0]])
     drop_lookalikes("crop", within=["title"])
     sized = decided["reason"].isna() & panels["drop_reason"].notna()
     drop(np.flatnonzero(sized), "size", panels.loc[sized, "drop_reason"])
@@ -153,9 +161,12 @@ def _earlier_pages(panels: pd.DataFrame) -> np.ndarray:
     return answer
 
 
-def build_unique_panels(lake: Lake, params: UniqueParams, *, title_order: list[str]) -> UniqueReport:
+def build_unique_panels(
+    lake: Lake, params: UniqueParams, *, title_order: list[str], terms: Terms | None = None
+) -> UniqueReport:
     """Decides for every panel in the lake. New issues come after known ones, by title and natural order.
 
+    terms: What may be learned from now; None: all that is there.
     Raises FileNotFoundError when no issue has been cut yet.
     """
     keys = lake.keys_with("panels")
@@ -163,14 +174,14 @@ def build_unique_panels(lake: Lake, params: UniqueParams, *, title_order: list[s
         raise FileNotFoundError("no panels yet: materialize `panels` first (tintoon run panels)")
     made_before = lake.made_from(lake.unique_panels)
     sequence = _sequence(keys, _places(lake), title_order)
-    unchanged = made_before == _made_from(lake, sequence, params)
+    unchanged = made_before == _made_from(lake, sequence, params, terms)
     if not unchanged:
         panels = _panels_of(lake, keys)
         sequence = _sequence(keys, _places_by_content(lake, panels), title_order)
         panels["sequence"] = panels["key"].map({key: place for place, key in enumerate(sequence)})
-        decided = decide(panels.sort_values(["sequence", "panel"], kind="stable"), params)
+        decided = decide(panels.sort_values(["sequence", "panel"], kind="stable"), params, terms)
         table = pa.Table.from_pandas(decided, schema=DECISION_SCHEMA, preserve_index=False)
-        lake.write_table(lake.unique_panels, table, made_from=_made_from(lake, sequence, params))
+        lake.write_table(lake.unique_panels, table, made_from=_made_from(lake, sequence, params, terms))
     decisions = lake.read_table(lake.unique_panels, ["reason", "panel_id"]).to_pandas()
     counts = Counter(decisions["reason"].fillna("kept"))
     return UniqueReport(
@@ -181,9 +192,15 @@ def build_unique_panels(lake: Lake, params: UniqueParams, *, title_order: list[s
     )
 
 
-def _made_from(lake: Lake, sequence: list[str], params: UniqueParams) -> str:
+def _made_from(lake: Lake, sequence: list[str], params: UniqueParams, terms: Terms | None) -> str:
+    titles = {split_issue_key(key)[0] for key in sequence}
     return digest_of(
-        [UniqueParams.code_version, params.model_dump(), [[key, lake.made_from(lake.panels(key))] for key in sequence]]
+        [
+            UniqueParams.code_version,
+            params.model_dump(),
+            [[key, lake.made_from(lake.panels(key))] for key in sequence],
+            *([terms.within(titles)] if terms else []),
+        ]
     )
 
 

@@ -15,7 +15,7 @@ import psutil
 from assets.definitions import definitions_of
 from assets.home import Home
 from assets.instance import instance_of
-from assets.partitions import issues, splits, titles, titles_of
+from assets.partitions import issues, left_line, remove_undeclared, splits, titles, titles_of
 from assets.progress import report_progress_to
 from assets.resources import Catalogue, default_resources, one_client
 from assets.settings import StandingSettings
@@ -282,6 +282,12 @@ def plan_issues(*, titles: Sequence[str], config: dict[str, Any]) -> Iterator[tu
             except Exception as error:  # any error of a source: it stops no other title
                 _log.exception("%s: not planned", key)
                 yield key, RuntimeError(f"{type(error).__name__}: {error}; report it with the log")
+
+
+def leave_undeclared(instance: dg.DagsterInstance) -> list[str]:
+    """Takes the issues of titles that are not declared any more out of the partitions; returns a line a title."""
+    catalogue: Catalogue = default_resources()["catalogue"]
+    return [left_line(title, count) for title, count in remove_undeclared(instance, catalogue.titles()).items()]
 
 
 def sync_issues(

@@ -12,11 +12,15 @@ from rich.table import Table
 from assets.display import NOTICES
 from assets.stages import STAGES
 from pipelines.progress import each_tenth
-from studio.materialize import Materialized, Selection, materialize
+from studio.materialize import Materialized, Selection, leave_undeclared, materialize
 from studio.progress import CommandProgress, open_progress
 
 out = Console()
 err = Console(stderr=True)
+
+
+OF_TITLES = {"issue_pages", "panels", "unique_panels"}
+"""The stages that go by titles.yaml."""
 
 
 class StagesFailedError(RuntimeError):
@@ -27,6 +31,9 @@ def run_stages(
     stages: Sequence[str], selection: Selection, settings: dict[str, dict[str, Any]], instance: dg.DagsterInstance
 ) -> None:
     """Materializes stages, then prints what each did. Raises StagesFailedError when one failed."""
+    if OF_TITLES & set(stages):
+        for line in leave_undeclared(instance):
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
     outcomes: list[Materialized] = []
     seconds: dict[str, float] = {}
     with open_progress() as progress:

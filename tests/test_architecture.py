@@ -22,7 +22,7 @@ FORBIDDEN = {
 
 ROOMS_OF_PIPELINES = [
     *("yaml", "progress", "params", "lake", "pairs", "images"),
-    *("panels", "titles", "issue_pages"),
+    *("panels", "titles", "terms", "issue_pages"),
     *("copies", "unique_panels", "issue_splits", "variants", "previews", "training_set"),
     *("books", "training", "colorize", "evaluation", "comparison", "studies"),
     "__main__",

@@ -11,7 +11,7 @@ from rich.table import Table
 from typer.core import TyperCommand
 
 from demo import DEFAULT_ISSUES
-from studio.cli.options import AsJson, UsageError, existing, out
+from studio.cli.options import AsJson, UsageError, existing, out, say
 
 
 def sync(
@@ -29,7 +29,7 @@ def sync(
     prints every page.
     """
     from studio.dry_run import print_plan
-    from studio.materialize import open_instance, plan_issues, sync_issues
+    from studio.materialize import leave_undeclared, open_instance, plan_issues, sync_issues
     from studio.progress import open_progress
 
     if dry_run:
@@ -42,11 +42,14 @@ def sync(
         raise UsageError("--json goes with --dry-run")
     with open_instance() as instance, open_progress() as progress:
         report, new = sync_issues(instance, titles=title or (), config={}, on_title=progress.listener("titles"))
+        left = leave_undeclared(instance)
     table = Table("title", "issues by state")
     for name, states in report.counts.items():
         table.add_row(name, ", ".join(f"{count} {state}" for state, count in states.items()))
     out.print(table)
     out.print(f"{len(report.keys)} free issues, {len(new)} of them new")
+    for line in left:
+        say(line)
     if report.errors:
         raise UsageError("; ".join(f"{name}: {problem}" for name, problem in report.errors.items()))
 

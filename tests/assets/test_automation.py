@@ -61,7 +61,10 @@ def tick(site, instance, tmp_path) -> Callable[[], tuple[list[str], list[str]]]:
         assert isinstance(result, dg.SensorResult)
         added: list[str] = []
         for request in result.dynamic_partitions_requests or []:
-            assert isinstance(request, dg.AddDynamicPartitionsRequest)
+            if isinstance(request, dg.DeleteDynamicPartitionsRequest):
+                for key in request.partition_keys:
+                    instance.delete_dynamic_partition(request.partitions_def_name, key)
+                continue
             instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
             if request.partitions_def_name == issues.name:
                 added += request.partition_keys
@@ -92,11 +95,19 @@ def test_a_title_that_fails_holds_up_no_other(site, tick):
 
 
 def test_the_titles_of_issues_are_registered_too(tick, instance):
-    instance.add_dynamic_partitions(str(issues.name), ["years__0001"])  # an earlier version registered no titles
+    instance.add_dynamic_partitions(str(issues.name), ["days__0001"])  # an earlier version registered no titles
     tick()
-    assert instance.get_dynamic_partitions(str(titles.name)) == ["days", "nights", "years"]
+    assert instance.get_dynamic_partitions(str(titles.name)) == ["days", "nights"]
     tick()
-    assert instance.get_dynamic_partitions(str(titles.name)) == ["days", "nights", "years"]
+    assert instance.get_dynamic_partitions(str(titles.name)) == ["days", "nights"]
+
+
+def test_titles_that_are_not_declared_any_more_leave(tick, instance):
+    instance.add_dynamic_partitions(str(issues.name), ["years__0001", "years__0002", "days__0001"])
+    instance.add_dynamic_partitions(str(titles.name), ["years", "days"])
+    tick()
+    assert instance.get_dynamic_partitions(str(titles.name)) == ["days", "nights"]
+    assert not [key for key in instance.get_dynamic_partitions(str(issues.name)) if key.startswith("years")]
 
 
 def test_new_issues_are_collected_by_the_job_of_collecting():

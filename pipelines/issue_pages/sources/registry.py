@@ -32,6 +32,10 @@ SOURCES: dict[str, type[Source]] = {
 }
 
 
+WITH_OWN_LICENCES = frozenset({PepperCarrotSource.name})
+"""Sources that give the licence of each page; pages of the others are under the licence of their title."""
+
+
 def sources(client: Client) -> dict[str, Source]:
     """Every source by name, all asking through one client."""
     return {name: source(client) for name, source in SOURCES.items()}
