@@ -12,12 +12,18 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from demo.reply import Fault, Reply
+
+REQUEST_S = 30.0
+"""A request's head comes within so many seconds."""
+MAX_CONNECTIONS = 64
+"""Of one host; more are closed."""
 
 
 class SiteError(RuntimeError):
@@ -140,7 +146,22 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, site: Site, host: str, port: int):
         self.site = site
         self.host = host
+        self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
         super().__init__(("127.0.0.1", port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answers in a thread, or closes the connection where too many are open."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """One connection, until it ends."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
 
 def _listen(site: Site, host: str, port: int) -> _Server:
@@ -157,8 +178,28 @@ def _listen(site: Site, host: str, port: int) -> _Server:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout: ClassVar[float] = 30.0  # pyright: ignore[reportIncompatibleVariableOverride]
+    timeout: ClassVar[float] = REQUEST_S  # pyright: ignore[reportIncompatibleVariableOverride]  # of each silence
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def handle_one_request(self) -> None:
+        """Waits for a request and answers it; ends the connection of a client whose request comes too slowly."""
+        self._late = threading.Timer(self.timeout, self._end_connection)
+        self._late.daemon = True
+        self._late.start()
+        try:
+            super().handle_one_request()
+        finally:
+            self._late.cancel()
+
+    def parse_request(self) -> bool:
+        """Reads the head; from then on the client has all the time."""
+        is_whole = super().parse_request()
+        self._late.cancel()
+        return is_whole
+
+    def _end_connection(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def do_GET(self) -> None:
         """Answers, after writing it into the log."""

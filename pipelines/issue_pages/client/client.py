@@ -23,6 +23,7 @@ import urllib3
 from protego import Protego
 
 from pipelines.issue_pages.client.answer import REDIRECTS, Answer, failure_of, fetched_picture
+from pipelines.issue_pages.client.deadline import TimedAdapter, deadline
 from pipelines.issue_pages.client.fetch_error import (
     AddressRefused,
     BadAddress,
@@ -50,6 +51,7 @@ _log = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 5  # as RFC 9309, section 2.3.1.2
 ROBOTS_MAX_BYTES = 500 * 1024  # RFC 9309, section 2.5
+_GRACE_S = 1.0  # after max_body_s: whatever it is, the exchange ends
 _LONGEST_STOP_S = 30 * 24 * 3600.0  # however long a host asks for, it is then asked once more
 
 
@@ -89,6 +91,8 @@ class Client:
         self._session.headers.update({"User-Agent": self.params.user_agent, "Accept": "*/*"})
         # As served: the length can be checked, and the digest is that of the file on the host.
         self._session.headers["Accept-Encoding"] = "identity"
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, TimedAdapter())
         # No identity is sent: no cookies, no passwords of a .netrc file.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.auth = lambda request: request
@@ -322,9 +326,26 @@ class Client:
         slot.save()
 
     def _ask_once(self, slot: HostSlot, url: str, headers: Mapping[str, str | None], *, max_bytes: int) -> Answer:
+        # A body that drips is broken off as its bytes come. The deadline is for what else may drip: a head, a chunk's
+        # length, bytes that unpack to nothing.
+        with deadline(self.params.max_body_s + _GRACE_S) as whole:
+            answer = failure = None
+            try:
+                answer = self._exchange(slot, url, headers, max_bytes=max_bytes)
+            except (IncompleteBody, Unreachable, UnexpectedAnswer) as error:
+                failure = error
+        if whole.has_passed:
+            seen = f"no whole answer after {self.params.max_body_s + _GRACE_S:g} s"
+            raise TooLarge(url, seen, "raise max_body_s if the host is slow") from failure
+        if failure is not None:
+            raise failure
+        assert answer is not None
+        return answer
+
+    def _exchange(self, slot: HostSlot, url: str, headers: Mapping[str, str | None], *, max_bytes: int) -> Answer:
         name = urlsplit(url).hostname or ""
         proxies = {"no_proxy": name} if is_loopback(name) else None  # a proxy's loopback is not ours
-        deadline = self._clock() + self.params.max_body_s
+        last_moment = self._clock() + self.params.max_body_s
         try:
             with self._session.get(
                 url,
@@ -334,7 +355,7 @@ class Client:
                 timeout=self.params.timeout_s,
                 proxies=proxies,
             ) as response:
-                body = self._body(slot, url, response, deadline=deadline, max_bytes=max_bytes)
+                body = self._body(slot, url, response, last_moment=last_moment, max_bytes=max_bytes)
                 return Answer(url=url, status=response.status_code, headers=response.headers, body=body)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
             raise BadAddress(url, str(error), "give one like https://host/path") from error
@@ -343,7 +364,9 @@ class Client:
         except ValueError as error:  # UnicodeError too: a Referer that no header can hold
             raise UnexpectedAnswer(url, f"an answer that cannot be read ({error})", "report it") from error
 
-    def _body(self, slot: HostSlot, url: str, response: requests.Response, *, deadline: float, max_bytes: int) -> bytes:
+    def _body(
+        self, slot: HostSlot, url: str, response: requests.Response, *, last_moment: float, max_bytes: int
+    ) -> bytes:
         status = response.status_code
         body = bytearray()
         try:
@@ -355,7 +378,7 @@ class Client:
                     raise TooLarge(
                         url, f"more than {max_bytes} bytes", "raise max_bytes if it is meant", http_status=status
                     )
-                if self._clock() > deadline:
+                if self._clock() > last_moment:
                     seen = f"{len(body)} bytes after {self.params.max_body_s:g} s"
                     raise TooLarge(url, seen, "raise max_body_s if the host is slow", http_status=status)
         except (urllib3.exceptions.HTTPError, OSError) as error:
