@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 from PIL.ExifTags import Base
 
-from pipelines.books.bands import by_bands
 from pipelines.books.formats import FORMATS
 from pipelines.books.metadata import INCHES, save_options
 from pipelines.books.picture_file import PictureFile
+from pipelines.images.bands import by_bands
 
 QUALITY = 95
 """Of JPEG, WebP and AVIF, with colour at full resolution where the format has it."""

@@ -9,6 +9,8 @@ from PIL import Image
 from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
+from pipelines.images.profiles import is_srgb, srgb_profile
+
 INCHES = 2  # the unit of resolution, in EXIF and TIFF
 _TIFF_TAGS = (Base.ImageDescription, Base.Make, Base.Model, Base.Software, Base.DateTime, Base.Artist, Base.Copyright)
 _XMP_OF_PNG = "XML:com.adobe.xmp"
@@ -29,15 +31,18 @@ class Metadata:
     tiff_tags: Mapping[int, str] = field(default_factory=dict)  # of a TIFF file: artist, copyright, ...
 
 
-def read_metadata(image: Image.Image, exif: Image.Exif) -> Metadata:
-    """The metadata of an open picture and its EXIF. A profile is kept where it is one of RGB, as the result is."""
-    icc = image.info.get("icc_profile")
+def read_metadata(image: Image.Image, exif: Image.Exif, *, profile: bytes | None) -> Metadata:
+    """The metadata of an open picture and its EXIF.
+
+    profile: that by which its pixels became sRGB. The result has a profile where the picture has one that could be
+        used: its own where it says sRGB, else that of sRGB.
+    """
     texts = {key: str(text) for key, text in getattr(image, "text", {}).items()}
     xmp = image.info.get("xmp") or texts.pop(_XMP_OF_PNG, "").encode()
     is_tiff = image.format == "TIFF"
     return Metadata(
         dpi=_dpi(image),
-        icc=icc if icc and icc[16:20] == b"RGB " else None,
+        icc=None if profile is None else profile if is_srgb(profile) else srgb_profile(),
         # The EXIF of a TIFF file is its own directory, which says how its pixels lie.
         exif=None if is_tiff else _exif_bytes(exif),
         xmp=_XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) and xmp else None,

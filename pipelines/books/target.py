@@ -7,7 +7,8 @@ from typing import Literal
 
 from pipelines.books.book import Book, Page
 from pipelines.books.formats import FORMATS, format_of_suffix, refusal, written_format
-from pipelines.books.picture_file import read_header, read_picture_file
+from pipelines.books.picture_file import read_picture_file
+from pipelines.images.opened import read_header
 from pipelines.issue_pages.archives.kinds import suffix_of
 from pipelines.issue_pages.local_files import shown
 

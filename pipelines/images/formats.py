@@ -61,7 +61,6 @@ FORMATS = {
         _read("qoi", "qoi", "QOI"),
         _read("psd", "psd", "PSD", shown="a Photoshop picture"),
         _read("dds", "dds", "DDS"),
-        _read("ico", "ico", "ICO", shown="an icon"),
         _read("hdr", "hdr pic", shown="a Radiance picture"),
         _read("pfm", "pfm"),
         _read("pam", "pam"),
@@ -75,6 +74,7 @@ FORMATS = {
         _not_read(
             "raw", "arw cr2 cr3 crw dng nef nrw orf pef raf raw rw2 srw x3f", "a camera's raw file", "develop it"
         ),
+        _not_read("ico", "ico cur", "an icon", _CONVERT),
         _not_read("svg", "svg svgz", "an SVG drawing", "draw it as PNG at the size that you need"),
         _not_read("eps", "eps ps ai", "a PostScript drawing", "draw it as PNG at the size that you need"),
         _not_read("wmf", "wmf emf", "a Windows metafile", "draw it as PNG at the size that you need"),

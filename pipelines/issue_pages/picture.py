@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 from pipelines.images.decode import decode_picture
 from pipelines.images.formats import format_of, reason_against
+from pipelines.images.opened import nature_of
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,6 @@ def read_picture(data: bytes, *, name: str, format_by_name: str | None = None) -
         raise ValueError(reason)
     form = format_of(data) or format_by_name
     if form is None:
-        raise ValueError(f"{_nature(data)} instead of a picture ({len(data)} bytes)")
+        raise ValueError(f"{nature_of(data)} instead of a picture ({len(data)} bytes)")
     height_px, width_px = decode_picture(data, name=name).shape[:2]
     return Picture(data=data, format=form, width_px=width_px, height_px=height_px)
-
-
-def _nature(data: bytes) -> str:
-    start = data[:512].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")) or b"<head" in start or b"<body" in start:
-        return "an HTML page"
-    if start.startswith((b"{", b"[")):
-        return "JSON"
-    return f"bytes that begin with {data[:8]!r}"

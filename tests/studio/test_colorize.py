@@ -155,7 +155,7 @@ def test_bad_files(colorize, tmp_path):
     drawn(tmp_path / "in" / "a.png")
     refused(colorize(tmp_path / "in", page), "page.png", "name a folder")
     (tmp_path / "text.png").write_text("not a picture")
-    refused(colorize(tmp_path / "text.png", tmp_path / "o.png"), "text.png", "no known format")
+    refused(colorize(tmp_path / "text.png", tmp_path / "o.png"), "text.png", "and no picture")
     assert not (tmp_path / "o.png").exists()
 
 

@@ -13,12 +13,15 @@ import tifffile
 from PIL import Image, ImageCms, ImageDraw, JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
-from pipelines.books.encode import encode_picture, encoding_notes
+from pipelines.books.encode import _chunk, encode_picture, encoding_notes
 from pipelines.books.formats import FORMATS, format_of_suffix, refusal
 from pipelines.books.metadata import Metadata
-from pipelines.books.picture_file import MAX_PIXELS, PictureFile, read_header, read_picture_file
+from pipelines.books.picture_file import PictureFile, read_picture_file
 from pipelines.images.color import rgb_to_gray
+from pipelines.images.opened import MAX_PIXELS, read_header
+from pipelines.images.profiles import matrix_profile, srgb_profile
 from tests.pipelines.books.drawn import drawing, encoded, redder
+from tests.pipelines.images.profiles import gray_profile
 
 STORED = {
     **{2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM},
@@ -186,12 +189,36 @@ def test_a_profile_is_kept_beside_16_bits():
             assert image.info["icc_profile"] == profile
 
 
-def test_a_gray_profile_is_left_out_with_a_note():
-    gray = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+def test_a_gray_profile_is_applied_and_the_result_is_tagged_as_srgb():
+    picture, image = colored(encoded(drawing(), icc_profile=gray_profile(1.0)))
+    assert image.info["icc_profile"] == srgb_profile()
+    assert picture.notes == ("its levels of gray became those of sRGB by its colour profile",)
+    assert picture.rgb.mean() > np.array(drawing()).mean() + 20
+
+
+def test_a_profile_that_cannot_be_used_is_named():
+    gray = bytearray(srgb_profile())
     gray[16:20] = b"GRAY"
     picture, image = colored(encoded(drawing(), icc_profile=bytes(gray)))
     assert "icc_profile" not in image.info
-    assert picture.notes == ("its gray colour profile is left out, for the picture is in colour",)
+    assert "its colour profile cannot be used" in picture.notes[0]
+    assert (picture.rgb[..., 0] == np.array(drawing())).all()
+
+
+def test_16_bits_are_kept_where_a_profile_is_applied():
+    wide = matrix_profile(2.2, (0.3127, 0.329), ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)))
+    deep = np.repeat(deep_gray()[..., np.newaxis], 3, axis=2)
+    deep[..., 0] //= 2
+    data = cv2.imencode(".png", deep[..., ::-1])[1].tobytes()
+    with_profile = data[:33] + _chunk(b"iCCP", b"icc\0\0" + zlib.compress(wide)) + data[33:]
+    picture = read_picture_file(with_profile, name="page")
+    assert picture.deep is not None
+    assert len(np.unique(picture.deep)) > 3000
+    assert (picture.rgb == picture.deep >> 8).all()
+    shallow = read_picture_file(encoded(Image.fromarray((deep >> 8).astype(np.uint8)), icc_profile=wide), name="page")
+    assert np.abs(picture.rgb.astype(int) - shallow.rgb).max() <= 2
+    written = Image.open(io.BytesIO(encode_picture(picture.rgb, like=picture, form="png")))
+    assert written.info["icc_profile"] == srgb_profile()
 
 
 @pytest.mark.parametrize("form", ["JPEG", "TIFF"])
@@ -224,11 +251,25 @@ def test_a_turned_page_stands_upright(orientation, form):
         assert image.getexif()[0x010F] == "a camera"
 
 
+@pytest.mark.parametrize("layout", ["gray png", "gray tiff", "rgb tiff", "planar tiff"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_16_bits_are_turned_as_8_are(orientation):
+def test_16_bits_are_turned_as_8_are(orientation, layout):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    deep = read_picture_file(encoded(Image.fromarray(deep_gray()), exif=exif.tobytes()), name="page")
+    if layout.startswith("gray"):
+        data = encoded(Image.fromarray(deep_gray()), layout.removeprefix("gray ").upper(), exif=exif.tobytes())
+    else:
+        pixels, planar = np.repeat(deep_gray()[..., np.newaxis], 3, axis=2), layout == "planar tiff"
+        file = io.BytesIO()
+        tifffile.imwrite(
+            file,
+            np.moveaxis(pixels, -1, 0) if planar else pixels,
+            photometric="rgb",
+            planarconfig="separate" if planar else "contig",
+            extratags=[(274, "H", 1, orientation, True)],
+        )
+        data = file.getvalue()
+    deep = read_picture_file(data, name="page")
     shallow = Image.fromarray((deep_gray() >> 8).astype(np.uint8))
     assert (deep.rgb == read_picture_file(encoded(shallow, exif=exif.tobytes()), name="page").rgb).all()
 
@@ -371,11 +412,11 @@ def test_tags_of_tiff_are_kept(source):
 @pytest.mark.parametrize(
     ("data", "seen"),
     [
-        (b"", "0 bytes"),
-        (b"not a picture", "no known format"),
-        (encoded(drawing())[:300], "truncated"),
+        (b"", "empty file"),
+        (b"not a picture", "and no picture"),
+        (encoded(drawing())[:300], "cut off"),
         (encoded(drawing(), "JPEG")[:300], "Truncated"),
-        (cv2.imencode(".png", np.full((80, 60, 3), 999, np.uint16))[1].tobytes()[:90], "truncated"),
+        (cv2.imencode(".png", np.full((80, 60, 3), 999, np.uint16))[1].tobytes()[:90], "cut off"),
         (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50), "JPEG XL picture"),
         (b"\0\0\0\x18ftypheic" + bytes(50), "HEIC picture"),
         (encoded(Image.new("F", (4, 4)), "TIFF"), "32 bit"),
@@ -389,7 +430,7 @@ def test_what_is_no_picture_is_named(data, seen):
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "JPEG"])
 def test_too_many_pixels_are_refused_whatever_the_format(form, monkeypatch):
-    monkeypatch.setattr("pipelines.books.picture_file.MAX_PIXELS", 4000)
+    monkeypatch.setattr("pipelines.images.opened.MAX_PIXELS", 4000)
     with pytest.raises(ValueError, match=r"page: 60 x 80 px, over .* million pixels; make it smaller"):
         read_header(encoded(drawing(), form), name="page")
 

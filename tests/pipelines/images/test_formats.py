@@ -19,7 +19,7 @@ from pipelines.images.formats import (
 WRITTEN = {
     **{"PNG": "png", "JPEG": "jpeg", "MPO": "jpeg", "GIF": "gif", "WEBP": "webp", "AVIF": "avif", "JPEG2000": "jp2"},
     **{"TIFF": "tiff", "BMP": "bmp", "DIB": "bmp", "PPM": "ppm", "TGA": "tga", "PCX": "pcx", "SGI": "sgi"},
-    **{"DDS": "dds", "ICO": "ico", "QOI": "qoi"},
+    **{"DDS": "dds", "QOI": "qoi"},
 }
 NOT_READ = [
     (bytes.fromhex("0000000c4a584c200d0a870a"), "JPEG XL"),
@@ -35,6 +35,7 @@ NOT_READ = [
     (b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/x-krita", "Krita"),
     (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
     (b"\x76\x2f\x31\x01\x02\0\0\0", "OpenEXR"),
+    (b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0", "icon"),
 ]
 
 

@@ -42,7 +42,7 @@ def test_validators_bring_not_modified(image, site, client):
 @pytest.mark.parametrize(
     ("fault", "seen"),
     [
-        (faults.truncated(), "truncated"),
+        (faults.truncated(), r"no whole picture \(\d+ bytes\)"),
         (faults.html_as_image(), r"Content-Type: image/jpeg\): an HTML page instead of a picture"),
         (faults.empty_body(), "0 bytes"),
         (faults.other_body(b'{"message": "no"}'), "JSON instead of a picture"),

@@ -114,14 +114,14 @@ def test_formats_that_opencv_writes(tmp_path, all_sources, lake, suffix, form):
 def test_a_picture_is_known_by_its_bytes_whatever_its_name(tmp_path, all_sources, lake):
     folder = issue_folder(tmp_path)
     image = Image.new("RGB", (32, 48), (200, 30, 60))
-    for number, form in enumerate(("PNG", "SGI", "PPM", "ICO"), start=1):
+    for number, form in enumerate(("PNG", "SGI", "PPM", "DDS"), start=1):
         image.save(folder / f"{number}.page", format=form)
     image.save(folder / "5", format="TGA")
     (folder / "6.page").write_bytes(b"P3 in the morning is a time, not a picture")
     (folder / "7.txt").write_bytes(b"what they say")
     rows = collect_issue("mine__ep-01", titled(tmp_path / "mine"), all_sources, lake).rows
     assert [row.status for row in rows] == ["ok"] * 5 + ["no_picture"] * 2
-    assert [row.format for row in rows[:5]] == ["png", "sgi", "ppm", "ico", "tga"]
+    assert [row.format for row in rows[:5]] == ["png", "sgi", "ppm", "dds", "tga"]
 
 
 @pytest.mark.parametrize("suffix", ["hdr", "pfm", "heic", "jxl", "psd"])

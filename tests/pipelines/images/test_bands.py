@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.books.bands import by_bands
+from pipelines.images.bands import by_bands
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2_000_001), (4_321, 1_000), (2_000, 1_000)])
