@@ -8,16 +8,21 @@
         attribution: "Pepper&Carrot by David Revoy"
         panels: {max_side_px: 1400}
 
-`${NAME}` and `${NAME:-default}` in an address are filled from the variables that the caller hands over.
+`${NAME}` and `${NAME:-default}` in an address are filled from the variables that the caller hands over. What is filled
+in is for requests alone: `Title.shown` writes `${NAME}` again wherever a text is printed or stored.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from pipelines.lake import MAX_TITLE_LENGTH, TITLE_PATTERN
 from pipelines.panels.params import PanelParams
@@ -25,6 +30,8 @@ from pipelines.yaml import read_nodes, values_of
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+_IDENTITY = re.compile(r"(?<=://)[^/?#\s@]+@")
+_SHORTEST_SECRET = 4  # a shorter value is no secret, and every text has it by chance
 
 
 class SourceKind(Protocol):
@@ -38,12 +45,57 @@ class TitlesError(ValueError):
     """titles.yaml cannot be read: the message names file, line, key and what was expected."""
 
 
+@dataclass(frozen=True)
+class Secrets:
+    """What the variables of an address were filled with, by their placeholders."""
+
+    filled: Mapping[str, str] = field(default_factory=dict)
+
+    def hidden(self, text: str) -> str:
+        """A text with placeholders for the values, in any of the forms in which addresses and errors have them."""
+        if self._pattern is not None:
+            text = self._pattern.sub(self._placeholder, text)
+        return _IDENTITY.sub("***@", text)
+
+    @cached_property
+    def _forms(self) -> dict[str, str]:
+        """Placeholders by the values' forms in small letters: a host is written so, whatever a person wrote."""
+        return {
+            form.lower(): placeholder
+            for placeholder, value in self.filled.items()
+            for form in _forms_of(value)
+            if len(form) >= _SHORTEST_SECRET
+        }
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str] | None:
+        longest_first = sorted(self._forms, key=len, reverse=True)
+        # Placeholders first: what is hidden already stays as it is.
+        alternatives = [*self.filled, *longest_first] if longest_first else []
+        return re.compile("|".join(map(re.escape, alternatives)), re.IGNORECASE) if alternatives else None
+
+    def _placeholder(self, match: re.Match[str]) -> str:
+        return match[0] if match[0] in self.filled else self._forms.get(match[0].lower(), match[0])
+
+
+def _forms_of(value: str) -> Iterator[str]:
+    """A value as it is and as addresses write it; of one that is an address also its host and what it asks for."""
+    parts = [value]
+    with suppress(ValueError):
+        split = urlsplit(value)
+        if split.scheme and split.netloc:
+            parts += [split.netloc, split.netloc.rpartition("@")[2], split.username or "", split.password or ""]
+            parts += [found for _, found in parse_qsl(split.query)]
+    for part in parts:
+        yield from {part, quote(part), quote(part, safe=""), quote_plus(part), unquote(part), repr(part)[1:-1]}
+
+
 class Title(BaseModel, frozen=True, extra="forbid"):
     """One series: where it comes from, under which licence, and how its pages are cut."""
 
     key: str = Field(description="Small letters, digits and dashes: the first half of every issue key.")
     source: str = Field(description="The kind of place it comes from: `tintoon sources` lists them.")
-    address: str = Field(min_length=1, description="The URL of the title's list, or a folder.")
+    address: str = Field(min_length=1, repr=False, description="The URL of the title's list, or a folder.")
     licence: str = Field(min_length=1, description="SPDX identifier, or a short name, of the licence of the pictures.")
     attribution: str = Field(min_length=1, description="Who is to be named wherever the pictures or their products go.")
     name: str | None = Field(default=None, description="The title as people write it.")
@@ -54,6 +106,17 @@ class Title(BaseModel, frozen=True, extra="forbid"):
         default_factory=dict,
         description="Settings of the stage `panels` for this title, instead of the run's own.",
     )
+
+    _secrets: Secrets = PrivateAttr(default_factory=Secrets)
+
+    @property
+    def has_secrets(self) -> bool:
+        """True where the address holds what is not to be shown: filled variables, or a name and a password."""
+        return bool(self._secrets.filled) or self.shown(self.address) != self.address
+
+    def shown(self, text: str) -> str:
+        """A text as it may be printed and stored: `${NAME}` for what a variable filled in, no name, no password."""
+        return self._secrets.hidden(text)
 
     def panel_params(self, params: PanelParams) -> PanelParams:
         """The run's parameters with this title's own settings on top."""
@@ -112,10 +175,10 @@ def _title(
         settings |= values_of(path, pair, TitlesError, place=f"{key}.{child.value}")
     if "key" in settings:
         raise TitlesError(f"{_at(path, lines['key'])}: {key}.key: unknown key; the title's name above it is its key")
+    filled: dict[str, str] = {}
     if isinstance(settings.get("address"), str):
-        settings["address"] = _filled(
-            settings["address"], variables, where=f"{_at(path, lines['address'])}: {key}.address"
-        )
+        where = f"{_at(path, lines['address'])}: {key}.address"
+        settings["address"], filled = _filled(settings["address"], variables, where=where)
     title = _validated(Title, {"key": key, **settings}, path=path, location=[key], place=key_node, node=node)
     if title.source not in sources:
         expected = ", ".join(sorted(sources))
@@ -133,10 +196,17 @@ def _title(
         except ValueError as error:  # a NUL
             raise TitlesError(f"{_at(path, lines['address'])}: {key}.address: no path ({error}); correct it") from error
         title = title.model_copy(update={"address": address})
+    title._secrets = Secrets(filled)  # pyright: ignore[reportAttributeAccessIssue]  frozen are the fields alone
     return title
 
 
-def _filled(address: str, variables: Mapping[str, str], *, where: str) -> str:
+def _filled(address: str, variables: Mapping[str, str], *, where: str) -> tuple[str, dict[str, str]]:
+    """The address with its variables filled in, and what they were filled with, by placeholder.
+
+    A default is in the file for all to see, and is no secret.
+    """
+    filled: dict[str, str] = {}
+
     def value(match: re.Match[str]) -> str:
         name, default = match.groups()
         found = variables.get(name) or default
@@ -144,9 +214,11 @@ def _filled(address: str, variables: Mapping[str, str], *, where: str) -> str:
             raise TitlesError(
                 f"{where}: ${{{name}}} is not set; set the environment variable {name} or write a default"
             )
+        if found != default:
+            filled[f"${{{name}}}"] = found
         return found
 
-    return _VARIABLE.sub(value, address)
+    return _VARIABLE.sub(value, address), filled
 
 
 def _validated(

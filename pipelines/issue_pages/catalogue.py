@@ -15,6 +15,7 @@ from typing import Any
 from upath import UPath
 
 from pipelines.issue_pages.client.fetch_error import FetchError
+from pipelines.issue_pages.discretion import hidden_issue, hiding
 from pipelines.issue_pages.entry import IssueEntry, ListingFailed, Unavailable
 from pipelines.issue_pages.sources.source import Source
 from pipelines.lake import Lake, issue_key
@@ -157,7 +158,8 @@ def note_state(lake: Lake, title: str, issue: str, state: str, note: str) -> Non
 def _sync_title(title: Title, source: Source, lake: Lake) -> tuple[Catalogue, Catalogue]:
     """A title's catalogue as it was and as it is now. A title that cannot be listed keeps its issues."""
     try:
-        entries = source.list_issues(title)
+        with hiding(title):
+            entries = [hidden_issue(entry, title) for entry in source.list_issues(title)]
     except (Unavailable, FetchError, ListingFailed) as error:
         note_title_state(lake, title.key, error)
         raise

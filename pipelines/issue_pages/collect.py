@@ -14,6 +14,7 @@ from hashlib import sha256
 
 from pipelines.issue_pages.catalogue import note_state, note_title_state
 from pipelines.issue_pages.client.fetch_error import FetchError
+from pipelines.issue_pages.discretion import hidden_facts, hidden_skip, hiding
 from pipelines.issue_pages.entry import (
     Fetched,
     IssueUnavailable,
@@ -94,7 +95,8 @@ def collect_issue(
     title, issue = declared_title(key, titles)
     title_key, source = title.key, sources[title.source]
     try:
-        entries = [licensed(entry, title, licences) for entry in source.list_pages(title, issue)]
+        with hiding(title):
+            entries = [licensed(entry, title, licences) for entry in source.list_pages(title, issue)]
     except IssueUnavailable as error:
         note_state(lake, title_key, issue, error.state, str(error))
         raise
@@ -110,6 +112,8 @@ def collect_issue(
     path = lake.issue_pages(key)
     old_rows, stored = stored_pages(lake, key)
     settled = kept_partial(lake, key) if source.is_local else settled_pages(lake, key, old_rows, stored)
+    # Earlier versions stored addresses as they were asked for.
+    stored, settled = ({title.shown(url): page for url, page in pages.items()} for pages in (stored, settled))
     known_pages = {**stored, **settled}
     rows: list[PageRow] = []
     pictures: list[bytes | None] = []
@@ -118,15 +122,16 @@ def collect_issue(
     for entry in entries:
         picture: bytes | None = None
         base = _row(title, issue, entry)
-        known_row, known_bytes = known_pages.get(entry.url, (None, None))
-        if entry.skip is not None:
-            row = replace(base, status=entry.skip.status, detail=entry.skip.detail)
-        elif known_row is not None and entry.url in settled and not source.is_local:
+        known_row, known_bytes = known_pages.get(base.url, (None, None))
+        if skip := hidden_skip(entry.skip, title):
+            row = replace(base, status=skip.status, detail=skip.detail)
+        elif known_row is not None and base.url in settled and not source.is_local:
             done["resumed"] += 1
             row, picture = _moved(known_row, base), known_bytes
         else:
             try:
-                came = source.fetch(title, entry, known_row)
+                with hiding(title):
+                    came = source.fetch(title, entry, known_row)
             except FetchError as error:
                 problem = f"{error.reason}: {error}"
                 if known_row is None:
@@ -147,10 +152,10 @@ def collect_issue(
                         row = replace(row, fetched_at=known_row.fetched_at)
                         done["equal"] += 1
                     keep_partial(lake, key, row, picture)
-                    settled[entry.url] = known_pages[entry.url] = (row, picture)
+                    settled[base.url] = known_pages[base.url] = (row, picture)
                 else:
                     assert known_row is not None
-                    done["resumed" if entry.url in settled else "not_modified"] += 1
+                    done["resumed" if base.url in settled else "not_modified"] += 1
                     row, picture = replace(_moved(known_row, base), detail=None, checked_at=now), known_bytes
         rows.append(row)
         pictures.append(picture)
@@ -201,7 +206,7 @@ def _row(title: Title, issue: str, entry: PageEntry) -> PageRow:
         issue=issue,
         page=entry.page,
         name=entry.name,
-        url=entry.url,
+        url=title.shown(entry.url),
         status="",
         detail=None,
         http_status=None,
@@ -216,7 +221,7 @@ def _row(title: Title, issue: str, entry: PageEntry) -> PageRow:
         checked_at=None,
         licence=entry.licence or title.licence,
         attribution=entry.attribution or title.attribution,
-        facts=json.dumps(dict(entry.facts), ensure_ascii=False, sort_keys=True),
+        facts=json.dumps(hidden_facts(entry.facts, title), ensure_ascii=False, sort_keys=True),
     )
 
 
@@ -243,6 +248,7 @@ def _moved(row: PageRow, base: PageRow) -> PageRow:
         row,
         page=base.page,
         name=base.name,
+        url=base.url,
         licence=base.licence,
         attribution=base.attribution,
         facts=base.facts,

@@ -10,6 +10,7 @@ from typing import Literal
 from pipelines.issue_pages.catalogue import read_catalogue, with_known_names
 from pipelines.issue_pages.client.fetch_error import BudgetSpent, FetchError
 from pipelines.issue_pages.collect import licensed
+from pipelines.issue_pages.discretion import hidden_issue, hiding
 from pipelines.issue_pages.entry import IssueEntry, ListingFailed, PageEntry, Unavailable
 from pipelines.issue_pages.page_store import settled_pages, stored_pages
 from pipelines.issue_pages.sources.source import Source
@@ -55,7 +56,9 @@ def plan_title(
 
     Raises TitleUnavailable, ListingFailed or a FetchError where the title's issues cannot be listed.
     """
-    for entry in with_known_names(read_catalogue(lake, title.key), source.list_issues(title)):
+    with hiding(title):
+        entries = [hidden_issue(entry, title) for entry in source.list_issues(title)]
+    for entry in with_known_names(read_catalogue(lake, title.key), entries):
         key = issue_key(title.key, entry.issue)
         if not issues or key in issues:
             yield _planned(key, entry, title, source, lake, licences)
@@ -67,21 +70,25 @@ def _planned(
     if entry.state != "free":
         return PlannedIssue(key, entry.state, entry.note)
     try:
-        listed = source.list_pages(title, entry.issue)
+        with hiding(title):
+            listed = source.list_pages(title, entry.issue)
     except Unavailable as error:
         return PlannedIssue(key, error.state, str(error))
     except (ListingFailed, FetchError) as error:
         return PlannedIssue(key, "unlisted", str(error))
     rows, known = stored_pages(lake, key)
     settled = {} if source.is_local else settled_pages(lake, key, rows, known)
+    known, settled = ({title.shown(url) for url in pages} for pages in (known, settled))
     pages = []
     for page in (licensed(page, title, licences) for page in listed):
-        verdict, reason = _verdict(page, source.refusal(title, page))
-        if verdict == "fetch" and page.url in settled:
+        with hiding(title):
+            verdict, reason = _verdict(page, source.refusal(title, page))
+        url = title.shown(page.url)
+        if verdict == "fetch" and url in settled:
             verdict = "have"
-        elif verdict == "fetch" and page.url in known:
+        elif verdict == "fetch" and url in known:
             verdict = "check"
-        pages.append(PlannedPage(page.page, page.url, verdict, reason))
+        pages.append(PlannedPage(page.page, url, verdict, title.shown(reason)))
     return PlannedIssue(key, "free", entry.note, tuple(pages))
 
 

@@ -261,7 +261,8 @@ class Client:
             except (Forbidden, RateLimited) as failure:
                 asked_s = failure.wait_s if isinstance(failure, RateLimited) else None
                 stop_s = self.params.stop_hours * 3600 if asked_s is None else min(asked_s, _LONGEST_STOP_S)
-                slot.stop(self._clock() + stop_s, f"{failure.url}: {failure.seen}")
+                # Without the path and what it asks for: all titles of the machine read it, and they may hold a token.
+                slot.stop(self._clock() + stop_s, f"{host.origin}: {failure.seen}")
                 raise
 
     def _tries(
