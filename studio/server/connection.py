@@ -5,10 +5,13 @@ with what has come.
 """
 
 import asyncio
+import os
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from studio.server.peer import user_of
 
 MAX_CONNECTIONS = 200
 MAX_HEAD_BYTES = 32 * 1024
@@ -95,3 +98,14 @@ class Connection(H11Protocol):
         if self.conn.their_state is h11.IDLE:
             return waited_s > HEAD_S
         return self.conn.their_state is h11.SEND_BODY and waited_s > BODY_S + self._came / BODY_BYTES_PER_S
+
+
+class OwnConnection(Connection):
+    """A connection that only this user, or root, may open."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Closes another user's connection before anything is read of it."""
+        super().connection_made(transport)
+        client, server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if user_of(client, server) not in (0, os.geteuid()):
+            transport.abort()

@@ -35,11 +35,12 @@ def main() -> None:
     parser.add_argument("--workspace", required=True, help="a workspace.yaml")
     parser.add_argument("--token-file", type=Path, help="the file with the token; without it, every user may come in")
     options = parser.parse_args()
+    token = read_token(options.token_file)
     with listen(options.port) as listening, DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_OVERFLOW)
         target = WorkspaceFileTarget([options.workspace])
         with WorkspaceProcessContext(instance, workspace_load_target=target, version=__version__) as context:
-            serve(dagster_app(context, token=read_token(options.token_file)), listening)
+            serve(dagster_app(context, token=token), listening, is_private=token is not None)
 
 
 if __name__ == "__main__":

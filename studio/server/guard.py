@@ -3,7 +3,7 @@
 It stands inside the server, so no port is left beside it. Against pages of other sites in the same browser: only names
 of loopback are answered (DNS rebinding), nothing is read or written for another origin (fetch metadata, W3C; RFC 6454),
 nothing is written by GET, a body has a type that no form can send, WebSockets are checked as well, and no other site
-may frame an answer. Against other users of the machine: a token, as Jupyter has one.
+may frame an answer. Against other users of the machine: a token, as Jupyter has one (and `peer.py`).
 """
 
 import hmac

@@ -59,10 +59,10 @@ def main() -> None:
     options = parser.parse_args()
     from assets.home import Home
 
-    home = Home.of()
+    home, token = Home.of(), read_token(options.token_file)
     with listen(options.port) as listening:
-        app = mlflow_app(home.mlflow_uri, home.mlflow_artifacts, token=read_token(options.token_file))
-        serve(app, listening)
+        app = mlflow_app(home.mlflow_uri, home.mlflow_artifacts, token=token)
+        serve(app, listening, is_private=token is not None)
 
 
 if __name__ == "__main__":

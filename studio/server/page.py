@@ -78,7 +78,7 @@ def serve_page(port: int, *, token: str | None, say: Callable[[str], None]) -> N
         app = page_app(Session(), token=token)
         listening.listen()
         say(f"http://{LOOPBACK}:{listening.getsockname()[1]}" + (f"/?token={token}" if token else ""))
-        serve(app, listening)
+        serve(app, listening, is_private=token is not None)
 
 
 def page_app(session: Session, *, token: str | None = None) -> Starlette:

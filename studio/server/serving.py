@@ -6,8 +6,9 @@ from contextlib import suppress
 import uvicorn
 from starlette.types import ASGIApp
 
-from studio.server.connection import MAX_HEAD_BYTES, Connection
+from studio.server.connection import MAX_HEAD_BYTES, Connection, OwnConnection
 from studio.server.guard import LOOPBACK
+from studio.server.peer import users_are_told
 
 
 def listen(port: int) -> socket.socket:
@@ -22,12 +23,15 @@ def listen(port: int) -> socket.socket:
     return listening
 
 
-def server_of(app: ASGIApp) -> uvicorn.Server:
-    """The server of a guarded application. Writes no addresses into logs: one may hold the token."""
+def server_of(app: ASGIApp, *, is_private: bool) -> uvicorn.Server:
+    """The server of a guarded application. Writes no addresses into logs: one may hold the token.
+
+    is_private: connections of other users of this machine are closed, where the system tells whose they are.
+    """
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http=Connection,
+            http=OwnConnection if is_private and users_are_told() else Connection,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             ws_max_size=1_000_000,
             log_level="warning",
@@ -39,7 +43,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
     )
 
 
-def serve(app: ASGIApp, listening: socket.socket) -> None:
-    """Serves a guarded application until Ctrl-C or SIGTERM."""
+def serve(app: ASGIApp, listening: socket.socket, *, is_private: bool) -> None:
+    """Serves a guarded application until Ctrl-C or SIGTERM; `is_private` as in `server_of`."""
     with suppress(KeyboardInterrupt):  # how it ends
-        server_of(app).run(sockets=[listening])
+        server_of(app, is_private=is_private).run(sockets=[listening])

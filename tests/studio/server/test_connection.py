@@ -34,7 +34,7 @@ def port(monkeypatch) -> Iterator[int]:
         monkeypatch.setattr(connection, name, SHORT_S)
     monkeypatch.setattr(connection, "_LOOK_S", 0.05)
     monkeypatch.setattr(connection, "MAX_CONNECTIONS", 5)
-    server = server_of(Guard(_application))
+    server = server_of(Guard(_application), is_private=False)
     with listen(0) as listening:
         listening.listen()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -23,10 +23,11 @@ class Answer:
     headers: dict[str, str]
 
 
-async def _application(scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_inside(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that lets everybody in."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.accept"})
-    else:
+    elif scope["type"] == "http":
         await PlainTextResponse("inside")(scope, receive, send)
 
 
@@ -56,8 +57,8 @@ def ask(
     return Answer(sent[0]["status"], {name.decode(): value.decode() for name, value in sent[0]["headers"]})
 
 
-OPEN = Guard(_application, post_only={"/graphql"}, refused=("/gateway",))
-CLOSED = Guard(_application, token=TOKEN)
+OPEN = Guard(answer_inside, post_only={"/graphql"}, refused=("/gateway",))
+CLOSED = Guard(answer_inside, token=TOKEN)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:3000", "127.0.0.1", "localhost:3000", "LocalHost:9000"])
@@ -148,7 +149,7 @@ def test_bodies_without_a_length_or_too_long_are_refused():
 
 
 def test_a_server_may_take_other_types_of_bodies():
-    page = Guard(_application, body_types=("application/json", "image/", ""))
+    page = Guard(answer_inside, body_types=("application/json", "image/", ""))
     assert ask(page, "POST", content_type="image/png").status == 200
     assert ask(page, "POST").status == 200
     assert ask(page, "POST", content_type="text/plain").status == 415
