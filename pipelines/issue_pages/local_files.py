@@ -119,12 +119,12 @@ def issue_files(title: Title, *, suffixes: frozenset[str], is_meant: Callable[[P
     elif address.is_dir():
         found = Found(address)
         for folder in folders_below(address):
-            found.leave_all(folder.left_out)
+            found.leave_all((*folder.left_out, *folder.not_entered))
             for file in folder.files:
                 _sort_in(found, file, suffixes, is_meant)
             if folder.problem:
                 found.leave(folder.path, "unreadable", folder.problem)
-            elif not folder.files and not folder.folders and folder.parts:
+            elif folder.parts and not (folder.files or folder.folders or folder.not_entered):
                 found.leave(folder.path, "unknown", "a folder without a file for this source; move it elsewhere")
     else:
         raise ListingFailed(

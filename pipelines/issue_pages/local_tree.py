@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.issue_pages.entry import Skip
@@ -45,6 +45,7 @@ class Folder:
     folders: tuple[Path, ...] = ()
     files: tuple[Path, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    not_entered: tuple[LeftOut, ...] = ()  # folders in it that a walk leaves alone: circles, too deep, too many
     problem: str | None = None  # why it cannot be read; then it has nothing in it
 
 
@@ -53,23 +54,33 @@ def folders_below(root: Path) -> Iterator[Folder]:
 
     A folder that cannot be read has a `problem`. Raises OSError where `root` cannot be read.
     """
-    ways = [(root, ())]
-    count = 0
+    ways: list[tuple[Path, tuple[str, ...], frozenset[Path]]] = [(root, (), frozenset([root.resolve()]))]
+    count = 1
     while ways:
-        path, parts = ways.pop()
-        count += 1
+        path, parts, above = ways.pop()
         try:
             folder = look_into(path, root, parts)
         except OSError as error:
             if not parts:
                 raise
             folder = Folder(path, parts, problem=f"cannot be read ({error.strerror or error}); check its rights")
-        if folder.folders and (len(parts) >= MAX_DEPTH or count + len(folder.folders) > MAX_FOLDERS):
-            limit = f"more than {MAX_DEPTH} deep" if len(parts) >= MAX_DEPTH else f"more than {MAX_FOLDERS} folders"
-            beyond = (LeftOut(one, Skip("refused", f"{limit}; give it a title of its own")) for one in folder.folders)
-            folder = Folder(path, parts, (), folder.files, (*folder.left_out, *beyond))
-        yield folder
-        ways += [(one, (*parts, one.name)) for one in reversed(folder.folders)]
+        real = {below: below.resolve() for below in folder.folders}
+        not_entered = [LeftOut(below, skip) for below in folder.folders if (skip := _skip(real[below], above, count))]
+        entered = tuple(below for below in folder.folders if below not in {left.path for left in not_entered})
+        count += len(entered)
+        yield replace(folder, folders=entered, not_entered=tuple(not_entered))
+        ways += [(below, (*parts, below.name), above | {real[below]}) for below in reversed(entered)]
+
+
+def _skip(real: Path, above: frozenset[Path], count: int) -> Skip | None:
+    """Why a walk does not enter a folder, or None. `above` are the folders that it came through."""
+    if real in above:
+        return Skip("refused", "a link to a folder that it is in")
+    if len(above) > MAX_DEPTH:
+        return Skip("refused", f"more than {MAX_DEPTH} deep; give it a title of its own")
+    if count >= MAX_FOLDERS:
+        return Skip("refused", f"beyond {MAX_FOLDERS} folders; give it a title of its own")
+    return None
 
 
 def look_into(path: Path, root: Path, parts: tuple[str, ...] = ()) -> Folder:
@@ -141,8 +152,8 @@ def read_file(path: Path) -> bytes:
 
 
 def _check_link(path: Path, root: Path) -> None:
-    real, real_root, here = path.resolve(strict=True), root.resolve(), path.parent.resolve()
-    if not real.is_relative_to(real_root):
+    real, here = path.resolve(strict=True), path.parent.resolve()
+    if not real.is_relative_to(root.resolve()):
         raise NotTaken(
             Skip("refused", "a link out of the title's folder; copy it into the folder, or give it a title of its own")
         )

@@ -100,7 +100,7 @@ def issue_names(
     they say more; `taken` are names that others have.
     """
     whole = written or ["/".join(parts) for parts in paths]
-    plain = [_plain_name(parts, text) for parts, text in zip(paths, whole, strict=True)]
+    plain = [_plain_name(parts) for parts in paths]
     counts = Counter(map(_alike, plain))
     exact = Counter(_alike(name) for name, parts in zip(plain, paths, strict=True) if [name] == list(parts))
     others = set(map(_alike, taken))
@@ -122,11 +122,11 @@ def former_names(parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(of_old))
 
 
-def _plain_name(parts: Sequence[str], written: str) -> str:
+def _plain_name(parts: Sequence[str]) -> str:
     name = "-".join(filter(None, map(_safe, parts)))
     if not name:
-        return _hashed("issue", written)
-    return name if len(name.encode()) <= MAX_ISSUE_BYTES else _hashed(name, written)
+        return _hashed("issue", "/".join(parts))
+    return name if len(name.encode()) <= MAX_ISSUE_BYTES else _hashed(name, "/".join(parts))
 
 
 def _safe(part: str) -> str:

@@ -197,6 +197,7 @@ def _issue_folders(title: Title) -> Listing:
     root = _root(title)
     found = Found(root)
     for folder in folders_below(root):
+        found.leave_all(folder.not_entered)
         if folder.parts and _has_page(folder):
             found.issues.append((folder.path, folder.parts))
             continue
@@ -214,7 +215,7 @@ def _leave_folder(found: Found, folder: Folder) -> None:
     """Notes what is in a folder that is no issue, and that folder itself, where nothing is below it."""
     if folder.problem:
         found.leave(folder.path, "unreadable", folder.problem)
-    elif folder.parts and not folder.folders:
+    elif folder.parts and not (folder.folders or folder.not_entered):
         names = [file.name for file in folder.files]
         names += [f"{left.path.name} ({left.skip.detail})" for left in folder.left_out]
         held = f"it holds {shown(', '.join(names[:5]))}" if names else "it is empty"
