@@ -150,10 +150,11 @@ def serve(
             _wait_until_it_answers(started[0], started, patience_s, home.logs)
             start(_services_of_code(ports, private, option))
             landings = {"Dagster": asked.removesuffix("/"), "MLflow": asked + mlflow_landing, DRAWN: ""}
-            for service in started:
-                if service.name in landings:
-                    _wait_until_it_answers(service, started, patience_s, home.logs)
-                    say(f"{service.name}: {service.url}{landings[service.name]}")
+            named = {service.name: service for service in started}
+            for name, landing in landings.items():
+                if name in named:
+                    _wait_until_it_answers(named[name], started, patience_s, home.logs)
+                    say(f"{name}: {named[name].url}{landing}")
             say("Ctrl-C ends them.")
             while True:
                 _require_alive(started, home.logs)

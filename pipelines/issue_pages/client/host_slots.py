@@ -7,6 +7,7 @@ process ends, however it ends. To forget a refusal or the budget spent, remove t
 
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,15 +70,30 @@ class HostSlots:
 
     def __init__(self, folder: Path | None = None):
         """folder: shared by all that ask the same hosts; by default one for this user of this machine."""
+        self._is_in_temporary_files = folder is None
         # The name of the folder is that of earlier versions: refusals of hosts must outlast an update.
         self._folder = folder or Path(tempfile.gettempdir()) / f"tintoon-{os.getuid()}" / "turns"
 
     @contextmanager
     def at(self, host: str) -> Iterator[HostSlot]:
-        """Waits for the slot of a host, and keeps it until the block ends."""
+        """Waits for the slot of a host, and keeps it until the block ends.
+
+        Raises RuntimeError where the folder of all processes is another user's: anybody may make one of this name
+        among the temporary files, and could change its records or lead them elsewhere.
+        """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._is_in_temporary_files:
+            _require_own(self._folder.parent)
+            _require_own(self._folder)
         readable = re.sub(r"[^A-Za-z0-9.-]", "_", host)[:80]
         path = self._folder / f"{readable}-{sha256(host.encode()).hexdigest()[:12]}.json"
         # A lock object of its own for each call: threads wait for each other as processes do.
         with FileLock(path.with_suffix(".lock"), poll_interval=_POLL_S):
             yield HostSlot(path)
+
+
+def _require_own(folder: Path) -> None:
+    """Raises RuntimeError for another user's folder, or for a link."""
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
+        raise RuntimeError(f"{folder}: the records of hosts lie there, but it is no folder of this user; set TMPDIR")

@@ -1,5 +1,6 @@
 """What all processes share of a host: turns, stops and budgets."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -188,3 +189,20 @@ def test_processes_take_turns_at_a_host(site, tmp_path):
     log = sorted(site.log, key=lambda request: request.started)
     assert len(log) == 8
     assert all(later.started >= earlier.ended + 0.09 for earlier, later in pairwise(log))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder another user's")
+@pytest.mark.parametrize("place", [".", "turns"])
+def test_another_users_folder_among_the_temporary_files_is_refused(place):
+    ours = Path(tempfile.gettempdir()) / f"tintoon-{os.getuid()}"
+    (ours / "turns").mkdir(parents=True)
+    os.chown(ours / place, 65_533, 65_533)
+    with pytest.raises(RuntimeError, match="no folder of this user; set TMPDIR"), HostSlots().at("comic.example"):
+        pass
+
+
+def test_a_link_among_the_temporary_files_is_refused(tmp_path):
+    ours = Path(tempfile.gettempdir()) / f"tintoon-{os.getuid()}"
+    ours.symlink_to(tmp_path)
+    with pytest.raises(RuntimeError, match="no folder of this user; set TMPDIR"), HostSlots().at("comic.example"):
+        pass
