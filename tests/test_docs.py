@@ -10,7 +10,8 @@ from studio.cli.app import app
 from tests.installation import PROJECT
 
 GUIDE = PROJECT / "docs" / "guide.md"
-PAGES = [PROJECT / "README.md", PROJECT / "tests" / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+SECURITY = PROJECT / "SECURITY.md"
+PAGES = [PROJECT / "README.md", SECURITY, PROJECT / "tests" / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 
 
 def test_the_guide_names_every_stage_and_command():
@@ -25,3 +26,11 @@ def test_links_of_a_page_lead_somewhere(page: Path):
     links = re.findall(r"\[[^\]]*\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_every_test_that_security_names_is_there():
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", SECURITY.read_text("utf-8"))
+    assert len(named) > 20
+    for file, test in named:
+        assert (PROJECT / file).is_file(), file
+        assert not test or f"def {test}(" in (PROJECT / file).read_text("utf-8"), (file, test)

@@ -1,1 +1,1 @@
-"""The page for artists: its server, the guard in front of it, and the session of one installation."""
+"""What is served on loopback: the page for artists, Dagster's and MLflow's pages, and the guard in front of each."""

@@ -1,5 +1,8 @@
 """The polite client, against the real server: what it asks, how often, and what it says when it is refused."""
 
+import socket
+import threading
+
 import pytest
 
 from pipelines.issue_pages.client.client import Client
@@ -139,3 +142,25 @@ def test_a_validator_that_no_header_can_hold_is_not_sent(image, site, client):
     address, viewer = image
     assert isinstance(client.picture(address, HERE, referer=viewer, etag='"a\r\n b"'), Fetched)
     assert not asked(site, "images/webtoon")[0].is_conditional
+
+
+def test_neither_cookies_nor_passwords_are_sent(tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    heads: list[bytes] = []
+
+    def answer(listening: socket.socket) -> None:
+        for _ in range(3):  # robots.txt, and two pages
+            with listening.accept()[0] as client:
+                heads.append(client.recv(65_536))
+                client.sendall(b"HTTP/1.1 200 OK\r\nSet-Cookie: id=7\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        client = Client(QUICK)
+        for number in (1, 2):
+            client.get(f"http://127.0.0.1:{listening.getsockname()[1]}/{number}", HERE)
+        thread.join(10)
+    assert len(heads) == 3
+    assert not [head for head in heads if b"cookie" in head.lower() or b"authorization" in head.lower()]
