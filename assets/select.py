@@ -1,5 +1,7 @@
 """The assets of the group "select": which panels are kept, and which split each issue is in."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from assets.display import counts, notices, pictures, table_of
@@ -8,6 +10,9 @@ from assets.settings import StandingSettings
 from assets.stages import stage_asset
 from pipelines.issue_pages.params import FetchParams
 from pipelines.params import SplitParams, UniqueParams
+
+if TYPE_CHECKING:
+    from pipelines.issue_splits import Lookalikes
 
 
 @stage_asset("unique_panels")
@@ -34,6 +39,15 @@ def unique_panels(
     )
 
 
+def _remedy(leaks: "list[Lookalikes]") -> str:
+    """What helps: a larger radius against upright lookalikes, and to drop what is mirrored."""
+    upright = [leak.distance_bits for leak in leaks if not leak.is_mirrored]
+    remedies = [f"raise radius_bits of unique_panels to {max(upright)}"] if upright else []
+    if any(leak.is_mirrored for leak in leaks):
+        remedies.append("drop the pages of one of each mirrored pair (tintoon drop)")
+    return "; ".join(remedies) or "none"
+
+
 @stage_asset("issue_splits")
 def issue_splits(
     context: dg.AssetExecutionContext, lake: LakeResource, settings: StandingSettings
@@ -45,13 +59,12 @@ def issue_splits(
     opened = lake.open()
     report = build_issue_splits(opened, settings.params(context, SplitParams))
     leaks = check_lookalikes(opened)
-    bits = max((leak.distance_bits for leak in leaks), default=0)
     check = dg.AssetCheckResult(
         passed=not leaks,
         check_name="no_lookalikes_across_splits",
         metadata={
             "leaks": len(leaks),
-            "remedy": f"raise radius_bits of unique_panels to {bits}" if leaks else "none",
+            "remedy": _remedy(leaks),
             **pictures(leak_previews(opened, leaks)),
         },
     )
@@ -60,7 +73,7 @@ def issue_splits(
             **counts(report.counts),
             **counts(report.left_out, "left_out_"),
             "new_issues": report.new_issues,
-            **notices(report.moved),
+            **notices(report.notices),
             "unchanged": report.unchanged,
             "splits by title": table_of(report.table),
             **pictures(title_previews(opened)),

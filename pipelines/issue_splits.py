@@ -8,12 +8,14 @@ all three splits. An issue that keeps no panel has no split until it does.
 Splits follow the pictures, not the names: `picture_splits.parquet` remembers every picture that ever had a split, and
 an issue of whose panels at least half are known, under whatever key or title, has the split that most of them had (of
 two as many, the one nearer to train). A name whose pictures are another issue's now, and that holds others, is a new
-issue. A picture moves only towards train: in an issue of val or test, a panel that was in train (or in val) before is
-left out (`learned_before`), so that nobody is judged on what was learned from.
+issue; a new issue of which at least half are copies of panels of one split goes there too. A picture moves only towards
+train: in an issue of val or test, a panel that was in train (or in val) before is left out (`learned_before`), so that
+nobody is judged on what was learned from. Of two panels of different splits that are copies
+(`pipelines.copies.relations` says what counts), the later one is left out (`copy_across_splits`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -22,7 +24,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipelines.copies.across_splits import find_copies
 from pipelines.copies.former_issues import (
+    MIN_SHARE,
     NEAR_BITS,
     Holder,
     content_of,
@@ -31,6 +35,7 @@ from pipelines.copies.former_issues import (
     most_of,
     successors,
 )
+from pipelines.copies.mirrored import THUMBNAIL_SHAPE, mirrored_hash
 from pipelines.copies.near_hashes import hash_bits, near_values
 from pipelines.lake import Lake, digest_of
 from pipelines.params import SPLITS, SplitParams
@@ -40,13 +45,16 @@ T = TypeVar("T")
 MIN_CORRELATION = 0.99
 """Panels of different splits count as lookalikes from this correlation of their thumbnails on."""
 
+CHECK_VERSION = "2"
+"""Raise it when the check looks at other pairs."""
+
 BLOCK_PANELS = 1024
 """Panels that are compared with another split at a time: with 100,000 panels in train, 400 MB."""
 
 LEFT_OUT = pa.struct(
     [
         ("panel_id", pa.string()),
-        ("reason", pa.string()),  # learned_before
+        ("reason", pa.string()),  # learned_before, copy_across_splits
         ("of", pa.string()),  # what it was or repeats
     ]
 )
@@ -91,6 +99,15 @@ class SplitReport:
     digest: str
     unchanged: bool
 
+    @property
+    def notices(self) -> list[str]:
+        """What a person should read: issues under other names, and what is left out."""
+        whys = {
+            "learned_before": "of val and test were nearer to train before, under another name, and are left out",
+            "copy_across_splits": "are copies of earlier ones of another split, and are left out",
+        }
+        return [*self.moved, *(f"{count} panels {whys[reason]}" for reason, count in self.left_out.items())]
+
 
 def assign(panels: dict[str, int], before: dict[str, str], params: SplitParams) -> dict[str, str]:
     """Splits for the issues of one title.
@@ -119,19 +136,22 @@ def build_issue_splits(lake: Lake, params: SplitParams) -> SplitReport:
     """Assigns every issue that has none yet. Raises FileNotFoundError before `unique_panels` was made."""
     if not lake.unique_panels.exists():
         raise FileNotFoundError("no decisions yet: materialize `unique_panels` first (tintoon run unique_panels)")
-    decisions = content_of(lake, lake.unique_panels, ["panel_id", "sequence", "kept"])
-    issues = decisions.groupby(["sequence", "key", "title", "issue"], as_index=False)["kept"].sum()
+    decisions = content_of(lake, lake.unique_panels, ["panel_id", "sequence", "kept", "thumbnail"])
+    issues = pd.DataFrame(decisions.groupby(["sequence", "key", "title", "issue"], as_index=False)["kept"].sum())
     before = _splits_before(lake)
     known = _known_pictures(lake)
     held = former_holders(decisions, known)
     given, was = _inherited(issues["key"].tolist(), held, {key: row["split"] for key, row in before.items()})
-    splits: dict[str, str] = {}
-    for _, title in issues[issues["kept"] > 0].groupby("title", sort=False):
-        splits |= assign(dict(zip(title["key"], title["kept"], strict=True)), given, params)
-    # An issue that keeps nothing at present keeps its split all the same.
-    splits = {**{key: given[key] for key in issues["key"] if key in given}, **splits}
-
+    splits = _assign_all(issues, given, params)
+    new_issues = len(set(splits) - set(given))
     left_out = _learned_before(decisions, splits, known)
+    copies = _copies(lake, decisions, splits, left_out)
+    if followed := _splits_of_copies(issues, copies, splits, given):
+        splits = _assign_all(issues, given | followed, params)
+        left_out = _learned_before(decisions, splits, known)
+        copies = _copies(lake, decisions, splits, left_out)
+    for key, row in _later_ones(copies):
+        left_out[key].append(row)
     lake.write_table(
         lake.picture_splits,
         pa.Table.from_pandas(
@@ -167,12 +187,69 @@ def build_issue_splits(lake: Lake, params: SplitParams) -> SplitReport:
     return SplitReport(
         table=by_title,
         counts={name: int(by_title[name].sum()) for name in SPLITS},
-        new_issues=len(set(splits) - set(given)),
+        new_issues=new_issues,
         moved=[_in_words(key, former, splits.get(key), successors(held).get(key)) for key, former in was.items()],
         left_out=dict(Counter(one["reason"] for found in left_out.values() for one in found)),
         digest=digest,
         unchanged=unchanged,
     )
+
+
+def _assign_all(issues: pd.DataFrame, given: Mapping[str, str], params: SplitParams) -> dict[str, str]:
+    """`assign` for every title. An issue that keeps nothing at present keeps its split all the same."""
+    splits = {key: given[key] for key in issues["key"] if key in given}
+    for _, title in issues[issues["kept"] > 0].groupby("title", sort=False):
+        splits |= assign(dict(zip(title["key"], title["kept"], strict=True)), dict(given), params)
+    return splits
+
+
+def _copies(
+    lake: Lake, decisions: pd.DataFrame, splits: Mapping[str, str], left_out: Mapping[str, list[dict[str, str]]]
+) -> pd.DataFrame:
+    """The copies across splits among the panels that are in them: panel_id and key of the `later`, the `earlier`, and
+    what they are.
+    """
+    gone = {one["panel_id"] for rows in left_out.values() for one in rows}
+    is_in = decisions["kept"] & has_hash(decisions) & decisions["key"].isin(splits) & ~decisions["panel_id"].isin(gone)
+    panels = decisions[is_in].sort_values("sequence", kind="stable").drop_duplicates("sha256")
+    panels = panels.assign(split=panels["key"].map(splits)).reset_index(drop=True)
+    by_digest = panels.set_index("sha256")
+    found = [
+        {
+            "later": by_digest.at[copy.later, "panel_id"],
+            "key": by_digest.at[copy.later, "key"],
+            "earlier": by_digest.at[copy.earlier, "panel_id"],
+            "earlier_split": by_digest.at[copy.earlier, "split"],
+            "relation": copy.relation,
+        }
+        for copy in find_copies(lake, panels)
+    ]
+    return pd.DataFrame(found, columns=["later", "key", "earlier", "earlier_split", "relation"])
+
+
+def _splits_of_copies(
+    issues: pd.DataFrame, copies: pd.DataFrame, splits: Mapping[str, str], given: Mapping[str, str]
+) -> dict[str, str]:
+    """The splits that new issues take, of which at least MIN_SHARE of the kept panels are copies of those of one."""
+    followed = {}
+    kept = dict(zip(issues["key"], issues["kept"], strict=True))
+    for key, of_issue in copies.groupby("key"):
+        counts = of_issue.groupby("earlier_split")["later"].nunique()
+        split = max(SPLITS, key=lambda name: counts.get(name, 0))
+        if key in splits and key not in given and counts[split] >= MIN_SHARE * kept[key]:
+            followed[str(key)] = split
+    return followed
+
+
+def _later_ones(copies: pd.DataFrame) -> Iterator[tuple[str, dict[str, str]]]:
+    """The panels that are left out, with their issue: of each pair the later one, unless one of them is out already."""
+    out: set[str] = set()
+    for row in copies.sort_values(["earlier", "later"]).to_dict("records"):
+        later, earlier = str(row["later"]), str(row["earlier"])
+        if not {later, earlier} & out:
+            out.add(later)
+            of = f"{row['relation']}: {earlier} of {row['earlier_split']}"
+            yield str(row["key"]), {"panel_id": later, "reason": "copy_across_splits", "of": of}
 
 
 def left_out_panels(lake: Lake) -> dict[str, str]:
@@ -309,7 +386,7 @@ def _in_words(key: str, was: str, split: str | None, continues: str | None) -> s
 
 @dataclass(frozen=True)
 class Lookalikes:
-    """A pair of kept panels in different splits that look alike."""
+    """A pair of panels in different splits that look alike."""
 
     panel_id: str
     split: str
@@ -317,13 +394,15 @@ class Lookalikes:
     other_split: str
     correlation: float
     distance_bits: int  # of their perceptual hashes: the radius that would have dropped the later one
+    is_mirrored: bool = False
 
 
 def lookalikes_across_splits(lake: Lake, *, min_correlation: float) -> list[Lookalikes]:
-    """Pairs of panels of different splits whose 16 x 16 colour thumbnails have at least this correlation.
+    """Pairs of panels of different splits whose 16 x 16 colour thumbnails, one of them upright or mirrored, have at
+    least this correlation.
 
-    The measure differs from the perceptual hash that removed the duplicates, so that the check can fail. Pictures too
-    flat to compare are left out.
+    The measure differs from the perceptual hash that removed the duplicates and from the alignment that found the
+    copies, so that the check can fail. Pictures too flat to compare are left out.
     """
     decisions = lake.read_table(
         lake.unique_panels, ["title", "issue", "panel_id", "kept", "is_flat", "thumbnail", "phash"]
@@ -337,24 +416,32 @@ def lookalikes_across_splits(lake: Lake, *, min_correlation: float) -> list[Look
     pixels -= pixels.mean(axis=1, keepdims=True)
     pixels /= np.linalg.norm(pixels, axis=1, keepdims=True) + 1e-6
     names, ids = kept["split"].to_numpy(), kept["panel_id"].to_numpy()
-    hashes = [int(digits, 16) for digits in kept["phash"]]
+    upright = hash_bits(kept["phash"])
     found = []
     for split, other in (("val", "train"), ("test", "train"), ("test", "val")):
         every, others = np.flatnonzero(names == split), np.flatnonzero(names == other)
         other_pixels = pixels[others].T
         for start in range(0, len(every), BLOCK_PANELS):
             rows = every[start : start + BLOCK_PANELS]
-            correlation = pixels[rows] @ other_pixels
-            for i, j in zip(*np.nonzero(correlation >= min_correlation), strict=True):
-                one, two = rows[i], others[j]
-                bits = (hashes[one] ^ hashes[two]).bit_count()
-                found.append(Lookalikes(ids[one], split, ids[two], other, float(correlation[i, j]), bits))
+            for is_mirrored in (False, True):
+                asked, hashes = pixels[rows], upright[rows]
+                if is_mirrored:
+                    asked = asked.reshape(-1, *THUMBNAIL_SHAPE)[:, :, ::-1].reshape(len(rows), -1)
+                    hashes = mirrored_hash(hashes)
+                correlation = asked @ other_pixels
+                for i, j in zip(*np.nonzero(correlation >= min_correlation), strict=True):
+                    one, two = rows[i], others[j]
+                    bits = int(np.bitwise_count(hashes[i] ^ upright[two]))
+                    near = float(correlation[i, j])
+                    found.append(Lookalikes(ids[one], split, ids[two], other, near, bits, is_mirrored))
     return sorted(found, key=lambda pair: -pair.correlation)
 
 
 def check_lookalikes(lake: Lake) -> list[Lookalikes]:
     """The `lookalikes_across_splits`; compared once for the same decisions and splits, and kept in the lake."""
-    made_from = digest_of([lake.made_from(lake.unique_panels), lake.made_from(lake.issue_splits), MIN_CORRELATION])
+    made_from = digest_of(
+        [CHECK_VERSION, lake.made_from(lake.unique_panels), lake.made_from(lake.issue_splits), MIN_CORRELATION]
+    )
     if lake.lookalikes.exists() and (kept := lake.read_json(lake.lookalikes))["made_from"] == made_from:
         return [Lookalikes(**pair) for pair in kept["pairs"]]
     found = lookalikes_across_splits(lake, min_correlation=MIN_CORRELATION)

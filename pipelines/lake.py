@@ -5,6 +5,7 @@
     unique_panels.parquet                    one decision per panel
     issue_splits.parquet                     one split per issue
     picture_splits.parquet                   the split of every picture that ever had one, by its content
+    copies.json                              which panels are copies of another split's
     variants/<kind>/<digest>/                arrays of a split, named by their content
     references/<title>/                      an index of a title's coloured panels, to take colours from
     training_set.json                        the current training set, a manifest over those arrays
@@ -176,6 +177,11 @@ class Lake:
     def picture_splits(self) -> UPath:
         """The table of the pictures that ever had a split: what issues are recognised by under another name."""
         return self.root / "picture_splits.parquet"
+
+    @property
+    def copies(self) -> UPath:
+        """The copies across splits, and which panels were compared."""
+        return self.root / "copies.json"
 
     def variants(self, kind: str) -> UPath:
         """The folder of one kind of variant arrays (`color`, `gray`, `edge`, `line`)."""

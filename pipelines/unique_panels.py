@@ -13,7 +13,9 @@ paper 000 (III.A) removes duplicates between its steps and gray pictures last:
 The earliest panel stays. Issues keep the place in which they were first seen, also under another name (their pictures
 tell, see `pipelines.copies.former_issues`), and new ones come after them, so a new issue never changes what old issues
 keep. A panel that a later step drops anyway (by its size, or because it is gray) is never the reason to drop one that
-would pass, and neither is one that the terms refuse: a title under a new name takes the place of the old one.
+would pass, and neither is one that the terms refuse: a title under a new name takes the place of the old one. A
+near-duplicate in other colours, by night for one, is another thing to learn and is kept: what counts as a copy is in
+`pipelines.copies.relations`.
 """
 
 from collections import Counter
@@ -25,6 +27,7 @@ import pyarrow as pa
 
 from pipelines.copies.former_issues import content_of, former_holders, successors
 from pipelines.copies.near_hashes import hash_bits, nearby_pairs
+from pipelines.copies.relations import RECOLOURED_DISTANCE, color_distances
 from pipelines.lake import Lake, digest_of, issue_key, natural_key, split_issue_key
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
@@ -105,10 +108,14 @@ def decide(panels: pd.DataFrame, params: UniqueParams, terms: Terms | None = Non
         left = panels[decided["reason"].isna().to_numpy()]
         verdict = left["drop_reason"].isna().rename("passes_size")
         for _, group in left.groupby([*(left[name] for name in within), verdict, "is_gray"], sort=False):
-            rows = group.index.to_numpy()
-            twins = earlier_lookalikes(_comparable_hashes(group), params.radius_bits)
-            found = twins >= 0
-            drop(rows[found], stage, "near_duplicate", rows[twins[found]])
+            rows, hashes = group.index.to_numpy(), _comparable_hashes(group)
+            while len(rows):  # once, and again for those in other colours, which may repeat one another
+                twins = earlier_lookalikes(hashes, params.radius_bits)
+                found = twins >= 0
+                recoloured = found.copy()
+                recoloured[found] = _are_recoloured(panels, rows[found], rows[twins[found]])
+                drop(rows[found & ~recoloured], stage, "near_duplicate", rows[twins[found & ~recoloured]])
+                rows, hashes = rows[recoloured], hashes[recoloured]
 
     if terms:
         places = zip(panels["title"], panels["licence"], strict=True)
@@ -137,6 +144,12 @@ def decide(panels: pd.DataFrame, params: UniqueParams, terms: Terms | None = Non
         duplicate_of=lambda table: table["duplicate_of"].where(has_twin, None),
         distance_bits=lambda table: table["distance_bits"].where(has_twin, pd.NA),
     )
+
+
+def _are_recoloured(panels: pd.DataFrame, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which pairs of lookalikes are the same drawing in other colours: (N,) and (N,) rows -> (N,) bool."""
+    thumbnails = panels["thumbnail"].to_numpy()
+    return color_distances(list(thumbnails[rows]), list(thumbnails[others])) >= RECOLOURED_DISTANCE
 
 
 def _comparable_hashes(panels: pd.DataFrame) -> np.ndarray:

@@ -21,8 +21,10 @@ from pipelines.panels.hashing import phash, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
 from tests.installation import Installation
 from tests.pipelines.conftest import drawn_panel, panel_row
+from tests.pipelines.copies.pictures import at_night, detailed_panel, encoded_poorly, mirrored, zoomed
 
 CHECK = "no_lookalikes_across_splits"
+COPIES = {"near": encoded_poorly, "mirrored": mirrored, "zoomed": zoomed, "recoloured": at_night}
 ISSUES = ("ep1", "ep2", "ep3")  # of three issues, each has a split of its own
 
 
@@ -52,17 +54,17 @@ def lake(tmp_path) -> Lake:
 
 
 @pytest.fixture
-def put(lake) -> Callable[[dict[str, list[np.ndarray]]], None]:
-    """Writes the panel tables of a title's issues."""
+def put(lake) -> Callable[..., None]:
+    """Writes the panel tables of a title's issues. `looks` are hashed and made thumbnails of in place of panels."""
 
-    def write(found: dict[str, list[np.ndarray]]) -> None:
+    def write(found: dict[str, list[np.ndarray]], looks: dict[str, np.ndarray] | None = None) -> None:
         for issue, pictures in found.items():
             rows = [
                 {
-                    **panel_row("moon-cat", issue, number, rgb),
+                    **(row := panel_row("moon-cat", issue, number, rgb)),
                     "pages_sha256": [issue],
-                    "phash": phash(rgb),
-                    "thumbnail": thumbnail(rgb),
+                    "phash": phash(look := (looks or {}).get(str(row["panel_id"]), rgb)),
+                    "thumbnail": thumbnail(look),
                 }
                 for number, rgb in enumerate(pictures, start=1)
             ]
@@ -76,7 +78,7 @@ def put(lake) -> Callable[[dict[str, list[np.ndarray]]], None]:
 def select(lake, tmp_path) -> Iterator[Callable[[int], dg.ExecuteInProcessResult]]:
     """Decides, splits and makes the gray pictures of train, with a radius of duplicates in bits."""
     (tmp_path / "titles.yaml").write_text(
-        "titles:\n  moon-cat: {source: folder, address: x, licence: CC0-1.0, attribution: A tester}\n"
+        "titles:\n  moon-cat: {source: folder, address: x, licence: CC-BY-4.0, attribution: A tester}\n"
     )
     with dg.DagsterInstance.ephemeral() as instance:
 
@@ -122,8 +124,9 @@ def test_panels_of_their_own_pass_and_flow_on(put, select, lake):
 
 def test_a_lookalike_in_another_split_stops_the_run_until_it_is_dropped(put, select, lake, tmp_path):
     pictures = {issue: [drawn_panel(10 * n + k) for k in range(3)] for n, issue in enumerate(ISSUES)}
-    pictures["ep2"].append(nearly(pictures["ep1"][0]))
-    put(pictures)
+    # Its pixels are others, so that the search for copies does not confirm what the check sees.
+    pictures["ep2"].append(drawn_panel(99))
+    put(pictures, {"moon-cat__ep2__0004": nearly(pictures["ep1"][0])})
     (tmp_path / "radius.yaml").write_text("unique_panels: {radius_bits: 0}")
     result = select(0)  # only equal hashes count as duplicates: the pair stays
     assert not result.success
@@ -150,6 +153,27 @@ def test_a_lookalike_in_another_split_stops_the_run_until_it_is_dropped(put, sel
     assert "gray_panels" in made(result)
     (dropped,) = [row for row in lake.read_table(lake.unique_panels).to_pylist() if not row["kept"]]
     assert dropped["duplicate_of"] == "moon-cat__ep1__0001"
+
+
+@pytest.mark.parametrize("change", ["near", "mirrored", "zoomed", "recoloured"])
+def test_a_copy_in_another_split_is_left_out_and_the_run_goes_on(put, select, lake, change):
+    pictures = {issue: [detailed_panel(10 * n + k + 4) for k in range(3)] for n, issue in enumerate(ISSUES)}
+    pictures["ep2"].append(COPIES[change](pictures["ep1"][0]))
+    put(pictures)
+    result = select(0)
+    assert result.success
+    assert check_of(result).passed
+    (left_out,) = [one for row in lake.read_table(lake.issue_splits).to_pylist() for one in row["left_out"]]
+    splits = {row["key"]: row["split"] for row in lake.read_table(lake.issue_splits).to_pylist()}
+    assert left_out == {
+        "panel_id": "moon-cat__ep2__0004",
+        "reason": "copy_across_splits",
+        "of": f"{change}: moon-cat__ep1__0001 of {splits['moon-cat__ep1']}",
+    }
+    (made_of,) = [event for event in result.get_asset_materialization_events() if event.step_key == "issue_splits"]
+    metadata = made_of.materialization.metadata
+    assert metadata["left_out_copy_across_splits"].value == 1
+    assert "1 panels are copies of earlier ones" in str(metadata["notices"].value)
 
 
 def test_counts_stay_numbers_beside_the_pictures(tmp_path):

@@ -171,3 +171,23 @@ def test_nothing_new_writes_nothing(lake):
 def test_without_panels_it_says_what_to_run(lake):
     with pytest.raises(FileNotFoundError, match="tintoon run panels"):
         build_unique_panels(lake, UniqueParams(), title_order=[])
+
+
+def thumbnail_of(*rgb: int) -> bytes:
+    return bytes(rgb) * 256
+
+
+def test_a_drawing_in_other_colours_is_kept_and_its_repetition_is_not(lake):
+    day, night = thumbnail_of(200, 180, 90), thumbnail_of(90, 90, 180)
+    put(
+        lake,
+        panel(number=1, thumbnail=day),
+        panel(number=2, bits=0b1, thumbnail=thumbnail_of(198, 181, 92)),  # another encoding
+        panel(number=3, bits=0b11, thumbnail=night),
+        panel("b", number=1, bits=0b111, thumbnail=night),
+    )
+    assert reasons(lake) == {
+        "a__1__0001": "kept", "a__1__0002": "near_duplicate", "a__1__0003": "kept", "b__1__0001": "near_duplicate",
+    }  # fmt: skip
+    rows = lake.read_table(lake.unique_panels).to_pandas().set_index("panel_id")
+    assert rows.loc["b__1__0001", "duplicate_of"] == "a__1__0003"
