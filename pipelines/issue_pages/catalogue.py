@@ -28,6 +28,10 @@ _PASSING_STATES = ("unlisted", "empty")
 """States that one bad answer may have caused when an issue was opened: the next sync takes the list's state again."""
 
 
+_NAMED_STATES = frozenset({"free", "unknown", "leftover", "refused", "unreadable", "needs_tool", "empty"})
+"""States whose reasons a person can do something about. The others are a site's own, of many issues."""
+
+
 @dataclass(frozen=True)
 class CatalogueIssue:
     """One issue of the catalogue. `state` is "free", or the reason not to collect it.
@@ -63,6 +67,7 @@ class SyncReport:
     new_keys: tuple[str, ...]  # of those, the ones seen for the first time
     counts: dict[str, dict[str, int]]  # issues by state, by title
     errors: dict[str, str]  # by title: why it could not be listed; its issues stay as they were
+    reasons: dict[str, dict[str, tuple[str, ...]]]  # by title: names of what is left out of it, by "state: reason"
 
 
 def catalogue_path(lake: Lake, title: str) -> UPath:
@@ -93,6 +98,7 @@ def sync_titles(
     new_keys: list[str] = []
     counts: dict[str, dict[str, int]] = {}
     errors: dict[str, str] = {}
+    reasons: dict[str, dict[str, tuple[str, ...]]] = {}
     for place, title in enumerate(titles.values()):
         if on_title:
             on_title(place, len(titles))
@@ -109,12 +115,13 @@ def sync_titles(
             errors[title.key] = f"{type(error).__name__}: {error}; report it with the log"
             continue
         counts[title.key] = dict(Counter(issue.state for issue in catalogue.issues))
+        reasons[title.key] = _reasons(catalogue)
         seen_before = {issue.issue for issue in known.issues}
         keys += free.values()
         new_keys += [key for issue, key in free.items() if issue not in seen_before]
     if on_title:
         on_title(len(titles), len(titles))
-    return SyncReport(keys=tuple(keys), new_keys=tuple(new_keys), counts=counts, errors=errors)
+    return SyncReport(keys=tuple(keys), new_keys=tuple(new_keys), counts=counts, errors=errors, reasons=reasons)
 
 
 def with_known_names(known: Catalogue, entries: Iterable[IssueEntry]) -> list[IssueEntry]:
@@ -198,6 +205,16 @@ def _merged(known: Catalogue, entries: list[IssueEntry]) -> Catalogue:
         issues.append(listed)
     issues += [replace(old, state="gone", note="the list does not have it any more") for old in before.values()]
     return Catalogue(title=known.title, issues=tuple(issues))
+
+
+def _reasons(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
+    """The names of what the source found and left out, and of issues with a note, by state and reason."""
+    names: dict[str, list[str]] = {}
+    for issue in catalogue.issues:
+        if issue.note and issue.state in _NAMED_STATES:
+            reason = issue.note.removeprefix(f"{issue.name}: ")
+            names.setdefault(f"{issue.state}: {reason}", []).append(issue.name)
+    return {reason: tuple(found) for reason, found in names.items()}
 
 
 def _state_of(error: Unavailable | FetchError | ListingFailed) -> str:

@@ -1,6 +1,7 @@
 """The commands that run the lineage: sync, run, demo; and the lists of sources and recipes that it can use."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -47,11 +48,25 @@ def sync(
     for name, states in report.counts.items():
         table.add_row(name, ", ".join(f"{count} {state}" for state, count in states.items()))
     out.print(table)
+    for name, reasons in report.reasons.items():
+        _print_reasons(name, reasons)
     out.print(f"{len(report.keys)} free issues, {len(new)} of them new")
     for line in left:
         say(line)
     if report.errors:
         raise UsageError("; ".join(f"{name}: {problem}" for name, problem in report.errors.items()))
+
+
+def _print_reasons(title: str, reasons: Mapping[str, Sequence[str]], *, at_most: int = 20) -> None:
+    """Prints why something is left out of a title, and what: a line a reason."""
+    for reason, names in list(reasons.items())[:at_most]:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        line = f"{title}: {len(names)} x {reason} ({', '.join(names[:3])}{more})"
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+    if len(reasons) > at_most:
+        out.print(
+            f"{title}: {len(reasons) - at_most} more reasons: tintoon sync --dry-run --title {title}", markup=False
+        )
 
 
 class RunCommand(TyperCommand):

@@ -174,7 +174,9 @@ def test_files_beside_issues_and_archives_among_pages_are_named(root, all_source
     (root / "ep1/page.kra").write_bytes(b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/x-krita")
     (root / "notes").mkdir()
     (root / "notes/a.docx").write_bytes(b"words")
-    sync_titles(titled(root), all_sources, lake)
+    report = sync_titles(titled(root), all_sources, lake)
+    beside = "unknown: a file beside the issues; put it into the folder of an issue, or elsewhere"
+    assert report.reasons["mine"][beside] == ("cover.jpg", "ep2.cbz")
     assert {name: state for name, (_, state) in listed(lake).items()} == {
         **{"ep1": "free", "cover.jpg": "unknown", "ep2.cbz": "unknown", "notes": "empty"},
     }
