@@ -18,7 +18,7 @@ from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.discretion import hidden_issue, hiding
 from pipelines.issue_pages.entry import IssueEntry, ListingFailed, Unavailable
 from pipelines.issue_pages.sources.source import Source
-from pipelines.lake import Lake, issue_key
+from pipelines.lake import DamagedFileError, Lake, issue_key
 from pipelines.progress import Progress
 from pipelines.titles import Title
 
@@ -107,7 +107,7 @@ def sync_titles(
             free = {
                 issue.issue: issue_key(title.key, issue.issue) for issue in catalogue.issues if issue.state == "free"
             }
-        except (Unavailable, FetchError, ListingFailed) as error:
+        except (Unavailable, FetchError, ListingFailed, DamagedFileError) as error:
             errors[title.key] = str(error)
             continue
         except Exception as error:  # a fault in one source must not stop the other titles

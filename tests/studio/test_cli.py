@@ -230,7 +230,7 @@ def test_settings_that_are_not_there(tintoon, tmp_path):
     complaint(tintoon("run", "panels", "--config", tmp_path / "none.yaml"), "none.yaml", "no such file")
     complaint(tintoon("run", "panels", "--config", tmp_path), str(tmp_path), "folder")
     (tmp_path / "latin.yaml").write_bytes("# caf\xe9".encode("latin-1"))
-    complaint(tintoon("run", "panels", "--config", tmp_path / "latin.yaml"), "latin.yaml: no UTF-8 text")
+    complaint(tintoon("run", "panels", "--config", tmp_path / "latin.yaml"), "latin.yaml:1: no UTF-8 text")
 
 
 def test_settings_are_those_of_the_launchpad(tmp_path):
