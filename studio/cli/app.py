@@ -4,11 +4,10 @@ import os
 import sys
 
 import typer
-from rich.markup import escape
 
 from assets.home import require_checkout
 from studio.cli import colorize, compare, lineage, pictures, results, serve, study
-from studio.cli.options import UsageError, err
+from studio.cli.options import UsageError, complain, err
 
 app = typer.Typer(
     name="tintoon",
@@ -46,8 +45,7 @@ def main() -> None:
         require_checkout()
         app(prog_name="tintoon")
     except (UsageError, ValueError, OSError, RuntimeError) as error:
-        # Escaped: a file may be called page[b].png.
-        err.print(f"[bold red]tintoon:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        complain(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("tintoon: interrupted; the next run continues from here")

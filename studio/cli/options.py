@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 out = Console()
 err = Console(stderr=True)
@@ -29,3 +30,8 @@ def existing(file: Path) -> Path:
 def say(line: str) -> None:
     """Prints one line as it is: without markup, colours or line breaks."""
     out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(error: str) -> None:
+    """Prints what went wrong as one line. Escaped: a file may be called page[b].png."""
+    err.print(f"[bold red]tintoon:[/] {escape(error)}", highlight=False, soft_wrap=True)

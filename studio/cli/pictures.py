@@ -1,13 +1,20 @@
 """The commands on single pictures: cut, hash."""
 
 import json
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from studio.cli.options import AsJson, Pictures, existing, out, say
+from studio.cli.options import AsJson, Pictures, UsageError, complain, existing, out, say
+
+if TYPE_CHECKING:
+    import numpy as np
+
+T = TypeVar("T")
 
 
 def cut(
@@ -18,38 +25,61 @@ def cut(
 ) -> None:
     r"""Find the panels of pages: boxes \[x, y, width, height] in pixels, in reading order, before any size filter.
 
-    With --strip, the files are stitched in the given order, and the boxes are those of the strip.
+    With --strip, the files are stitched in the given order, and the boxes are those of the strip. A file that cannot
+    be read is named, the others go on, and the exit status is 1; a strip needs all its slices.
     """
-    from pipelines.images.decode import decode_picture
     from pipelines.panels.cut import cut_page, cut_strip
     from pipelines.panels.params import PanelParams
     from pipelines.panels.strip import stitch
 
     params = PanelParams(reading_direction="rtl" if right_to_left else "ltr")
-    pages = [decode_picture(existing(file).read_bytes(), name=str(file)) for file in files]
     if strip:
-        cuts = {"strip": cut_strip(stitch(pages).image, params)}
+        cuts, are_all_read = {"strip": cut_strip(stitch([_decoded(file) for file in files]).image, params)}, True
     else:
-        cuts = {str(file): cut_page(page, params) for file, page in zip(files, pages, strict=True)}
+        cuts, are_all_read = _of_each(files, lambda page: cut_page(page, params))
     boxes = {name: [list(map(int, one.box)) for one in found] for name, found in cuts.items()}
-    if as_json:
+    if as_json and boxes:
         typer.echo(json.dumps(boxes))
-        return
-    for name, found in boxes.items():
+    for name, found in boxes.items() if not as_json else ():
         table = Table("panel", "x", "y", "width", "height", title=escape(f"{name}: {len(found)} panels"))
         for number, box in enumerate(found, start=1):
             table.add_row(str(number), *map(str, box))
         out.print(table)
+    if not are_all_read:
+        raise typer.Exit(1)
 
 
 def hash_pictures(files: Pictures, as_json: AsJson = False) -> None:
-    """Print the perceptual hash (pHash, 64 bits) of pictures, as imagehash computes it."""
-    from pipelines.images.decode import decode_picture
+    """Print the perceptual hash (pHash, 64 bits) of pictures, as imagehash computes it.
+
+    A file that cannot be read is named, the others go on, and the exit status is 1.
+    """
     from pipelines.panels.hashing import phash
 
-    hashes = {str(file): phash(decode_picture(existing(file).read_bytes(), name=str(file))) for file in files}
-    if as_json:
+    hashes, are_all_read = _of_each(files, phash)
+    if as_json and hashes:
         typer.echo(json.dumps(hashes))
-        return
-    for name, value in hashes.items():
+    for name, value in hashes.items() if not as_json else ():
         say(f"{value}  {name}")
+    if not are_all_read:
+        raise typer.Exit(1)
+
+
+def _of_each(files: Sequence[Path], work: "Callable[[np.ndarray], T]") -> tuple[dict[str, T], bool]:
+    """What is found in each file, by its name, and whether all could be read; those that could not are named."""
+    found: dict[str, T] = {}
+    are_all_read = True
+    for file in files:
+        try:
+            found[str(file)] = work(_decoded(file))
+        except (UsageError, ValueError) as error:
+            complain(str(error))
+            are_all_read = False
+    return found, are_all_read
+
+
+def _decoded(file: Path) -> "np.ndarray":
+    from pipelines.books.folder import reader
+    from pipelines.images.decode import decode_picture
+
+    return decode_picture(reader(existing(file))(), name=str(file))

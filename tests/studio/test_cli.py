@@ -169,14 +169,33 @@ def test_files_that_are_no_pictures(tintoon, tmp_path, command):
     whole = saved(tmp_path / "whole.jpg", picture(300, 300, [[20, 20, 260, 260]])).read_bytes()
     half = tmp_path / "half.jpg"
     half.write_bytes(whole[: len(whole) // 2])
-    complaint(tintoon(command, half, "--json"), str(half), "truncated")
+    complaint(tintoon(command, half, "--json"), str(half), "no whole picture")
     (tmp_path / "empty.png").write_bytes(b"")
     complaint(tintoon(command, tmp_path / "empty.png"), "empty.png", "0 bytes")
 
 
-def test_one_bad_file_among_good_ones_prints_no_half_answer(tintoon, tmp_path):
+@pytest.mark.parametrize("command", ["cut", "hash"])
+def test_bad_files_among_good_ones_are_named_and_the_others_go_on(tintoon, tmp_path, command):
+    boxes = [[20, 20, 260, 260]]
+    first, last = (saved(tmp_path / f"{name}.png", picture(300, 300, boxes)) for name in ("first", "last"))
+    (tmp_path / "half.png").write_bytes(first.read_bytes()[:900])
+    (tmp_path / "page.jxl").write_bytes(bytes.fromhex("0000000c4a584c200d0a870a") + bytes(50))
+    result = tintoon(
+        command, first, tmp_path / "half.png", tmp_path / "none.png", tmp_path / "page.jxl", last, "--json"
+    )
+    assert list(json.loads(result.out)) == [str(first), str(last)]
+    assert result.code == 1
+    named = result.err.splitlines()
+    assert [line.partition(": ")[0] for line in named] == ["tintoon"] * 3
+    for line, part in zip(named, ["no whole picture", "no such file", "JPEG XL"], strict=True):
+        assert part in line
+
+
+def test_a_strip_needs_all_its_slices(tintoon, tmp_path):
     page = saved(tmp_path / "page.png", picture(300, 300, [[20, 20, 260, 260]]))
-    assert tintoon("cut", page, tmp_path / "none.png", "--json").out == ""
+    result = tintoon("cut", page, tmp_path / "none.png", "--strip", "--json")
+    assert result.out == ""
+    complaint(result, "none.png", "no such file")
 
 
 def test_there_is_no_leaderboard_before_anything(tintoon):
