@@ -5,18 +5,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.books.book import JUNK_FILES, Book, LeftAlone, Other, Page
-from pipelines.images.decode import may_be_picture
+from pipelines.images.formats import START_BYTES, reason_against
 from pipelines.issue_pages.archives.kinds import is_archive, may_be_page, reading_order
 from pipelines.issue_pages.local_files import shown
-from pipelines.issue_pages.page_files import is_named_page
+from pipelines.issue_pages.local_tree import read_file
+from pipelines.issue_pages.names import leftover
+from pipelines.issue_pages.page_files import is_named_page, reason_to_skip
 
 
 def open_folder(folder: Path) -> Book:
     """The pictures below a folder, each subfolder in natural order; ComicInfo.xml at its root is kept beside them.
 
-    Hidden files, and what systems leave behind (`._*`, `__MACOSX`, `@eaDir`, `Thumbs.db`), are passed over. Other
-    files, archives, and folders that are called like a picture are named in `left_alone`. Raises ValueError where
-    there is no picture, or a file cannot be read.
+    Hidden files and folders (`._*`, `.DS_Store`), `Thumbs.db` and `desktop.ini` are passed over. What else is no page
+    (`@eaDir`, backups, archives, documents, folders that are called like a picture or cannot be read) is named in
+    `left_alone`, with the reason. Raises ValueError where there is no picture, or the folder cannot be read.
     """
     try:
         names, left_alone = _look(folder)
@@ -39,7 +41,7 @@ def reader(file: Path) -> Callable[[], bytes]:
 
     def read() -> bytes:
         try:
-            return file.read_bytes()
+            return read_file(file)
         except OSError as error:
             raise ValueError(
                 f"{shown(file)}: cannot be read ({error.strerror}); check the file and its rights"
@@ -49,24 +51,23 @@ def reader(file: Path) -> Callable[[], bytes]:
 
 
 def _look(folder: Path) -> tuple[list[str], list[LeftAlone]]:
-    """The names of the pages, in reading order, and the files that are left alone. Raises OSError."""
+    """The names of the pages, in reading order, and what is left alone. Raises OSError."""
     names: list[str] = []
     left_alone: list[LeftAlone] = []
 
     def fail(error: OSError) -> None:
-        raise error
+        if Path(error.filename) == folder:
+            raise error
+        below = Path(error.filename).relative_to(folder).as_posix()
+        left_alone.append(LeftAlone(below, f"cannot be read ({error.strerror}); check its rights"))
 
     for place, folders, files in os.walk(folder, onerror=fail):
         below = Path(place).relative_to(folder)
         for name in list(folders):
-            path = (below / name).as_posix()
-            is_named_picture = is_named_page(name)
-            if may_be_page(name) and is_named_picture:
-                left_alone.append(LeftAlone(path, "a folder that is called like a picture"))
-            elif may_be_page(name) and (Path(place) / name).is_symlink():
-                left_alone.append(LeftAlone(path, "a link to a folder"))
-            if is_named_picture or not may_be_page(name):
+            if reason := _reason_against_folder(Path(place) / name):
                 folders.remove(name)
+                if not name.startswith("."):
+                    left_alone.append(LeftAlone((below / name).as_posix(), reason))
         for name in files:
             path, file = (below / name).as_posix(), Path(place) / name
             if name.startswith(".") or name.lower() in {*JUNK_FILES, "comicinfo.xml"}:
@@ -78,18 +79,39 @@ def _look(folder: Path) -> tuple[list[str], list[LeftAlone]]:
     return sorted(names, key=reading_order), sorted(left_alone, key=lambda left: reading_order(left.name))
 
 
+def _reason_against_folder(folder: Path) -> str | None:
+    """The reason why a folder is not gone into, or None."""
+    if reason := leftover(folder.name):
+        return reason
+    if is_named_page(folder.name):
+        return "a folder that is called like a picture"
+    return "a link to a folder" if folder.is_symlink() else None
+
+
 def _reason_against(file: Path) -> str | None:
     """The reason why a file is no page, or None. What only has a picture's name shows when it is decoded."""
+    if not file.is_file():
+        return "no file, or a link to nothing"
+    if reason := leftover(file.name):
+        return reason
+    if not may_be_page(file.name):
+        return reason_against(b"", suffix=file.suffix) or "no picture"
     try:
-        if not file.is_file():
-            return "no file, or a link to nothing"
-        if not may_be_page(file.name):
-            return "no picture"
-        if is_named_page(file.name) or may_be_picture(file):
-            return None
+        skip = reason_to_skip(file.name, lambda: _start(file))
     except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    return "a book; colour it by itself" if is_archive(file) else "no picture"
+        return f"cannot be read ({error.strerror}); check the file and its rights"
+    if skip is None:
+        return None
+    # A document of a drawing program may be an archive by its bytes.
+    is_book = skip.status == "nested" or (skip.status == "no_picture" and is_archive(file))
+    if is_book:
+        return "a book; colour it by itself"
+    return "no picture" if skip.status == "no_picture" else skip.detail
+
+
+def _start(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(START_BYTES)
 
 
 def _comic_infos(folder: Path) -> list[Path]:

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from pipelines.images import formats
+
 
 @dataclass(frozen=True)
-class PictureFormat:
+class WrittenFormat:
     """A format of picture files that Tintoon writes."""
 
-    name: str  # as `format_of` names it
-    suffixes: tuple[str, ...]  # the usual one first
+    name: str  # as in `pipelines.images.formats`
+    suffix: str  # the usual one
     max_side_px: int | None = None
     has_alpha: bool = True
     has_16_bit: bool = False
@@ -17,13 +19,13 @@ class PictureFormat:
 FORMATS = {
     form.name: form
     for form in (
-        PictureFormat("png", (".png", ".apng"), has_16_bit=True),
-        PictureFormat("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), max_side_px=65_500, has_alpha=False),
-        PictureFormat("webp", (".webp",), max_side_px=16_383),
-        PictureFormat("bmp", (".bmp", ".dib"), has_alpha=False),
-        PictureFormat("tiff", (".tif", ".tiff"), has_16_bit=True),
-        PictureFormat("avif", (".avif",), max_side_px=65_535),
-        PictureFormat("jp2", (".jp2", ".j2k", ".jpx", ".jpf", ".j2c")),
+        WrittenFormat("png", ".png", has_16_bit=True),
+        WrittenFormat("jpeg", ".jpg", max_side_px=65_500, has_alpha=False),
+        WrittenFormat("webp", ".webp", max_side_px=16_383),
+        WrittenFormat("bmp", ".bmp", has_alpha=False),
+        WrittenFormat("tiff", ".tif", has_16_bit=True),
+        WrittenFormat("avif", ".avif", max_side_px=65_535),
+        WrittenFormat("jp2", ".jp2"),
     )
 }
 """The formats by name. A page in any other format (GIF, PSD, ...) is written as PNG."""
@@ -31,7 +33,8 @@ FORMATS = {
 
 def format_of_suffix(suffix: str) -> str | None:
     """The name of the format that a suffix stands for, or None where it is not written."""
-    return next((form.name for form in FORMATS.values() if suffix.lower() in form.suffixes), None)
+    name = formats.format_of_suffix(suffix)
+    return name if name in FORMATS else None
 
 
 def written_format(source_format: str) -> str:

@@ -85,10 +85,10 @@ def _picture_target(book: Book, out: Path) -> Target:
         form = written_format(header.format)
         own = suffix_of(page.name)
         keeps_name = format_of_suffix(own) == form
-        out = out / (page.name if keeps_name else f"{Path(page.name).stem}{FORMATS[form].suffixes[0]}")
+        out = out / (page.name if keeps_name else f"{Path(page.name).stem}{FORMATS[form].suffix}")
     form = format_of_suffix(out.suffix)
     if form is None:
-        known = _listed({form.suffixes[0]: form for form in FORMATS.values()})
+        known = _listed({form.suffix: form for form in FORMATS.values()})
         raise ValueError(f"{shown(out)}: expected a folder, or a name that ends in {known}")
     if out.exists() and out.samefile(book.path):
         raise ValueError(f"{shown(out)}: IN and OUT are the same file; name another, so that it is not overwritten")

@@ -171,14 +171,14 @@ class BookWriter:
         """The page's own name, unless the format changed, or the book has no names that fit (PDF, EPUB)."""
         if self.target.kind == "picture":
             return self.target.path.name
-        suffixes = FORMATS[form].suffixes if form in FORMATS else (suffix_of(page.name),)
+        suffix = FORMATS[form].suffix if form in FORMATS else suffix_of(page.name)
         if self.book.kind in ("pdf", "epub") and self.target.kind != "epub":
-            return f"page-{page.number:04}{suffixes[0]}"
+            return f"page-{page.number:04}{suffix}"
         if form not in FORMATS or form in (format_of_suffix(suffix_of(page.name)), format_of(page.read())):
             return page.name  # also of a PNG picture called .jpg
         stem = _stem(page.name)
         # page.gif beside page.png: neither may take the other's place.
-        return f"{stem if self._stems[stem.casefold()] == 1 else page.name}{suffixes[0]}"
+        return f"{stem if self._stems[stem.casefold()] == 1 else page.name}{suffix}"
 
     def _key(self, page: Page) -> str:
         """The digest of what a page is made from: its bytes, its name, the settings, the kind of OUT."""

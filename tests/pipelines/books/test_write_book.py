@@ -100,10 +100,49 @@ def test_a_folder_keeps_its_folders_and_names(folder, tmp_path):
 def test_what_is_left_alone_is_named(folder):
     left = {item.name: item.reason for item in open_book(folder).left_alone}
     assert left == {
+        "@eaDir": "left by a network drive",
+        "__MACOSX": "left by macOS",
         "old.png": "a folder that is called like a picture",
         "notes.txt": "no picture",
         "book.cbz": "a book; colour it by itself",
     }
+
+
+def test_every_file_that_is_no_page_is_named_with_its_reason(tmp_path):
+    folder = write_files(
+        tmp_path / "in",
+        {
+            **{"1.png": page(1), "2.jxl": b"\xff\x0a" + bytes(50), "1.png.bak": page(1), "3.png~": page(1)},
+            **{"art.svg": b"<svg/>", "page.kra": b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/x-krita"},
+            **{"page.clip": b"CSFCHUNK" + bytes(40), "#recycle/old.png": page(1), "@eaDir/1.png/SYNO_M.jpg": page(1)},
+            **{"._1.png": b"Mac", ".DS_Store": b"Mac", "4.png.crdownload": page(1)[:90]},
+        },
+    )
+    book = open_book(folder)
+    assert [leaf.name for leaf in book.pages] == ["1.png", "2.jxl"]
+    left = {one.name: one.reason for one in book.left_alone}
+    assert set(left) == {
+        *("1.png.bak", "3.png~", "art.svg", "page.kra", "page.clip", "#recycle", "@eaDir", "4.png.crdownload")
+    }
+    for name, part in {"art.svg": "SVG", "page.kra": "Krita", "page.clip": "Clip Studio", "3.png~": "backup"}.items():
+        assert part in left[name]
+
+
+def test_a_subfolder_that_cannot_be_read_is_named_and_the_others_go_on(tmp_path, monkeypatch):
+    folder = write_files(tmp_path / "in", {"1.png": page(1), "locked/2.png": page(2)})
+    scandir = os.scandir
+
+    def locked(place):
+        if Path(place).name == "locked":
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    book = open_book(folder)
+    assert [leaf.name for leaf in book.pages] == ["1.png"]
+    assert [(one.name, one.reason) for one in book.left_alone] == [
+        ("locked", "cannot be read (Permission denied); check its rights")
+    ]
 
 
 @pytest.mark.parametrize("out", ["out.cbz", "out"])
