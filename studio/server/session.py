@@ -4,7 +4,6 @@ Without HTTP. Pictures and results live in memory, a few at a time; ratings go t
 once: callers take turns.
 """
 
-import io
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from uuid import uuid4
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from assets.resources import default_resources
 from assets.tracking.registry import CHAMPIONS, Registry
@@ -29,10 +27,12 @@ from pipelines.colorize.picture import Colorizer
 from pipelines.colorize.whole_picture import colorize_whole
 from pipelines.images.color import rgb_to_gray
 from pipelines.images.decode import decode_picture
+from pipelines.images.opened import read_header
 from pipelines.studies.ratings import Rating, store_rating
 from pipelines.training.store import checkpoint_path, read_record
 
-FORMATS = ("PNG", "JPEG", "WEBP")
+FORMATS = ("PNG", "JPEG", "WebP", "AVIF", "TIFF", "and others")
+"""As the page names them; it takes every format that is read anywhere."""
 MAX_BYTES = 40_000_000
 MAX_PIXELS = 40_000_000
 
@@ -107,10 +107,11 @@ class Session:
     def open_picture(self, data: bytes) -> str:
         """Takes an encoded picture; returns its digest.
 
-        Raises ValueError where it is no whole PNG, JPEG or WebP picture, or larger than MAX_PIXELS.
+        Raises ValueError where it is no whole picture, or larger than MAX_PIXELS.
         """
         digest = sha256(data).hexdigest()
-        width, height = _announced_size(data)
+        header = read_header(data, name="The file")
+        width, height = header.width_px, header.height_px
         if width * height > MAX_PIXELS:
             raise ValueError(
                 f"The picture has {width} x {height} pixels; {MAX_PIXELS // 1_000_000} megapixels is the limit. "
@@ -196,17 +197,6 @@ class Session:
 def _titles(checkpoint: Path) -> tuple[str, ...]:
     """The titles that a network takes as a label."""
     return getattr(load_checkpoint(checkpoint).network, "titles", ())
-
-
-def _announced_size(data: bytes) -> tuple[int, int]:
-    """Width and height that a picture's head announces, before anything is decoded."""
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return image.size
-    except Image.DecompressionBombError:
-        return 2 * MAX_PIXELS, 1
-    except (OSError, ValueError, SyntaxError) as error:  # UnidentifiedImageError is an OSError
-        raise ValueError("This file is no PNG, JPEG or WebP picture.") from error
 
 
 def _png(picture: np.ndarray) -> bytes:
