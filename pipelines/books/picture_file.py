@@ -45,6 +45,7 @@ def read_picture_file(data: bytes, *, name: str) -> PictureFile:
         frames = getattr(opened.image, "n_frames", 1)
         notes = [f"the first of {frames} frames or pages; the others are left out"] if frames > 1 else []
         pixels = read_pixels(opened, keep_depth=True)
+        notes += [*pixels.notes, *filter(None, [pixels.doubt])]
         metadata = read_metadata(opened.image, opened.image.getexif(), profile=pixels.profile)
         return _on_ground(opened, pixels, metadata, notes)
 
@@ -69,7 +70,7 @@ def _on_ground(opened: OpenPicture, pixels: Pixels, metadata: Metadata, notes: l
         metadata=metadata,
         jpeg_tables=tuple(tuple(table) for table in getattr(opened.image, "quantization", {}).values()),
         is_lossless=form not in ("jpeg", "avif") and not (form == "webp" and b"VP8 " in opened.data[:64]),
-        notes=(*notes, *pixels.notes),
+        notes=tuple(notes),
     )
 
 

@@ -4,6 +4,7 @@ What every stage uses. `opened.py` has the limits and the errors, `pixels.py` th
 back with everything that it held, use those themselves.
 """
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipelines.images.opened import open_picture
 from pipelines.images.pixels import laid_on, read_pixels
 
 _WHITE = 255
+_log = logging.getLogger(__name__)
 
 
 def decode_picture(data: bytes, *, name: str) -> np.ndarray:
@@ -20,11 +22,14 @@ def decode_picture(data: bytes, *, name: str) -> np.ndarray:
 
     EXIF orientation is applied, colours become sRGB by the picture's profile, transparency is laid on white, 16 bit
     become 8, CMYK becomes RGB, and of an animation the first frame counts. Of formats with floating point (Radiance,
-    PFM), 1 is white, and what is lighter too. `name` is for the error only. Raises PictureError, a ValueError, where
+    PFM), 1 is white, and what is lighter too. `name` is for errors, and for the warning that is logged where a colour
+    profile cannot be used. Raises PictureError, a ValueError, where
     the picture is empty, too large, damaged inside or cut off, or of no format that is read.
     """
     with open_picture(data, name=name) as opened:
         pixels = read_pixels(opened)
+        if pixels.doubt:
+            _log.warning("%s: %s", name, pixels.doubt)
         return pixels.rgb if pixels.alpha is None else laid_on(pixels.rgb, pixels.alpha, _WHITE)
 
 

@@ -37,6 +37,7 @@ class Pixels:
     deep: np.ndarray | None = None  # (H, W) or (H, W, 3) uint16 sRGB; its upper halves are `rgb`
     profile: bytes | None = None  # by which the pixels were understood; None for sRGB without one
     notes: tuple[str, ...] = ()  # for people: "CMYK became RGB ..."
+    doubt: str | None = None  # why the colours may be wrong: a profile that cannot be used
 
 
 def read_pixels(opened: OpenPicture, *, keep_depth: bool = False) -> Pixels:
@@ -154,7 +155,7 @@ def _deep_gray(deep: np.ndarray, *, keep_depth: bool) -> _Stored:
 
 
 def _in_srgb(stored: _Stored, profile: bytes | None) -> Pixels:
-    notes = list(stored.notes)
+    notes, doubt = list(stored.notes), None
     channels, is_converted = stored.channels, False
     if profile is not None or stored.mode == "LAB":
         try:
@@ -166,10 +167,9 @@ def _in_srgb(stored: _Stored, profile: bytes | None) -> Pixels:
         except ProfileError as error:
             if stored.mode == "LAB":
                 raise
-            notes.append(f"its colour profile cannot be used ({error}); its colours are taken for sRGB")
-            profile = None
+            doubt, profile = f"its colour profile cannot be used ({error}), its colours are taken as they are", None
     if stored.mode == "CMYK":
-        how = "by its colour profile" if is_converted else "by the plain formula, since it has no usable colour profile"
+        how = "by its colour profile" if is_converted else "by the plain formula, for want of a colour profile"
         notes.append(f"CMYK became RGB {how}")
         if not is_converted:
             channels = np.asarray(Image.fromarray(channels, "CMYK").convert("RGB"))
@@ -180,7 +180,7 @@ def _in_srgb(stored: _Stored, profile: bytes | None) -> Pixels:
     deep = channels if channels.dtype == np.uint16 else None
     shallow = channels if deep is None else (deep >> 8).astype(np.uint8)
     rgb = gray_to_rgb(shallow) if shallow.ndim == 2 else shallow
-    return Pixels(rgb, stored.alpha, deep, profile, tuple(notes))
+    return Pixels(rgb, stored.alpha, deep, profile, tuple(notes), doubt)
 
 
 def _raw_modes(image: Image.Image) -> list[str]:

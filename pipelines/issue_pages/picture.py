@@ -18,17 +18,16 @@ class Picture:
     height_px: int
 
 
-def read_picture(data: bytes, *, name: str, format_by_name: str | None = None) -> Picture:
+def read_picture(data: bytes, *, name: str) -> Picture:
     """Decodes the bytes in full, because a truncated file opens well and fails late.
 
-    `format_by_name` counts where the bytes have no signature that is known here.
     Raises ValueError with the kind of the bytes where they are no whole picture.
     """
     if not data:
         raise ValueError("0 bytes")
     if reason := reason_against(data, suffix=PurePath(name).suffix):
         raise ValueError(reason)
-    form = format_of(data) or format_by_name
+    form = format_of(data)
     if form is None:
         raise ValueError(f"{nature_of(data)} instead of a picture ({len(data)} bytes)")
     height_px, width_px = decode_picture(data, name=name).shape[:2]

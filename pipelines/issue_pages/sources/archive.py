@@ -8,7 +8,7 @@ locked or is not whole is refused whole, by a state with its reason.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar
 
@@ -166,8 +166,7 @@ class ArchiveSource:
         except IssueUnavailable as error:
             raise Unreadable(page.url, str(error), "then run again") from error
         try:
-            by_suffix = PurePosixPath(page.name).suffix.lower().removeprefix(".")
-            picture = read_picture(data, name=page.name, format_by_name=by_suffix or "unknown")
+            picture = read_picture(data, name=page.name)
         except ValueError as error:
             raise NotAPicture(page.url, str(error), "replace this page in the file, or leave it out") from error
         return Fetched(picture=picture, etag=etag)

@@ -117,9 +117,7 @@ def fetch_file(page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
     if known is not None and known.sha256 == sha256(data).hexdigest():
         return NotModified()
     try:
-        # By their name only where the bytes have no signature of their own, or one too many to list.
-        by_suffix = file.suffix.lower().removeprefix(".")
-        picture = read_picture(data, name=page.name, format_by_name=by_suffix or "unknown")
+        picture = read_picture(data, name=page.name)
     except ValueError as error:
         raise NotAPicture(page.url, str(error), "replace the file, or move it out of the issue's folder") from error
     return Fetched(picture=picture, last_modified=formatdate(modified_s, usegmt=True))

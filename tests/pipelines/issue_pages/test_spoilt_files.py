@@ -56,14 +56,14 @@ FORMATS = ["AVIF", "BMP", "DDS", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM",
 def test_damage_that_pillow_has_no_error_of_its_own_for(form, place, other):
     data = encoded(form)
     with pytest.raises(ValueError, match=r"1\.x: no whole picture"):
-        read_picture(data[:place] + other + data[place + 4 :], name="1.x", format_by_name="unknown")
+        read_picture(data[:place] + other + data[place + 4 :], name="1.x")
 
 
 @quick
 @given(st.sampled_from(FORMATS).map(encoded).flatmap(spoilt))
 def test_spoilt_pictures_are_pictures_or_errors_with_a_name(data):
     with suppress(ValueError):
-        read_picture(data, name="1", format_by_name="unknown")
+        read_picture(data, name="1")
 
 
 COMIC_INFO = b"""<?xml version="1.0" encoding="utf-8"?><ComicInfo><Title>T</Title><Series>S</Series><Number>1.5</Number>
