@@ -1,24 +1,38 @@
-"""Pages and strips -> panels: cut at the common background colour (paper 000), straight or not.
+"""Pages and strips -> panels: several explanations of a page compete, and the most plausible one wins.
 
-Works on uint8 RGB arrays (H, W, 3); touches no files. What differs from the ground falls into connected pieces on a
-scaled copy. A large piece that fills its convex hull is a panel: straight, slanted, rounded. Panels that something
-bridges are cut apart where a gutter crosses nearly all of them (XY-cut). What lies inside a panel belongs to it,
-unless it is a rectangle in a frame of ground: an inset. The other pieces (borderless drawings, lettering) are joined
-to their neighbours; a page without any panel is one picture. Edges are then refined at full size.
+`explanations.py` says what they are, `score.py` how they are judged. The one by the common background colour (paper
+000) has the first word: it finds slanted, rounded and borderless panels, and keeps a page that it explains well; the
+others must be better by a margin. The edges of the winner's panels are then refined at full size.
+
+Works on uint8 RGB arrays (H, W, 3); touches no files.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from pipelines.panels.boxes import Box, reading_order, share_in_box, union
+from pipelines.panels.boxes import Box, reading_order
 from pipelines.panels.edges import refined_box
-from pipelines.panels.ground import distance, is_paper, page_ground, strip_ground
+from pipelines.panels.explanations import (
+    Explanation,
+    by_ground,
+    by_gutters,
+    by_strip_ground,
+    by_turned_gutters,
+)
 from pipelines.panels.params import PanelParams
-from pipelines.panels.pieces import SOLID, Piece, filled, panels_and_drawings
+from pipelines.panels.pieces import SOLID, Piece, filled
+from pipelines.panels.score import score
+from pipelines.panels.view import View
 
-_WORKING_SIDE_PX = 480  # the shorter side of a page is scaled down to about this
+_STRIP_ASPECT = 3.0  # a page that is so many times higher than wide is a strip of its own
+_LEAST_PX = 64  # a page with a shorter side is not judged
+_MOST_PX = 6_000_000  # nor is one that is larger on the working scale: a whole episode in one file
+_PLAIN = 0.93  # an explanation with such a score needs no other
+_LEAST, _LEAST_OF_WHOLE = 0.65, 0.7  # one with a lower score is no better than one picture, with a margin or without
+_MARGIN = 0.05  # another one must be better by so much, unless it joins what ink on black ground has parted
 
 
 @dataclass(frozen=True)
@@ -30,27 +44,31 @@ class Cut:
     """True inside the outline; None where the outline is the box."""
 
 
+@dataclass(frozen=True)
+class CutPage:
+    """The panels of a page in reading order, and why they are these."""
+
+    cuts: list[Cut]
+    explanation: str
+    """The name of the explanation that won (`explanations.py`)."""
+    score: float
+    """Its score, in [0, 1] (`score.py`)."""
+
+
 def cut_page(page: np.ndarray, params: PanelParams) -> list[Cut]:
     """The panels of one page, uint8 RGB (H, W, 3), in reading order, before any size filter.
 
     A page of one colour has none. A page that is one picture has one: without its margin where that is paper, else
     the whole page, as a coloured or a full-bleed background is a part of the picture.
     """
-    height, width = page.shape[:2]
-    whole = [Cut((0, 0, width, height), None)]
-    margin = page_ground(page)
-    if margin is None:
-        for colour in (255, 0):  # white or black gutters may still cross it
-            found = _find(page, np.full((height, 3), colour, np.uint8), params)
-            if found.share_of_page >= 0.8 and found.is_side_by_side:
-                return found.cuts(page, params)
-        return whole
-    found = _find(page, np.tile(margin, (height, 1)), params)
-    if not found.panels and not found.drawings:
-        return []
-    if is_paper(margin):
-        return found.cuts(page, params) if found.share_of_content >= 0.2 else found.one_picture(page, params)
-    return found.cuts(page, params) if found.share_of_page >= 0.5 else whole
+    return explain_page(page, params).cuts
+
+
+def explain_page(page: np.ndarray, params: PanelParams) -> CutPage:
+    """`cut_page`, with the name and the score of the explanation that won."""
+    view = View(page)
+    best, best_score = _best(view, params)
+    return CutPage(_cuts(best, view, params), best.name, best_score)
 
 
 def cut_strip(strip: np.ndarray, params: PanelParams) -> list[Cut]:
@@ -58,89 +76,69 @@ def cut_strip(strip: np.ndarray, params: PanelParams) -> list[Cut]:
 
     Lettering between the panels is cut as well, as boxes of its own.
     """
-    scale = _scale(strip)
-    rows = strip_ground(_scaled(strip, scale))
-    ground = np.repeat(rows, scale, axis=0)
-    ground = np.concatenate([ground, np.tile(ground[-1:], (len(strip), 1))])[: len(strip)]
-    return _find(strip, ground, params).cuts(strip, params)
+    view = View(strip)
+    return _cuts(by_strip_ground(view, params), view, params)
 
 
-def _scale(image: np.ndarray) -> int:
-    return max(1, min(image.shape[:2]) // _WORKING_SIDE_PX)
+def _best(view: View, params: PanelParams) -> tuple[Explanation, float]:
+    height, width = view.page.shape[:2]
+    is_strip = height > _STRIP_ASPECT * width
+    best = by_strip_ground(view, params) if is_strip else by_ground(view, params)
+    if not best.boxes or min(height, width) < _LEAST_PX or view.size > _MOST_PX:
+        return best, 1.0
+    best_score = score(best, view)
+    for other in _others(view):
+        if best_score >= _PLAIN and best.is_plain:
+            break
+        other_score = score(other, view)
+        if other_score < (_LEAST_OF_WHOLE if best.is_whole else _LEAST):
+            continue
+        if other_score > best_score + (0 if best.is_on_ink and other.boxes < best.boxes else _MARGIN):
+            best, best_score = other, other_score
+    return best, best_score
 
 
-def _scaled(image: np.ndarray, scale: int) -> np.ndarray:
-    if scale == 1:
-        return image
-    height, width = image.shape[:2]
-    return cv2.resize(image, (-(-width // scale), -(-height // scale)), interpolation=cv2.INTER_AREA)
+def _others(view: View) -> Iterator[Explanation]:
+    for explain in (by_gutters, by_turned_gutters):
+        found = explain(view)
+        if found is not None:
+            yield found
 
 
-@dataclass(frozen=True)
-class _Found:
-    """The pieces on a ground: panels and loose drawings on the scaled copy."""
-
-    panels: list[Piece]
-    drawings: list[Box]
-    ground: np.ndarray
-    scale: int
-    size: int
-
-    @property
-    def share_of_page(self) -> float:
-        """Share of the page that panels with angular outlines hold."""
-        return self._angular() / self.size
-
-    @property
-    def share_of_content(self) -> float:
-        """Share of all that is drawn that panels with angular outlines hold."""
-        drawn = sum(int(piece.shape.sum()) for piece in self.panels) + sum(w * h for _, _, w, h in self.drawings)
-        return self._angular() / max(1, drawn)
-
-    @property
-    def is_side_by_side(self) -> bool:
-        """True for several panels whose boxes overlap no more than slanted gutters make them."""
-        boxes = [piece.box for piece in self.panels]
-        pairs = [(a, b) for a in boxes for b in boxes if a is not b]
-        return len(boxes) > 1 and all(share_in_box(a, b) <= 0.25 for a, b in pairs)
-
-    def _angular(self) -> int:
-        return sum(int(piece.shape.sum()) for piece in self.panels if piece.is_angular)
-
-    def cuts(self, image: np.ndarray, params: PanelParams) -> list[Cut]:
-        """Every panel and drawing at full size, in reading order."""
-        cuts = [_refined(piece, image, self.ground, self.scale) for piece in self.panels]
-        cuts += [self._boxed(box, image) for box in self.drawings]
-        from_right = params.reading_direction == "rtl"
-        return [cuts[index] for index in reading_order([cut.box for cut in cuts], from_right=from_right)]
-
-    def one_picture(self, image: np.ndarray, params: PanelParams) -> list[Cut]:
-        """All of it as one panel."""
-        if len(self.panels) == 1 and not self.drawings:
-            return self.cuts(image, params)
-        return [self._boxed(union([*(piece.box for piece in self.panels), *self.drawings]), image)]
-
-    def _boxed(self, box: Box, image: np.ndarray) -> Cut:
-        full = _full_size(box, self.scale, image.shape)
-        return Cut(refined_box(full, image, self.ground, self.scale, is_straight=False), None)
+def _cuts(found: Explanation, view: View, params: PanelParams) -> list[Cut]:
+    """Every panel and drawing at full size, in reading order."""
+    height, width = view.page.shape[:2]
+    if found.is_whole:
+        return [Cut((0, 0, width, height), None)]
+    cuts = [_refined(piece, found.ground, view) for piece in found.panels]
+    for box in found.drawings:
+        full = _full_size(box, view.scale, view.page.shape)
+        cuts.append(
+            Cut(refined_box(full, view.page, _ground(box, found.ground, view), view.scale, is_straight=False), None)
+        )
+    from_right = params.reading_direction == "rtl"
+    return [cuts[index] for index in reading_order([cut.box for cut in cuts], from_right=from_right)]
 
 
-def _find(image: np.ndarray, ground: np.ndarray, params: PanelParams) -> _Found:
-    """The foreground of an image: what differs from the ground, uint8 (H, 3)."""
-    scale = _scale(image)
-    small = _scaled(image, scale)
-    difference = distance(small, ground[::scale][: len(small), None])
-    panels, drawings = panels_and_drawings(difference > _tolerance(difference, params), params)
-    return _Found(panels, drawings, ground, scale, difference.size)
+def _ground(box: Box, ground: np.ndarray | None, view: View) -> np.ndarray:
+    """The ground in each row of the page at full size, uint8 (H, 3): where it is not known, as seen beside a box.
 
-
-def _tolerance(difference: np.ndarray, params: PanelParams) -> int:
-    """The least difference of the foreground: above the noise of the ground, which is small after scaling."""
-    ground = difference[difference <= 24]
-    noise = float(np.percentile(ground[::7], 90)) if ground.size > 7 else 0.0
-    return int(
-        np.clip(params.ground_tolerance - 2 + 2 * noise, params.ground_tolerance, max(24, params.ground_tolerance))
-    )
+    It may fade from the upper side of the box to the lower one.
+    """
+    if ground is not None:
+        return ground
+    height, width = view.small.shape[:2]
+    x, y, w, h = box
+    above, below = max(0, y - 2), min(height - 1, y + h + 1)
+    ends = [
+        (above, np.median(view.small[above, x : x + w], axis=0)),
+        (below, np.median(view.small[below, x : x + w], axis=0)),
+    ]
+    ends = [end for (at, end) in ends if 0 < at < height - 1] or [
+        np.median(view.small[y : y + h, min(max(at, 0), width - 1)], axis=0) for at in (x - 2, x + w + 1)
+    ]
+    share = np.clip((np.arange(len(view.page)) / view.scale - y) / h, 0, 1)[:, np.newaxis]
+    return np.round(ends[0] * (1 - share) + ends[-1] * share).astype(np.uint8)
 
 
 def _full_size(box: Box, scale: int, shape: tuple[int, ...]) -> Box:
@@ -148,11 +146,14 @@ def _full_size(box: Box, scale: int, shape: tuple[int, ...]) -> Box:
     return x, y, min(w, shape[1] - x), min(h, shape[0] - y)
 
 
-def _refined(piece: Piece, image: np.ndarray, ground: np.ndarray, scale: int) -> Cut:
+def _refined(piece: Piece, ground: np.ndarray | None, view: View) -> Cut:
     """The piece at full size: each edge of its box moved to where the picture rises out of the ground."""
-    coarse = _full_size(piece.box, scale, image.shape)
+    scale = view.scale
+    coarse = _full_size(piece.box, scale, view.page.shape)
+    if piece.is_exact:
+        return Cut(coarse, None)
     is_straight = _is_rectangle(piece, scale)
-    box = refined_box(coarse, image, ground, scale, is_straight=is_straight)
+    box = refined_box(coarse, view.page, _ground(piece.box, ground, view), scale, is_straight=is_straight)
     if is_straight:
         return Cut(box, None)
     outline = piece.hull & piece.shape if piece.solidity < SOLID else _smooth(piece)

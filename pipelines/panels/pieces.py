@@ -14,6 +14,7 @@ from pipelines.panels.params import PanelParams
 
 _SPECK = 0.015  # of the width: smaller pieces on their own are dirt
 _PANEL_SIDE = 0.04  # of the width: smaller pieces are no panels of their own
+_INSET_GROUND = 0.008  # of the width: the ground around an inset is at least so wide
 SOLID = 0.93  # of its convex hull: a piece that fills more is a panel, one that fills less a drawing
 
 
@@ -23,6 +24,8 @@ class Piece:
 
     box: Box
     shape: np.ndarray
+    is_exact: bool = False
+    """True for a box that is right as it is, as nothing is drawn at its border."""
 
     def __post_init__(self) -> None:
         contours, _ = cv2.findContours(self.shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -209,9 +212,10 @@ def _is_inset(piece: Piece, host: Piece, foreground: np.ndarray, unit: int) -> b
     if _window(foreground, host.box).mean() < 0.5:
         return False  # line art on the ground's own colour: what looks like a frame is a drawn rectangle
     x, y, w, h = piece.box
-    ring = foreground[max(0, y - 2) : y + h + 2, max(0, x - 2) : x + w + 2].copy()
-    ring[min(2, y) : min(2, y) + h, min(2, x) : min(2, x) + w] = False
-    return bool(ring.sum() <= 0.1 * 4 * (w + h))
+    reach = max(2, round(_INSET_GROUND * unit))  # wider than a line of ink on black ground
+    ring = foreground[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach].copy()
+    ring[min(reach, y) : min(reach, y) + h, min(reach, x) : min(reach, x) + w] = False
+    return bool(ring.sum() <= 0.1 * 2 * reach * (w + h))
 
 
 def _cut_out(host: Piece, inset: Piece) -> None:

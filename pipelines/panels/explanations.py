@@ -1,0 +1,163 @@
+"""Explanations of a page: each says which panels stand on it, and why. `score.py` judges them all by one measure.
+
+- `ground`: what differs from the colour of the margin falls into connected pieces, straight or not (`pieces.py`).
+- `gutters`: straight bands of any colour part the page (`gutters.py`).
+- `turned`: the same on a page that was laid askew on a scanner, turned back (`turn.py`).
+- `whole`: the page is one picture.
+
+Works on uint8 RGB arrays (H, W, 3); touches no files.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipelines.panels.boxes import Box, share_in_box, union
+from pipelines.panels.drawings import INK, joined_over_ink, tidy
+from pipelines.panels.ground import distance, is_paper, page_ground, strip_ground
+from pipelines.panels.gutters import Lines, parts_between_gutters
+from pipelines.panels.params import PanelParams
+from pipelines.panels.pieces import Piece, panels_and_drawings
+from pipelines.panels.turn import turned_back
+from pipelines.panels.view import View
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Panels and loose drawings on the working scale, and the ground that they stand on.
+
+    ground: The colour of the ground in each row at full size, uint8 (H, 3); None where it is looked up beside each
+        panel.
+    """
+
+    name: str
+    panels: list[Piece]
+    drawings: list[Box]
+    ground: np.ndarray | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """True where the page is one picture, with its margin."""
+        return self.name == "whole"
+
+    @property
+    def is_on_ink(self) -> bool:
+        """True for a black ground, to which lines of ink within the panels belong too."""
+        return self.ground is not None and int(self.ground.max()) <= INK
+
+    @property
+    def boxes(self) -> int:
+        """The number of panels and drawings."""
+        return len(self.panels) + len(self.drawings)
+
+    @property
+    def is_plain(self) -> bool:
+        """True where all that it finds is solid rectangles."""
+        return not self.drawings and all(one.hull_share >= 0.985 and one.solidity >= 0.97 for one in self.panels)
+
+    @property
+    def angular_px(self) -> int:
+        """What panels with angular outlines hold, in pixels of the working scale."""
+        return sum(int(piece.shape.sum()) for piece in self.panels if piece.is_angular)
+
+    @property
+    def drawn_px(self) -> int:
+        """What panels and drawings hold, in pixels of the working scale."""
+        return sum(int(piece.shape.sum()) for piece in self.panels) + sum(w * h for _, _, w, h in self.drawings)
+
+    @property
+    def is_side_by_side(self) -> bool:
+        """True for several panels whose boxes overlap no more than slanted gutters make them."""
+        boxes = [piece.box for piece in self.panels]
+        pairs = [(a, b) for a in boxes for b in boxes if a is not b]
+        return len(boxes) > 1 and all(share_in_box(a, b) <= 0.25 for a, b in pairs)
+
+
+def whole_page(view: View) -> Explanation:
+    """The page as one picture."""
+    height, width = view.small.shape[:2]
+    return Explanation("whole", [Piece((0, 0, width, height), np.ones((height, width), bool))], [])
+
+
+def by_ground(view: View, params: PanelParams) -> Explanation:
+    """Pieces on the page's margin, or between white or black gutters; nothing on a page of one colour.
+
+    A page that is one picture is without its margin where that is paper, else whole, as a coloured or a full-bleed
+    background is a part of the picture.
+    """
+    height = len(view.page)
+    margin = page_ground(view.page)
+    if margin is None:
+        for colour in (255, 0):  # white or black gutters may still cross it
+            found = _tidied(_on(view, np.full((height, 3), colour, np.uint8), params), view)
+            if found.angular_px >= 0.8 * view.size and found.is_side_by_side:
+                return found
+        return whole_page(view)
+    found = _tidied(_on(view, np.tile(margin, (height, 1)), params), view)
+    if not found.panels and not found.drawings:
+        return found
+    if is_paper(margin):
+        return found if found.angular_px >= 0.2 * found.drawn_px else _one_picture(found)
+    return found if found.angular_px >= 0.5 * view.size else whole_page(view)
+
+
+def by_strip_ground(view: View, params: PanelParams) -> Explanation:
+    """Pieces on the ground of a vertical strip, which may change from row to row."""
+    rows = strip_ground(view.small)
+    ground = np.repeat(rows, view.scale, axis=0)
+    ground = np.concatenate([ground, np.tile(ground[-1:], (len(view.page), 1))])[: len(view.page)]
+    found = _on(view, ground, params)
+    panels, drawings = joined_over_ink(found.panels, found.drawings, rows)
+    return replace(found, panels=panels, drawings=drawings)
+
+
+def by_gutters(view: View) -> Explanation | None:
+    """Parts between straight gutters; None where there are less than two."""
+    parts = parts_between_gutters(view.lines)
+    if len(parts) < 2:
+        return None
+    return Explanation("gutters", [_rectangle(box) for box in parts], [])
+
+
+def by_turned_gutters(view: View) -> Explanation | None:
+    """Parts between straight gutters of a page that lies askew; None where there are less than two, or it does not."""
+    turned = turned_back(view.small)
+    if turned is None:
+        return None
+    parts = parts_between_gutters(Lines(turned.picture))
+    if len(parts) < 2:
+        return None
+    return Explanation("turned", [piece for box in parts if (piece := turned.piece(box))], [])
+
+
+def _rectangle(box: Box) -> Piece:
+    return Piece(box, np.ones((box[3], box[2]), bool))
+
+
+def _one_picture(found: Explanation) -> Explanation:
+    """All of it as one drawing, or as the one panel that it is."""
+    if len(found.panels) == 1 and not found.drawings:
+        return found
+    boxes = [*(piece.box for piece in found.panels), *found.drawings]
+    return Explanation(found.name, [], [union(boxes)], found.ground)
+
+
+def _on(view: View, ground: np.ndarray, params: PanelParams) -> Explanation:
+    """The foreground of a page: what differs from the ground, uint8 (H, 3)."""
+    difference = distance(view.small, ground[:: view.scale][: len(view.small), None])
+    panels, drawings = panels_and_drawings(difference > _tolerance(difference, params), params)
+    return Explanation("ground", panels, drawings, ground)
+
+
+def _tidied(found: Explanation, view: View) -> Explanation:
+    panels, drawings = tidy(found.panels, found.drawings, view.small)
+    return replace(found, panels=panels, drawings=drawings)
+
+
+def _tolerance(difference: np.ndarray, params: PanelParams) -> int:
+    """The least difference of the foreground: above the noise of the ground, which is small after scaling."""
+    ground = difference[difference <= 24]
+    noise = float(np.percentile(ground[::7], 90)) if ground.size > 7 else 0.0
+    return int(
+        np.clip(params.ground_tolerance - 2 + 2 * noise, params.ground_tolerance, max(24, params.ground_tolerance))
+    )
