@@ -6,6 +6,7 @@ import sys
 import typer
 
 from assets.home import require_checkout
+from pipelines.training.params import command_on_several
 from studio.cli import colorize, compare, lineage, pictures, results, serve, study
 from studio.cli.options import UsageError, complain, err
 
@@ -43,6 +44,10 @@ def main() -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         require_checkout()
+        if (
+            "TORCHELASTIC_RUN_ID" in os.environ
+        ):  # each process would wait for the others, in the pool and in the training
+            raise UsageError(f"torchrun does not start tintoon, but: {command_on_several('RECIPE', 2)}")
         app(prog_name="tintoon")
     except (UsageError, ValueError, OSError, RuntimeError) as error:
         complain(str(error))

@@ -366,3 +366,12 @@ def test_every_command_explains_itself(tintoon):
 def test_no_command_shows_the_help(tintoon):
     result = tintoon()
     assert "Usage: tintoon" in result.out + result.err
+
+
+def test_torchrun_does_not_start_it(tmp_path):
+    for arguments in (("run", "colorizer"), ("run", "cross_validation"), ("leaderboard",)):
+        done = Installation(tmp_path / "home", {"TORCHELASTIC_RUN_ID": "x"}).try_to(*arguments)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert "torchrun --nproc-per-node=2 --standalone -m pipelines RECIPE" in line
+    assert not (tmp_path / "home").exists()

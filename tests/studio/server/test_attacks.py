@@ -8,22 +8,28 @@ import base64
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import dagster as dg
 import pytest
 import requests
 from mlflow import MlflowClient
+from playwright.sync_api import sync_playwright
 
 from studio.server.access import read_token, token_file
 from tests.installation import PROJECT, Installation, free_port
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 KEPT = dg.AssetKey("kept")
 WIPE = 'mutation { wipeAssets(assetPartitionRanges: [{assetKey: {path: ["kept"]}}]) { __typename } }'
 READ = "{ version }"
@@ -273,6 +279,81 @@ def test_no_websocket_for_another_origin(serving):
     for origin in (None, *other_origins(own)):
         assert websocket(own, origin, own.cookie) == 403, origin
     assert websocket(own, "http://evil.example", {**own.cookie, "host": "evil.example"}) in (400, 403)
+
+
+ATTACKS = """async ([own, query, socket]) => {
+    const url = `${own}/graphql?query=${encodeURIComponent(query)}`, body = JSON.stringify({query});
+    const json = {"Content-Type": "application/json"}, said = [];
+    const all = {credentials: "include"};
+    const attempts = [
+        () => fetch(url, {...all, mode: "no-cors"}),
+        () => fetch(url, all),
+        () => fetch(`${own}/graphql`, {...all, method: "POST", mode: "no-cors", body}),
+        () => fetch(url, {...all, method: "POST", mode: "no-cors", headers: {"Content-Type": "text/plain"}}),
+        () => fetch(`${own}/graphql`, {...all, method: "POST", headers: json, body}),
+        () => fetch(url, {...all, method: "POST", mode: "no-cors"}),
+        async () => navigator.sendBeacon(url, body) && null,
+        () => fetch(own, all).then((answer) => answer.text()),
+        () => new Promise((done) => {
+            const image = new Image();
+            image.onload = () => done("loaded");
+            image.onerror = () => done("refused");
+            image.src = `${own}/favicon.png`;
+        }),
+        () => new Promise((done) => {
+            const opened = new WebSocket(socket, "graphql-ws");
+            opened.onopen = () => done("open");
+            opened.onerror = () => done("refused");
+        }),
+        () => new Promise((done) => {
+            const frame = document.createElement("iframe");
+            frame.onload = () => done("frame");
+            frame.src = url;
+            document.body.append(frame);
+        }),
+    ];
+    for (const attempt of attempts) {
+        said.push(await attempt().then((answer) => answer?.type ?? answer, () => "refused"));
+    }
+    const form = document.createElement("form");
+    Object.assign(form, {method: "POST", enctype: "text/plain", action: url});
+    document.body.append(form);
+    setTimeout(() => form.submit());
+    return said;
+}"""
+"""What a page may try with a server at another address: what each attempt came to."""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@pytest.mark.parametrize("evil", ["127.0.0.1", "localhost"])
+def test_a_page_of_another_port_or_host_in_a_real_browser(serving, evil, tmp_path):
+    """The browser has the cookie; to a page of another port of the same name it is no other site's."""
+    own = serving.dagster
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    (tmp_path / "index.html").write_text("<!doctype html><body>evil")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site, sync_playwright() as playwright:
+        Thread(target=site.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        answers: list[tuple[str, int]] = []
+        page.goto(f"{own.url}/?token={read_token(serving.home / 'token')}")
+        page.goto("about:blank", wait_until="networkidle")
+        page.on("response", lambda answer: answers.append((answer.url, answer.status)))
+        page.goto(f"http://{evil}:{site.server_port}/")
+        assert page.evaluate("document.cookie") == ""
+        said = page.evaluate(ATTACKS, [own.url, WIPE, f"ws://127.0.0.1:{own.port}/graphql"])
+        page.wait_for_url(f"{own.url}/graphql?**")  # the form was sent
+        assert "may not ask this" in page.content()
+        # And a link: it is followed, with the cookie where it is one from this site, and changes nothing.
+        page.goto(f"{own.url}/graphql?{urllib.parse.urlencode({'query': WIPE})}")
+        assert "GET is not answered here" in page.content()
+        browser.close()
+        site.shutdown()
+    allowed = {"opaque", "refused", "frame", None}  # opaque: what the guard said cannot be read
+    assert set(said) <= allowed, said
+    came = [(url, status) for url, status in answers if url.startswith(own.url)]
+    assert {status for _, status in came} == {403, 405}, came
+    assert serving.materializations() == 1
 
 
 def test_what_asks_other_hosts_or_runs_commands_is_switched_off(serving):
