@@ -53,7 +53,7 @@ def open_archive(file: Path, kind: Literal["zip", "tar", "7z", "rar"]) -> Book:
         for entry in entries
     )
     inside = [entry.name for entry in entries if suffix_of(entry.name) in _BOOK_SUFFIXES]
-    left_alone = tuple(LeftAlone(_path(entry.name), entry.left_out) for entry in listed if entry.left_out)
+    left_alone = tuple(LeftAlone(_path(entry.name), entry.left_out.detail) for entry in listed if entry.left_out)
     left_alone += tuple(LeftAlone(_path(name), "a book inside of the book; unpack it to colour it") for name in inside)
     book_kind: BookKind = kind if spine is None else "epub"
     if spine is None:

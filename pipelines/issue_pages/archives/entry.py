@@ -12,7 +12,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, Field, field_validator
 
-from pipelines.issue_pages.entry import IssueUnavailable
+from pipelines.issue_pages.entry import IssueUnavailable, Skip
 from pipelines.issue_pages.local_files import shown
 
 MIB = 1024 * 1024
@@ -62,8 +62,12 @@ class Entry:
     name: str  # with "/" between folders
     size_bytes: int  # unpacked, as declared
     packed_bytes: int | None = None  # None where several entries are packed as one
-    problem: str | None = None  # a reason against the archive, by its format: "is encrypted", "is a link", ...
-    left_out: str | None = None  # a reason against this entry alone: another one of its name counts
+    problem: str | None = None  # a reason against the archive, by its format: "is encrypted", ...
+    left_out: Skip | None = None  # a reason against this entry alone: a link, or another one of its name counts
+
+
+LINK = Skip("refused", "a link, which is not followed in an archive")
+NO_FILE = Skip("refused", "no file: a pipe, a device, or one with holes")
 
 
 class Container(Protocol):
@@ -109,7 +113,8 @@ def require_harmless(
 
     An archive with one harmful entry is refused whole, since the rest of it cannot be trusted either. Entries are
     checked one by one, so that a stream of them ends with the first that is too much. Of entries with one name the
-    last counts, as for those who unpack them (`first_counts`: the first); the others have `left_out`.
+    last counts, as for those who unpack them (`first_counts`: the first); the others have `left_out`, and so have
+    links, which are not followed.
     """
     checked: list[Entry] = []
     places: dict[str, int] = {}
@@ -123,11 +128,11 @@ def require_harmless(
             problem = f"makes it more than max_total_mib {limits.max_total_mib} when unpacked"
         if problem is not None:
             raise refused(file, f"its entry {shown(entry.name)!r} {problem}")
-        twin = places.get(entry.name)
+        twin = places.get(entry.name) if entry.left_out is None else None
         if twin is not None and first_counts:
-            entry = replace(entry, left_out="is there twice; the first one counts")
+            entry = replace(entry, left_out=Skip("leftover", "is there twice; the first one counts"))
         elif twin is not None:
-            checked[twin] = replace(checked[twin], left_out="is there twice; the last one counts")
+            checked[twin] = replace(checked[twin], left_out=Skip("leftover", "is there twice; the last one counts"))
         if entry.left_out is None:
             places[entry.name] = len(checked)
         checked.append(entry)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import rarfile
 
-from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, broken, parts_of, refused, require_harmless
+from pipelines.issue_pages.archives.entry import LINK, ArchiveLimits, Entry, broken, parts_of, refused, require_harmless
 from pipelines.issue_pages.entry import IssueUnavailable
 from pipelines.issue_pages.local_files import shown
 
@@ -74,12 +74,9 @@ def _checked(infos: list[rarfile.RarInfo], limits: ArchiveLimits) -> Iterator[En
     for info in infos:
         if info.is_dir():
             continue
-        problem = None
-        if info.needs_password():
-            problem = "is encrypted"
-        elif not info.is_file() or info.file_redir:
-            problem = "is a link"
-        yield Entry(_name(info, limits), int(info.file_size or 0), info.compress_size, problem)
+        problem = "is encrypted" if info.needs_password() else None
+        link = LINK if not info.is_file() or info.file_redir else None
+        yield Entry(_name(info, limits), int(info.file_size or 0), info.compress_size, problem, link)
 
 
 def _name(info: rarfile.RarInfo, limits: ArchiveLimits) -> str:

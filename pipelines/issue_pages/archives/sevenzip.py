@@ -10,7 +10,7 @@ import py7zr
 from py7zr.exceptions import AbsolutePathError, ArchiveError
 from py7zr.io import Py7zIO, WriterFactory
 
-from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, broken, refused, require_harmless
+from pipelines.issue_pages.archives.entry import LINK, ArchiveLimits, Entry, broken, refused, require_harmless
 
 # Its parser raises whatever the bytes lead it to: 7z headers are nested structures of counts and offsets.
 _READ_ERRORS = (
@@ -62,12 +62,9 @@ def _entries(archive: py7zr.SevenZipFile) -> Iterator[Entry]:
     for member in archive.files:
         if member.is_directory:
             continue
-        problem = None
-        if is_encrypted:
-            problem = "is encrypted"
-        elif member.is_symlink or member.is_junction or member.is_socket:
-            problem = "is a link"
-        yield Entry(member.filename, member.uncompressed, None, problem)
+        problem = "is encrypted" if is_encrypted else None
+        link = LINK if member.is_symlink or member.is_junction or member.is_socket else None
+        yield Entry(member.filename, member.uncompressed, None, problem, link)
 
 
 class _Written(Py7zIO):

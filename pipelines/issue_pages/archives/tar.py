@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from pipelines.issue_pages.archives.entry import MIB, ArchiveLimits, Entry, broken, refused, require_harmless
+from pipelines.issue_pages.archives.entry import (
+    LINK,
+    MIB,
+    NO_FILE,
+    ArchiveLimits,
+    Entry,
+    broken,
+    refused,
+    require_harmless,
+)
 from pipelines.issue_pages.local_files import shown
 
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
@@ -86,13 +95,14 @@ class TarContainer:
             name = self._name(member)
             if member.isdir():
                 continue
-            self._places[name] = place
-            problem = None
-            if not member.isfile():
-                problem = "is a link" if member.issym() or member.islnk() else "is no file"
-            elif member.issparse():
-                problem = "has holes"
-            yield Entry(name, member.size, None, problem)
+            left_out = None
+            if member.issym() or member.islnk():
+                left_out = LINK
+            elif not member.isfile() or member.issparse():
+                left_out = NO_FILE
+            else:
+                self._places[name] = place
+            yield Entry(name, member.size, left_out=left_out)
 
     def _name(self, member: tarfile.TarInfo) -> str:
         """A name in its real encoding; bytes that cannot be read are surrogates."""

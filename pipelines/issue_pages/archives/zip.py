@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipelines.issue_pages.archives.entry import ArchiveLimits, Entry, broken, refused, require_harmless
+from pipelines.issue_pages.archives.entry import LINK, ArchiveLimits, Entry, broken, refused, require_harmless
 from pipelines.issue_pages.local_files import shown
 
 _IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
@@ -70,12 +70,9 @@ def _checked(infos: list[tuple[str, zipfile.ZipInfo]]) -> Iterator[Entry]:
     for name, info in infos:
         if info.filename.endswith("/") or (name.endswith("\\") and not info.file_size):  # is_dir() fails on no name
             continue
-        problem = None
-        if info.flag_bits & _IS_ENCRYPTED:
-            problem = "is encrypted"
-        elif stat.S_ISLNK(info.external_attr >> 16):
-            problem = "is a link"
-        yield Entry(name, info.file_size, info.compress_size, problem)
+        problem = "is encrypted" if info.flag_bits & _IS_ENCRYPTED else None
+        link = LINK if stat.S_ISLNK(info.external_attr >> 16) else None
+        yield Entry(name, info.file_size, info.compress_size, problem, link)
 
 
 def _is_utf8(info: zipfile.ZipInfo) -> bool:

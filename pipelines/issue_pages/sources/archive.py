@@ -211,15 +211,16 @@ class ArchiveSource:
         container = open_container(file, kind, settings)
         entries = container.entries()
         info = ComicInfo()
-        if (entry := comic_info_entry(entries)) is not None:
+        there = [entry for entry in entries if entry.left_out is None]
+        if (entry := comic_info_entry(there)) is not None:
             is_small = entry.size_bytes <= MAX_BYTES
             data = container.read([entry.name])[entry.name] if is_small else bytes(MAX_BYTES + 1)
             info = read_comic_info(data, encoding=settings.encoding)
-        is_book = any(entry.name == CONTAINER for entry in entries)
+        is_book = any(entry.name == CONTAINER for entry in there)
         pages, left_out = _sorted_out(entries, is_book=is_book)
         spine = None
         if is_book:
-            sizes = {entry.name: entry.size_bytes for entry in entries}
+            sizes = {entry.name: entry.size_bytes for entry in there}
             try:
                 spine = read_spine(sizes, lambda name: container.read([name])[name])
             except BookLocked as error:
@@ -295,12 +296,12 @@ def _sorted_out(entries: Iterable[Entry], *, is_book: bool) -> tuple[list[_Page]
     left_out: list[_Page] = []
     folders: Counter[tuple[str, str]] = Counter()
     entries = list(entries)
-    info = comic_info_entry(entries)
+    info = comic_info_entry(entry for entry in entries if entry.left_out is None)
     copies = small_copies([entry.name for entry in entries])
     for entry in entries:
         left = leftover_of(entry.name)
         if entry.left_out:
-            left_out.append(_page(entry, Skip("leftover", entry.left_out)))
+            left_out.append(_page(entry, entry.left_out))
         elif is_book and (is_text(entry.name) or entry.name == "mimetype" or entry.name.startswith("META-INF/")):
             continue
         elif left is not None and left[0].endswith("/"):

@@ -439,22 +439,36 @@ def test_what_is_locked(tmp_path, client):
     assert states(source, tmp_path / "3.pdf") == {"3": "free"}
 
 
-def test_links_are_not_followed(tmp_path, client):
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_links_and_devices_in_a_tar_file_are_rows(tmp_path, all_sources, lake, kind):
+    page = picture(1)
     with tarfile.open(tmp_path / "1.cbt", "w") as archive:
-        member = tarfile.TarInfo("1.jpg")
-        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(member)
-    assert "its entry '1.jpg' is a link" in why_not(ArchiveSource(client), tmp_path / "1.cbt")
+        for name, target in (("1.jpg", None), ("2.jpg", "/etc/passwd"), ("3.jpg", "1.jpg"), ("1.jpg", "/etc/passwd")):
+            member = tarfile.TarInfo(name)
+            if target:
+                member.type, member.linkname = kind, target
+            member.size = 0 if target else len(page)
+            archive.addfile(member, None if target else io.BytesIO(page))
+    rows = collect_issue("mine__1", titled(tmp_path / "1.cbt"), all_sources, lake).rows
+    assert [(row.name, row.status) for row in rows] == [
+        ("1.jpg", "ok"),
+        *((name, "refused") for name in ("2.jpg", "3.jpg", "1.jpg")),
+    ]
+    assert stored(lake, "mine__1")[0] == page
+
+
+def test_links_are_not_followed(tmp_path, client, all_sources, lake):
     with zipfile.ZipFile(tmp_path / "1.cbz", "w") as archive:
         info = zipfile.ZipInfo("1.jpg")
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(info, "/etc/passwd")
-    assert "its entry '1.jpg' is a link" in why_not(ArchiveSource(client), tmp_path / "1.cbz")
-    with tarfile.open(tmp_path / "2.cbt", "w") as archive:
-        member = tarfile.TarInfo("1.jpg")
-        member.type = tarfile.FIFOTYPE
-        archive.addfile(member)
-    assert "its entry '1.jpg' is no file" in why_not(ArchiveSource(client), tmp_path / "2.cbt")
+    seen = why_not(ArchiveSource(client), tmp_path / "1.cbz")
+    assert seen.startswith("empty: ")
+    assert "1.jpg (a link, which is not followed in an archive)" in seen
+    with zipfile.ZipFile(tmp_path / "1.cbz", "a") as archive:
+        archive.writestr("2.jpg", picture(1))
+    rows = collect_issue("mine__1", titled(tmp_path / "1.cbz"), all_sources, lake).rows
+    assert [(row.name, row.status) for row in rows] == [("2.jpg", "ok"), ("1.jpg", "refused")]
 
 
 @pytest.mark.parametrize("kind", ["cbz", "cb7", "tar.gz", "tar.xz"])
