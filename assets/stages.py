@@ -6,15 +6,18 @@ asset, declare its stage here, and write its body (`@stage_asset`) in the file o
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, Literal
 
 import dagster as dg
 from pydantic import BaseModel, create_model
 
 from assets.conditions import when_a_result_arrives, when_inputs_change
+from assets.home import Home
 from assets.partitions import dependency_links, issues, recipes_of, splits, titles
 from pipelines.colorize.params import ReferencesParams
 from pipelines.comparison.params import CrossValidationParams, DriftParams, PromotionParams
+from pipelines.errors.explain import explain
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.issue_pages.params import FetchParams
 from pipelines.panels.params import PanelParams
@@ -265,7 +268,7 @@ STAGES = {stage.name: stage for stage in _DECLARED}
 def stage_asset(name: str, *, description: str | None = None) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Decorates the body of a stage's asset; all but the body and its description is declared in `STAGES`."""
     stage = STAGES[name]
-    return dg.asset(
+    declared = dg.asset(
         name=name,
         description=description,
         deps=stage.asset_deps,
@@ -279,3 +282,19 @@ def stage_asset(name: str, *, description: str | None = None) -> Callable[[Calla
         config_schema=stage.config_schema,
         check_specs=stage.checks,
     )
+    return lambda body: declared(_explained(body))
+
+
+def _explained(body: Callable[..., Any]) -> Callable[..., Any]:
+    """The body of an asset, whose failure says in one line what the machine refused, such as space on a disk."""
+
+    @wraps(body)
+    def explained(*args: Any, **resources: Any) -> Any:
+        try:
+            return body(*args, **resources)
+        except Exception as error:
+            if line := explain(error, home=Home.of().root):
+                raise dg.Failure(line) from error
+            raise
+
+    return explained

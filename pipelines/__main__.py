@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.recipes import LINE_DETECTOR, RECIPES, Recipe, recipe_of
+from pipelines.errors.explain import explain
 from pipelines.evaluation.context import EvaluationContext
 from pipelines.evaluation.params import BenchmarkParams
 from pipelines.lake import Lake
@@ -203,5 +204,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(folder)  # noqa: T201  # a program's output
 
 
+def program() -> None:
+    """The entry point: an error is one line and a non-zero exit."""
+    try:
+        main()
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+        sys.exit(f"python -m pipelines: {explain(error) or error}")
+    except KeyboardInterrupt:
+        sys.exit("python -m pipelines: interrupted; the same command again resumes")
+
+
 if __name__ == "__main__":
-    main()
+    program()

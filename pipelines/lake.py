@@ -58,6 +58,7 @@ _MADE_BY = {
     "cross_validations": "cross_validation",
     "drift": "drift",
     "lookalikes": "issue_splits",
+    "picture_splits": "issue_splits",
 }
 """By the first part of a path in the lake, without its ending: the stage that makes it again."""
 
@@ -150,8 +151,20 @@ class Lake:
 
     @classmethod
     def at(cls, root: str | Path) -> "Lake":
-        """The lake below a folder or an fsspec URL such as `s3://bucket/tintoon`."""
-        return cls(UPath(root))
+        """The lake below a folder or an fsspec URL such as `s3://bucket/tintoon`.
+
+        Raises ValueError for a kind of URL that is unknown, or whose package is not installed.
+        """
+        try:
+            place = UPath(root)
+            if not isinstance(place, Path):
+                _ = place.fs  # opened here, where it is known what it is for
+        except (ImportError, ValueError) as error:
+            raise ValueError(
+                f"{root}: no place for a lake ({error}); name a folder, or a URL such as s3://bucket/folder whose "
+                "package is installed (pip install s3fs, gcsfs or adlfs)"
+            ) from None
+        return cls(place)
 
     def issue_pages(self, key: str) -> UPath:
         """The table of the pages of one issue."""
@@ -264,17 +277,17 @@ class Lake:
 
         Raises FileNotFoundError, and DamagedFileError, with the stage that makes it again.
         """
-        try:
-            with path.open("rb") as source:
-                return _parsed(path, source, columns)
-        except FileNotFoundError:
-            raise FileNotFoundError(f"{path}: no such table; {self._remedy(path)}") from None
-        except DamagedFileError as error:
-            raise DamagedFileError(f"{error}; {self._remedy(path)}") from None
+        with self._reading(path) as source:
+            return pq.read_table(source, columns=columns, page_checksum_verification=True)
+
+    def read_batches(self, path: UPath, size: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of a Parquet table in batches of at most `size` rows. Raises what `read_table` raises."""
+        with self._reading(path) as source:
+            yield from pq.ParquetFile(source, page_checksum_verification=True).iter_batches(size, columns=columns)
 
     def columns(self, path: UPath) -> list[str]:
         """The names of the columns of a Parquet table. Raises FileNotFoundError."""
-        with path.open("rb") as source:
+        with self._reading(path) as source:
             return pq.read_schema(source).names
 
     def made_from(self, path: UPath) -> str | None:
@@ -288,6 +301,20 @@ class Lake:
                 return None
         return metadata.get(b"made_from", b"").decode() or None
 
+    @contextmanager
+    def _reading(self, path: UPath) -> Iterator[Any]:
+        """A Parquet file, opened for reading. Raises FileNotFoundError and DamagedFileError, with a remedy."""
+        try:
+            with path.open("rb") as source:
+                yield source
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path}: no such table; {self._remedy(path)}") from None
+        except (pa.ArrowException, OSError) as error:  # Arrow also raises OSError for bytes that it cannot understand
+            if getattr(error, "errno", None):
+                raise
+            reason = str(error).splitlines()[0]
+            raise DamagedFileError(f"{path}: damaged, no whole table ({reason}); {self._remedy(path)}") from None
+
     def _remedy(self, path: UPath | Path) -> str:
         """What a person does about a file of the lake that is missing or damaged."""
         below = str(path).removeprefix(str(self.root))
@@ -298,16 +325,6 @@ class Lake:
             stage = "gray_panels" if parts[1] == "color" else f"{parts[1]}_panels"
         else:
             stage = _MADE_BY.get(parts[0].partition(".")[0], "all")
-        if stage == "issue_splits":
+        if parts[0] in ("issue_splits.parquet", "picture_splits.parquet"):
             return "put back a copy of it, for splits never move; without one remove it, then tintoon run issue_splits"
         return f"remove what is left of it, then make it again: tintoon run {stage}"
-
-
-def _parsed(path: UPath, source: Any, columns: list[str] | None) -> pa.Table:
-    """The table in an open file. Raises DamagedFileError."""
-    try:
-        return pq.read_table(source, columns=columns, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:  # Arrow also raises OSError for bytes that it cannot understand
-        if getattr(error, "errno", None):
-            raise
-        raise DamagedFileError(f"{path}: damaged, no whole table ({str(error).splitlines()[0]})") from None

@@ -271,11 +271,10 @@ def _color_batches(panels: dict[str, pa.Table], lake: Lake, resolutions: list[in
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for key, table in panels.items():
             wanted = set(table["panel_id"].to_pylist())
-            with lake.panels(key).open("rb") as source:
-                for batch in pq.ParquetFile(source).iter_batches(BATCH_PICTURES, columns=["panel_id", "image"]):
-                    rows = [row for row in batch.to_pylist() if row["panel_id"] in wanted]
-                    if rows:
-                        yield [np.stack(pictures) for pictures in zip(*pool.map(color, rows), strict=True)]
+            for batch in lake.read_batches(lake.panels(key), BATCH_PICTURES, ["panel_id", "image"]):
+                rows = [row for row in batch.to_pylist() if row["panel_id"] in wanted]
+                if rows:
+                    yield [np.stack(pictures) for pictures in zip(*pool.map(color, rows), strict=True)]
 
 
 def _derived_batches(

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import Context
@@ -11,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 import psutil
+from dagster_shared.error import SerializableErrorInfo
 
 from assets.definitions import definitions_of
 from assets.home import Home
@@ -30,6 +32,7 @@ from pipelines.issue_pages.params import FetchParams
 from pipelines.issue_pages.plan import PlannedIssue, plan_title
 from pipelines.progress import Progress
 from pipelines.training.registry import TRAININGS, with_dependencies
+from studio.interrupts import noticed_interrupts
 
 DEFAULT_STAGES = [name for name, stage in STAGES.items() if stage.is_usual]
 """The stages that `all` means."""
@@ -48,6 +51,8 @@ class Materialized:
     run_id: str
     metadata: dict[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    details: str = ""
+    """Of a problem: where in the code it came up, for the log."""
 
     @property
     def unchanged(self) -> bool:
@@ -171,15 +176,17 @@ def materialize(
     Later stages of the same call skip an issue that failed, and a recipe that depends on a training that failed. A
     failure of a stage without partitions ends the call.
     on_start is called with (stage, partition, place, number of partitions).
+    Raises KeyboardInterrupt on Ctrl-C, after what was interrupted is closed.
     """
     failed: set[str] = set()
-    with one_client(_fetch_params(config.get("issue_pages", {}))):
+    with one_client(_fetch_params(config.get("issue_pages", {}))), noticed_interrupts() as end_if_asked:
         for stage in sorted(stages, key=list(STAGES).index):
             keys = [key for key in selection.keys(stage, instance) if failed.isdisjoint(_hangs_on(stage, key))]
             for place, key in enumerate(keys):
                 on_start(stage, key, place, len(keys))
                 with report_progress_to(on_progress):
                     outcome = _materialize_one(stage, key, instance, config.get(STAGES[stage].settings_key, {}))
+                end_if_asked()
                 yield outcome
                 if outcome.problem:
                     if STAGES[stage].partitions is None:
@@ -219,7 +226,9 @@ def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, 
         for event in result.get_asset_materialization_events()
         for name, value in event.step_materialization_data.materialization.metadata.items()
     }
-    return Materialized(stage, key, result.run_id, metadata, None if result.success else _problem(result))
+    if result.success:
+        return Materialized(stage, key, result.run_id, metadata)
+    return Materialized(stage, key, result.run_id, metadata, _problem(result), _details(result))
 
 
 def _problem(result: dg.ExecuteInProcessResult) -> str:
@@ -231,14 +240,43 @@ def _problem(result: dg.ExecuteInProcessResult) -> str:
             why = ", ".join(f"{name}: {value}" for name, value in values.items())
             return f"check {evaluation.check_name} failed ({why})"
     for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.user_failure_data:
+            return str(event.step_failure_data.user_failure_data.description)
+    error = _error(result)
+    return _said(error) if error else "failed without a word"
+
+
+_CLEAR = re.compile(r"(?:(?:pipelines|models|assets)\.[\w.]+|ValueError|RuntimeError|\w*NotFoundError): ")
+"""The kind before a message that says everything: of an error of our own, or of one that is raised on purpose."""
+
+
+def _said(error: SerializableErrorInfo) -> str:
+    """The message of an error in one line; with its kind, where it may need that to be understood."""
+    text = " ".join(error.message.split())
+    found = _CLEAR.match(text)
+    return text[found.end() :] if found and not text.startswith("ModuleNotFound") else text
+
+
+def _error(result: dg.ExecuteInProcessResult) -> SerializableErrorInfo | None:
+    """The first error of a failed run, below what Dagster puts around it."""
+    for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
-            if event.step_failure_data.user_failure_data:
-                return str(event.step_failure_data.user_failure_data.description)
-            while error and error.cause:
-                error = error.cause
-            return error.message.strip() if error else "failed"
-    return "failed; see the run in the Dagster UI"
+        elif event.is_job_failure:
+            error = event.job_failure_data.error
+        else:
+            error = getattr(event.event_specific_data, "error", None)
+        while error and error.cause and str(error.cls_name).startswith("Dagster"):
+            error = error.cause
+        if error:
+            return error
+    return None
+
+
+def _details(result: dg.ExecuteInProcessResult) -> str:
+    """Everything about the first error of a failed run, for the log."""
+    error = _error(result)
+    return error.to_string() if error else ""
 
 
 def register_issues(keys: Sequence[str], instance: dg.DagsterInstance) -> list[str]:

@@ -3,9 +3,10 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 from rich.progress import (
@@ -37,8 +38,9 @@ class CommandProgress:
         self._write = write
 
     def log(self, text: str) -> None:
-        """Writes one line into the log."""
-        self._write(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {text}\n")
+        """Writes one line into the log. What cannot be written there stops no work: a full disk, say."""
+        with suppress(OSError):
+            self._write(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {text}\n")
 
     def line(self, text: str) -> None:
         """Writes one line into the log, and on stderr where that is no terminal: there the bars show the same."""
@@ -83,8 +85,6 @@ def open_progress(folder: Path | None = None, *, keeps_log: bool = True) -> Iter
     keeps_log: False for a command that works without an installation and makes none.
     """
     folder = folder or Home.of().logs
-    if keeps_log:
-        folder.mkdir(parents=True, exist_ok=True)
     bars = Bars(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -96,6 +96,14 @@ def open_progress(folder: Path | None = None, *, keeps_log: bool = True) -> Iter
         transient=True,
         disable=not err.is_terminal,  # else an empty line is all that a log would get
     )
-    log_file = folder / LOG_NAME if keeps_log else Path(os.devnull)
-    with log_file.open("a", encoding="utf-8", buffering=1) as log, bars:
+    with _opened_log(folder if keeps_log else None) as log, bars:
         yield CommandProgress(bars, log.write)
+
+
+def _opened_log(folder: Path | None) -> IO[str]:
+    """The log in a folder; nothing is kept without a folder, or where it cannot be written, as in a read-only home."""
+    if folder:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return (folder / LOG_NAME).open("a", encoding="utf-8", buffering=1)
+    return Path(os.devnull).open("a", encoding="utf-8")

@@ -10,10 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.display import NOTICES
+from assets.home import Home
 from assets.stages import STAGES
 from pipelines.progress import each_tenth
 from studio.materialize import Materialized, Selection, leave_undeclared, materialize
-from studio.progress import CommandProgress, open_progress
+from studio.progress import LOG_NAME, CommandProgress, open_progress
 
 out = Console()
 err = Console(stderr=True)
@@ -52,7 +53,7 @@ def run_stages(
             started = time.monotonic()
             if outcome.problem:
                 what = f"{outcome.stage} {outcome.partition or ''}"
-                progress.log(f"{what}: {outcome.problem}")
+                progress.log(f"{what}: {outcome.problem}\n{outcome.details}".rstrip())
                 err.print(f"[red]{what}[/]: {escape(outcome.problem)}", highlight=False, soft_wrap=True)
             for notice in outcome.metadata.get(NOTICES, ()):
                 progress.log(f"{outcome.stage}: {notice}")
@@ -63,7 +64,8 @@ def run_stages(
     failed = [outcome for outcome in outcomes if outcome.problem]
     if failed:
         raise StagesFailedError(
-            f"{len(failed)} of {len(outcomes)} materializations failed; see above, or the Dagster UI"
+            f"{len(failed)} of {len(outcomes)} materializations failed, for the reasons above; details are in "
+            f"{Home.of().logs / LOG_NAME} and in the Dagster UI (tintoon up)"
         )
 
 

@@ -21,7 +21,7 @@ from upath import UPath
 
 from pipelines.colorize.params import ReferencesParams
 from pipelines.colorize.places import LONG_SIDE_PX
-from pipelines.colorize.references import FORMAT, References, reference_of
+from pipelines.colorize.references import FORMAT, References, ReferencesError, reference_of
 from pipelines.images.decode import decode_picture
 from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import contact_sheet
@@ -219,7 +219,8 @@ class _Index:
         known = {(name, digest) for issue in self.issues.values() for name, digest in issue["panels"]}
         wanted = {(panel.panel_id, panel.sha256) for panel in panels}
         is_empty = not panels and not self._file.exists()
-        is_needed = not is_empty and self._made_from != _made_from(panels)
+        is_whole = all((self._folder / issue["file"]).exists() for issue in self.issues.values())
+        is_needed = not is_empty and (self._made_from != _made_from(panels) or not is_whole)
         return _Change(is_needed, len(wanted - known), len(known - wanted))
 
     def build(self, panels: Sequence[TitlePanel], on_panel: Callable[[], None]) -> None:
@@ -243,12 +244,19 @@ class _Index:
         return References(self._variant, tuple(one for issue in chosen for one in self._entries_of(issue)))
 
     def _entries_of(self, issue: Mapping[str, Any]) -> References:
-        return References.load(_local(self._folder / issue["file"], self._cache))
+        path = self._folder / issue["file"]
+        try:
+            return References.load(_local(path, self._cache))
+        except (FileNotFoundError, ReferencesError) as error:
+            remedy = f"remove {path} if it is there, then tintoon run references --title {path.parent.parent.name}"
+            raise ReferencesError(f"{error}: {remedy}") from None
 
     def _issue(self, key: str, panels: Sequence[TitlePanel], on_panel: Callable[[], None]) -> dict[str, Any]:
         """The file of an issue's panels, written unless it is there."""
         split, listed = panels[0].split, [[panel.panel_id, panel.sha256] for panel in panels]
         earlier = self.issues.get(key)
+        if earlier and not (self._folder / earlier["file"]).exists():
+            earlier = None
         if earlier and earlier["panels"] == listed:
             return {**earlier, "split": split}
         known = {one.name: one for one in self._entries_of(earlier)} if earlier else {}

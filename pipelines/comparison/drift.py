@@ -16,7 +16,6 @@ from math import ceil
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
 
 from pipelines.comparison.params import DriftParams
 from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
@@ -229,13 +228,12 @@ def read_panels_of(lake: Lake, key: str, params: DriftParams, *, only: set[str] 
         if (row["panel_id"] in only if only is not None else not row["drop_reason"] and not row["is_gray"])
     ]
     chosen = {usable[place] for place in evenly_spaced(len(usable), params.panels_per_issue)}
-    with lake.panels(key).open("rb") as source:
-        place = 0
-        for batch in pq.ParquetFile(source).iter_batches(16, columns=["panel_id", "image"]):
-            for panel_id, image in zip(batch["panel_id"], batch["image"], strict=True):
-                if place in chosen:
-                    yield decode_picture(image["bytes"].as_py(), name=panel_id.as_py())
-                place += 1
+    place = 0
+    for batch in lake.read_batches(lake.panels(key), 16, ["panel_id", "image"]):
+        for panel_id, image in zip(batch["panel_id"], batch["image"], strict=True):
+            if place in chosen:
+                yield decode_picture(image["bytes"].as_py(), name=panel_id.as_py())
+            place += 1
 
 
 def _key(panel_id: str) -> str:

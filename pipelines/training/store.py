@@ -116,4 +116,5 @@ def _current_file(lake: Lake, recipe: str) -> UPath:
 def _record_file(lake: Lake, recipe: str, key: str) -> UPath:
     key = key.removesuffix(_EARLIER_SUFFIX)
     path = lake.trained(recipe) / key / RECORD
-    return path if path.exists() else lake.trained(recipe) / f"{key}.json"
+    earlier = lake.trained(recipe) / f"{key}.json"
+    return earlier if earlier.exists() and not path.exists() else path

@@ -1,14 +1,21 @@
 """The application `tintoon`. Each command is one call of `assets`, `pipelines` or `studio`."""
 
 import os
+import signal
 import sys
+from datetime import datetime
+from io import TextIOWrapper
+from pathlib import Path
+from traceback import format_exception
 
 import typer
 
-from assets.home import require_checkout
+from assets.home import Home, require_checkout
+from pipelines.errors.explain import explain, summary
 from pipelines.training.params import command_on_several
 from studio.cli import colorize, compare, lineage, pictures, results, serve, study
 from studio.cli.options import UsageError, complain, err
+from studio.progress import LOG_NAME
 
 app = typer.Typer(
     name="tintoon",
@@ -38,10 +45,21 @@ app.add_typer(results.results, name="results")
 app.add_typer(study.study, name="study")
 
 
+_INTERRUPTED = 128 + signal.SIGINT
+"""The exit status of a command that Ctrl-C ended; typer gives it without a word."""
+
+
 def main() -> None:
-    """The entry point: every foreseen error is one clear line and a non-zero exit."""
+    """The entry point: every foreseen error is one clear line and a non-zero exit.
+
+    The way to the error in the code goes into the log of the home; where there is none, and for an error that nobody
+    foresaw, to stderr.
+    """
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # without MLflow's lines about the making of its store
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that knows ASCII alone shows a Korean name in escapes
+            stream.reconfigure(errors="backslashreplace")
     try:
         require_checkout()
         if (
@@ -49,9 +67,40 @@ def main() -> None:
         ):  # each process would wait for the others, in the pool and in the training
             raise UsageError(f"torchrun does not start tintoon, but: {command_on_several('RECIPE', 2)}")
         app(prog_name="tintoon")
-    except (UsageError, ValueError, OSError, RuntimeError) as error:
-        complain(str(error))
+    except Exception as error:
+        complain(_in_words(error))
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != _INTERRUPTED:
+            raise
         err.print("tintoon: interrupted; the next run continues from here")
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
+
+
+def _in_words(error: Exception) -> str:
+    """One line about an error; what the code did is kept in the log."""
+    home = Home.of()
+    line = None if isinstance(error, UsageError) else explain(error, home=home.root)
+    is_foreseen = line is not None or isinstance(error, (UsageError, ValueError, OSError, RuntimeError))
+    log = None if isinstance(error, UsageError) else _kept(error, home)
+    if is_foreseen:
+        return line or str(error) or type(error).__name__
+    if log is None:
+        err.print("".join(format_exception(error)), markup=False, highlight=False, soft_wrap=True)
+    where = f"; report it with {log}" if log else "; report it with what is above"
+    return f"this should not happen: {type(error).__name__}: {summary(error)}{where}"
+
+
+def _kept(error: Exception, home: Home) -> Path | None:
+    """The log of the home, to which the way to an error in the code was added; None where that cannot be."""
+    log = home.logs / LOG_NAME
+    try:
+        if not home.root.is_dir():
+            return None
+        log.parent.mkdir(exist_ok=True)
+        with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {' '.join(sys.argv)}\n")
+            file.writelines(format_exception(error))
+    except OSError:  # a full disk, perhaps the very error
+        return None
+    return log

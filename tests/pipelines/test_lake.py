@@ -1,10 +1,12 @@
 """The lake: keys, digests, and files that appear whole or not at all."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 from upath import UPath
 
-from pipelines.lake import Lake, atomic_write, digest_of, issue_key, natural_key, split_issue_key
+from pipelines.lake import DamagedFileError, Lake, atomic_write, digest_of, issue_key, natural_key, split_issue_key
 
 
 def test_keys_go_both_ways():
@@ -62,3 +64,56 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         fail()
     assert [p.name for p in tmp_path.iterdir()] == ["table"]
     assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    ("place", "stage"),
+    [
+        ("panels/drawn/01.parquet", "panels"),
+        ("unique_panels.parquet", "unique_panels"),
+        ("evaluations/webtoon_l2/k.parquet", "evaluation"),
+    ],
+)
+def test_a_damaged_or_missing_table_names_file_and_stage(tmp_path: Path, place: str, stage: str):
+    lake = Lake.at(tmp_path)
+    path = lake.root / place
+    with pytest.raises(FileNotFoundError, match=rf"{place}: no such table; .*tintoon run {stage}$"):
+        lake.read_table(path)
+    lake.write_table(path, pa.table({"image": [bytes(range(256)) * 40] * 8}), made_from="m")
+    whole = path.read_bytes()
+    spoilt = bytearray(whole)
+    spoilt[len(whole) // 3] ^= 1
+    for data in (b"", whole[:-100], bytes(len(whole)), bytes(spoilt)):
+        path.write_bytes(data)
+        with pytest.raises(DamagedFileError, match=rf"{place}: damaged, no whole table .*tintoon run {stage}$"):
+            lake.read_table(path)
+        with pytest.raises(DamagedFileError, match="no whole table"):
+            list(lake.read_batches(path, 4, ["image"]))
+
+
+@pytest.mark.parametrize(
+    ("place", "stage"),
+    [
+        ("variants/edge/train.json", "edge_panels"),
+        ("variants/color/train.json", "gray_panels"),
+        ("training_set.json", "training_set"),
+        ("leaderboard.json", "leaderboard"),
+        ("trained/webtoon_l2/current.json", "colorizer"),
+    ],
+)
+def test_a_damaged_or_missing_json_names_file_and_stage(tmp_path: Path, place: str, stage: str):
+    lake = Lake.at(tmp_path)
+    path = lake.root / place
+    with pytest.raises(FileNotFoundError, match=rf"{place}: no such file; .*tintoon run {stage}$"):
+        lake.read_json(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for data in (b"", b'{"digest": "a', b"\xff\xfe", b"\0" * 50, b"[" * 100_000):
+        path.write_bytes(data)
+        with pytest.raises(DamagedFileError, match=rf"{place}: damaged, no JSON .*tintoon run {stage}$"):
+            lake.read_json(path)
+
+
+@pytest.mark.parametrize("root", ["nowhere://bucket/lake", "gopher://x"])
+def test_a_place_that_is_none_for_a_lake_is_refused_in_words(root: str):
+    with pytest.raises(ValueError, match="no place for a lake"):
+        Lake.at(root)
