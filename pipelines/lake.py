@@ -327,4 +327,5 @@ class Lake:
             stage = _MADE_BY.get(parts[0].partition(".")[0], "all")
         if parts[0] in ("issue_splits.parquet", "picture_splits.parquet"):
             return "put back a copy of it, for splits never move; without one remove it, then tintoon run issue_splits"
-        return f"remove what is left of it, then make it again: tintoon run {stage}"
+        command = "sync" if parts[0] == "catalogue" else f"run {stage}"
+        return f"remove what is left of it, then make it again: tintoon {command}"

@@ -1,6 +1,7 @@
 """The champion of a track: what is served and why, its challenger, and the way back."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -14,10 +15,14 @@ from assets.tracking.registry import CHAMPIONS, Registry
 out = Console()
 
 
-def undo_champion(track: str) -> str:
-    """Takes the last promotion of a track back; returns a sentence about it. Raises ValueError where there is none."""
+def undo_champion(track: str, *, asked: datetime) -> str:
+    """Takes the last promotion of a track back; returns a sentence about it.
+
+    Raises ValueError where there is none, and where somebody else was faster since the time when this was asked for.
+    """
     resources = default_resources()
-    promotion = undo(cache=resources["lake"].cache, tracking=resources["tracking"], track=_known(track))
+    cache, tracking = resources["lake"].cache, resources["tracking"]
+    promotion = undo(cache=cache, tracking=tracking, track=_known(track), asked=asked)
     return f"{promotion.reason}; {promotion.version.recipe}, version {promotion.version.number}, is served again"
 
 

@@ -30,6 +30,7 @@ from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
 from pipelines.issue_pages.page_store import is_complete
 from pipelines.issue_pages.params import FetchParams
 from pipelines.issue_pages.plan import PlannedIssue, plan_title
+from pipelines.lake import DamagedFileError
 from pipelines.progress import Progress
 from pipelines.training.registry import TRAININGS, with_dependencies
 from studio.interrupts import noticed_interrupts
@@ -315,7 +316,7 @@ def plan_issues(*, titles: Sequence[str], config: dict[str, Any]) -> Iterator[tu
             try:
                 for issue in plan_title(title, sources[title.source], lake, licences=params.licences):
                     yield key, issue
-            except (TitleUnavailable, ListingFailed, FetchError) as error:
+            except (TitleUnavailable, ListingFailed, FetchError, DamagedFileError) as error:
                 yield key, error
             except Exception as error:  # any error of a source: it stops no other title
                 _log.exception("%s: not planned", key)

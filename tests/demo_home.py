@@ -19,7 +19,7 @@ class DemoHome:
     progress: str
 
     def copied_to(self, home: Path) -> Installation:
-        """The same installation at another place; files of its MLflow runs stay where they are."""
+        """The same installation at another place, with files of its own."""
         shutil.copytree(self.home, home)
         return Installation(home)
 

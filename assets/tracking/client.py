@@ -4,6 +4,7 @@ Every call names its run explicitly; the global active run is never touched. mlf
 methods, so that loading the definitions stays fast.
 """
 
+import logging
 import time
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import numpy as np
 
+from assets.tracking.moved_home import follow_home
 from assets.tracking.schema import make_schema, one_writer
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
+
+_log = logging.getLogger(__name__)
 
 EXPERIMENT = "colorizers"
 TRAINING_VIEW = "workflowType=machine_learning"
@@ -126,12 +130,19 @@ class Tracking(dg.ConfigurableResource):
         from mlflow import MlflowClient
 
         make_schema(self.uri)
+        follow_home(self.uri, self.artifacts)
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def experiment_id(self, name: str = EXPERIMENT) -> str:
-        """An experiment that groups runs; made, with the store's schema, where it is not there yet."""
+        """An experiment that groups runs; made, with the store's schema, where it is not there yet.
+
+        One that was deleted in MLflow's UI is brought back, with its runs: MLflow makes no other of the same name.
+        """
         client = self.client()
         found = client.get_experiment_by_name(name)
+        if found and found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+            _log.warning("the MLflow experiment %r was deleted; it is brought back, with its runs", name)
         if found:
             return found.experiment_id
         kind = {"mlflow.experimentKind": "custom_model_development"}
@@ -170,8 +181,26 @@ class Tracking(dg.ConfigurableResource):
         return run
 
     def finished(self, run_id: str) -> TrackedRun:
-        """An earlier run, to add results to; it stays finished."""
-        return TrackedRun(self.client(), run_id, self.url_of(run_id))
+        """An earlier run, to add results to; it stays finished. One that was deleted in MLflow's UI is brought back.
+
+        Raises ValueError, with the remedy, where the store does not have it.
+        """
+        from mlflow.exceptions import MlflowException
+
+        client = self.client()
+        try:
+            is_deleted = client.get_run(run_id).info.lifecycle_stage == "deleted"
+        except MlflowException as error:
+            if not is_absent(error):
+                raise
+            raise ValueError(
+                f"MLflow no longer has the run {run_id!r} of this training; train it again, into a new run "
+                "(tintoon run colorizer --recipe NAME)"
+            ) from None
+        if is_deleted:
+            client.restore_run(run_id)
+            _log.warning("the MLflow run %s was deleted; it is brought back", run_id)
+        return TrackedRun(client, run_id, self.url_of(run_id))
 
     def has(self, run_id: str) -> bool:
         """True where the store has this run, not deleted."""

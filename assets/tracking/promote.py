@@ -80,7 +80,7 @@ def _promote(
         registry.tag(version, {**decision, **({"previous": champion.number} if champion else {})})
         registry.point("champion", version)
         registry.clear("challenger")
-        return Promotion(board.track, registry.numbered(version.number), moved=True, reason=reason)
+        return Promotion(board.track, registry.numbered(version.number) or version, moved=True, reason=reason)
     registry.tag(version, decision)
     registry.point("challenger", version)
     if champion is None:
@@ -127,36 +127,57 @@ def _register(registry: Registry, evaluation: "Evaluation", lake: Lake) -> Versi
     return registry.register(record.mlflow_run_id, tags=tags)
 
 
-def undo(*, cache: Path, tracking: Tracking, track: "Track") -> Promotion:
+def undo(*, cache: Path, tracking: Tracking, track: "Track", asked: datetime | None = None) -> Promotion:
     """Gives the alias `champion` back to the version that had it before. The one taken back is never promoted again.
 
-    Waits while another process of this installation promotes or undoes.
+    What is taken back is the version that was the champion when this was asked for. Waits while another process of this
+    installation promotes or undoes.
 
-    Raises ValueError where there is no champion, or none before it.
+    asked: When a person asked, by default now. Of two who ask at once, the second is told what the first has done.
+
+    Raises ValueError where there is no champion, or none before it, and where another process moved the alias first.
     """
-    registry = Registry(tracking, track)
+    asked, registry = asked or datetime.now(UTC), Registry(tracking, track)
+    seen = registry.at("champion")
     with registry_lock(cache):
         champion = registry.at("champion")
-        if champion is None:
+        if champion is None or seen is None:
             raise ValueError(f"no champion of track {track} to take back: there is none")
+        if champion.number != seen.number or any(_is_later(version, asked) for version in registry.undone()):
+            raise ValueError(
+                f"nothing was taken back: another process moved the champion of track {track} at the same time, and "
+                f"version {champion.number}, {champion.recipe}, is served now; call it again to take that one back"
+            )
         previous = _before(champion, registry)
-        if previous is None:
-            raise ValueError(f"no champion of track {track} to go back to: {champion.recipe} is the first")
         registry.tag(champion, {"undone": _now()})
         registry.point("champion", previous)
     reason = f"version {champion.number}, {champion.recipe}, was taken back"
     return Promotion(track, previous, moved=True, reason=reason)
 
 
-def _before(champion: Version, registry: Registry) -> Version | None:
-    """The last version before a champion that was not taken back; None where there is none."""
+def _is_later(undone: Version, asked: datetime) -> bool:
+    """True for a version that was taken back after somebody asked to take one back."""
+    try:
+        return datetime.fromisoformat(undone.tags["undone"]) > asked
+    except (ValueError, TypeError):  # written by hand
+        return False
+
+
+def _before(champion: Version, registry: Registry) -> Version:
+    """The last version before a champion that was not taken back. Raises ValueError where there is none."""
     passed, version = {champion.number}, champion
     while "previous" in version.tags and version.tags["previous"] not in passed:
-        version = registry.numbered(version.tags["previous"])
+        number = version.tags["previous"]
+        version = registry.numbered(number)
+        if version is None:
+            raise ValueError(
+                f"no champion of track {registry.track} to go back to: version {number}, the one before, was deleted "
+                "in MLflow; train and compare again (tintoon run all)"
+            )
         if "undone" not in version.tags:
             return version
         passed.add(version.number)
-    return None
+    raise ValueError(f"no champion of track {registry.track} to go back to: {champion.recipe} is the first")
 
 
 def champion_checkpoint(lake: Lake, *, cache: Path, tracking: Tracking, track: "Track" = "gray") -> Path:
@@ -170,4 +191,4 @@ def champion_checkpoint(lake: Lake, *, cache: Path, tracking: Tracking, track: "
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -73,9 +73,16 @@ class Registry:
                 return None
             raise
 
-    def numbered(self, number: str) -> Version:
-        """A version by its number. Raises mlflow's MlflowException where there is no such."""
-        return _version(self._client.get_model_version(self.model, number))
+    def numbered(self, number: str) -> Version | None:
+        """A version by its number; None where there is none, or where it was deleted in MLflow's UI."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return _version(self._client.get_model_version(self.model, number))
+        except MlflowException as error:
+            if is_absent(error):
+                return None
+            raise
 
     def of_checkpoint(self, sha256: str) -> Version | None:
         """The version of a checkpoint, or None if it was never registered."""
@@ -84,6 +91,11 @@ class Registry:
             f"name = '{self.model}' and tag.checkpoint_sha256 = '{sha256}'", max_results=1
         )
         return _version(found[0]) if found else None
+
+    def undone(self) -> list[Version]:
+        """The versions that were taken back as champions."""
+        found = self._client.search_model_versions(f"name = '{self.model}'", max_results=10_000)
+        return [version for version in map(_version, found) if "undone" in version.tags]
 
     def register(self, run_id: str, *, tags: dict[str, str]) -> Version:
         """Registers the checkpoint of a run as a new version."""

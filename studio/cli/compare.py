@@ -1,6 +1,7 @@
 """The commands that show results: leaderboard, report, champion, ratings."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -47,10 +48,11 @@ def champion(
     as_json: AsJson = False,
 ) -> None:
     """Show the colorizer that is served, the reason, and its challenger; or take the last promotion back."""
+    asked = datetime.now(UTC)  # before the imports, which take seconds
     from studio.champion import print_champion, undo_champion
 
     if undo:
-        say(undo_champion(track))
+        say(undo_champion(track, asked=asked))
     print_champion(track, as_json=as_json)
 
 

@@ -1,12 +1,15 @@
 """MLflow, for real: a SQLite store below a temporary folder, written, found again and read back."""
 
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import Engine, event
 
 from assets.tracking.client import Tracking
+from tests.prepared import copy_mlflow_store
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +85,63 @@ def test_to_reopen_a_run_reads_no_history_of_its_metrics(tracking):
     assert not [statement for statement in read if re.search(r"\bFROM metrics\b", statement)]
     last = tracking.client().get_metric_history(run.run_id, "train/loss")[-1]
     assert (last.step, last.value) == (2001, 0.1)
+
+
+def test_a_run_that_was_deleted_is_brought_back_to_add_results(tracking, caplog):
+    run = tracking.start("deleted", parameters={}, tags={})
+    run.end()
+    tracking.client().delete_run(run.run_id)
+    tracking.finished(run.run_id).results({"ciede2000": 1.0}, step=1)
+    assert f"{run.run_id} was deleted; it is brought back" in caplog.text
+    assert tracking.has(run.run_id)
+    with pytest.raises(ValueError, match=r"no longer has the run 'none' .* train it again"):
+        tracking.finished("none")
+
+
+def test_an_experiment_that_was_deleted_is_brought_back(tmp_path, caplog):
+    tracking = store_in(tmp_path)
+    run = tracking.start("first", parameters={}, tags={})
+    tracking.client().delete_experiment(tracking.experiment_id())
+    second = tracking.start("second", parameters={}, tags={})
+    assert "'colorizers' was deleted; it is brought back, with its runs" in caplog.text
+    assert tracking.has(run.run_id)
+    assert tracking.has(second.run_id)
+
+
+def store_in(home: Path) -> Tracking:
+    """The store of a home, as `Home` names its places."""
+    copy_mlflow_store(home / "mlflow" / "mlflow.db")
+    return of_home(home)
+
+
+def of_home(home: Path) -> Tracking:
+    return Tracking(
+        uri=f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
+        artifacts=(home / "mlflow" / "artifacts").as_uri(),
+        ui="http://127.0.0.1:5000",
+        dagster_ui="http://127.0.0.1:3000",
+    )
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_home_that_was_copied_or_moved_has_its_own_files(tmp_path, caplog, is_moved):
+    first, more = store_in(tmp_path / "a home"), tmp_path / "more.txt"
+    more.write_text("more")
+    run = first.start("first", parameters={}, tags={})
+    run.end()
+    notes = tmp_path / "a home" / "mlflow" / "artifacts" / run.run_id / "artifacts" / "notes"
+    notes.mkdir(parents=True)  # not by MLflow, which remembers in this process where it wrote
+    (notes / "file.txt").write_text("as it was")
+    shutil.copytree(tmp_path / "a home", tmp_path / "copy")
+    if is_moved:
+        shutil.rmtree(tmp_path / "a home")
+    before = sorted(tmp_path.glob("a home/mlflow/artifacts/**/*"))
+
+    copy = of_home(tmp_path / "copy")
+    copy.finished(run.run_id).file(more, "notes")
+    copy.start("second", parameters={}, tags={}).file(more, "notes")
+    assert "this home was copied or moved: MLflow's runs now have their files in" in caplog.text
+    assert sorted(tmp_path.glob("a home/mlflow/artifacts/**/*")) == before
+    assert len(list((tmp_path / "copy").glob("mlflow/artifacts/*/artifacts/notes/more.txt"))) == 2
+    found = copy.client().list_artifacts(run.run_id, "notes")
+    assert sorted(one.path for one in found) == ["notes/file.txt", "notes/more.txt"]

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from assets.tracking.model_card import card_path
 from assets.tracking.promote import Promotion, champion_checkpoint, promote_best, undo
-from assets.tracking.registry import Registry, registry_lock
+from assets.tracking.registry import Registry, Version, registry_lock
 from pipelines.comparison.leaderboards import stored_leaderboards
 from pipelines.comparison.params import PromotionParams
 from pipelines.evaluation.evaluation import load_evaluation
@@ -173,7 +174,7 @@ def test_a_champion_of_an_older_benchmark_is_evaluated_again(here):
         assert promotions.moved is moved
         assert f"against {latest.metrics['ciede2000']:.4g}" in promotions.reason  # of what serves
         assert served(here) == (promotions.version.sha256 if moved else old)
-    challenged = Registry(here.tracking, "gray").numbered("2")
+    challenged = numbered(Registry(here.tracking, "gray"), "2")
     assert challenged.tags["benchmark"] == board.benchmark_fingerprint
     assert load_evaluation(here.lake, A).key == latest.key  # its own latest result stays what it was
 
@@ -188,7 +189,7 @@ def test_undo_goes_back_and_what_was_taken_back_is_never_promoted_again(here):
     back = undo(cache=here.cache, tracking=here.tracking, track="gray")
     assert (back.version.recipe, back.moved, back.reason) == (B, True, f"version 3, {C}, was taken back")
     assert served(here) == before[B]
-    assert "undone" in registry.numbered("3").tags
+    assert "undone" in numbered(registry, "3").tags
 
     stays = promote(here)  # C is still the best of the table
     assert (stays.version.recipe, stays.moved) == (B, False)
@@ -213,8 +214,8 @@ def test_undo_passes_over_versions_that_were_taken_back(here):
     evaluate(here, B, MIDDLING)
     second = promote(here).version
     # By hand, as if a later benchmark had found the first to be the better one after all.
-    registry.tag(registry.numbered("1"), {"previous": second.number})
-    registry.point("champion", registry.numbered("1"))
+    registry.tag(numbered(registry, "1"), {"previous": second.number})
+    registry.point("champion", numbered(registry, "1"))
     assert undo(cache=here.cache, tracking=here.tracking, track="gray").version.number == second.number
     with pytest.raises(ValueError, match=f"{B} is the first"):
         undo(cache=here.cache, tracking=here.tracking, track="gray")
@@ -282,7 +283,8 @@ def start(here: Installation, call: str) -> subprocess.Popen:
         f"here = Installation(Path({str(here.root)!r}))\n"
         "here.tracking.client().search_registered_models()\n"
         "print('ready', flush=True)\n"
-        f"print({call})\n"
+        f"try:\n    print({call})\n"
+        "except ValueError as error:\n    print(error)\n"
     )
     return subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
 
@@ -302,11 +304,43 @@ def test_undos_and_promotions_at_once_wait_for_one_another(here):
         time.sleep(1)  # time enough to go on without the lock
         assert (undoing.poll(), promoting.poll()) == (None, None)
         assert served(here) == before[C]
-        # As another undo that was first: both must decide on what it leaves.
-        registry.tag(registry.numbered("3"), {"undone": "now"})
-        registry.point("champion", registry.numbered("2"))
+        # As another undo that was first: the promotion decides on what it leaves, the undo is not asked for any more.
+        registry.tag(numbered(registry, "3"), {"undone": "now"})
+        registry.point("champion", numbered(registry, "2"))
     undone, promoted = (process.communicate(timeout=100)[0].strip() for process in (undoing, promoting))
-    assert undone == "1"  # not "2" again
+    assert undone.startswith("nothing was taken back: another process moved the champion")
     assert promoted == "[False]"  # version 3, the best of the table, was taken back while it waited
-    assert "undone" in registry.numbered("2").tags
-    assert served(here) == before[A]
+    assert "undone" not in numbered(registry, "2").tags
+    assert served(here) == before[B]
+
+
+def test_two_who_ask_to_undo_at_once_take_one_version_back(here):
+    """Also where the first is done before the second has looked: it was asked for before."""
+    registry = Registry(here.tracking, "gray")
+    for name, tint in ((A, STRONG), (B, MIDDLING), (C, MILD)):
+        evaluate(here, name, tint)
+        assert promote(here).moved
+    asked = datetime.now(UTC)
+    assert undo(cache=here.cache, tracking=here.tracking, track="gray", asked=asked).version.number == "2"
+    with pytest.raises(ValueError, match=r"nothing was taken back: .* version 2, .*, is served now; call it again"):
+        undo(cache=here.cache, tracking=here.tracking, track="gray", asked=asked)
+    assert [version.number for version in registry.undone()] == ["3"]
+    assert undo(cache=here.cache, tracking=here.tracking, track="gray").version.number == "1"
+
+
+def test_undo_to_a_version_that_was_deleted_says_so(here):
+    for name, tint in ((A, STRONG), (B, MIDDLING)):
+        evaluate(here, name, tint)
+        promote(here)
+    here.tracking.client().delete_model_version("colorizer", "1")
+    with pytest.raises(ValueError, match="version 1, the one before, was deleted in MLflow"):
+        undo(cache=here.cache, tracking=here.tracking, track="gray")
+    registry = Registry(here.tracking, "gray")
+    assert registry.undone() == []
+    assert registry.numbered("1") is None
+
+
+def numbered(registry: Registry, number: str) -> Version:
+    found = registry.numbered(number)
+    assert found
+    return found

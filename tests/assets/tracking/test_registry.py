@@ -42,7 +42,11 @@ def test_aliases_move_and_versions_are_found_by_their_checkpoint(tracking, regis
     assert again is not None
     assert (again.number, again.tags["undone"]) == ("1", "now")
     assert registry.of_checkpoint("00") is None
-    assert registry.numbered("2").recipe == "second"
+    found = registry.numbered("2")
+    assert found
+    assert found.recipe == "second"
+    assert registry.numbered("7") is None
+    assert [version.number for version in registry.undone()] == ["1"]
 
 
 def test_each_track_has_its_own_versions(tracking, registered):
