@@ -5,6 +5,7 @@ folder of illustrations, `<title>/<illustration>`: the issue of each depends on 
 adding or removing illustrations moves no other one. Writes nothing.
 """
 
+import time
 from email.utils import formatdate
 from functools import partial
 from hashlib import sha256
@@ -34,6 +35,10 @@ from pipelines.issue_pages.sources.shards import MAX_ISSUES, issue_of_name, issu
 from pipelines.titles import Title
 
 _COMIC_INFO = "comicinfo.xml"
+_KEPT_S = 60.0
+_KEPT: dict[str, tuple[float, Listing]] = {}
+"""The list of the address that was walked over last, and when: a run collects its issues one after the other, and
+a walk takes a second for a hundred thousand files. It only finds an issue's folder; its files are looked at anew."""
 
 
 class FolderSettings(BaseModel, frozen=True, extra="forbid"):
@@ -135,7 +140,8 @@ def _pages(folder: Folder, facts: dict[str, Any]) -> list[PageEntry]:
 
 
 def _issue_folder(title: Title, issue: str) -> Folder:
-    root = Path(title.address)
+    if (kept := _kept_folder(title, issue)) is not None:
+        return kept
     listed = _issue_folders(title)
     path = listed.find(issue)
     if path is None:
@@ -143,7 +149,19 @@ def _issue_folder(title: Title, issue: str) -> Folder:
             raise IssueUnavailable(entry.state, f"{title.key}: issue {issue}: {entry.note}")
         message = f"{title.key}: issue {issue}: no such folder in {title.address}; restore it, or drop the issue"
         raise IssueUnavailable("gone", message)
-    return look_into(path, root)
+    return look_into(path, Path(title.address))
+
+
+def _kept_folder(title: Title, issue: str) -> Folder | None:
+    """The folder of an issue by the list of a moment ago; None where that does not have it, or it has no page now."""
+    listed_at, listed = _KEPT.get(title.address, (0.0, None))
+    if listed is None or time.monotonic() > listed_at + _KEPT_S or (path := listed.find(issue)) is None:
+        return None
+    try:
+        folder = look_into(path, Path(title.address)) if is_folder(path, Path(title.address)) else None
+    except (NotTaken, OSError):
+        return None
+    return folder if folder and _has_page(folder) else None
 
 
 def _flat_folder(title: Title, settings: FolderSettings, issue: str) -> Folder:
@@ -191,7 +209,7 @@ def _root(title: Title) -> Path:
 
 
 def _issue_folders(title: Title) -> Listing:
-    """The folders with pages, at any depth, and what is beside them."""
+    """The folders with pages, at any depth, and what is beside them; keeps the list for a while."""
     root = _root(title)
     found = Found(root)
     for folder in folders_below(root):
@@ -206,7 +224,10 @@ def _issue_folders(title: Title) -> Listing:
             f"{title.key}: no issue in {root}: {problem}; make one subfolder an issue, the pages inside, "
             "or set `flat` for illustrations that belong to no issue"
         )
-    return found.listed()
+    listed = found.listed()
+    _KEPT.clear()
+    _KEPT[title.address] = (time.monotonic(), listed)
+    return listed
 
 
 def _leave_folder(found: Found, folder: Folder) -> None:

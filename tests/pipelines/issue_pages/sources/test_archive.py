@@ -7,6 +7,7 @@ import re
 import stat
 import tarfile
 import tempfile
+import time
 import warnings
 import zipfile
 from contextlib import suppress
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipelines.images.decode import decode_picture
+from pipelines.issue_pages.archives.epub_document import shown_by
 from pipelines.issue_pages.catalogue import read_catalogue, sync_titles
 from pipelines.issue_pages.client.fetch_error import NotAPicture
 from pipelines.issue_pages.collect import PagesFailed, collect_issue
@@ -659,6 +661,23 @@ def test_books_show_their_pages_in_many_ways(tmp_path, all_sources, lake, docume
     assert [(row.name, row.status) for row in report.rows if row.status != "unwanted"] == [
         (name, "ok") for name in PAGES
     ]
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        *("a" * 2_000_000, "/*" * 1_000_000, "{" * 1_000_000, "x{background:" + "url(" * 500_000, "url(" * 500_000),
+        ":has(:has(*)){background:url(a)}" * 1000,
+        "* * * * * * {background:url(a)}" * 1000,
+    ],
+    ids=["plain", "comments", "braces", "url", "urls", "has", "deep"],
+)
+def test_a_hostile_style_costs_little(style):
+    started = time.monotonic()
+    body = f"<link rel='stylesheet' href='s.css'/>{'<div>' * 100}{'<i></i>' * 500}".encode()
+    assert set(shown_by("d.xhtml", body, lambda name: style)) <= {"a"}
+    assert set(shown_by("d.xhtml", f"<i style='{style}'>".encode(), lambda name: "")) <= {"a"}
+    assert time.monotonic() - started < 5
 
 
 def test_a_fixed_spread_is_two_pages_and_paper_is_none(tmp_path, all_sources, lake):

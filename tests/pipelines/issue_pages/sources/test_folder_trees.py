@@ -221,6 +221,26 @@ def test_a_former_name_goes_to_one_issue_alone():
     assert [entry.issue for entry in with_known_names(Catalogue("t"), entries)] == ["a-1", "b-1", "x"]
 
 
+def test_a_list_of_a_moment_ago_shows_nothing_that_is_not_there(root, all_sources, tmp_path):
+    put(root, "ep1/1.jpg", "ep2/1.jpg", "ep3/1.jpg", "ep4/1.jpg")
+    put(tmp_path, "elsewhere/1.jpg")
+    source, title = all_sources["folder"], titled(root)["mine"]
+    assert len(source.list_issues(title)) == 4
+    put(root, "ep1/2.jpg", "ep5/1.jpg")
+    assert [page.name for page in source.list_pages(title, "ep1")] == ["1.jpg", "2.jpg"]
+    assert len(source.list_pages(title, "ep5")) == 1
+    (root / "ep2/1.jpg").unlink()
+    (root / "ep3/1.jpg").unlink()
+    (root / "ep3").rmdir()
+    (root / "ep4/1.jpg").unlink()
+    (root / "ep4").rmdir()
+    (root / "ep4").symlink_to(tmp_path / "elsewhere")
+    for issue, state in (("ep2", "empty"), ("ep3", "gone"), ("ep4", "refused")):
+        with pytest.raises(IssueUnavailable) as caught:
+            source.list_pages(title, issue)
+        assert caught.value.state == state
+
+
 def test_errors_are_named(root, all_sources):
     put(root, "ep1/1.jpg")
     (page,) = all_sources["folder"].list_pages(titled(root)["mine"], "ep1")
