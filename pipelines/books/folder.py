@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.books.book import JUNK_FILES, Book, LeftAlone, Other, Page
-from pipelines.images.formats import START_BYTES, reason_against
+from pipelines.images.formats import reason_against, start_of
 from pipelines.issue_pages.archives.kinds import is_archive, may_be_page, reading_order
 from pipelines.issue_pages.local_files import shown
 from pipelines.issue_pages.local_tree import read_file
@@ -97,7 +97,7 @@ def _reason_against(file: Path) -> str | None:
     if not may_be_page(file.name):
         return reason_against(b"", suffix=file.suffix) or "no picture"
     try:
-        skip = reason_to_skip(file.name, lambda: _start(file))
+        skip = reason_to_skip(file.name, lambda: start_of(file))
     except OSError as error:
         return f"cannot be read ({error.strerror}); check the file and its rights"
     if skip is None:
@@ -107,11 +107,6 @@ def _reason_against(file: Path) -> str | None:
     if is_book:
         return "a book; colour it by itself"
     return "no picture" if skip.status == "no_picture" else skip.detail
-
-
-def _start(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(START_BYTES)
 
 
 def _comic_infos(folder: Path) -> list[Path]:

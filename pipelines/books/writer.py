@@ -22,7 +22,7 @@ from pipelines.issue_pages.archives.kinds import is_left_by_system, suffix_of
 from pipelines.issue_pages.local_files import shown
 from pipelines.lake import atomic_write
 
-_CODE_VERSION = "1"  # raise it whenever the same pages and settings give another book
+_CODE_VERSION = "2"  # raise it whenever the same pages and settings give another book
 _PACKERS: dict[TargetKind, Callable[[Path, Sequence[Part]], None]] = {
     **{"zip": pack_zip, "epub": pack_zip, "tar": pack_tar, "7z": pack_7z, "pdf": pack_pdf},
 }

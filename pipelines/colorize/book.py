@@ -38,7 +38,7 @@ from pipelines.progress import Progress, unheard
 MAX_REFERENCE_PANELS = 240
 """So many panels of a book's own colour pages and of the given references are looked up: about 400 MB."""
 
-_CODE_VERSION = "2"  # raise it whenever the same pages, references and settings give other colours
+_CODE_VERSION = "3"  # raise it whenever the same pages, references and settings give other colours
 _PAGES_OF = {"gray": "pages in gray", "line": "line art"}
 _HAS_COLOR = "it has colour of its own"
 _MIN_REFERENCE_SIDE_PX = 48  # smaller pieces of a page are no use as references

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipelines.images.color import resized
 from pipelines.images.decode import decode_picture
+from pipelines.images.formats import PICTURE_SUFFIXES
 from pipelines.lake import natural_key
 from pipelines.panels.cut import cut_page
 from pipelines.panels.filters import colored_share, is_gray
@@ -21,7 +22,6 @@ LONG_SIDE_PX = 256
 NEAR_DUPLICATE_BITS = 8
 """Of two panels of a title with pHashes no farther apart, the later one is left out."""
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif"}
 _PARAMS = PanelParams(max_side_px=4096)
 
 
@@ -56,7 +56,7 @@ def pages_of(folder: Path, title: str, issues: frozenset[str] | None = None) -> 
         raise FileNotFoundError(f"{folder / title}: no issues there; expected <title>/<issue>/<page>")
     for issue in sorted(found, key=lambda path: natural_key(path.name)):
         for file in sorted(issue.iterdir(), key=lambda path: natural_key(path.name)):
-            if file.suffix.lower() in _SUFFIXES:
+            if file.suffix.lower() in PICTURE_SUFFIXES:
                 rgb = decode_picture(file.read_bytes(), name=str(file))
                 boxes = tuple(cut.box for cut in cut_page(rgb, _PARAMS))
                 yield ComicPage(title, issue.name, file.name, rgb, boxes)

@@ -5,11 +5,9 @@ back with everything that it held, use those themselves.
 """
 
 import logging
-from pathlib import Path
 
 import numpy as np
 
-from pipelines.images.formats import START_BYTES, is_picture_start
 from pipelines.images.opened import open_picture
 from pipelines.images.pixels import laid_on, read_pixels
 
@@ -31,9 +29,3 @@ def decode_picture(data: bytes, *, name: str) -> np.ndarray:
         if pixels.doubt:
             _log.warning("%s: %s", name, pixels.doubt)
         return pixels.rgb if pixels.alpha is None else laid_on(pixels.rgb, pixels.alpha, _WHITE)
-
-
-def may_be_picture(path: Path) -> bool:
-    """True where a file begins like a picture that can be decoded here. It need not be whole. Raises OSError."""
-    with path.open("rb") as opened:
-        return is_picture_start(opened.read(START_BYTES))

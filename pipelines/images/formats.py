@@ -1,11 +1,12 @@
 """The formats of pictures: how they begin, what their files are called, and which of them are not read, and why.
 
-The one list for everything that asks "is it a picture": sources, archives, books, the page, studies. Reads bytes and
-names, touches no files.
+The one list for everything that asks "is it a picture": sources, archives, books, the page, studies. Works on
+bytes and names; `start_of` alone opens a file.
 """
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 START_BYTES = 1024
 """So many bytes from the start of a file are enough for `format_of`."""
@@ -78,7 +79,7 @@ FORMATS = {
         _not_read("svg", "svg svgz", "an SVG drawing", "draw it as PNG at the size that you need"),
         _not_read("eps", "eps ps ai", "a PostScript drawing", "draw it as PNG at the size that you need"),
         _not_read("wmf", "wmf emf", "a Windows metafile", "draw it as PNG at the size that you need"),
-        _not_read("psb", "psb", "a large Photoshop document", _EXPORT),
+        _not_read("psb", "psb", "a Photoshop document that is large or of 16 bits a channel", _EXPORT),
         _not_read("xcf", "xcf", "a GIMP document", _EXPORT),
         _not_read("kra", "kra ora", "a Krita or OpenRaster document", _EXPORT),
         _not_read("clip", "clip lip", "a Clip Studio document", _EXPORT),
@@ -112,7 +113,7 @@ _SIGNATURES = tuple(
         ("sun", rb"\x59\xa6\x6a\x95"),
         ("sgi", rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]"),
         ("qoi", rb"qoif"),
-        ("psd", rb"8BPS\0\x01"),
+        ("psd", rb"8BPS\0\x01.{16}\0[\x01\x08]"),
         ("dds", rb"DDS \x7c\0\0\0"),
         ("ico", rb"\0\0\x01\0[\x01-\xff]\0..[\0-\xff]\0"),
         ("pcx", rb"\x0a[\0\x02-\x05]\x01[\x01\x02\x04\x08]"),
@@ -125,7 +126,7 @@ _SIGNATURES = tuple(
         ("svg", rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE svg[^>]*>|\s)*<(?:\w+:)?svg[\s>]"),
         ("eps", rb"%!PS|\xc5\xd0\xd3\xc6"),
         ("wmf", rb"\xd7\xcd\xc6\x9a\0\0|\x01\0\0\0.{36} EMF"),
-        ("psb", rb"8BPS\0\x02"),
+        ("psb", rb"8BPS\0[\x01\x02]"),
         ("xcf", rb"gimp xcf "),
         ("kra", rb"PK\x03\x04.{26}mimetype(?:application/x-krita|image/openraster)"),
         ("clip", rb"CSFCHUNK"),
@@ -154,6 +155,12 @@ def format_of(data: bytes) -> str | None:
         if signature.match(data[:START_BYTES]):
             return name
     return "tga" if _TGA.match(data) else None
+
+
+def start_of(file: Path) -> bytes:
+    """The first START_BYTES of a file. Raises OSError."""
+    with file.open("rb") as opened:
+        return opened.read(START_BYTES)
 
 
 def format_of_suffix(suffix: str) -> str | None:

@@ -101,7 +101,7 @@ def read_header(data: bytes, *, name: str) -> PictureHeader:
 def damaged(name: str, data: bytes, reason: object) -> PictureError:
     """The error of a picture that is not whole."""
     if isinstance(reason, UnidentifiedImageError):  # its message shows an object in memory
-        reason = "its head is damaged"
+        reason = "its head is damaged, or of a kind that is not read here"
     seen = " ".join(str(reason).split()) or type(reason).__name__
     return PictureError(f"{name}: no whole picture ({len(data)} bytes): {seen}; fetch it again or replace the file")
 

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pipelines.images.color import gray_to_rgb, rgb_to_gray
-from pipelines.images.decode import decode_picture, may_be_picture
+from pipelines.images.decode import decode_picture
+from pipelines.images.formats import is_picture_start, reason_against, start_of
 from pipelines.images.sheets import to_png
 from pipelines.studies.plan import TRUTH, Candidate, PlanParams, choose_pictures
 from pipelines.studies.store import StudyStore
@@ -145,12 +146,17 @@ class FolderPictures:
         return None if path is None else _read(path)
 
     def _files(self, folder: str) -> dict[str, Path]:
-        """Pictures by name. Raises ValueError where two have one name."""
+        """Pictures by name. Raises ValueError where two have one name, or one is of a format that is not read."""
         if folder not in self._listed:
             found: dict[str, Path] = {}
             path = self.folder / folder
             for file in sorted(path.iterdir()) if path.is_dir() else ():
-                if not file.is_file() or not may_be_picture(file):
+                if not file.is_file():
+                    continue
+                start = start_of(file)
+                if reason := reason_against(start, suffix=file.suffix):
+                    raise ValueError(f"{file}: {reason}")
+                if not is_picture_start(start):
                     continue
                 if file.stem in found:
                     raise ValueError(f"{file}: {found[file.stem].name} has the same name; keep one")
