@@ -63,13 +63,19 @@ class Home:
         """Dagster's own folder, its DAGSTER_HOME."""
         return self.root / "dagster"
 
+    def make_root(self) -> None:
+        """Makes the home's own folder where it is missing: this user's alone (mode 0700).
+
+        To share a home with a group, make its folder before.
+        """
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def prepare(self) -> None:
         """Makes the folders, puts the project's dagster.yaml where Dagster looks, and points Dagster there.
 
-        A dagster.yaml of the home that a person edited stays as it is. A home that is made here is this user's alone
-        (mode 0700); to share one with a group, make its folder before.
+        A dagster.yaml of the home that a person edited stays as it is.
         """
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.make_root()
         for folder in (self.dagster, self.root / "mlflow" / "artifacts"):
             folder.mkdir(parents=True, exist_ok=True)
         _write_unless_edited(self.dagster / "dagster.yaml", (PROJECT / "dagster.yaml").read_bytes())

@@ -84,6 +84,9 @@ def open_progress(folder: Path | None = None, *, keeps_log: bool = True) -> Iter
 
     keeps_log: False for a command that works without an installation and makes none.
     """
+    if keeps_log and folder is None:
+        with suppress(OSError):  # a read-only place: no log is kept there
+            Home.of().make_root()
     folder = folder or Home.of().logs
     bars = Bars(
         SpinnerColumn(),

@@ -210,7 +210,7 @@ def _open(url: str | None) -> Iterator["StudyStore"]:
 
     home = Home.of()
     if not url:
-        home.root.mkdir(parents=True, exist_ok=True)
+        home.make_root()
     with open_studies(url or home.studies) as store:
         yield store
 

@@ -8,13 +8,12 @@ may frame an answer. Against other users of the machine: a token, as Jupyter has
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -59,6 +58,7 @@ class Guard:
         max_bytes: int = 16_000_000,
         post_only: Iterable[str] = (),
         refused: Iterable[str] = (),
+        headers: Mapping[str, str] = {},  # never changed
     ) -> None:
         """
         Args:
@@ -69,6 +69,7 @@ class Guard:
             max_bytes: A longer body is refused.
             post_only: Paths that answer POST (and WebSockets) alone.
             refused: Beginnings of paths that nobody may ask for.
+            headers: Of every answer, beside those of SECURITY.
         """
         self._app = app
         self._token = token
@@ -77,6 +78,7 @@ class Guard:
         self._max_bytes = max_bytes
         self._post_only = frozenset(post_only)
         self._refused = tuple(refused)
+        self._headers = {**SECURITY, **headers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it; every answer gets the headers of SECURITY."""
@@ -93,7 +95,7 @@ class Guard:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY)
+                MutableHeaders(scope=message).update(self._headers)
             await send(message)
 
         if refusal is None or refusal.status == 401:
@@ -142,8 +144,8 @@ class Guard:
         return scope["method"] != "GET" or not opens_a_page
 
     def _refusal_of_body(self, method: str, headers: Headers) -> Refusal | None:
-        """The reason not to take a body. Its type is one that a browser asks about first (a preflight, Fetch standard,
-        section 3.3.1): a form's three types are sent without asking.
+        """The reason not to take a body. Its type is one that a browser asks about first (a preflight): a form's three
+        types are sent without asking (Fetch standard, CORS-safelisted request-headers).
         """
         if "transfer-encoding" in headers:
             return Refusal(411, "A body without its length is not taken.")
@@ -157,9 +159,9 @@ class Guard:
         return None
 
     def _has_token(self, headers: Headers) -> bool:
-        given = [
-            part for line in headers.getlist("cookie") for part in (cookie_parser(line).get(self._cookie),) if part
-        ]
+        # All of that name: a server at another port of this host may have set one more.
+        cookies = [part.strip().partition("=") for line in headers.getlist("cookie") for part in line.split(";")]
+        given = [value for name, _, value in cookies if name == self._cookie]
         kind, _, value = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             given.append(value.strip())

@@ -27,11 +27,12 @@ from studio.server.session import FORMATS, MAX_BYTES, MAX_PIXELS, ForgottenError
 MAX_JSON_BYTES = 2_000_000
 BODY_TYPES = (JSON, "application/octet-stream", "image/", "")
 """Of bodies: JSON, or a picture as a browser or a program names it. None of them is a form's."""
-POLICY = (
-    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
-)
-"""The page's Content-Security-Policy."""
+HEADERS = {
+    "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
+"""Of every answer."""
 
 STATIC = Path(__file__).parents[1] / "static"
 FILES = {
@@ -142,7 +143,9 @@ def page_app(session: Session, *, token: str | None = None) -> Starlette:
             Route("/colorize", colorize, methods=["POST"]),
             Route("/ratings", rate, methods=["POST"]),
         ],
-        middleware=[Middleware(Guard, token=token, body_types=BODY_TYPES, max_bytes=MAX_BYTES + MAX_JSON_BYTES)],
+        middleware=[
+            Middleware(Guard, token=token, body_types=BODY_TYPES, max_bytes=MAX_BYTES + MAX_JSON_BYTES, headers=HEADERS)
+        ],
         exception_handlers={
             ForgottenError: _problem(404),
             TooLargeError: _problem(413),
@@ -154,8 +157,7 @@ def page_app(session: Session, *, token: str | None = None) -> Starlette:
 
 def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
-        headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
-        return Response((STATIC / name).read_bytes(), media_type=media_type, headers=headers)
+        return Response((STATIC / name).read_bytes(), media_type=media_type)
 
     return answer
 
