@@ -19,6 +19,8 @@
     lookalikes.json                          what the check on the splits found
     previews/<stage>/                        pictures of a stage's output for people, one file a partition
     ratings/                                 people's ratings of results, one file a rating
+    dropped.json                             what was dropped for good: it does not come back
+    dropped/                                 the report of each drop
 
 Tables are Parquet. What a table was made from is kept in its schema metadata (`made_from`), so that a stage
 can see that nothing changed. A file appears whole or not at all: it is written under
@@ -239,6 +241,16 @@ class Lake:
     def previews(self, stage: str, partition: str) -> UPath:
         """The table of pictures that show the output of one partition of a stage."""
         return self.root / "previews" / stage / f"{partition}.parquet"
+
+    @property
+    def dropped(self) -> UPath:
+        """What was dropped for good (`pipelines.terms.dropped`)."""
+        return self.root / "dropped.json"
+
+    @property
+    def drop_reports(self) -> UPath:
+        """The folder of the reports of drops."""
+        return self.root / "dropped"
 
     @property
     def ratings(self) -> UPath:

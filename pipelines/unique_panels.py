@@ -3,7 +3,8 @@
 Reads the panel tables of every issue (not their pictures), writes `unique_panels.parquet`. In this order, as
 paper 000 (III.A) removes duplicates between its steps and gray pictures last:
 
-    terms    not to be learned from now: its title is undeclared, its licence is another or not collected
+    terms    not to be learned from now: it was dropped, or is a copy of what was; its title is undeclared; its licence
+             is another one, or is not collected
     page     the whole page is, byte for byte, an earlier page of the same title
     crop     a near-duplicate of an earlier panel of the same title
     size     outside the size filter
@@ -26,11 +27,12 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.copies.former_issues import content_of, former_holders, successors
-from pipelines.copies.near_hashes import hash_bits, nearby_pairs
+from pipelines.copies.near_hashes import hash_bits, near_values, nearby_pairs
 from pipelines.copies.relations import RECOLOURED_DISTANCE, color_distances
 from pipelines.lake import Lake, digest_of, issue_key, natural_key, split_issue_key
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
+from pipelines.terms.dropped import NEAR_BITS, Dropped, read_dropped
 from pipelines.terms.terms import Terms
 
 PANEL_COLUMNS = [
@@ -84,10 +86,12 @@ def earlier_lookalikes(hashes: np.ndarray, radius_bits: int) -> np.ndarray:
     return np.where(answer == np.arange(len(hashes)), -1, answer)
 
 
-def decide(panels: pd.DataFrame, params: UniqueParams, terms: Terms | None = None) -> pd.DataFrame:
+def decide(
+    panels: pd.DataFrame, params: UniqueParams, terms: Terms | None = None, dropped: Dropped | None = None
+) -> pd.DataFrame:
     """Decisions for panels that are already in their order: sorted by sequence, then panel.
 
-    panels: PANEL_COLUMNS and `sequence`. terms: None refuses nothing.
+    panels: PANEL_COLUMNS and `sequence`. terms: None refuses nothing. dropped: what was dropped for good.
     Returns it with kept, reason, stage, duplicate_of, distance_bits.
     """
     panels = panels.reset_index(drop=True)
@@ -117,10 +121,13 @@ def decide(panels: pd.DataFrame, params: UniqueParams, terms: Terms | None = Non
                 drop(rows[found & ~recoloured], stage, "near_duplicate", rows[twins[found & ~recoloured]])
                 rows, hashes = rows[recoloured], hashes[recoloured]
 
+    if dropped and dropped.drops:
+        drop(np.flatnonzero(_is_dropped(panels, dropped)), "terms", "dropped")
     if terms:
         places = zip(panels["title"], panels["licence"], strict=True)
         refusals = pd.Series([terms.refusal(*place) for place in places], index=panels.index, dtype="object")
-        drop(np.flatnonzero(refusals.notna()), "terms", refusals[refusals.notna()])
+        refused = refusals.notna() & decided["reason"].isna()
+        drop(np.flatnonzero(refused), "terms", refusals[refused])
     left = np.flatnonzero(decided["reason"].isna())
     pages = _earlier_pages(panels.iloc[left])
     drop(left[pages >= 0], "page", "duplicate_page", left[pages[pages >= 0]])
@@ -150,6 +157,16 @@ def _are_recoloured(panels: pd.DataFrame, rows: np.ndarray, others: np.ndarray) 
     """Which pairs of lookalikes are the same drawing in other colours: (N,) and (N,) rows -> (N,) bool."""
     thumbnails = panels["thumbnail"].to_numpy()
     return color_distances(list(thumbnails[rows]), list(thumbnails[others])) >= RECOLOURED_DISTANCE
+
+
+def _is_dropped(panels: pd.DataFrame, dropped: Dropped) -> np.ndarray:
+    """(N,) bool: panels that were dropped for good, by their place, pages or pixels, or another encoding of such."""
+    places = zip(panels["title"], panels["issue"], panels["pages_sha256"], panels["sha256"], strict=True)
+    found = np.array([dropped.panel(*place) is not None for place in places], bool)
+    bits = hash_bits(panels["phash"])
+    known = np.array([int(digits, 16) for digits in dropped.hashes], np.uint64)
+    near = np.array([*near_values(bits, known, NEAR_BITS)], np.uint64)
+    return found | (np.isin(bits, near) & ~panels["is_flat"].to_numpy(bool))
 
 
 def _comparable_hashes(panels: pd.DataFrame) -> np.ndarray:
@@ -187,14 +204,15 @@ def build_unique_panels(
         raise FileNotFoundError("no panels yet: materialize `panels` first (tintoon run panels)")
     made_before = lake.made_from(lake.unique_panels)
     sequence = _sequence(keys, _places(lake), title_order)
-    unchanged = made_before == _made_from(lake, sequence, params, terms)
+    dropped = read_dropped(lake)
+    unchanged = made_before == _made_from(lake, sequence, params, terms, dropped)
     if not unchanged:
         panels = _panels_of(lake, keys)
         sequence = _sequence(keys, _places_by_content(lake, panels), title_order)
         panels["sequence"] = panels["key"].map({key: place for place, key in enumerate(sequence)})
-        decided = decide(panels.sort_values(["sequence", "panel"], kind="stable"), params, terms)
+        decided = decide(panels.sort_values(["sequence", "panel"], kind="stable"), params, terms, dropped)
         table = pa.Table.from_pandas(decided, schema=DECISION_SCHEMA, preserve_index=False)
-        lake.write_table(lake.unique_panels, table, made_from=_made_from(lake, sequence, params, terms))
+        lake.write_table(lake.unique_panels, table, made_from=_made_from(lake, sequence, params, terms, dropped))
     decisions = lake.read_table(lake.unique_panels, ["reason", "panel_id"]).to_pandas()
     counts = Counter(decisions["reason"].fillna("kept"))
     return UniqueReport(
@@ -205,7 +223,7 @@ def build_unique_panels(
     )
 
 
-def _made_from(lake: Lake, sequence: list[str], params: UniqueParams, terms: Terms | None) -> str:
+def _made_from(lake: Lake, sequence: list[str], params: UniqueParams, terms: Terms | None, dropped: Dropped) -> str:
     titles = {split_issue_key(key)[0] for key in sequence}
     return digest_of(
         [
@@ -213,6 +231,7 @@ def _made_from(lake: Lake, sequence: list[str], params: UniqueParams, terms: Ter
             params.model_dump(),
             [[key, lake.made_from(lake.panels(key))] for key in sequence],
             *([terms.within(titles)] if terms else []),
+            *([[drop.id for drop in dropped.drops]] if dropped.drops else []),
         ]
     )
 

@@ -189,10 +189,11 @@ def build_variant(
 def read_manifest(lake: Lake, kind: str, split: str, digest: str | None = None) -> dict[str, Any]:
     """The manifest of one kind and split, with its `digest`: of the current arrays, or of those of a digest.
 
-    Raises FileNotFoundError that names the asset to materialize.
+    Raises FileNotFoundError that names the asset to materialize, and Withdrawn.
     """
     try:
         digest = digest or str(lake.read_json(lake.variants(kind) / f"{split}.json")["digest"])
+        require_not_withdrawn(lake.variants(kind) / digest)
         return {**lake.read_json(lake.variants(kind) / digest / "manifest.json"), "digest": digest}
     except FileNotFoundError as error:
         asset = "gray_panels" if kind == "color" else f"{kind}_panels"
@@ -207,8 +208,10 @@ def open_array(lake: Lake, manifest: dict[str, Any], side_px: int, cache: Path |
 
     Raises ValueError where the lake is remote and no `cache` is given, or where the array is not as the manifest says.
     """
+    folder = lake.variants(manifest["kind"]) / manifest["digest"]
+    require_not_withdrawn(folder)
     entry = manifest["arrays"][str(side_px)]
-    path = lake.variants(manifest["kind"]) / manifest["digest"] / entry["file"]
+    path = folder / entry["file"]
     asset = "gray_panels" if manifest["kind"] == "color" else f"{manifest['kind']}_panels"
     remedy = f"delete its folder and build again (tintoon run {asset} training_set)"
     try:
@@ -220,6 +223,33 @@ def open_array(lake: Lake, manifest: dict[str, Any], side_px: int, cache: Path |
     if list(array.shape) != entry["shape"] or array.dtype != np.uint8:
         raise ValueError(f"{path}: {array.dtype} {array.shape}, not uint8 {entry['shape']}: {remedy}")
     return array
+
+
+class Withdrawn(ValueError):
+    """Arrays held pictures that were dropped for good, and are gone. The message says when, why, and what to do."""
+
+
+def withdraw(lake: Lake, kind: str, digest: str, why: str) -> int:
+    """Removes the arrays of a digest; their rows and their manifest, marked, stay. Returns the bytes removed."""
+    folder = lake.variants(kind) / digest
+    manifest = lake.read_json(folder / "manifest.json")
+    lake.write_json(folder / "manifest.json", {**manifest, "withdrawn": why})  # first: what is left is not trusted
+    arrays = [*folder.glob("*.npy")]
+    size = sum(path.stat().st_size for path in arrays)
+    for path in arrays:
+        path.unlink()
+    return size
+
+
+def require_not_withdrawn(folder: UPath) -> None:
+    """Raises Withdrawn for a folder of arrays that are gone."""
+    path = folder / "manifest.json"
+    why = json.loads(path.read_bytes()).get("withdrawn") if path.exists() else None
+    if why:
+        raise Withdrawn(
+            f"{folder}: its arrays are gone, they held pictures that were {why}; freeze a training set without them: "
+            "tintoon run panels unique_panels issue_splits gray_panels edge_panels line_panels training_set"
+        )
 
 
 def _local_copy(path: UPath, cache: Path | None) -> Path:
@@ -303,6 +333,9 @@ def _store(
     digest = digest_of({"kind": kind, "split": split, "code_version": VariantParams.code_version, **made_from})
     folder = lake.variants(kind) / digest
     unchanged = (folder / "manifest.json").exists()
+    if unchanged and "withdrawn" in lake.read_json(folder / "manifest.json"):  # what was dropped was let in again
+        folder.fs.rm(folder.path, recursive=True)
+        unchanged = False
     if not unchanged:
         with _atomic_folder(folder) as temporary:
             arrays = _write_arrays(temporary, kind, split, len(rows), made_from["resolutions"], batches)

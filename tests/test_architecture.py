@@ -24,7 +24,7 @@ ROOMS_OF_PIPELINES = [
     *("errors", "yaml", "progress", "params", "lake", "pairs", "images"),
     *("panels", "titles", "terms", "issue_pages"),
     *("copies", "unique_panels", "issue_splits", "variants", "previews", "training_set"),
-    *("books", "training", "colorize", "evaluation", "comparison", "studies"),
+    *("books", "training", "colorize", "evaluation", "comparison", "studies", "drop"),
     "__main__",
 ]
 """The rooms in their order: each imports from those before it only."""

@@ -17,15 +17,18 @@ from upath import UPath
 from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.discretion import hidden_issue, hiding
 from pipelines.issue_pages.entry import IssueEntry, ListingFailed, Unavailable
+from pipelines.issue_pages.page_store import all_dropped
 from pipelines.issue_pages.sources.source import Source
 from pipelines.lake import DamagedFileError, Lake, issue_key
 from pipelines.progress import Progress
+from pipelines.terms.dropped import read_dropped
 from pipelines.titles import Title
 
 _log = logging.getLogger(__name__)
 
-_PASSING_STATES = ("unlisted", "empty")
-"""States that one bad answer may have caused when an issue was opened: the next sync takes the list's state again."""
+_PASSING_STATES = ("unlisted", "empty", "dropped")
+"""States that may have ended since: one bad answer caused them when an issue was opened, or a drop that was taken back.
+The next sync takes the list's state again."""
 
 
 _NAMED_STATES = frozenset({"free", "unknown", "leftover", "refused", "unreadable", "needs_tool", "empty"})
@@ -172,9 +175,24 @@ def _sync_title(title: Title, source: Source, lake: Lake) -> tuple[Catalogue, Ca
         raise
     # Read after the source has answered: a collection may have changed it meanwhile.
     known = read_catalogue(lake, title.key)
-    catalogue = _merged(known, with_known_names(known, entries))
+    catalogue = _without_dropped(_merged(known, with_known_names(known, entries)), known, lake)
     _write_catalogue(lake, known, catalogue)
     return known, catalogue
+
+
+def _without_dropped(catalogue: Catalogue, known: Catalogue, lake: Lake) -> Catalogue:
+    """The catalogue with the issues that were dropped, by their names or their pages, in the state "dropped"."""
+    dropped = read_dropped(lake)
+    were = {issue.issue: issue for issue in known.issues if issue.state == "dropped"}
+    issues = []
+    for issue in catalogue.issues:
+        key = issue_key(catalogue.title, issue.issue)
+        if drop := dropped.issue(key):
+            issue = replace(issue, state="dropped", note=drop.why)
+        elif issue.issue in were and all_dropped(lake, key, dropped):
+            issue = replace(issue, state="dropped", note=were[issue.issue].note)
+        issues.append(issue)
+    return replace(catalogue, issues=tuple(issues))
 
 
 def _merged(known: Catalogue, entries: list[IssueEntry]) -> Catalogue:

@@ -27,6 +27,8 @@ from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.page_store import (
     OK,
     clear_partial,
+    content_digest,
+    dropped_row,
     has_failed,
     is_gone,
     keep_partial,
@@ -36,8 +38,9 @@ from pipelines.issue_pages.page_store import (
     stored_pages,
 )
 from pipelines.issue_pages.sources.source import Source
-from pipelines.lake import Lake, digest_of, split_issue_key
+from pipelines.lake import Lake, split_issue_key
 from pipelines.progress import Progress
+from pipelines.terms.dropped import Dropped, read_dropped
 from pipelines.titles import Title
 
 _log = logging.getLogger(__name__)
@@ -94,9 +97,13 @@ def collect_issue(
     """
     title, issue = declared_title(key, titles)
     title_key, source = title.key, sources[title.source]
+    dropped = read_dropped(lake)
+    if drop := dropped.issue(key):
+        note_state(lake, title_key, issue, "dropped", drop.why)
+        raise IssueUnavailable("dropped", f"{key}: {drop.why}: tintoon drop --undo {' '.join(drop.targets)} lets it in")
     try:
         with hiding(title):
-            entries = [licensed(entry, title, licences) for entry in source.list_pages(title, issue)]
+            listed = [licensed(entry, title, licences) for entry in source.list_pages(title, issue)]
     except IssueUnavailable as error:
         note_state(lake, title_key, issue, error.state, str(error))
         raise
@@ -108,9 +115,12 @@ def collect_issue(
         note_state(lake, title_key, issue, "unlisted", f"{reason}{error}")
         raise
     note_state(lake, title_key, issue, "free", "")
-
     path = lake.issue_pages(key)
     old_rows, stored = stored_pages(lake, key)
+    # A host is not asked again for what turned out to be a copy of what was dropped; a file may be another one now.
+    digests = {title.shown(row.url): row.sha256 for row in old_rows}
+    copies = () if source.is_local else {url for url, digest in digests.items() if dropped.bytes(digest)}
+    entries = [without_dropped(key, entry, title, dropped, copies) for entry in listed]
     settled = kept_partial(lake, key) if source.is_local else settled_pages(lake, key, old_rows, stored)
     # Earlier versions stored addresses as they were asked for.
     stored, settled = ({title.shown(url): page for url, page in pages.items()} for pages in (stored, settled))
@@ -124,7 +134,8 @@ def collect_issue(
         base = _row(title, issue, entry)
         known_row, known_bytes = known_pages.get(base.url, (None, None))
         if skip := hidden_skip(entry.skip, title):
-            row = replace(base, status=skip.status, detail=skip.detail)
+            known_digest = digests.get(base.url) if skip.status == "dropped" else None
+            row = replace(base, status=skip.status, detail=skip.detail, sha256=known_digest)
         elif known_row is not None and base.url in settled and not source.is_local:
             done["resumed"] += 1
             row, picture = _moved(known_row, base), known_bytes
@@ -151,18 +162,21 @@ def collect_issue(
                     if known_row is not None and known_row.sha256 == row.sha256:
                         row = replace(row, fetched_at=known_row.fetched_at)
                         done["equal"] += 1
-                    keep_partial(lake, key, row, picture)
+                    if not dropped.bytes(row.sha256):
+                        keep_partial(lake, key, row, picture)
                     settled[base.url] = known_pages[base.url] = (row, picture)
                 else:
                     assert known_row is not None
                     done["resumed" if base.url in settled else "not_modified"] += 1
                     row, picture = replace(_moved(known_row, base), detail=None, checked_at=now), known_bytes
+        if drop := dropped.bytes(row.sha256):
+            row, picture = dropped_row(row, drop), None
         rows.append(row)
         pictures.append(picture)
         if on_page is not None:
             on_page(len(rows), len(entries))
 
-    digest = _content_digest(rows)
+    digest = content_digest(rows)
     if [_without_times(row) for row in rows] != [_without_times(row) for row in old_rows]:
         lake.write_table(path, page_table(rows, pictures), made_from=digest)
     clear_partial(lake, key)
@@ -175,11 +189,15 @@ def collect_issue(
         gone=sum(map(is_gone, rows)),
         bytes_fetched=done["bytes"],
         digest=digest,
-        unchanged=bool(old_rows) and digest == _content_digest(old_rows),
+        unchanged=bool(old_rows) and digest == content_digest(old_rows),
         rows=tuple(rows),
     )
     if failures:
         raise PagesFailed(report, failures)
+    if "dropped" in report.counts and OK not in report.counts:
+        what = f"{key}: every page was dropped: tintoon drop --undo lets them in"
+        note_state(lake, title_key, issue, "dropped", what)
+        raise IssueUnavailable("dropped", what)
     return report
 
 
@@ -187,7 +205,7 @@ def declared_title(key: str, titles: Mapping[str, Title]) -> tuple[Title, str]:
     """The title of an issue key, and the issue. Raises ValueError for a title that is not declared."""
     title_key, issue = split_issue_key(key)
     if title_key not in titles:
-        raise ValueError(f"{key}: title {title_key!r} is not declared; add it to titles.yaml, or drop the issue")
+        raise ValueError(f"{key}: title {title_key!r} is not declared; add it to titles.yaml, or: tintoon drop {key}")
     return titles[title_key], issue
 
 
@@ -197,6 +215,22 @@ def licensed(entry: PageEntry, title: Title, licences: Collection[str]) -> PageE
     if entry.skip is not None or not licences or licence in licences:
         return entry
     return replace(entry, skip=Skip("unlicensed", f"under {licence}; collected is only {', '.join(sorted(licences))}"))
+
+
+def without_dropped(
+    key: str, entry: PageEntry, title: Title, dropped: Dropped, copies: Collection[str] = ()
+) -> PageEntry:
+    """The page, marked to be skipped where it was dropped for good from this issue.
+
+    copies: Addresses, as tables have them, whose bytes are known to be dropped.
+    """
+    if entry.skip is not None:
+        return entry
+    if drop := dropped.page(key, title.shown(entry.url)):
+        return replace(entry, skip=Skip("dropped", drop.why))
+    if title.shown(entry.url) in copies:
+        return replace(entry, skip=Skip("dropped", "the same bytes as a page that was dropped"))
+    return entry
 
 
 def _row(title: Title, issue: str, entry: PageEntry) -> PageRow:
@@ -257,8 +291,3 @@ def _moved(row: PageRow, base: PageRow) -> PageRow:
 
 def _without_times(row: PageRow) -> PageRow:
     return replace(row, fetched_at=None, checked_at=None)
-
-
-def _content_digest(rows: list[PageRow]) -> str:
-    """Digest of the content that later stages read: the pictures in order, with licence and attribution."""
-    return digest_of([[row.sha256, row.licence, row.attribution] for row in rows if row.status == OK])

@@ -19,11 +19,13 @@ SkipStatus = Literal[
     "leftover",
     "nested",
     "refused",
+    "dropped",
 ]
 """Reasons to skip a page: no picture at all; a document of a drawing program that is not read; a repost, by the
 source's own mark; not public; taken down; excluded by the title's settings; under a licence that the installation does
 not collect; a file that a system or a person left beside the pages; an archive among the pages; a link out of the
-title's folder, or what is no file. Such a page has its row and is no error."""
+title's folder, or what is no file; dropped for good (`tintoon drop`), by its place or its bytes. Such a page has its
+row and is no error."""
 
 SKIP_STATUSES: frozenset[str] = frozenset(get_args(SkipStatus))
 

@@ -153,7 +153,8 @@ def issue_file(title: Title, issue: str, listed: Listing) -> Path:
     """The file of one issue. Raises IssueUnavailable ("gone")."""
     file = listed.find(issue)
     if file is None:
-        message = f"{title.key}: issue {issue}: no such file in {title.address}; restore it, or drop the issue"
+        remedy = f"restore it, or: tintoon drop {title.key}__{issue}"
+        message = f"{title.key}: issue {issue}: no such file in {title.address}; {remedy}"
         raise IssueUnavailable("gone", message)
     return file
 

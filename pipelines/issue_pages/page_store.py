@@ -4,8 +4,8 @@ issue_pages/<title>/<issue>.parquet          the pages of an issue
 issue_pages/<title>/.<issue>.partial/        pages of an interrupted collection, one small table a page
 """
 
-from collections.abc import Collection, Iterator
-from dataclasses import asdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, replace
 from hashlib import sha256
 
 import pyarrow as pa
@@ -14,7 +14,8 @@ from upath import UPath
 from pipelines.issue_pages.client.fetch_error import Gone
 from pipelines.issue_pages.entry import SKIP_STATUSES
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
-from pipelines.lake import Lake
+from pipelines.lake import Lake, digest_of
+from pipelines.terms.dropped import Drop, Dropped
 
 OK = "ok"
 _HARMLESS = frozenset({OK}) | SKIP_STATUSES
@@ -50,7 +51,7 @@ def settled_pages(lake: Lake, key: str, rows: Collection[PageRow], stored: Known
 
 def kept_partial(lake: Lake, key: str) -> KnownPages:
     """Whole pages of an interrupted collection."""
-    folder = _partial_folder(lake, key)
+    folder = partial_folder(lake, key)
     if not folder.exists():
         return {}
     pages = (page for path in sorted(folder.glob("*.parquet")) for page in _rows(lake.read_table(path)))
@@ -61,19 +62,49 @@ def keep_partial(lake: Lake, key: str, row: PageRow, picture: bytes) -> None:
     """Stores a page that has come, so that an interruption does not lose it."""
     # Named by its address, so that a list that changes between two attempts mixes no pages up.
     name = f"{sha256(row.url.encode()).hexdigest()[:24]}.parquet"
-    lake.write_table(_partial_folder(lake, key) / name, page_table([row], [picture]), made_from=row.sha256 or "")
+    lake.write_table(partial_folder(lake, key) / name, page_table([row], [picture]), made_from=row.sha256 or "")
 
 
 def clear_partial(lake: Lake, key: str) -> None:
     """Removes what the table now has, and what a killed process left half-written."""
-    folder, path = _partial_folder(lake, key), lake.issue_pages(key)
+    folder, path = partial_folder(lake, key), lake.issue_pages(key)
     if folder.exists():
         folder.fs.rm(folder.path, recursive=True)
     for part in path.parent.glob(f".{path.name}.*.part"):
         part.unlink()
 
 
-def _partial_folder(lake: Lake, key: str) -> UPath:
+def content_digest(rows: Collection[PageRow]) -> str:
+    """Digest of the content that later stages read: the pictures in order, with licence and attribution."""
+    return digest_of([[row.sha256, row.licence, row.attribution] for row in rows if row.status == OK])
+
+
+def dropped_row(row: PageRow, drop: Drop) -> PageRow:
+    """The row of a page that was dropped: its place and its digest stay, without what a source could confirm."""
+    return replace(row, status="dropped", detail=drop.why, etag=None, last_modified=None)
+
+
+def all_dropped(lake: Lake, key: str, dropped: Dropped) -> bool:
+    """True where an issue has pages that were dropped, and no other page with a picture."""
+    path = lake.issue_pages(key)
+    if not path.exists():
+        return False
+    table = lake.read_table(path, ["status", "sha256"])
+    return OK not in table["status"].to_pylist() and any(map(dropped.bytes, table["sha256"].to_pylist()))
+
+
+def drop_pages(lake: Lake, key: str, pages: Mapping[str, Drop]) -> int:
+    """Takes the pictures of pages, by their addresses, out of an issue's table; their rows stay. Returns the bytes."""
+    path = lake.issue_pages(key)
+    stored = list(_rows(lake.read_table(path)))
+    rows = [dropped_row(row, pages[row.url]) if row.url in pages else row for row, _ in stored]
+    pictures = [None if row.url in pages else data for row, data in stored]
+    lake.write_table(path, page_table(rows, pictures), made_from=content_digest(rows))
+    return sum(len(data) for row, data in stored if data and row.url in pages)
+
+
+def partial_folder(lake: Lake, key: str) -> UPath:
+    """The folder of the pages of an interrupted collection."""
     path = lake.issue_pages(key)
     return path.with_name(f".{path.name.removesuffix('.parquet')}.partial")
 

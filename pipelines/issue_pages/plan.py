@@ -9,12 +9,13 @@ from typing import Literal
 
 from pipelines.issue_pages.catalogue import read_catalogue, with_known_names
 from pipelines.issue_pages.client.fetch_error import BudgetSpent, FetchError
-from pipelines.issue_pages.collect import licensed
+from pipelines.issue_pages.collect import licensed, without_dropped
 from pipelines.issue_pages.discretion import hidden_issue, hiding
 from pipelines.issue_pages.entry import IssueEntry, ListingFailed, PageEntry, Unavailable
 from pipelines.issue_pages.page_store import settled_pages, stored_pages
 from pipelines.issue_pages.sources.source import Source
 from pipelines.lake import Lake, issue_key
+from pipelines.terms.dropped import read_dropped
 from pipelines.titles import Title
 
 Verdict = Literal["fetch", "check", "have", "leave", "refuse"]
@@ -69,6 +70,9 @@ def _planned(
 ) -> PlannedIssue:
     if entry.state != "free":
         return PlannedIssue(key, entry.state, entry.note)
+    dropped = read_dropped(lake)
+    if drop := dropped.issue(key):
+        return PlannedIssue(key, "dropped", drop.why)
     try:
         with hiding(title):
             listed = source.list_pages(title, entry.issue)
@@ -80,7 +84,7 @@ def _planned(
     settled = {} if source.is_local else settled_pages(lake, key, rows, known)
     known, settled = ({title.shown(url) for url in pages} for pages in (known, settled))
     pages = []
-    for page in (licensed(page, title, licences) for page in listed):
+    for page in (without_dropped(key, licensed(page, title, licences), title, dropped) for page in listed):
         with hiding(title):
             verdict, reason = _verdict(page, source.refusal(title, page))
         url = title.shown(page.url)

@@ -117,6 +117,23 @@ class StudyStore:
             raise ValueError(f"no study {name!r}; {there_are} (tintoon study plan)")
         return known[name]
 
+    def withdraw(self, shows: Callable[[str, str], bool], blank: bytes) -> int:
+        """Puts a blank picture in the place of those that show what was dropped; answers stay.
+
+        shows: Called with title and name of a picture. blank: An encoded picture. Returns the number of pictures. One
+        that is shown under another name too, with the same bytes, goes there as well.
+        """
+        if not inspect(self._engine).has_table(ItemRow.__tablename__):
+            return 0
+        with self._transaction() as session:
+            items = [item for item in session.scalars(select(ItemRow)) if shows(item.title, item.picture)]
+            digests = {digest for item in items for digest in (item.output_sha256, item.given_sha256) if digest}
+            rows = [session.get_one(PictureRow, digest) for digest in digests]
+            going = [row for row in rows if row.png != blank]
+            for row in going:
+                row.png = blank
+            return len(going)
+
     def next_trial(self, study: Study, rater: str) -> ShownTrial | None:
         """The next trial of a rater: the first one without an answer; None when all are answered.
 

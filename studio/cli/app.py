@@ -13,7 +13,7 @@ import typer
 from assets.home import Home, require_checkout
 from pipelines.errors.explain import explain, summary
 from pipelines.training.params import command_on_several
-from studio.cli import colorize, compare, lineage, pictures, results, serve, study
+from studio.cli import colorize, compare, drop, lineage, pictures, results, serve, study
 from studio.cli.options import UsageError, complain, err
 from studio.progress import LOG_NAME
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.command()(lineage.sync)
 app.command(cls=lineage.RunCommand)(lineage.run)
 app.command()(lineage.demo)
+app.command()(drop.drop)
 app.command("sources")(lineage.list_sources)
 app.command("recipes")(lineage.list_recipes)
 app.command()(pictures.cut)

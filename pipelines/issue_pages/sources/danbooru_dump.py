@@ -141,7 +141,8 @@ class DanbooruDumpSource:
         root = _root(title, settings)
         folder = root / issue
         if not folder.is_dir():
-            message = f"{title.key}: issue {issue}: no such folder in {root}; restore it, or drop the issue"
+            remedy = f"restore it, or: tintoon drop {title.key}__{issue}"
+            message = f"{title.key}: issue {issue}: no such folder in {root}; {remedy}"
             raise IssueUnavailable("gone", message)
         files = _files(folder)
         if not files:

@@ -147,7 +147,10 @@ def _issue_folder(title: Title, issue: str) -> Folder:
     if path is None:
         if entry := next((entry for entry in listed.entries if entry.issue == issue), None):
             raise IssueUnavailable(entry.state, f"{title.key}: issue {issue}: {entry.note}")
-        message = f"{title.key}: issue {issue}: no such folder in {title.address}; restore it, or drop the issue"
+        message = (
+            f"{title.key}: issue {issue}: no such folder in {title.address}; restore it, or: "
+            f"tintoon drop {title.key}__{issue}"
+        )
         raise IssueUnavailable("gone", message)
     return look_into(path, Path(title.address))
 
@@ -168,7 +171,10 @@ def _flat_folder(title: Title, settings: FolderSettings, issue: str) -> Folder:
     folder, issues = _flat_issues(title, settings)
     files = issues.get(issue)
     if files is None:
-        message = f"{title.key}: issue {issue}: a folder of {settings.issues} issues has no such one; drop the issue"
+        message = (
+            f"{title.key}: issue {issue}: a folder of {settings.issues} issues has no such one: "
+            f"tintoon drop {title.key}__{issue}"
+        )
         raise IssueUnavailable("gone", message)
     if not files:
         message = f"{title.key}: issue {issue}: no illustration in {title.address} belongs to it (any more)"

@@ -148,7 +148,8 @@ class PepperCarrotSource:
         episode = listing.episodes.get(issue)
         where = f"{title.key}: issue {issue}: {listing.url}"
         if episode is None:
-            raise IssueUnavailable("gone", f"{where} has no such episode; list the issues again, or drop the issue")
+            remedy = f"list the issues again, or: tintoon drop {title.key}__{issue}"
+            raise IssueUnavailable("gone", f"{where} has no such episode; {remedy}")
         if not _is_there(episode, wanted):
             remedy = "set settings.language to a language that it has"
             raise IssueUnavailable("gone", f"{where}: not translated into {wanted.language!r}; {remedy}")

@@ -220,3 +220,15 @@ def test_databases_of_earlier_versions_are_read(store, url):
     engine = create_engine(url)
     assert "rule" in {column["name"] for column in inspect(engine).get_columns("study")}
     engine.dispose()
+
+
+def test_pictures_of_what_was_dropped_are_blanked_and_answers_stay(store):
+    study = plan_study(store, PlanParams(kind="mos", pictures=4, golds=0, repeats=0))
+    shown = store.next_trial(study, "ada")
+    assert shown
+    answers = {question.key: 3 for question in study.questions}
+    store.answer(study, "ada", shown.position, answers)
+    blanked = store.withdraw(lambda title, picture: title == "title1", b"blank")
+    assert blanked == len(METHODS)  # one picture of this title, by each method
+    assert store.withdraw(lambda title, picture: title == "title1", b"blank") == 0
+    assert len(store.answers(study)) == len(answers)

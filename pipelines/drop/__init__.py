@@ -1,0 +1,1 @@
+"""Takes titles, issues or pages out of a lake for good: what it will remove, the removal, and its report."""

@@ -1,0 +1,153 @@
+"""What was dropped for good, by name and by content: it does not come back, from whatever source under whatever name.
+
+    dropped.json    every drop, the oldest first, also those that were taken back
+
+A drop is written here before anything is removed. Whatever reads pages, panels or a source's list asks here, so an
+interrupted drop leaves nothing that is trusted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from pipelines.lake import Lake, issue_key, split_issue_key
+
+NEAR_BITS = 8
+"""Perceptual hashes of one picture in two encodings differ in at most so many of 64 bits."""
+
+
+@dataclass(frozen=True)
+class DroppedPage:
+    """One page of an issue that stays, or stayed, otherwise."""
+
+    issue: str
+    """The key of its issue."""
+    name: str
+    url: str
+    sha256: str | None
+    """Of its bytes; None where they never came."""
+
+
+@dataclass(frozen=True)
+class DroppedPanel:
+    """One panel that was cut from what was dropped."""
+
+    panel_id: str
+    sha256: str
+    """Of its size and pixels."""
+    phash: str | None
+    """None where it is too flat for a perceptual hash to mean anything."""
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One drop: what was asked for, and all by which it is recognised."""
+
+    id: str
+    at: str
+    """UTC, ISO 8601."""
+    reason: str
+    targets: tuple[str, ...]
+    """As a person named them: titles, issues, pages."""
+    titles: tuple[str, ...]
+    issues: tuple[str, ...]
+    pages: tuple[DroppedPage, ...]
+    """Single pages, and those of other issues with the same bytes."""
+    page_digests: tuple[str, ...]
+    """SHA-256 of the bytes of every page; empty where copies under other names may stay."""
+    panels: tuple[DroppedPanel, ...]
+    finished: bool = False
+    undone: str | None = None
+    """When it was taken back."""
+
+    @property
+    def why(self) -> str:
+        """For people: when and why."""
+        return f"dropped on {self.at[:10]}" + (f" ({self.reason})" if self.reason else "")
+
+    @property
+    def by_content(self) -> bool:
+        """True where copies under other names are kept out too."""
+        return bool(self.page_digests)
+
+    def holds_issue(self, key: str) -> bool:
+        """True for an issue that was dropped whole."""
+        return key in self.issues or split_issue_key(key)[0] in self.titles
+
+
+class Dropped:
+    """The drops that hold, for questions by name and by content."""
+
+    def __init__(self, drops: Iterable[Drop]) -> None:
+        self.drops = tuple(drop for drop in drops if drop.undone is None)
+
+    def issue(self, key: str) -> Drop | None:
+        """The drop of a whole issue, or of its title."""
+        return next((drop for drop in self.drops if drop.holds_issue(key)), None)
+
+    def page(self, key: str, url: str) -> Drop | None:
+        """The drop of a page by its issue and address."""
+        return self._by_place.get((key, url))
+
+    def bytes(self, sha256: str | None) -> Drop | None:
+        """The drop of a page by the digest of its bytes, wherever it comes from."""
+        return self._by_page.get(sha256 or "")
+
+    def panel(self, title: str, issue: str, pages: Iterable[str], sha256: str) -> Drop | None:
+        """The drop of a panel by its issue, the digests of its pages, or the digest of its pixels."""
+        by_page = next((drop for page in pages if (drop := self.bytes(page))), None)
+        return self.issue(issue_key(title, issue)) or by_page or self._by_panel.get(sha256)
+
+    @property
+    def hashes(self) -> list[str]:
+        """Perceptual hashes of the panels that are kept out by content, 16 hex digits each."""
+        return [panel.phash for drop in self.drops if drop.by_content for panel in drop.panels if panel.phash]
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[str, str], Drop]:
+        return {(page.issue, page.url): drop for drop in self.drops for page in drop.pages}
+
+    @cached_property
+    def _by_page(self) -> dict[str, Drop]:
+        return {digest: drop for drop in self.drops for digest in drop.page_digests}
+
+    @cached_property
+    def _by_panel(self) -> dict[str, Drop]:
+        return {panel.sha256: drop for drop in self.drops if drop.by_content for panel in drop.panels}
+
+
+def read_drops(lake: Lake) -> list[Drop]:
+    """Every drop of a lake, the oldest first, also those that were taken back."""
+    if not lake.dropped.exists():
+        return []
+    return [_from_json(values) for values in lake.read_json(lake.dropped)["drops"]]
+
+
+def read_dropped(lake: Lake) -> Dropped:
+    """The drops of a lake that hold."""
+    return Dropped(read_drops(lake))
+
+
+def write_drop(lake: Lake, drop: Drop) -> None:
+    """Adds a drop, or replaces the one with its id."""
+    drops = {one.id: one for one in read_drops(lake)} | {drop.id: drop}
+    lake.write_json(lake.dropped, {"drops": [asdict(one) for one in drops.values()]})
+
+
+def take_back(lake: Lake, target: str, *, at: str) -> list[Drop]:
+    """Takes back the drops that a person asked for under this name. Returns them: none where there is no such.
+
+    A drop of several targets is taken back whole: what they held is recorded together.
+    """
+    found = [drop for drop in read_drops(lake) if drop.undone is None and target in drop.targets]
+    for drop in found:
+        write_drop(lake, replace(drop, undone=at))
+    return found
+
+
+def _from_json(values: dict[str, Any]) -> Drop:
+    listed = {name: tuple(values[name]) for name in ("titles", "issues", "targets", "page_digests")}
+    pages = tuple(DroppedPage(**page) for page in values["pages"])
+    panels = tuple(DroppedPanel(**panel) for panel in values["panels"])
+    return Drop(**{**values, **listed, "pages": pages, "panels": panels})

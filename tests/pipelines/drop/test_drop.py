@@ -1,0 +1,246 @@
+"""A drop: all that shows it goes, it does not come back by name or by content, and a killed drop is finished."""
+
+import shutil
+from dataclasses import replace
+
+import cv2
+import pytest
+
+from pipelines.drop.remove import remove
+from pipelines.drop.report import Report, write_report
+from pipelines.drop.target import Target, UnknownTarget
+from pipelines.params import TrainingSetParams
+from pipelines.terms.dropped import read_dropped, read_drops, take_back, write_drop
+from pipelines.training_set import TrainingSet, build_training_set
+from pipelines.variants import Withdrawn
+from tests.pipelines.drop.conftest import NOW, Comics
+
+
+def states(comics: Comics, title: str) -> dict[str, int]:
+    return dict(comics.sync()[title])
+
+
+def test_a_dropped_title_is_nowhere_and_stays_away(comics):
+    fingerprint = comics.freeze()
+    record = comics.trained(fingerprint)
+    building = comics.trained("f" * 64, "two_stage", dependencies={"draft": record.mlflow_run_id})
+    kept = [key for key in comics.lake.keys_with("panels") if key.startswith("ours")]
+    comics.evaluated(fingerprint, ["hers__ep0__0001", "ours__ep0__0001"])
+    places = comics.plan("hers")
+    assert places.counts()["issues whole"] == 3
+    assert places.counts()["pages"] == 6
+    assert [(one.record.recipe, one.why) for one in places.learned] == [
+        ("webtoon_l2", "learned from it"),
+        ("two_stage", "builds on webtoon_l2"),
+    ]
+    assert building.recipe == "two_stage"
+    assert not comics.lake.dropped.exists()  # looking changes nothing
+
+    removed = comics.drop("hers")
+    assert any(line.startswith("arrays: variants/color/") for line in removed)
+    assert comics.lake.keys_with("issue_pages") == comics.lake.keys_with("panels") == kept
+    for table in (comics.lake.unique_panels, comics.lake.issue_splits):
+        assert set(comics.lake.read_table(table, ["title"])["title"].to_pylist()) == {"ours"}
+    assert not list(comics.lake.trained("webtoon_l2").rglob("*.jpg"))  # its samples
+    assert list(comics.lake.trained("two_stage").rglob("*.jpg"))  # of a training set without it
+    assert not (comics.lake.root / "report").exists()
+    assert not list((comics.lake.root / "cards").rglob("*.png"))
+    shown = comics.lake.read_table(comics.lake.evaluations("webtoon_l2") / "e_gallery.parquet")["panel_id"].to_pylist()
+    assert shown == ["ours__ep0__0001"]
+    assert not list((comics.lake.root / "previews").glob("*/hers*"))
+    assert list((comics.lake.root / "previews" / "panels").glob("ours*"))
+    assert not list(comics.lake.variants("color").rglob("*.npy"))
+
+    assert states(comics, "hers") == {"dropped": 3}
+    assert comics.collect() == {}
+    assert comics.lake.keys_with("panels") == kept
+    assert set(comics.select().values()) == {"kept"}
+    after = comics.freeze()
+    assert after != fingerprint
+    titles = set(TrainingSet.open(comics.lake).pairs("train", "gray", 16).titles)
+    assert titles == {"ours"}
+
+
+def test_a_training_that_needs_a_withdrawn_set_says_so_in_one_line(comics):
+    fingerprint = comics.freeze()
+    comics.drop("hers__ep0")
+    frozen = TrainingSet.open(comics.lake, fingerprint)
+    with pytest.raises(Withdrawn, match=r"dropped on 2026-11-28 \(asked by its author\).*tintoon run") as found:
+        frozen.pairs("train", "gray", 16)
+    assert "\n" not in str(found.value)
+    with pytest.raises(Withdrawn):  # the arrays, before others were made
+        build_training_set(comics.lake, TrainingSetParams(min_train_panels=1))
+    assert frozen.digests("train")  # what it held is known all the same
+
+
+def test_a_dropped_issue_leaves_the_others(comics):
+    comics.freeze()
+    comics.drop("hers__ep1")
+    assert states(comics, "hers") == {"free": 2, "dropped": 1}
+    assert "hers__ep1" not in comics.lake.keys_with("panels")
+    assert {name.rpartition("__")[0] for name in comics.select()} == {
+        *(f"hers__ep{number}" for number in (0, 2)),
+        *(f"ours__ep{number}" for number in range(3)),
+    }
+
+
+@pytest.mark.parametrize("page", ["1", "p0.png"])
+def test_a_dropped_page_stays_away_when_its_issue_is_collected_again(comics, page):
+    comics.drop(f"hers__ep1:{page}")
+    rows = comics.lake.read_table(comics.lake.issue_pages("hers__ep1")).to_pylist()
+    assert [(row["status"], row["image"] is None) for row in rows] == [("dropped", True), ("ok", False)]
+    assert comics.lake.read_table(comics.lake.panels("hers__ep1")).num_rows == 1
+    assert comics.collect() == {}
+    rows = comics.lake.read_table(comics.lake.issue_pages("hers__ep1")).to_pylist()
+    assert [row["status"] for row in rows] == ["dropped", "ok"]
+    assert comics.lake.read_table(comics.lake.panels("hers__ep1")).num_rows == 1
+    assert states(comics, "hers") == {"free": 3}
+
+
+def test_a_copy_of_the_same_bytes_goes_and_stays_away_under_any_name(comics):
+    comics.titles["again"] = comics.titles["hers"].model_copy(
+        update={"key": "again", "address": str(comics.folder / "again")}
+    )
+    shutil.copytree(comics.folder / "hers", comics.folder / "again")
+    (comics.folder / "again" / "ep0" / "p0.png").rename(comics.folder / "again" / "ep0" / "renamed.png")
+    assert comics.collect() == {}
+    places = comics.plan("hers")
+    assert (places.plan.copies, len(places.plan.parts)) == (6, 3)
+    comics.drop("hers")
+    assert not [key for key in comics.lake.keys_with("panels") if not key.startswith("ours")]
+    failed = comics.collect()
+    assert failed.keys() == {"again__ep0", "again__ep1", "again__ep2"}
+    assert all("every page was dropped" in why for why in failed.values())
+    assert states(comics, "again") == {"dropped": 3}
+    # and a title that comes later
+    comics.titles["later"] = comics.titles["hers"].model_copy(
+        update={"key": "later", "address": str(comics.folder / "again")}
+    )
+    assert {key for key in comics.collect() if key.startswith("later")} == {"later__ep0", "later__ep1", "later__ep2"}
+    assert states(comics, "later") == {"dropped": 3}
+
+
+def test_another_encoding_of_the_same_picture_is_not_learned_from(comics):
+    comics.drop("hers")
+    folder = comics.folder / "encoded" / "ep0"
+    folder.mkdir(parents=True)
+    for path in sorted((comics.folder / "hers" / "ep0").iterdir()):
+        pixels = cv2.imread(str(path))
+        assert pixels is not None
+        cv2.imwrite(str(folder / f"{path.stem}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    comics.titles["encoded"] = comics.titles["ours"].model_copy(
+        update={"key": "encoded", "address": str(comics.folder / "encoded")}
+    )
+    assert comics.collect() == {}
+    decided = comics.select()
+    assert {reason for name, reason in decided.items() if name.startswith("encoded")} == {"dropped"}
+    assert {reason for name, reason in decided.items() if name.startswith("ours")} == {"kept"}
+
+
+def test_by_name_alone_the_successor_of_a_renamed_title_stays(comics):
+    comics.titles["renamed"] = comics.titles.pop("hers").model_copy(update={"key": "renamed"})
+    assert comics.collect() == {}
+    comics.drop("hers", copies=False)
+    assert comics.collect() == {}
+    decided = comics.select()
+    assert {reason for name, reason in decided.items() if name.startswith("renamed")} == {"kept"}
+    assert not [name for name in decided if name.startswith("hers")]
+
+
+def test_what_was_dropped_can_be_let_in_again(comics):
+    splits = {row["key"]: row["split"] for row in comics.lake.read_table(comics.lake.issue_splits).to_pylist()}
+    fingerprint = comics.freeze()
+    comics.drop("hers__ep0")
+    assert take_back(comics.lake, "ours", at=NOW) == []
+    assert [drop.targets for drop in take_back(comics.lake, "hers__ep0", at=NOW)] == [("hers__ep0",)]
+    assert read_dropped(comics.lake).drops == ()
+    assert states(comics, "hers") == {"free": 3}
+    assert comics.collect() == {}
+    assert set(comics.select().values()) == {"kept"}
+    again = {row["key"]: row["split"] for row in comics.lake.read_table(comics.lake.issue_splits).to_pylist()}
+    assert again == splits  # splits follow the pictures
+    assert comics.freeze() == fingerprint
+    assert len(TrainingSet.open(comics.lake, fingerprint).pairs("train", "gray", 16).panel_ids)
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_a_drop_that_was_killed_at_any_moment_is_finished_by_the_same_command(comics, tmp_path_factory):
+    fingerprint = comics.freeze()
+    comics.trained(fingerprint)
+    comics.evaluated(fingerprint, ["hers__ep0__0001", "ours__ep0__0001"])
+    whole = Comics(tmp_path_factory.mktemp("whole") / "it")
+    shutil.copytree(comics.folder, whole.folder)
+    whole.titles = comics.titles
+    steps = len(whole.drop("hers"))
+    wanted = files_of(whole)
+    assert steps > 20
+    for moment in range(0, steps, 4):
+        other = Comics(tmp_path_factory.mktemp("killed") / "it")
+        shutil.copytree(comics.folder, other.folder)
+        other.titles = comics.titles
+        kill_at(other, moment)
+        assert [drop.finished for drop in read_drops(other.lake)] == [False]
+        assert states(other, "hers") == {"dropped": 3}  # nothing of it is trusted
+        other.drop("hers")
+        assert len(read_drops(other.lake)) == 1
+        assert files_of(other) == wanted, moment
+
+
+def kill_at(comics: Comics, moment: int) -> None:
+    done = 0
+
+    def note(*_: object) -> None:
+        nonlocal done
+        done += 1
+        if done > moment:
+            raise Killed
+
+    with pytest.raises(Killed):
+        remove(comics.plan("hers"), comics.cache, note)
+
+
+def files_of(comics: Comics) -> set[str]:
+    root = comics.folder / "lake"
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def test_the_report_names_all_and_holds_no_pictures(comics):
+    fingerprint = comics.freeze()
+    comics.trained(fingerprint)
+    places = comics.plan("hers__ep0", "hers__ep1:2")
+    report = Report(places)
+    remove(places, comics.cache, report.on_removed)
+    path = write_report(comics.lake, report)
+    text = path.read_text()
+    for part in ("hers__ep0, hers__ep1:2", "asked by its author", "webtoon_l2", "variants/color/", "## Not removed"):
+        assert part in text
+    found = comics.lake.read_json(path.with_suffix(".json"))
+    assert found["learned"][0]["checkpoint_sha256"] == "c" * 64
+    assert found["training_sets_withdrawn"] == [fingerprint]
+    assert {page["name"] for page in found["pages"]} == {"p1.png"}
+    assert len(found["page_digests"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("his", "no title 'his'; there are: hers, ours"),
+        ("hers__ep7", "no issue 'hers__ep7'; there are: hers__ep0, hers__ep1, hers__ep2"),
+        ("hers__ep0:7", r"hers__ep0: no page '7'; there are: 1 \(p0.png\), 2 \(p1.png\)"),
+        ("hers:1", "expected TITLE"),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is(comics, text, said):
+    with pytest.raises(UnknownTarget, match=said):
+        comics.plan(text)
+    assert Target.of("hers__ep0:a b.png").page == "a b.png"
+
+
+def test_a_finished_drop_leaves_nothing_to_remove(comics):
+    comics.drop("hers")
+    (done,) = read_drops(comics.lake)
+    write_drop(comics.lake, replace(done, finished=True))
+    assert comics.plan("hers").counts() == {}
