@@ -72,8 +72,8 @@ def read_spine(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> Spine:
     facts: dict[str, Any] = {fact: text for fact in _FACTS if (text := next(_texts_of(package, fact), None))}
     if creators := list(dict.fromkeys(_texts_of(package, "creator"))):
         facts["creator"] = creators
-    if direction := spines[0].get("page-progression-direction"):
-        facts["direction"] = direction
+    if direction := spines[0].get("page-progression-direction") or _writing_direction(package):
+        facts["direction"] = direction.strip().lower()
     return Spine(
         pictures=tuple(found.pictures),
         missing=tuple(found.missing),
@@ -153,6 +153,12 @@ def _locked(texts: _Texts) -> frozenset[str]:
 def _named(root: Element, name: str) -> Iterator[Element]:
     """Elements by their name without its namespace."""
     return (element for element in root.iter() if str(element.tag).rpartition("}")[2] == name)
+
+
+def _writing_direction(package: Element) -> str | None:
+    """The direction of pages by what Kindle's tools write: "horizontal-rl" or "vertical-rl"."""
+    modes = (meta.get("content", "") for meta in _named(package, "meta") if meta.get("name") == "primary-writing-mode")
+    return "rtl" if next(modes, "").endswith("-rl") else None
 
 
 def _texts_of(package: Element, name: str) -> Iterator[str]:

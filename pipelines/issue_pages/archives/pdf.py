@@ -5,6 +5,7 @@ Reads one file, writes nothing. PDFium is no library for several threads: calls 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes import create_string_buffer
 from pathlib import Path
 from threading import RLock
 
@@ -30,6 +31,14 @@ def pdf_pages(file: Path, limits: ArchiveLimits) -> int:
     if not 0 < count <= limits.max_entries:
         raise broken(file, f"{count} pages")
     return count
+
+
+def pdf_is_from_right(file: Path) -> bool:
+    """True where the document says that it is read from the right (ISO 32000-1, table 150). Raises IssueUnavailable."""
+    value = create_string_buffer(8)
+    with _opened(file) as document:
+        pdfium.FPDF_VIEWERREF_GetName(document, b"Direction", value, len(value))
+    return value.value == b"R2L"
 
 
 def pdf_sizes_pt(file: Path, limits: ArchiveLimits) -> list[tuple[float, float]]:

@@ -28,7 +28,7 @@ from pipelines.issue_pages.archives.kinds import (
     open_container,
     reading_order,
 )
-from pipelines.issue_pages.archives.pdf import pdf_pages, pdf_picture
+from pipelines.issue_pages.archives.pdf import pdf_is_from_right, pdf_pages, pdf_picture
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, NotAPicture
 from pipelines.issue_pages.entry import Fetched, IssueEntry, IssueUnavailable, NotModified, PageEntry, Skip
@@ -270,7 +270,10 @@ class ArchiveSource:
 
 def _pdf_contents(file: Path, settings: ArchiveSettings) -> _Contents:
     numbers = range(1, pdf_pages(file, settings) + 1)
-    return _Contents(tuple(_Page(f"page={number}", f"page-{number:04}", facts={"page": number}) for number in numbers))
+    direction = {"reading_direction": "rtl"} if pdf_is_from_right(file) else {}
+    return _Contents(
+        tuple(_Page(f"page={number}", f"page-{number:04}", facts={"page": number, **direction}) for number in numbers)
+    )
 
 
 def _listed(title: Title) -> Listing:

@@ -213,6 +213,45 @@ def test_pages_that_are_read_from_the_right_say_so(tmp_path, all_sources, lake, 
     assert [json.loads(row.facts).get("reading_direction") for row in report.rows] == [direction]
 
 
+def test_books_and_documents_that_are_read_from_the_right(tmp_path, all_sources):
+    kindle = epub_files(pictures("a.jpg"))
+    mode = b"<meta name='primary-writing-mode' content='horizontal-rl'/></metadata>"
+    kindle["OEBPS/book.opf"] = kindle["OEBPS/book.opf"].replace(b"</metadata>", mode)
+    write_zip(tmp_path / "1.epub", kindle)
+    write_zip(tmp_path / "2.epub", epub_files(pictures("a.jpg"), direction="RTL"))
+    write_zip(tmp_path / "3.epub", epub_files(pictures("a.jpg"), direction="ltr"))
+    write_pdf(tmp_path / "4.pdf", [picture(1)])
+    data = (tmp_path / "4.pdf").read_bytes()
+    for number, preferences in (
+        (5, b"/ViewerPreferences<</Direction/R2L>>"),
+        (6, b"/ViewerPreferences<</Direction/L2R>>"),
+    ):
+        (tmp_path / f"{number}.pdf").write_bytes(with_catalogue(data, preferences))
+    source, title = all_sources["archive"], titled(tmp_path)["mine"]
+    directions = {
+        entry.issue: source.list_pages(title, entry.issue)[0].facts.get("reading_direction")
+        for entry in source.list_issues(title)
+    }
+    assert directions == {"1": "rtl", "2": "rtl", "3": None, "4": None, "5": "rtl", "6": None}
+
+
+def with_catalogue(pdf: bytes, entries: bytes) -> bytes:
+    """A PDF file with a catalogue appended that has more entries, and a table of references for it alone."""
+    root = int(re.findall(rb"/Root (\d+) 0 R", pdf)[-1])
+    pages = re.findall(rb"/Pages (\d+) 0 R", pdf)[-1]
+    size, start = re.findall(rb"/Size (\d+)", pdf)[-1], re.findall(rb"startxref\s+(\d+)", pdf)[-1]
+    place = len(pdf) + 1
+    body = b"\n%d 0 obj\n<</Type/Catalog/Pages %s 0 R%s>>\nendobj\n" % (root, pages, entries)
+    table = b"xref\n%d 1\n%010d 00000 n \n" % (root, place)
+    trailer = b"trailer\n<</Size %s/Root %d 0 R/Prev %s>>\nstartxref\n%d\n%%%%EOF\n" % (
+        size,
+        root,
+        start,
+        len(pdf + body),
+    )
+    return pdf + body + table + trailer
+
+
 def test_natural_order_and_what_is_no_page(tmp_path, all_sources, lake):
     files = pictures("ch 2/p1.jpg", "ch 10/p1.jpg", "ch 2/p10.jpg", "ch 2/p9.jpg", "cover", "__MACOSX/ch 2/._p1.jpg")
     files |= dict.fromkeys((".DS_Store", "ch 2/Thumbs.db", "story.txt", "notes.nfo", "ch 2/.hidden.jpg"), b"no page")
