@@ -22,7 +22,7 @@ VERSION = "1"
 CANDIDATES = 8
 """So many of the others, those most alike, are aligned with each panel."""
 
-MIN_CANDIDATE = 0.80
+MIN_CANDIDATE = 0.75
 """Least correlation of the thumbnails' best windows."""
 
 BLOCK = 1024, 4096

@@ -22,9 +22,9 @@ from pipelines.copies.alignment import SIDE_PX, Alignment
 
 Relation = Literal["near", "recoloured", "mirrored", "zoomed", "mirrored and zoomed"]
 
-MIN_CORRELATION = 0.92
-"""Pictures whose lightness correlates less than this, best aligned, are no copies; `python -m benchmarks.copies` gives
-the rates."""
+MIN_CORRELATION = 0.75
+"""Pictures whose edges correlate less than this, best aligned, are no copies; `python -m benchmarks.copies` gives the
+rates."""
 
 MIN_ZOOM = 1.05
 """Pictures that are enlarged less than this show the same."""
