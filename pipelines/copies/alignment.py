@@ -106,8 +106,8 @@ def align(fine: np.ndarray, other: np.ndarray) -> Alignment:
     """The best alignment of two pictures, as `fine_of` gives them.
 
     From the STARTS best windows of their thumbnails, upright and mirrored, the enhanced correlation coefficient
-    (Evangelidis and Psarakis 2008; `findTransformECC` of OpenCV) is climbed over affine maps. The whole pictures are also
-    laid over one another as they are, for where colours differ much it does not converge. An alignment that shows
+    (Evangelidis and Psarakis 2008; `findTransformECC` of OpenCV) is climbed over affine maps. The whole pictures are
+    also laid over one another as they are, for where colours differ much it does not converge. An alignment that shows
     less than MIN_OVERLAP of both pictures, or turns one, is none.
     """
     floats, ground = fine.astype(np.float32), other.astype(np.float32)

@@ -16,7 +16,7 @@ from typing import Any
 
 from upath import UPath
 
-from pipelines.comparison.leaderboard import Leaderboard, shown
+from pipelines.comparison.leaderboard import NOT_KNOWN, Leaderboard, learned_in_words, shown
 from pipelines.comparison.report.template import environment
 from pipelines.comparison.report.track import PICTURED, PictureUrl, TrackSection, verdict_of
 from pipelines.comparison.report.track import difference_text as paired_text
@@ -97,9 +97,15 @@ def report_html(
 
     By default its pictures are inside it, for places that show a single file alone, as MLflow does with artifacts.
     """
-    tracks = [TrackSection(board, evaluations, picture_url) for board in boards if board.rows or board.not_comparable]
+    tracks = [
+        TrackSection(board, evaluations, picture_url)
+        for board in boards
+        if board.rows or board.not_comparable or board.learned
+    ]
     ranked = {(row.name, board.benchmark_fingerprint) for board in boards for row in board.rows}
-    apart = {(row.name, row.benchmark_fingerprint) for board in boards for row in board.not_comparable}
+    apart = {
+        (row.name, row.benchmark_fingerprint) for board in boards for row in (*board.not_comparable, *board.learned)
+    }
     shown_titles = {name for track in tracks for one in track.evaluations for name in one.unhinted["title"].unique()}
     return (
         environment()
@@ -124,6 +130,8 @@ def report_html(
             pictured=PICTURED,
             strangers=sorted({(one.name, one.benchmark_fingerprint) for one in evaluations} - ranked - apart),
             shown=shown,
+            learned_in_words=learned_in_words,
+            not_known=NOT_KNOWN,
         )
     )
 
