@@ -166,10 +166,19 @@ def serve(
 
 
 def _start(service: Service, environment: dict[str, str], log_folder: Path) -> None:
+    umask = os.umask(0o077)
+    os.umask(umask)
     with (log_folder / f"{service.name.lower().replace(' ', '-')}.log").open("ab") as log:
-        # A session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
         service.process = subprocess.Popen(
-            service.command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True
+            service.command,
+            cwd=PROJECT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            # A session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
+            start_new_session=True,
+            # Whoever may write to a Unix socket may connect to it; the code server makes one among the temporary files.
+            umask=umask | 0o022,
         )
 
 

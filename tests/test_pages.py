@@ -1,6 +1,7 @@
 """`tintoon up` over the demo's home: its pages in a real browser, and the end of all its processes at Ctrl-C."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -46,10 +48,12 @@ class Up:
 @pytest.fixture(scope="module")
 def up(tmp_path_factory) -> Iterator[Up]:
     installation = demo_home().copied_to(tmp_path_factory.mktemp("up") / "home")
+    umask = os.umask(0o002)  # that of many machines, where everybody is of one group
     ports = {name: free_port() for name in ("dagster", "mlflow", "drawn")}
     process = installation.start(
         "up", "--token", *(part for name, port in ports.items() for part in (f"--{name}-port", str(port)))
     )
+    os.umask(umask)
     assert process.stdout is not None
     lines: list[str] = []
     while not lines or "Ctrl-C" not in lines[-1]:
@@ -154,6 +158,12 @@ def test_both_uis_want_the_token_and_no_other_port_is_open(up):
     ports = up.ports
     open_ports = {ports["dagster"], ports["mlflow"], ports["drawn"], ports["drawn"] + 1}  # the last two only read
     assert {(each.laddr.ip, each.laddr.port) for each in sockets} == {("127.0.0.1", port) for port in open_ports}
+    places = {
+        Path(str(each.laddr)) for one in processes for each in one.net_connections("unix") if str(each.laddr)[:1] == "/"
+    }
+    assert len(places) >= 2  # of the code server and the process that loads the code
+    for place in places:  # who may not write to it may not connect
+        assert place.parent.stat().st_mode & 0o077 == 0 or place.stat().st_mode & 0o022 == 0, place
 
 
 def test_ctrl_c_ends_every_process(up):

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from studio.up import Ports, _first_services, _services_of_code
 from tests.installation import Installation, free_port
 
 
@@ -22,3 +23,11 @@ def test_a_taken_port_is_named_with_its_option(tmp_path, name, offset):
     assert f"port {taken} is taken" in result.stderr
     assert f"--{name}-port" in result.stderr
     assert not (installation.home / "mlflow").exists()
+
+
+def test_no_command_line_holds_the_address_of_a_store(tmp_path):
+    """It may hold a password, and everybody on the machine sees command lines."""
+    ports = Ports(dagster=3000, mlflow=5000, drawn=8417)
+    services = [*_first_services(ports, tmp_path, []), *_services_of_code(ports, tmp_path, [])]
+    assert len(services) == 5
+    assert not [part for service in services for part in service.command if "://" in part]
