@@ -36,11 +36,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
+
+from pipelines.errors.leftovers import part_name
 
 TITLE_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_TITLE_LENGTH = 80
@@ -131,9 +132,12 @@ def read_json(path: UPath | Path, *, remedy: str = "put back what was there, or 
 
 @contextmanager
 def atomic_write(path: UPath | Path) -> Iterator[Any]:
-    """A neighbour of `path` to write to; it takes `path`'s place, at once, when the block ends without an error."""
+    """A neighbour of `path` to write to; it takes `path`'s place, at once, when the block ends without an error.
+
+    What a killed process leaves of it is removed by `pipelines.errors.leftovers`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary: Any = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    temporary: Any = path.with_name(part_name(path.name))
     try:
         yield temporary
         if isinstance(path, Path):

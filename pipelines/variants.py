@@ -19,7 +19,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +28,6 @@ from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import Any, Literal, get_args
-from uuid import uuid4
 
 import cv2
 import numpy as np
@@ -37,6 +35,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
+from pipelines.errors.leftovers import part_name, remove_leftovers
 from pipelines.images.color import rgb_to_gray
 from pipelines.images.decode import decode_picture
 from pipelines.issue_splits import left_out_panels
@@ -63,9 +62,6 @@ ROW_SCHEMA = pa.schema([PANEL_SCHEMA.field(name) for name in ROW_COLUMNS])
 
 BATCH_PICTURES = 16
 """Pictures that one thread holds at a time."""
-
-ABANDONED_S = 24 * 3600
-"""A half-written folder without writes for this long is a killed run's. Generous: a laptop may have slept."""
 
 
 def to_gray(rgb: np.ndarray) -> np.ndarray:
@@ -402,8 +398,8 @@ def _atomic_folder(folder: UPath) -> Iterator[Path]:
     """A local folder to write to, which becomes `folder` as a whole when the block ends without an error."""
     if isinstance(folder, Path):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(folder.parent)
-        temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
+        remove_leftovers(folder.parent, ".*.part")
+        temporary = folder.with_name(part_name(folder.name))
         temporary.mkdir()
         try:
             yield temporary
@@ -431,15 +427,3 @@ def _put(temporary: Path, folder: Path) -> None:
                 f"{folder}: has no manifest.json, so it is not whole; remove it, run again"
             ) from error
         raise
-
-
-def _sweep(parent: Path) -> None:
-    """Removes folders that killed runs left half-written: a living one writes every few seconds."""
-    now = time.time()
-    for temporary in parent.glob(".*.part"):
-        try:
-            written = max(path.stat().st_mtime for path in (temporary, *temporary.iterdir()))
-        except OSError:  # its writer has just put it in its place
-            continue
-        if now - written > ABANDONED_S:
-            shutil.rmtree(temporary, ignore_errors=True)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import psutil
 from dagster_shared.error import SerializableErrorInfo
+from upath import UPath
 
 from assets.definitions import definitions_of
 from assets.home import Home
@@ -24,6 +26,7 @@ from assets.settings import StandingSettings
 from assets.stages import STAGES
 from models.recipes import Recipe
 from pipelines.comparison.params import RetrainingParams
+from pipelines.errors.leftovers import remove_leftovers
 from pipelines.issue_pages.catalogue import sync_titles
 from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
@@ -137,8 +140,12 @@ def _chosen(wanted: Sequence[str], known: Sequence[str], noun: str, remedy: str)
 
 
 def open_instance() -> dg.DagsterInstance:
-    """The Dagster instance of this installation, without the runs that a killed process left open in it."""
-    instance = instance_of(Home.of())
+    """The Dagster instance of this installation, without what a killed process left: open runs, half-written files."""
+    home = Home.of()
+    instance = instance_of(home)
+    for folder in (UPath(home.lake), home.root / "cache", home.dagster):
+        if isinstance(folder, Path):
+            remove_leftovers(Path(folder))
     for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         run = record.dagster_run
         if PROCESS_TAG in run.tags and not _is_running(run.tags[PROCESS_TAG]):

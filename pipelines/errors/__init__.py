@@ -1,1 +1,1 @@
-"""Errors of the machine (a full disk, a store that does not answer) in words for people."""
+"""Errors of the machine (a full disk, a store without answer) in words, and the leftovers of killed processes."""

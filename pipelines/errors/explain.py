@@ -10,6 +10,8 @@ import re
 import shutil
 from pathlib import Path
 
+from pipelines.errors.leftovers import name_of_part
+
 _FULL = "free some space there, or move the home (TINTOON_HOME); the next run goes on where this one stopped"
 _RIGHTS = "give this user the right to write there, or choose another place (TINTOON_HOME, TINTOON_LAKE)"
 
@@ -119,8 +121,8 @@ def _place(error: BaseException, home: Path | None) -> str:
 
 def _without_part(path: str) -> str:
     """The file that a half-written neighbour was to become: see `pipelines.lake.atomic_write`."""
-    found = re.fullmatch(r"(.*[/\\])?\.([^/\\]+)\.[0-9a-f]{8}\.part", path)
-    return f"{found[1] or ''}{found[2]}" if found else path
+    name = name_of_part(Path(path).name)
+    return str(Path(path).with_name(name)) if name else path
 
 
 def _about_database(error: BaseException, home: Path | None) -> str:

@@ -4,13 +4,16 @@ issue_pages/<title>/<issue>.parquet          the pages of an issue
 issue_pages/<title>/.<issue>.partial/        pages of an interrupted collection, one small table a page
 """
 
+import glob
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, replace
 from hashlib import sha256
+from pathlib import Path
 
 import pyarrow as pa
 from upath import UPath
 
+from pipelines.errors.leftovers import remove_leftovers
 from pipelines.issue_pages.client.fetch_error import Gone
 from pipelines.issue_pages.entry import SKIP_STATUSES
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
@@ -70,8 +73,8 @@ def clear_partial(lake: Lake, key: str) -> None:
     folder, path = partial_folder(lake, key), lake.issue_pages(key)
     if folder.exists():
         folder.fs.rm(folder.path, recursive=True)
-    for part in path.parent.glob(f".{path.name}.*.part"):
-        part.unlink()
+    if isinstance(path, Path):
+        remove_leftovers(Path(path.parent), f".{glob.escape(path.name)}.*.part")
 
 
 def content_digest(rows: Collection[PageRow]) -> str:

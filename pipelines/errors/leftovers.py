@@ -1,0 +1,86 @@
+"""What killed processes leave: half-written neighbours of files and folders, named by the process that writes them.
+
+A name is `.<name>.<machine>-<process>-<start>-<random>.part`. Where that process is gone, its neighbour is removed; one
+of another machine, or of an earlier version that named no process, is removed after a day without writes.
+"""
+
+import os
+import re
+import shutil
+import socket
+import time
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+
+SUFFIX = ".part"
+
+ABANDONED_S = 24 * 3600
+"""Without writes for this long, it is a killed run's, whoever wrote it. Generous: a laptop may have slept."""
+
+_WRITER = re.compile(r"\.([0-9a-f]{4})-([0-9a-f]+)-([0-9a-f]+)-[0-9a-f]{6}\.part$")
+
+
+def part_name(name: str) -> str:
+    """The name of a half-written neighbour of a file or folder, of this process alone."""
+    return f".{name}.{_machine()}-{os.getpid():x}-{_start_of(os.getpid()):x}-{uuid4().hex[:6]}{SUFFIX}"
+
+
+def name_of_part(part: str) -> str | None:
+    """The name of what a half-written neighbour was to become; None for a name that is none."""
+    found = _WRITER.search(part) or re.search(r"\.[0-9a-f]{8}\.part$", part)
+    return part[1 : found.start()] if found and part.startswith(".") else None
+
+
+def remove_leftovers(folder: Path, pattern: str = "**/.*.part") -> list[Path]:
+    """Removes what killed processes left half-written in a folder and below; returns what was removed.
+
+    What a living process writes stays, and so does what cannot be removed.
+    """
+    removed = []
+    for part in sorted(folder.glob(pattern)):
+        try:
+            if not is_abandoned(part):
+                continue
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink()
+        except OSError:  # its writer was faster, or it is not ours to remove
+            continue
+        removed.append(part)
+    return removed
+
+
+def is_abandoned(part: Path) -> bool:
+    """True where nobody writes a half-written file or folder any more. Raises OSError where it is gone."""
+    writer = _WRITER.search(part.name)
+    if writer and writer[1] == _machine():
+        return not _is_alive(int(writer[2], 16), int(writer[3], 16))
+    written = max(path.stat().st_mtime for path in (part, *(part.iterdir() if part.is_dir() else ())))
+    return time.time() - written > ABANDONED_S
+
+
+@cache
+def _machine() -> str:
+    """Four hex digits: a name of this machine, or of this container."""
+    return sha256(socket.gethostname().encode()).hexdigest()[:4]
+
+
+@cache
+def _start_of(process: int) -> int:
+    """The second at which a process started: a number alone is used again by others."""
+    return int(psutil.Process(process).create_time())
+
+
+def _is_alive(process: int, start: int) -> bool:
+    try:
+        # The clock of the machine may have been set since: then the second differs by little.
+        return abs(int(psutil.Process(process).create_time()) - start) <= 2
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True
