@@ -68,6 +68,7 @@ def panels(
             "panels": report.panels,
             **counts(report.counts),
             "pages": report.pages,
+            **counts(report.explanations, "pages_explained_by_"),
             "layout": report.layout,
             "unchanged": report.unchanged,
             **pictures(panel_previews(opened, key)),

@@ -31,7 +31,7 @@ SHEET_COLUMNS = 6  # wider sheets run out of the window in which Dagster shows t
 COLUMN_PX = (230, 1100)  # width and height of one column of a strip's overview
 MAX_COLUMNS = 8
 PREVIEW_SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False), pa.field("image", IMAGE, nullable=False)])
-PREVIEW_VERSION = "2"
+PREVIEW_VERSION = "3"
 """Part of every kept preview's digest: raise it whenever the same output is drawn otherwise."""
 
 DECISION_COLUMNS = ["title", "issue", "panel", "panel_id", "kept", "reason", "duplicate_of", "distance_bits"]
@@ -106,7 +106,9 @@ def preview_cut(lake: Lake, key: str) -> np.ndarray | None:
     """The pages of an issue with the boxes of its panels, or None where it has no page."""
     pages = [row for row in lake.read_table(lake.issue_pages(key)).to_pylist() if row["status"] == "ok"]
     pages.sort(key=lambda page: page["page"])
-    panels = lake.read_table(lake.panels(key), ["page", "page_box", "strip_box", "mask"]).to_pylist()
+    panels = lake.read_table(
+        lake.panels(key), ["page", "page_box", "strip_box", "mask", "explanation", "page_score"]
+    ).to_pylist()
     if not pages:
         return None
     if any(panel["strip_box"] for panel in panels):
@@ -116,7 +118,15 @@ def preview_cut(lake: Lake, key: str) -> np.ndarray | None:
         draw_boxes(_decoded(page), [_cut(panel, "page_box") for panel in panels if panel["page"] == page["page"]])
         for page in chosen
     ]
-    return contact_sheet(drawn, [f"page {page['page']}" for page in chosen], columns=3, cell_px=420)
+    return contact_sheet(drawn, [_page_caption(page["page"], panels) for page in chosen], columns=3, cell_px=420)
+
+
+def _page_caption(page: int, panels: list[dict[str, Any]]) -> str:
+    """The page's number, and why its panels are these."""
+    panel = next((panel for panel in panels if panel["page"] == page), None)
+    if panel is None or panel["page_score"] is None:
+        return f"page {page}"
+    return f"page {page}: {panel['explanation']}, score {panel['page_score']:.2f}"
 
 
 def preview_panels(lake: Lake, key: str) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pipelines.images.decode import decode_picture
 from pipelines.lake import Lake, digest_of, split_issue_key
-from pipelines.panels.cut import Cut, cut_page, cut_strip
+from pipelines.panels.cut import Cut, CutPage, cut_strip, explain_page
 from pipelines.panels.filters import FILTERS, colored_share, drop_reason, is_gray
 from pipelines.panels.hashing import HASH_VERSION, is_flat, phash, pixels_sha256, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
@@ -34,6 +34,8 @@ class PanelReport:
     """"strip", "pages", "strip and pages" (a strip, and pages of another width beside it) or "whole"."""
     counts: dict[str, int]
     """Panels by outcome: "passing", every reason of `FILTERS`, and "gray" (passing the filters, but naturally gray)."""
+    explanations: dict[str, int]
+    """Pages with panels by the explanation that won (`explanations.py`); those of a strip are "strip"."""
     digest: str
     """Digest of the panels' content: their places, pixels and marks."""
     unchanged: bool
@@ -102,6 +104,8 @@ class _Panel:
     """Indices of the pages that it touches."""
     page_box: tuple[int, int, int, int]
     strip_box: tuple[int, int, int, int] | None
+    explanation: str
+    page_score: float | None
 
 
 def _directed(params: PanelParams, facts: list[dict[str, object]]) -> PanelParams:
@@ -119,8 +123,11 @@ def _cut(images: list[np.ndarray], params: PanelParams) -> list[_Panel]:
         slices = list(range(len(images)))
     placed = _strip_panels(images, slices, params)
     for index in sorted(set(range(len(images))) - set(slices)):
-        cuts = [_whole(images[index])] if params.layout == "whole" else cut_page(images[index], params)
-        placed += [(index, _Panel(cut, _cropped(images[index], cut), [index], cut.box, None)) for cut in cuts]
+        page = _whole(images[index]) if params.layout == "whole" else explain_page(images[index], params)
+        placed += [
+            (index, _Panel(cut, _cropped(images[index], cut), [index], cut.box, None, page.explanation, page.score))
+            for cut in page.cuts
+        ]
     return [panel for _, panel in sorted(placed, key=lambda one: one[0])]
 
 
@@ -136,7 +143,8 @@ def _strip_panels(images: list[np.ndarray], slices: list[int], params: PanelPara
             page, page_box = strip.page_box(cut.box)
             touched = [slices[index] for index in strip.pages_touched(cut.box)]
             after = max(slices[page], placed[-1][0] if placed else 0)
-            placed.append((after, _Panel(cut, _cropped(strip.image, cut), touched, page_box, cut.box)))
+            pixels = _cropped(strip.image, cut)
+            placed.append((after, _Panel(cut, pixels, touched, page_box, cut.box, "strip", None)))
     return placed
 
 
@@ -149,9 +157,9 @@ def _breaks(images: list[np.ndarray], slices: list[int], strip: Strip) -> list[i
     ]
 
 
-def _whole(image: np.ndarray) -> Cut:
+def _whole(image: np.ndarray) -> CutPage:
     height, width = image.shape[:2]
-    return Cut(box=(0, 0, width, height), mask=None)
+    return CutPage([Cut(box=(0, 0, width, height), mask=None)], "whole", None)
 
 
 def _cropped(image: np.ndarray, cut: Cut) -> np.ndarray:
@@ -167,6 +175,8 @@ def _described(panel: _Panel, params: PanelParams) -> dict[str, object]:
     return {
         "page_box": list(panel.page_box),
         "strip_box": None if panel.strip_box is None else list(panel.strip_box),
+        "explanation": panel.explanation,
+        "page_score": panel.page_score,
         "width_px": width,
         "height_px": height,
         "drop_reason": drop_reason(panel.pixels, params),
@@ -187,7 +197,7 @@ def _png(pixels: np.ndarray) -> bytes:
 
 
 _CONTENT = ["panel_id", "page", "page_box", "drop_reason", "is_gray", "phash", "sha256", "mask"]
-_REPORTED = [*_CONTENT, "strip_box"]
+_REPORTED = [*_CONTENT, "strip_box", "explanation"]
 
 
 def _report(panels: pa.Table, params: PanelParams, *, pages: int, unchanged: bool) -> PanelReport:
@@ -197,6 +207,7 @@ def _report(panels: pa.Table, params: PanelParams, *, pages: int, unchanged: boo
     return PanelReport(
         pages=pages,
         layout="whole" if params.layout == "whole" else _layout([row["strip_box"] is not None for row in rows]),
+        explanations=dict(sorted(Counter({row["page"]: row["explanation"] for row in rows}.values()).items())),
         counts={outcome: outcomes[outcome] for outcome in ("passing", *FILTERS, "gray")},
         digest=digest_of(content),
         unchanged=unchanged,

@@ -51,8 +51,8 @@ class CutPage:
     cuts: list[Cut]
     explanation: str
     """The name of the explanation that won (`explanations.py`)."""
-    score: float
-    """Its score, in [0, 1] (`score.py`)."""
+    score: float | None
+    """Its score, in [0, 1] (`score.py`); None where it was not judged: blank, tiny and very large pages."""
 
 
 def cut_page(page: np.ndarray, params: PanelParams) -> list[Cut]:
@@ -80,12 +80,12 @@ def cut_strip(strip: np.ndarray, params: PanelParams) -> list[Cut]:
     return _cuts(by_strip_ground(view, params), view, params)
 
 
-def _best(view: View, params: PanelParams) -> tuple[Explanation, float]:
+def _best(view: View, params: PanelParams) -> tuple[Explanation, float | None]:
     height, width = view.page.shape[:2]
     is_strip = height > _STRIP_ASPECT * width
     best = by_strip_ground(view, params) if is_strip else by_ground(view, params)
     if not best.boxes or min(height, width) < _LEAST_PX or view.size > _MOST_PX:
-        return best, 1.0
+        return best, None
     best_score = score(best, view)
     for other in _others(view):
         if best_score >= _PLAIN and best.is_plain:

@@ -10,16 +10,20 @@ Works on uint8 RGB arrays (H, W, 3); touches no files.
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from pipelines.panels.boxes import Box, share_in_box, union
 from pipelines.panels.drawings import INK, joined_over_ink, tidy
 from pipelines.panels.ground import distance, is_paper, page_ground, strip_ground
-from pipelines.panels.gutters import Lines, parts_between_gutters
+from pipelines.panels.lines import Lines
 from pipelines.panels.params import PanelParams
+from pipelines.panels.parts import parts_between_gutters
 from pipelines.panels.pieces import Piece, panels_and_drawings
 from pipelines.panels.turn import turned_back
 from pipelines.panels.view import View
+
+_LINE = 0.15  # of the shorter side: a line so long is a part of a drawing
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,12 @@ class Explanation:
 
     @property
     def is_plain(self) -> bool:
-        """True where all that it finds is solid rectangles."""
-        return not self.drawings and all(one.hull_share >= 0.985 and one.solidity >= 0.97 for one in self.panels)
+        """True where all that it finds is solid rectangles, and no ink can have parted them."""
+        return (
+            not self.drawings
+            and not self.is_on_ink
+            and all(one.hull_share >= 0.985 and one.solidity >= 0.97 for one in self.panels)
+        )
 
     @property
     def angular_px(self) -> int:
@@ -97,7 +105,7 @@ def by_ground(view: View, params: PanelParams) -> Explanation:
     if not found.panels and not found.drawings:
         return found
     if is_paper(margin):
-        return found if found.angular_px >= 0.2 * found.drawn_px else _one_picture(found)
+        return found if found.angular_px >= 0.2 * found.drawn_px else _one_picture(found, view, params)
     return found if found.angular_px >= 0.5 * view.size else whole_page(view)
 
 
@@ -124,7 +132,7 @@ def by_turned_gutters(view: View) -> Explanation | None:
     turned = turned_back(view.small)
     if turned is None:
         return None
-    parts = parts_between_gutters(Lines(turned.picture))
+    parts = parts_between_gutters(Lines(turned.picture), is_turned=True)
     if len(parts) < 2:
         return None
     return Explanation("turned", [piece for box in parts if (piece := turned.piece(box))], [])
@@ -134,19 +142,28 @@ def _rectangle(box: Box) -> Piece:
     return Piece(box, np.ones((box[3], box[2]), bool))
 
 
-def _one_picture(found: Explanation) -> Explanation:
-    """All of it as one drawing, or as the one panel that it is."""
+def _one_picture(found: Explanation, view: View, params: PanelParams) -> Explanation:
+    """All of it as one drawing, with its long lines (the ground that figures stand on), or as the panel that it is."""
     if len(found.panels) == 1 and not found.drawings:
         return found
     boxes = [*(piece.box for piece in found.panels), *found.drawings]
+    assert found.ground is not None
+    _, _, stats, _ = cv2.connectedComponentsWithStats(_foreground(view, found.ground, params).astype(np.uint8))
+    least = _LINE * view.lines.unit
+    boxes += [(x, y, w, h) for x, y, w, h, _ in stats[1:].tolist() if max(w, h) >= least]
     return Explanation(found.name, [], [union(boxes)], found.ground)
 
 
 def _on(view: View, ground: np.ndarray, params: PanelParams) -> Explanation:
-    """The foreground of a page: what differs from the ground, uint8 (H, 3)."""
-    difference = distance(view.small, ground[:: view.scale][: len(view.small), None])
-    panels, drawings = panels_and_drawings(difference > _tolerance(difference, params), params)
+    """The pieces of the foreground, on a ground, uint8 (H, 3)."""
+    panels, drawings = panels_and_drawings(_foreground(view, ground, params), params)
     return Explanation("ground", panels, drawings, ground)
+
+
+def _foreground(view: View, ground: np.ndarray, params: PanelParams) -> np.ndarray:
+    """What differs from the ground, uint8 (H, 3): bool, on the working scale."""
+    difference = distance(view.small, ground[:: view.scale][: len(view.small), None])
+    return difference > _tolerance(difference, params)
 
 
 def _tidied(found: Explanation, view: View) -> Explanation:

@@ -18,6 +18,10 @@ PANEL_SCHEMA = pa.schema(
         pa.field("page_box", BOX, nullable=False),  # relative to the page where it begins; may run past its end
         # No fixed size here: Arrow cannot read a null of a fixed-size list back from Parquet.
         pa.field("strip_box", pa.list_(pa.int32())),  # a box relative to the stitched strip; null when cut page by page
+        pa.field(
+            "explanation", pa.string()
+        ),  # which explanation of its page won (`explanations.py`); "strip" on a strip
+        pa.field("page_score", pa.float32()),  # the score of that explanation (`score.py`); null where none is judged
         pa.field("width_px", pa.int32(), nullable=False),
         pa.field("height_px", pa.int32(), nullable=False),
         pa.field("drop_reason", pa.string()),  # null, or which filter of `filters.py` drops it

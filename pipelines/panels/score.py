@@ -19,9 +19,11 @@ The weights are set by hand on drawn pages (tests/pipelines/panels/drawn_pages.p
 import cv2
 import numpy as np
 
+from pipelines.panels.drawings import INK
 from pipelines.panels.explanations import Explanation
 from pipelines.panels.ground import distance
-from pipelines.panels.gutters import Lines, gutters
+from pipelines.panels.gutters import gutters
+from pipelines.panels.lines import Lines
 from pipelines.panels.pieces import Piece
 from pipelines.panels.view import View
 
@@ -41,6 +43,7 @@ _FRAME = 0.02  # of the shorter side: edges so near to a panel belong to its fra
 _FRAME_WIDTH = 0.6  # of a frame's width
 _FRAME_LEAST = 0.01  # of the shorter side: a thinner line in the frame's colour may be a part of the drawing
 _GUTTER = 0.008  # of the shorter side: the narrowest gutter that is seen as ground within a panel
+_INK_WIDTH = 0.0035  # of the shorter side: a thinner line of ink is a part of the drawing
 _GUTTER_SHARE = 0.85  # of a band's sides: a line of lettering covers less
 _INSIDE = 0.06  # of a panel's side
 _LEAST_FILLED = 0.5
@@ -118,7 +121,8 @@ def _undivided(piece: Piece, lines: Lines, grounds: list[np.ndarray]) -> float:
                 and np.abs(one.colour - other.colour).max() <= _NEAR
                 for other in frames
             )
-            if one.share >= _GUTTER_SHARE and (is_ground or is_frame):
+            is_line = one.colour.max() <= INK and one.width < _INK_WIDTH * lines.unit
+            if one.share >= _GUTTER_SHARE and (is_ground or is_frame) and not is_line:
                 best = max(best, one.share)
     return 1 - best
 

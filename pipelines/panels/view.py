@@ -6,7 +6,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from pipelines.panels.gutters import Lines
+from pipelines.panels.lines import Lines
 
 _WORKING_SIDE_PX = 480  # the shorter side of a page is scaled down to about this
 

@@ -26,22 +26,27 @@ def cut(
     r"""Find the panels of pages: boxes \[x, y, width, height] in pixels, in reading order, before any size filter.
 
     With --strip, the files are stitched in the given order, and the boxes are those of the strip. A file that cannot
-    be read is named, the others go on, and the exit status is 1; a strip needs all its slices.
+    be read is named, the others go on, and the exit status is 1; a strip needs all its slices. The table's title says
+    which explanation of the page won, and its score.
     """
-    from pipelines.panels.cut import cut_page, cut_strip
+    from pipelines.panels.cut import CutPage, cut_strip, explain_page
     from pipelines.panels.params import PanelParams
     from pipelines.panels.strip import stitch
 
     params = PanelParams(reading_direction="rtl" if right_to_left else "ltr")
     if strip:
-        cuts, are_all_read = {"strip": cut_strip(stitch([_decoded(file) for file in files]).image, params)}, True
+        cuts = cut_strip(stitch([_decoded(file) for file in files]).image, params)
+        pages, are_all_read = {"strip": CutPage(cuts, "strip", None)}, True
     else:
-        cuts, are_all_read = _of_each(files, lambda page: cut_page(page, params))
-    boxes = {name: [list(map(int, one.box)) for one in found] for name, found in cuts.items()}
+        pages, are_all_read = _of_each(files, lambda page: explain_page(page, params))
+    boxes = {name: [list(map(int, one.box)) for one in page.cuts] for name, page in pages.items()}
     if as_json and boxes:
         typer.echo(json.dumps(boxes))
     for name, found in boxes.items() if not as_json else ():
-        table = Table("panel", "x", "y", "width", "height", title=escape(f"{name}: {len(found)} panels"))
+        score = pages[name].score
+        why = pages[name].explanation if score is None else f"{pages[name].explanation}, score {score:.2f}"
+        title = escape(f"{name}: {len(found)} panels ({why})")
+        table = Table("panel", "x", "y", "width", "height", title=title)
         for number, box in enumerate(found, start=1):
             table.add_row(str(number), *map(str, box))
         out.print(table)

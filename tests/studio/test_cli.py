@@ -1,6 +1,7 @@
 """`tintoon` as a person or a program calls it: exact JSON on stdout, and bad input as one clear line on stderr."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -88,6 +89,14 @@ def test_cut_numbers_panels_from_the_right_where_told(tintoon, tmp_path):
     boxes = [[350, 30, 120, 220], [30, 30, 300, 220], [30, 280, 440, 300]]
     page = saved(tmp_path / "page.png", picture(620, 500, boxes))
     assert json.loads(tintoon("cut", page, "--right-to-left", "--json").out) == {str(page): boxes}
+
+
+def test_cut_says_which_explanation_of_the_page_won(tintoon, tmp_path):
+    page = saved(
+        tmp_path / "page.png", picture(620, 500, [[30, 30, 300, 220], [350, 30, 120, 220], [30, 280, 440, 300]])
+    )
+    said = " ".join(tintoon("cut", page).out.split())
+    assert re.search(r"3 panels \(ground, score (1\.00|0\.[89]\d)\)", said), said
 
 
 def test_cut_takes_several_pages(tintoon, tmp_path):

@@ -128,6 +128,15 @@ def test_nothing_is_written_when_nothing_changed(lake):
     assert lake.panels(KEY).stat().st_mtime_ns == written
 
 
+def test_rows_and_report_say_which_explanation_found_the_panels(lake):
+    report = build_panels(KEY, lake, PARAMS)
+    rows = lake.read_table(lake.panels(KEY), ["explanation", "page_score"]).to_pylist()
+    assert {row["explanation"] for row in rows} == {"ground"}
+    assert all(0.8 < row["page_score"] <= 1 for row in rows)
+    assert report.explanations == {"ground": 2}
+    assert build_panels(KEY, lake, PanelParams(layout="whole")).explanations == {"whole": 2}
+
+
 def test_other_parameters_or_pages_make_another_table(lake):
     first = build_panels(KEY, lake, PARAMS)
     wider = build_panels(KEY, lake, PARAMS.model_copy(update={"max_side_px": 800}))

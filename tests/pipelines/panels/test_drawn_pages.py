@@ -127,4 +127,4 @@ def test_a_full_bleed_picture_with_a_horizon_or_the_post_of_a_door_is_one_pictur
 
 def test_small_pages_are_cut_without_a_judgement():
     cut = explain_page(np.full((20, 30, 3), 200, np.uint8), PARAMS)
-    assert (cut.cuts, cut.score) == ([], 1.0)
+    assert (cut.cuts, cut.score) == ([], None)
