@@ -8,12 +8,17 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import inflate64
+
 from pipelines.issue_pages.archives.entry import LINK, ArchiveLimits, Entry, broken, refused, require_harmless
 from pipelines.issue_pages.local_files import shown
 
 _IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
 _UNICODE_PATH = 0x7075
-_METHODS = {6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}  # APPNOTE.TXT, 4.4.5
+_DEFLATE64 = 9
+_HEAD_BYTES = 30  # of an entry, before its name
+_CHUNK_BYTES = 64 * 1024  # unpacks to 70 MB at most
+_METHODS = {6: "Implode", 93: "Zstandard", 95: "XZ", 98: "PPMd"}  # APPNOTE.TXT, 4.4.5
 _READ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError),
     *(NotImplementedError, RuntimeError, MemoryError),  # a dictionary of LZMA may claim 4 GiB
@@ -46,7 +51,10 @@ class ZipContainer:
                 by_name = dict(self._named(archive))
                 for name in names:
                     method = _METHODS.get(by_name[name].compress_type, "a method")
-                    found[name] = archive.read(by_name[name])  # checks length and CRC
+                    if by_name[name].compress_type == _DEFLATE64:
+                        found[name] = _inflated64(self._file, by_name[name])
+                    else:
+                        found[name] = archive.read(by_name[name])  # checks length and CRC
         except NotImplementedError as error:
             seen = f"its entry {shown(name)!r} is packed by {method}, which cannot be unpacked here ({error})"
             raise refused(self._file, seen) from error
@@ -93,6 +101,27 @@ def _name(info: zipfile.ZipInfo, encoding: str) -> str:
 
 def _raw(info: zipfile.ZipInfo) -> bytes:
     return info.orig_filename.encode("cp437")
+
+
+def _inflated64(file: Path, info: zipfile.ZipInfo) -> bytes:
+    """An entry packed by Deflate64, as Windows packs what is large. Raises BadZipFile, struct.error, OSError."""
+    inflater, data, left = inflate64.Inflater(), bytearray(), info.compress_size
+    with file.open("rb") as packed:
+        packed.seek(info.header_offset)
+        names_size, extra_size = struct.unpack_from("<HH", packed.read(_HEAD_BYTES), _HEAD_BYTES - 4)
+        packed.seek(names_size + extra_size, 1)
+        while left > 0 and len(data) <= info.file_size and not inflater.eof:
+            chunk = packed.read(min(left, _CHUNK_BYTES))
+            if not chunk:
+                break
+            try:
+                data += inflater.inflate(chunk)
+            except ValueError as error:
+                raise zipfile.BadZipFile(f"damaged Deflate64 ({error})") from error
+            left -= len(chunk)
+    if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+        raise zipfile.BadZipFile("Bad CRC-32 or length")
+    return bytes(data)
 
 
 def _unicode_path(info: zipfile.ZipInfo) -> str | None:

@@ -5,16 +5,19 @@ import json
 import os
 import re
 import stat
+import struct
 import tarfile
 import tempfile
 import time
 import warnings
 import zipfile
+import zlib
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import cv2
+import inflate64
 import numpy as np
 import pypdfium2
 import pytest
@@ -23,7 +26,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipelines.images.decode import decode_picture
+from pipelines.issue_pages.archives.entry import ArchiveLimits
 from pipelines.issue_pages.archives.epub_document import shown_by
+from pipelines.issue_pages.archives.kinds import open_container
 from pipelines.issue_pages.catalogue import read_catalogue, sync_titles
 from pipelines.issue_pages.client.fetch_error import NotAPicture
 from pipelines.issue_pages.collect import PagesFailed, collect_issue
@@ -778,10 +783,33 @@ def test_a_page_that_is_packed_by_an_unknown_method_fails_alone(tmp_path, all_so
             archive.writestr(name, data)
     data = bytearray((tmp_path / "1.cbz").read_bytes())
     for magic, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
-        data[data.index(magic) + place] = 9
+        data[data.index(magic) + place] = 93
     (tmp_path / "1.cbz").write_bytes(data)
-    with pytest.raises(PagesFailed, match=r"1 of 2 pages failed(?s:.)*'1.jpg' is packed by Deflate64, which cannot"):
+    with pytest.raises(PagesFailed, match=r"1 of 2 pages failed(?s:.)*'1.jpg' is packed by Zstandard, which cannot"):
         collect_issue("mine__1", titled(tmp_path), all_sources, lake)
+
+
+def test_what_windows_packs_by_deflate64_is_read(tmp_path, all_sources, lake):
+    page = b"".join(picture(number) for number in range(40))  # of more than one chunk
+    deflater = inflate64.Deflater()
+    packed = deflater.deflate(page) + deflater.flush()
+    with zipfile.ZipFile(tmp_path / "1.cbz", "w") as archive:
+        archive.writestr("1.jpg", packed)
+        archive.writestr("2.jpg", second := picture(2))
+    data = bytearray((tmp_path / "1.cbz").read_bytes())
+    for magic, method_at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        start = data.index(magic)
+        struct.pack_into("<H", data, start + method_at, 9)
+        struct.pack_into("<III", data, start + method_at + 6, zlib.crc32(page), len(packed), len(page))
+    (tmp_path / "1.cbz").write_bytes(data)
+    source, title = all_sources["archive"], titled(tmp_path / "1.cbz", max_ratio=10_000)["mine"]
+    container = open_container(tmp_path / "1.cbz", "zip", ArchiveLimits())
+    assert container.read(["1.jpg", "2.jpg"]) == {"1.jpg": page, "2.jpg": second}
+    place = data.index(packed) + len(packed) // 2
+    data[place : place + 4] = b"\xff\xff\xff\xff"
+    (tmp_path / "1.cbz").write_bytes(data)
+    with pytest.raises(Unreadable, match=r"entry '1\.jpg': (damaged Deflate64|Bad CRC)"):
+        source.fetch(title, source.list_pages(title, "1")[0], None)
 
 
 def test_archives_lie_at_any_depth(tmp_path, all_sources, lake):
