@@ -88,6 +88,8 @@ def _carry_out(
         report.on_removed(what, where, size_bytes)
         on_removed(what, where)
 
+    found.counts()  # looks at all places, while all are there
+    write_report(lake, report)  # what is planned: it survives a kill
     remove(found, cache, note)
     for title in plan.drop.titles:
         colored = home.root / "colored" / title

@@ -11,8 +11,8 @@ from pipelines.lake import Lake
 
 NOT_REACHED = (
     "checkpoints that learned from it: they stay, listed above; train again without it, and promote that",
-    "copies outside this installation: exported results and reports, pushed datasets, coloured books, backups, "
-    "snapshots, caches of other machines",
+    "copies outside this installation: exported results and reports, pushed datasets, coloured books and what "
+    "--like learned from them, backups, snapshots, caches of other machines",
     "weights that were imported, and the shipped ones",
 )
 """What no drop can remove, for people."""
@@ -66,41 +66,49 @@ class Report:
             "not_reached": list(NOT_REACHED),
         }
 
-    def to_markdown(self) -> str:
-        """The same for people."""
-        found = self.to_json()
-        lines = [f"# Dropped: {', '.join(found['targets'])}", "", f"Report {found['id']}, {found['at']}."]
-        lines += [f"Reason: {found['reason'] or 'none given'}. Kept out {found['kept_out']}.", "", "## Removed", ""]
-        lines += [f"- {name}: {count:,}" for name, count in found["counts"].items()]
-        lines += [f"- {name}: {value}" for name, value in found["stores"].items()]
-        lines += ["", "| what | where | bytes |", "|---|---|---|"]
-        lines += [f"| {one['what']} | {one['where']} | {one['bytes']:,} |" for one in found["removed"]]
-        lines += ["", "## Learned from it", ""]
-        lines += [
-            f"- {one['recipe']} {one['key']} (checkpoint {one['checkpoint_sha256'][:12]}): {one['why']}"
-            + (
-                f", {', '.join(f'{count} of {split}' for split, count in one['pictures'].items())}"
-                if one["pictures"]
-                else ""
-            )
-            for one in found["learned"]
-        ] or ["No training of this lake."]
-        lines += [
-            f"- registered: {one['model']} version {one['version']} ({one['recipe']})"
-            + (f", served as {', '.join(one['aliases'])}" if one["aliases"] else "")
-            for one in found["registered_versions"]
-        ]
-        lines += ["", "## Not removed", "", *(f"- {one}" for one in (*found["failed"], *found["not_reached"]))]
-        return "\n".join(lines) + "\n"
-
 
 def write_report(lake: Lake, report: Report) -> UPath:
-    """Writes both files. Returns the path of the one for people."""
+    """Writes both files. Returns the path of the one for people.
+
+    What an interrupted part of the same drop had written is taken in: both together are what was done.
+    """
     path = lake.drop_reports / f"{report.places.plan.drop.id}.json"
-    if path.exists():  # of a part of it that was interrupted: both together are what was done
+    values = report.to_json()
+    if path.exists():
         earlier = lake.read_json(path)
-        report.removed[:0] = [one for one in earlier["removed"] if one not in report.removed]
-    lake.write_json(path, report.to_json())
+        values["removed"] = [*earlier["removed"], *(one for one in values["removed"] if one not in earlier["removed"])]
+        values["counts"] = {
+            name: max(counts.get(name, 0) for counts in (earlier["counts"], values["counts"]))
+            for name in {**earlier["counts"], **values["counts"]}
+        }
+        for name in ("learned", "registered_versions"):
+            values[name] = [*values[name], *(one for one in earlier[name] if one not in values[name])]
+    lake.write_json(path, values)
     text = path.with_suffix(".md")
-    lake.write_bytes(text, report.to_markdown().encode())
+    lake.write_bytes(text, to_markdown(values).encode())
     return text
+
+
+def to_markdown(found: Mapping[str, Any]) -> str:
+    """A report, as `Report.to_json` gives it, for people."""
+    lines = [f"# Dropped: {', '.join(found['targets'])}", "", f"Report {found['id']}, {found['at']}."]
+    lines += [f"Reason: {found['reason'] or 'none given'}. Kept out {found['kept_out']}.", "", "## Removed", ""]
+    lines += [f"- {name}: {count:,}" for name, count in found["counts"].items()]
+    lines += [f"- {name}: {value}" for name, value in found["stores"].items()]
+    lines += ["", "| what | where | bytes |", "|---|---|---|"]
+    lines += [f"| {one['what']} | {one['where']} | {one['bytes']:,} |" for one in found["removed"]]
+    lines += ["", "## Learned from it", ""]
+    lines += [_learned(one) for one in found["learned"]] or ["No training of this lake."]
+    lines += [
+        f"- registered: {one['model']} version {one['version']} ({one['recipe']})"
+        + (f", served as {', '.join(one['aliases'])}" if one["aliases"] else "")
+        for one in found["registered_versions"]
+    ]
+    lines += ["", "## Not removed", "", *(f"- {one}" for one in (*found["failed"], *found["not_reached"]))]
+    return "\n".join(lines) + "\n"
+
+
+def _learned(one: Mapping[str, Any]) -> str:
+    pictures = ", ".join(f"{count} of {split}" for split, count in one["pictures"].items())
+    what = f"- {one['recipe']} {one['key']} (checkpoint {one['checkpoint_sha256'][:12]}): {one['why']}"
+    return f"{what}, {pictures}" if pictures else what

@@ -239,6 +239,20 @@ def test_what_is_not_there_is_named_with_what_is(comics, text, said):
     assert Target.of("hers__ep0:a b.png").page == "a b.png"
 
 
+def test_the_report_of_a_drop_that_was_killed_has_both_parts(comics):
+    comics.trained(comics.freeze())
+    first = Report(comics.plan("hers"))
+    write_report(comics.lake, first)
+    remove(first.places, comics.cache, first.on_removed)
+    again = Report(comics.plan("hers"))  # as after a kill: what the first part removed was not written
+    remove(again.places, comics.cache, again.on_removed)
+    path = write_report(comics.lake, again).with_suffix(".json")
+    found = comics.lake.read_json(path)
+    assert (found["counts"]["issues whole"], found["counts"]["pages"], len(found["panels"])) == (3, 6, 6)
+    assert [one["recipe"] for one in found["learned"]] == ["webtoon_l2"]
+    assert len([*path.parent.iterdir()]) == 2
+
+
 def test_a_finished_drop_leaves_nothing_to_remove(comics):
     comics.drop("hers")
     (done,) = read_drops(comics.lake)
