@@ -170,7 +170,7 @@ _DECLARED = (
                 "no_lookalikes_across_splits",
                 asset="issue_splits",
                 blocking=True,
-                description="No kept panel looks like one of another split, by colour thumbnails (not by the hash).",
+                description="No panel looks like one of another split, upright or mirrored, by colour thumbnails.",
             ),
         ),
     ),
