@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from assets.home import Home
+from studio.progress import open_progress
 from studio.server.access import is_shared, read_token, token_file
-from tests.installation import Installation
 
 
 def account(number: int, shell: str = "/bin/bash") -> pwd.struct_passwd:
@@ -63,14 +63,15 @@ def test_a_file_that_holds_no_token_is_refused(tmp_path, text):
         read_token(path)
 
 
-def test_a_new_home_is_its_users_alone_and_one_that_is_there_stays_as_it_is(tmp_path):
-    titles = tmp_path / "titles.yaml"
-    titles.write_text("titles: {}\n")
-    for command in (["sync"], ["study", "list"]):
-        new = tmp_path / f"{command[0]}-new"
-        Installation(new, {"TINTOON_TITLES": str(titles)}).try_to(*command)
-        assert not new.exists() or new.stat().st_mode & 0o777 == 0o700, command
-    assert (tmp_path / "sync-new").exists()
-    (tmp_path / "shared").mkdir(mode=0o750)
-    Home.of({"TINTOON_HOME": str(tmp_path / "shared")}).make_root()
-    assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o750
+def test_a_new_home_is_its_users_alone_and_one_that_is_there_stays_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")  # which `prepare` sets
+    for name, mode in (("new", 0o700), ("shared", 0o750)):
+        monkeypatch.setenv("TINTOON_HOME", str(tmp_path / name))
+        if name == "shared":
+            (tmp_path / name).mkdir(mode=mode)
+        with open_progress():  # the first that a command makes
+            pass
+        assert (tmp_path / name / "logs").exists()
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
+    Home.of({"TINTOON_HOME": str(tmp_path / "other")}).prepare()
+    assert (tmp_path / "other").stat().st_mode & 0o777 == 0o700
