@@ -62,6 +62,7 @@ def pdf_picture(file: Path, page: int, *, dpi: int, limits: ArchiveLimits) -> by
             image = _only_image(opened)
             if image is not None and (data := _embedded(file, page, opened, image, limits)):
                 return data
+            _require_whole_jpegs(file, page, opened)
             scale = dpi / _POINTS_PER_INCH
             width_pt, height_pt = opened.get_size()
             _require_size(file, page, scale * width_pt, scale * height_pt, limits)
@@ -102,6 +103,16 @@ def _only_image(page: pypdfium2.PdfPage) -> pypdfium2.PdfImage | None:
     return images[0] if len(images) == 1 else None
 
 
+def _require_whole_jpegs(file: Path, number: int, page: pypdfium2.PdfPage) -> None:
+    """Raises IssueUnavailable where a JPEG picture of a page is damaged, which PDFium draws with gray in its place."""
+    for item in page.get_objects():
+        if isinstance(item, pypdfium2.PdfImage) and item.get_filters(skip_simple=True) == ["DCTDecode"]:
+            try:
+                decode_picture(bytes(item.get_data(decode_simple=True)), name=f"page {number}")
+            except ValueError as error:
+                raise broken(file, error) from error
+
+
 def _embedded(
     file: Path, number: int, page: pypdfium2.PdfPage, image: pypdfium2.PdfImage, limits: ArchiveLimits
 ) -> bytes | None:
@@ -113,7 +124,7 @@ def _embedded(
         try:
             pixels = decode_picture(data, name=f"{file}, page {number}")
         except ValueError:
-            return None  # PDFium may read what nothing else does
+            return None  # PDFium may read JPEG 2000 that nothing else does
     else:
         pixels = _rgb(image.get_bitmap().to_numpy(), image.get_bitmap().format)
         data = _png(pixels)

@@ -976,6 +976,17 @@ def test_a_pdf_page_that_shows_more_or_otherwise_is_drawn(tmp_path, all_sources,
     assert (finer.rows[0].width_px, finer.unchanged) == (2 * width, False)
 
 
+@pytest.mark.parametrize("words", ["", "BANG"])
+def test_a_pdf_page_with_a_damaged_jpeg_is_not_drawn_with_gray_in_it(tmp_path, client, words):
+    data = picture(3)
+    write_pdf(tmp_path / "1.pdf", [picture(1), data[: len(data) // 2] + b"\xff\xd9"], words=words)
+    source, title = ArchiveSource(client), titled(tmp_path)["mine"]
+    whole, damaged = source.list_pages(title, "1")
+    assert source.fetch(title, whole, None)
+    with pytest.raises(Unreadable, match=r"1\.pdf.*page 2: no whole picture.*premature end"):
+        source.fetch(title, damaged, None)
+
+
 def test_a_pdf_page_of_any_size_takes_no_more_memory_than_allowed(tmp_path, client):
     document = pypdfium2.PdfDocument.new()
     document.new_page(14_000, 14_000)
