@@ -95,6 +95,8 @@ def build_title_references(
     for variant, change in zip(VARIANTS, changes, strict=True):
         if change.is_needed:
             indexes[variant].build(wanted[variant], count)
+        else:
+            indexes[variant].renew_attributions()
     splits = Counter(panel.split for panel in chosen)
     return ReferencesReport(
         panels={split: splits[split] for split in SPLITS},
@@ -238,6 +240,17 @@ class _Index:
             if path.name not in kept:
                 path.unlink()
 
+    def renew_attributions(self) -> None:
+        """Names the authors and licences that the panels have now: a title can change them."""
+        issues = {key: {**issue, "attributions": self._attributions(key)} for key, issue in self.issues.items()}
+        if issues != self.issues:
+            self._write(self._made_from, issues)
+
+    def _attributions(self, key: str) -> list[str]:
+        table = self._lake.read_table(self._lake.panels(key), ["licence", "attribution"])
+        by = zip(table["attribution"].to_pylist(), table["licence"].to_pylist(), strict=True)
+        return sorted({f"{attribution} ({licence})" for attribution, licence in by})
+
     def references(self, splits: Collection[str]) -> References:
         """The panels of some splits."""
         chosen = [issue for issue in self.issues.values() if issue["split"] in splits]
@@ -258,11 +271,11 @@ class _Index:
         if earlier and not (self._folder / earlier["file"]).exists():
             earlier = None
         if earlier and earlier["panels"] == listed:
-            return {**earlier, "split": split}
+            return {**earlier, "split": split, "attributions": self._attributions(key)}
         known = {one.name: one for one in self._entries_of(earlier)} if earlier else {}
         digests = dict(earlier["panels"]) if earlier else {}
         missing = {panel.panel_id for panel in panels if digests.get(panel.panel_id) != panel.sha256}
-        table = self._lake.read_table(self._lake.panels(key), ["panel_id", "image", "licence", "attribution"])
+        table = self._lake.read_table(self._lake.panels(key), ["panel_id", "image"])
         for panel_id, image in zip(table["panel_id"].to_pylist(), table["image"], strict=True):
             if panel_id in missing:
                 rgb = decode_picture(image["bytes"].as_py(), name=panel_id)
@@ -271,12 +284,11 @@ class _Index:
         data = References(self._variant, tuple(known[panel.panel_id] for panel in panels)).to_bytes()
         name = f"{split_issue_key(key)[1]}.{digest_of(listed)[:16]}.safetensors"
         self._lake.write_bytes(self._folder / name, data)
-        by = zip(table["attribution"].to_pylist(), table["licence"].to_pylist(), strict=True)
         return {
             "split": split,
             "file": name,
             "bytes": len(data),
-            "attributions": sorted({f"{attribution} ({licence})" for attribution, licence in by}),
+            "attributions": self._attributions(key),
             "panels": listed,
         }
 

@@ -125,6 +125,17 @@ def test_an_issue_that_moves_to_another_split_is_not_made_again(index: Index):
     assert sorted(index.names(splits=["train"])) == KEPT[:2]
 
 
+def test_a_licence_that_changed_is_named_and_nothing_is_made_again(index: Index):
+    index.build()
+    assert title_attributions(index.lake, CAT, cache=index.cache) == ["moon-cat by a tester (CC-BY-4.0)"]
+    for key in ("ep9", "ep10", "ep11", "ep12"):
+        path = index.lake.panels(f"{CAT}__{key}")
+        index.change(path, "licence", {CAT: "CC-BY-SA-4.0"}, by="title")
+    index.build()
+    assert index.computed == []
+    assert title_attributions(index.lake, CAT, cache=index.cache) == ["moon-cat by a tester (CC-BY-SA-4.0)"]
+
+
 def test_the_limit_spreads_over_the_title_and_new_issues_move_few(
     small_lake: Lake, tmp_path: Path, write_lake: WriteLake
 ):
