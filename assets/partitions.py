@@ -48,7 +48,7 @@ def left_line(title: str, count: int) -> str:
     """What becomes of a title that is not declared any more, for people."""
     return (
         f"{title}: not declared in titles.yaml any more: its {count} issue{'s' if count > 1 else ''} will not be in "
-        f"the next training set; the tables stay until: tintoon drop {title}"
+        f"the next training set; the tables stay until: tintoon drop {title} --keep-copies"
     )
 
 

@@ -205,7 +205,8 @@ def declared_title(key: str, titles: Mapping[str, Title]) -> tuple[Title, str]:
     """The title of an issue key, and the issue. Raises ValueError for a title that is not declared."""
     title_key, issue = split_issue_key(key)
     if title_key not in titles:
-        raise ValueError(f"{key}: title {title_key!r} is not declared; add it to titles.yaml, or: tintoon drop {key}")
+        remedy = f"add it to titles.yaml, or: tintoon drop {key} --keep-copies"
+        raise ValueError(f"{key}: title {title_key!r} is not declared; {remedy}")
     return titles[title_key], issue
 
 

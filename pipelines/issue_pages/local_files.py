@@ -153,7 +153,7 @@ def issue_file(title: Title, issue: str, listed: Listing) -> Path:
     """The file of one issue. Raises IssueUnavailable ("gone")."""
     file = listed.find(issue)
     if file is None:
-        remedy = f"restore it, or: tintoon drop {title.key}__{issue}"
+        remedy = f"restore it, or: tintoon drop {title.key}__{issue} --keep-copies"
         message = f"{title.key}: issue {issue}: no such file in {title.address}; {remedy}"
         raise IssueUnavailable("gone", message)
     return file

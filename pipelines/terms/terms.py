@@ -31,7 +31,7 @@ class Terms:
         """What a person can do about it, in one line."""
         match refusal:
             case "undeclared":
-                return f"declare {title} in titles.yaml again, or remove all of it with: tintoon drop {title}"
+                return f"declare {title} in titles.yaml again, or remove its tables: tintoon drop {title} --keep-copies"
             case "unlicensed":
                 return f"allow its licence with the setting issue_pages.licences, or remove it: tintoon drop {title}"
             case "licence_changed":

@@ -89,6 +89,8 @@ def _show(places: "Places") -> None:
         say(f"  {count:>7,}  {name}")
     for key, pages in plan.parts.items():
         say(f"  of {key}: {', '.join(page.name for page in pages[:10])}{' ...' if len(pages) > 10 else ''}")
+    if plan.copies:
+        say("  Copies of the same bytes under other names go too; with --keep-copies they stay.")
     for one in places.learned:
         numbers = ", ".join(f"{count} of {split}" for split, count in one.pictures.items())
         say(f"  stays: {one.record.recipe} {one.record.key}: {one.why}{f' ({numbers})' if numbers else ''}")

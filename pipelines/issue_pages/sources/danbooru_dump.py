@@ -141,7 +141,7 @@ class DanbooruDumpSource:
         root = _root(title, settings)
         folder = root / issue
         if not folder.is_dir():
-            remedy = f"restore it, or: tintoon drop {title.key}__{issue}"
+            remedy = f"restore it, or: tintoon drop {title.key}__{issue} --keep-copies"
             message = f"{title.key}: issue {issue}: no such folder in {root}; {remedy}"
             raise IssueUnavailable("gone", message)
         files = _files(folder)

@@ -149,7 +149,7 @@ def _issue_folder(title: Title, issue: str) -> Folder:
             raise IssueUnavailable(entry.state, f"{title.key}: issue {issue}: {entry.note}")
         message = (
             f"{title.key}: issue {issue}: no such folder in {title.address}; restore it, or: "
-            f"tintoon drop {title.key}__{issue}"
+            f"tintoon drop {title.key}__{issue} --keep-copies"
         )
         raise IssueUnavailable("gone", message)
     return look_into(path, Path(title.address))
@@ -173,7 +173,7 @@ def _flat_folder(title: Title, settings: FolderSettings, issue: str) -> Folder:
     if files is None:
         message = (
             f"{title.key}: issue {issue}: a folder of {settings.issues} issues has no such one: "
-            f"tintoon drop {title.key}__{issue}"
+            f"tintoon drop {title.key}__{issue} --keep-copies"
         )
         raise IssueUnavailable("gone", message)
     if not files:

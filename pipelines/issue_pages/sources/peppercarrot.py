@@ -148,7 +148,7 @@ class PepperCarrotSource:
         episode = listing.episodes.get(issue)
         where = f"{title.key}: issue {issue}: {listing.url}"
         if episode is None:
-            remedy = f"list the issues again, or: tintoon drop {title.key}__{issue}"
+            remedy = f"list the issues again, or: tintoon drop {title.key}__{issue} --keep-copies"
             raise IssueUnavailable("gone", f"{where} has no such episode; {remedy}")
         if not _is_there(episode, wanted):
             remedy = "set settings.language to a language that it has"
