@@ -7,6 +7,7 @@ import io
 import re
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ MAX_SIDE_PX = 1_000_000
 """So are wider and taller ones: OpenCV goes to 1,048,576 px."""
 
 Image.MAX_IMAGE_PIXELS = None  # of Pillow, which would warn at 89 million and refuse at 179; ours counts in its place
+# Metadata that it passes over: a cut-off EXIF, tags without data. For all threads: `catch_warnings` is for one.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 _ERRORS = (
-    *(OSError, ValueError, SyntaxError, EOFError, RuntimeError, cv2.error, Image.DecompressionBombError),
+    *(OSError, ValueError, SyntaxError, EOFError, RuntimeError, cv2.error, zlib.error, Image.DecompressionBombError),
     # Of damaged metadata, wherever its bytes lead to.
     *(struct.error, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
 )
@@ -75,14 +78,11 @@ def open_picture(data: bytes, *, name: str) -> Iterator[OpenPicture]:
     if reason := reason_against(data):
         raise PictureError(f"{name}: {reason}")
     try:
-        with warnings.catch_warnings():
-            # Of metadata that Pillow passes over: a cut-off EXIF, tags without data.
-            warnings.simplefilter("ignore", UserWarning)
-            if not FORMATS[form].pillow:
-                yield OpenPicture(name, data, form, None, *_checked(name, *_size_of_other(data, form)))
-                return
-            with Image.open(io.BytesIO(data), formats=FORMATS[form].pillow) as image:
-                yield OpenPicture(name, data, form, image, *_checked(name, *image.size))
+        if not FORMATS[form].pillow:
+            yield OpenPicture(name, data, form, None, *_checked(name, *_size_of_other(data, form)))
+            return
+        with Image.open(io.BytesIO(data), formats=FORMATS[form].pillow) as image:
+            yield OpenPicture(name, data, form, image, *_checked(name, *image.size))
     except PictureError:
         raise
     except MemoryError as error:

@@ -135,7 +135,10 @@ def _gray_table(profile: bytes) -> np.ndarray | None:
 
 def _applied(transform: ImageCms.ImageCmsTransform, pixels: np.ndarray, mode: str) -> np.ndarray:
     image = Image.frombytes(mode, (pixels.shape[1], pixels.shape[0]), np.ascontiguousarray(pixels).tobytes())
-    shown = ImageCms.applyTransform(image, transform)
+    try:
+        shown = ImageCms.applyTransform(image, transform)
+    except (ImageCms.PyCMSError, ValueError) as error:
+        raise ProfileError(" ".join(str(error).split())) from error
     assert shown is not None
     return np.asarray(shown)
 

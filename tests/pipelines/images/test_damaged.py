@@ -220,6 +220,15 @@ def test_a_png_that_lost_a_chunk_its_end_or_has_a_wrong_checksum():
     assert decode_picture(data + b"served by us", name="a").shape == (320, 240, 3)
 
 
+def test_a_png_with_a_black_end_and_a_wrong_checksum_of_its_rows():
+    pixels = np.asarray(drawn()).copy()
+    pixels[-1] = 0
+    header, rows = parts(encoded("PNG", Image.fromarray(pixels)))
+    packed = zlib.compress(rows)
+    refused(png([(b"IHDR", header), (b"IDAT", packed[:-4] + b"abcd"), (b"IEND", b"")]))
+    refused(png([(b"IHDR", header), (b"IDAT", packed[:-4]), (b"IDAT", b"abcd"), (b"IEND", b"")]))
+
+
 def gif_blocks(data: bytes) -> list[int]:
     """The places of the blocks of a GIF file's first frame."""
     at = data.index(b"\x2c", 13 + (3 << ((data[10] & 7) + 1))) + 11
