@@ -1,5 +1,6 @@
 """`tintoon drop`: what it will remove, the removal in every store of this installation, and its report."""
 
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -122,6 +123,12 @@ def undo(targets: Sequence[str]) -> list[Drop]:
             raise ValueError(f"{target}: not dropped; dropped are: {', '.join(names) or 'none'}")
         found += taken
     return found
+
+
+def unfinished() -> list[str]:
+    """The targets of drops that were interrupted, as the command takes them."""
+    lake: Lake = default_resources()["lake"].open()
+    return [shlex.join(drop.targets) for drop in read_dropped(lake).drops if not drop.finished]
 
 
 def _withdraw_from_studies(studies: Studies, plan: Plan) -> int:

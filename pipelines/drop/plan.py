@@ -81,11 +81,13 @@ def plan_drop(
 
     A drop of the same targets that was interrupted goes on: what it had recorded counts. Raises UnknownTarget.
     """
-    require_known(targets, lake, issues, titles)
+    drops = read_drops(lake)
+    dropped = [*issues, *(key for drop in drops for key in (*drop.issues, *(page.issue for page in drop.pages)))]
+    require_known(targets, lake, dropped, {*titles, *(title for drop in drops for title in drop.titles)})
     gone = tuple(target.title for target in targets if target.issue is None)
     keys = tuple(target.issue for target in targets if target.issue and target.page is None)
     names = tuple(target.text for target in targets)
-    before = next((one for one in read_drops(lake) if one.targets == names and not (one.finished or one.undone)), None)
+    before = next((one for one in drops if one.targets == names and not (one.finished or one.undone)), None)
     whole = [key for key in issues_of(lake) if key in keys or split_issue_key(key)[0] in gone]
     named = [page for target in targets if target.page for page in _named(lake, target, before)]
     pages = {(page.issue, page.url): page for page in (*(before.pages if before else ()), *named)}

@@ -107,7 +107,8 @@ def _remove_arrays(lake: Lake, cache: Path, places: Places, on_removed: Removed)
             lake.write_json(lake.training_set, {**lake.read_json(lake.training_set), "withdrawn": why})
     for one in places.arrays:
         size = withdraw(lake, one.kind, one.digest, why)
-        on_removed("arrays", f"variants/{one.kind}/{one.digest}: {len(one.panel_ids)} pictures of it", size)
+        if size or not one.is_withdrawn:
+            on_removed("arrays", f"variants/{one.kind}/{one.digest}: {len(one.panel_ids)} pictures of it", size)
         shutil.rmtree(cache / one.kind / one.digest, ignore_errors=True)  # the copy of a remote lake's
     for kind in {one.kind for one in places.arrays}:
         for left in lake.variants(kind).glob(".*.part"):

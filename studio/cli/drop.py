@@ -42,7 +42,7 @@ def drop(
     next sync and run keep it out, by its name and by its content: copies of the same bytes under another name too. The
     report is in the lake, in dropped/. A drop that was interrupted is finished by the same command.
     """
-    from studio.drop import carry_out, look
+    from studio.drop import carry_out, look, unfinished
     from studio.drop import undo as take_back
     from studio.materialize import open_instance
 
@@ -75,6 +75,8 @@ def drop(
             served = [f"{one['model']} version {one['version']}" for one in report.versions if one["aliases"]]
             say(f"Served colorizers that learned from it: {', '.join(served) or 'none'}")
         say("The next training set is without it: tintoon run all")
+        for targets_left in unfinished():
+            say(f"Interrupted earlier, to be finished: tintoon drop {targets_left}")
     if report.failed:
         raise UsageError(f"{len(report.failed)} things could not be removed, see {path}; then run this again")
 

@@ -253,6 +253,20 @@ def test_the_report_of_a_drop_that_was_killed_has_both_parts(comics):
     assert len([*path.parent.iterdir()]) == 2
 
 
+@pytest.mark.parametrize("target", ["hers", "hers__ep1", "hers__ep1:p0.png"])
+def test_a_drop_that_was_killed_after_its_tables_went_is_finished(comics, target):
+    """Nothing but the record knows its name then: neither the lake nor titles.yaml nor a partition."""
+    comics.freeze()
+    comics.drop(target)
+    for key in ("hers__ep0", "hers__ep1", "hers__ep2") if target == "hers" else ():
+        assert not comics.lake.issue_pages(key).exists()
+    comics.titles.pop("hers")
+    places = comics.plan(target)
+    assert len(read_drops(comics.lake)) == 1
+    assert places.plan.drop.id == read_drops(comics.lake)[0].id
+    assert places.training_sets  # so the report names what learned from it, though the arrays are gone
+
+
 def test_a_finished_drop_leaves_nothing_to_remove(comics):
     comics.drop("hers")
     (done,) = read_drops(comics.lake)
