@@ -32,6 +32,7 @@ from pipelines.copies.former_issues import (
     content_of,
     former_holders,
     has_hash,
+    in_use,
     most_of,
     successors,
 )
@@ -140,7 +141,7 @@ def build_issue_splits(lake: Lake, params: SplitParams) -> SplitReport:
     issues = pd.DataFrame(decisions.groupby(["sequence", "key", "title", "issue"], as_index=False)["kept"].sum())
     before = _splits_before(lake)
     known = _known_pictures(lake)
-    held = former_holders(decisions, known)
+    held = former_holders(in_use(decisions), known)
     given, was = _inherited(issues["key"].tolist(), held, {key: row["split"] for key, row in before.items()})
     splits = _assign_all(issues, given, params)
     new_issues = len(set(splits) - set(given))
@@ -360,7 +361,7 @@ def _pictures_now(
 ) -> pd.DataFrame:
     """The rows of PICTURE_SCHEMA after this run: the pictures of now, then those that are gone."""
     own, of_digest = _splits_of_pictures(decisions, known)
-    now = decisions[decisions["key"].isin(splits)].drop_duplicates(["sha256", "key"])
+    now = in_use(decisions[decisions["key"].isin(splits)]).drop_duplicates(["sha256", "key"])
     never = (len(SPLITS), "")
     nearest = [
         min(own.get((digest, key), never), of_digest.get(digest, never), (SPLITS.index(splits[key]), key))

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.copies.former_issues import content_of, former_holders, successors
+from pipelines.copies.former_issues import content_of, former_holders, in_use, successors
 from pipelines.copies.near_hashes import hash_bits, near_values, nearby_pairs
 from pipelines.copies.relations import RECOLOURED_DISTANCE, color_distances
 from pipelines.lake import Lake, digest_of, issue_key, natural_key, split_issue_key
@@ -263,7 +263,7 @@ def _places_by_content(lake: Lake, panels: pd.DataFrame) -> dict[str, int]:
     places = _places(lake)
     if not places:
         return {}
-    before = content_of(lake, lake.unique_panels, []).assign(split=None)
+    before = in_use(content_of(lake, lake.unique_panels, ["kept"])).assign(split=None)
     continued = successors(former_holders(panels, before))
     by_name = {key: place for key, place in places.items() if key not in continued.values()}
     return by_name | {key: places[was] for key, was in continued.items()}

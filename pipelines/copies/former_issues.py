@@ -48,6 +48,14 @@ def content_of(lake: Lake, path: UPath, columns: Sequence[str]) -> pd.DataFrame:
     return table.assign(key=[issue_key(*names) for names in zip(table["title"], table["issue"], strict=True)])
 
 
+def in_use(panels: pd.DataFrame) -> pd.DataFrame:
+    """The panels of the issues that keep some: an undeclared title that lies in the lake holds nothing any more.
+
+    panels: `key` and `kept`, a row a panel.
+    """
+    return panels[panels.groupby("key")["kept"].transform("any").astype(bool)]
+
+
 def former_holders(now: pd.DataFrame, known: pd.DataFrame) -> dict[str, Counter[Holder]]:
     """The former holders of each issue's panels, each with the number of them; only issues with MIN_SHARE known.
 

@@ -11,6 +11,7 @@ import pytest
 from pipelines.issue_splits import SplitReport, build_issue_splits, left_out_panels
 from pipelines.lake import Lake
 from pipelines.params import SplitParams, UniqueParams
+from pipelines.terms.terms import Terms
 from pipelines.unique_panels import build_unique_panels
 from tests.pipelines.test_unique_panels import panel, put
 
@@ -53,8 +54,10 @@ def put_issues(lake: Lake, issues: dict[str, list[Page]], **options) -> None:
         put(lake, *issue_of(key, pages, **options))
 
 
-def split(lake: Lake) -> SplitReport:
-    build_unique_panels(lake, UniqueParams(), title_order=["saga", "saga-2"])
+def split(lake: Lake, *, declared: str | None = None) -> SplitReport:
+    """declared: The one title that is declared; None: all are."""
+    terms = Terms({declared: "CC0-1.0"}, frozenset()) if declared else None
+    build_unique_panels(lake, UniqueParams(), title_order=["saga", "saga-2"], terms=terms)
     return build_issue_splits(lake, SplitParams())
 
 
@@ -153,6 +156,21 @@ def test_a_renamed_title_keeps_its_splits(lake, encoding):
     assert splits(lake) == {key.replace("saga", "saga-2"): name for key, name in before.items()}
     assert report.new_issues == 0
     assert f"saga-2__ep1 holds what was saga__ep1: keeps {before['saga__ep1']}" in report.moved
+
+
+def test_an_undeclared_title_that_lies_in_the_lake_does_not_hide_its_successor(lake):
+    before = splits(lake)
+    put_issues(lake, {key.replace("saga", "saga-2"): found for key, found in SEVEN.items()})
+    split(lake, declared="saga-2")
+    put_issues(lake, {key.replace("saga", "saga-2"): found for key, found in INSERTED.items()})
+    report = split(lake, declared="saga-2")
+    after = splits(lake)
+    assert {f"saga-2__ep{n + 1}": before[f"saga__ep{n}"] for n in range(2, 8)}.items() <= after.items()
+    assert len(report.moved) == 6
+    assert report.left_out == {}
+    assert split(lake, declared="saga-2").moved == []
+    split(lake, declared="saga")  # declared again: what it held is still known
+    assert {key: splits(lake)[key] for key in before} == before
 
 
 def test_a_title_that_was_gone_for_a_while_comes_back_as_it_was(lake):
