@@ -52,10 +52,16 @@ def promote_best(
         promotions = [_promote(board, params, context, tracking) for board in decided]
     if not promotions:
         raise ValueError(
-            "no champion: no colorizer has a result on this benchmark; train and evaluate a recipe first "
-            "(tintoon run colorizer evaluation leaderboard champion)"
+            f"no champion: no colorizer has a result on this benchmark{_learned(boards)}; train and evaluate a recipe "
+            "first (tintoon run colorizer evaluation leaderboard champion)"
         )
     return promotions
+
+
+def _learned(boards: "list[Leaderboard]") -> str:
+    """A remark on those that are not ranked, for they learned from test pictures."""
+    names = sorted({row.name for board in boards for row in board.learned})
+    return f" that did not learn from its pictures ({', '.join(names)} did)" if names else ""
 
 
 def _promote(
