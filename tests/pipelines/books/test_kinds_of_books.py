@@ -266,3 +266,18 @@ def test_pictures_have_a_book_of_one_page(tmp_path):
     assert (book.kind, [leaf.name for leaf in book.pages]) == ("picture", ["page.png"])
     with Image.open(io.BytesIO(book.pages[0].read())) as image:
         assert image.size == (60, 80)
+
+
+def test_documents_of_drawing_programs_are_no_books(tmp_path):
+    for name, kind in {"page.kra": "application/x-krita", "page.ora": "image/openraster"}.items():
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("mimetype", kind)
+            archive.writestr("preview.png", page())
+        with pytest.raises(ValueError, match=rf"{name}: a Krita or OpenRaster document, .*; export its pages as PNG"):
+            open_book(tmp_path / name)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "page.png")
+    with pytest.raises(ValueError, match=r"page.png: a pipe, .*; name a file"):
+        open_book(tmp_path / "page.png")
