@@ -119,6 +119,9 @@ def _read_whole(path: Path) -> None:
         case ".md":
             if not path.read_text("utf-8").endswith("\n"):
                 raise ValueError("no whole text")
+        case ".html":
+            if not path.read_text("utf-8").rstrip().endswith("</html>"):
+                raise ValueError("no whole page")
         case _:
             raise ValueError("a file that no stage is known to write: teach half_written() to read it")
 

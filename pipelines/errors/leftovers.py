@@ -35,15 +35,18 @@ def name_of_part(part: str) -> str | None:
     return part[1 : found.start()] if found and part.startswith(".") else None
 
 
-def remove_leftovers(folder: Path, pattern: str = "**/.*.part") -> list[Path]:
+def remove_leftovers(
+    folder: Path, pattern: str = "**/.*.part", *, abandoned_after_s: float = ABANDONED_S
+) -> list[Path]:
     """Removes what killed processes left half-written in a folder and below; returns what was removed.
 
     What a living process writes stays, and so does what cannot be removed.
+    abandoned_after_s: Seconds without writes after which that of an unknown process is removed.
     """
     removed = []
     for part in sorted(folder.glob(pattern)):
         try:
-            if not is_abandoned(part):
+            if not is_abandoned(part, abandoned_after_s):
                 continue
             if part.is_dir():
                 shutil.rmtree(part)
@@ -55,13 +58,13 @@ def remove_leftovers(folder: Path, pattern: str = "**/.*.part") -> list[Path]:
     return removed
 
 
-def is_abandoned(part: Path) -> bool:
+def is_abandoned(part: Path, after_s: float = ABANDONED_S) -> bool:
     """True where nobody writes a half-written file or folder any more. Raises OSError where it is gone."""
     writer = _WRITER.search(part.name)
     if writer and writer[1] == _machine():
         return not _is_alive(int(writer[2], 16), int(writer[3], 16))
     written = max(path.stat().st_mtime for path in (part, *(part.iterdir() if part.is_dir() else ())))
-    return time.time() - written > ABANDONED_S
+    return time.time() - written > after_s
 
 
 @cache

@@ -74,7 +74,8 @@ def clear_partial(lake: Lake, key: str) -> None:
     if folder.exists():
         folder.fs.rm(folder.path, recursive=True)
     if isinstance(path, Path):
-        remove_leftovers(Path(path.parent), f".{glob.escape(path.name)}.*.part")
+        # A process collects an issue alone: what is there now without a living writer, nobody writes.
+        remove_leftovers(Path(path.parent), f".{glob.escape(path.name)}.*.part", abandoned_after_s=-1)
 
 
 def content_digest(rows: Collection[PageRow]) -> str:

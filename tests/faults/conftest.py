@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.faults.commands import Commands, started_server
+from tests.faults.rounds import table
+
 FORM = "TINTOON_FAULTS"
 """The variable that chooses the form: `short` (the default) or `long`."""
 
@@ -40,10 +43,25 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"faults: {form()} form, seed {_seed(config)}"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The rounds of faults and what they found, as a table."""
+    if lines := table():
+        terminalreporter.section("faults")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def is_long() -> bool:
     """True in the long form: many rounds."""
     return form() == "long"
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    """Starts `tintoon` in processes that can be killed."""
+    with started_server(tmp_path_factory.mktemp("said")) as commands:
+        yield commands
 
 
 @pytest.fixture(scope="session")
