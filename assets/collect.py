@@ -54,7 +54,7 @@ def issue_pages(
 def panels(
     context: dg.AssetExecutionContext, lake: LakeResource, settings: StandingSettings, catalogue: Catalogue
 ) -> dg.MaterializeResult:
-    """Panels of an issue: stitched, cut at the common background, filtered, gray ones marked, hashed."""
+    """Panels of an issue: stitched, cut by the most plausible explanation, filtered, gray ones marked, hashed."""
     from pipelines.panels.build import build_panels
     from pipelines.previews import panel_previews
 

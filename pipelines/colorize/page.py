@@ -20,14 +20,13 @@ from pipelines.colorize.segments import snap_to_segments
 from pipelines.colorize.whole_picture import colorize_whole
 from pipelines.images.color import rgb_to_gray, with_luma
 from pipelines.panels.boxes import Box
-from pipelines.panels.cut import Cut, cut_page, cut_strip
+from pipelines.panels.cut import Cut, cut_page
 from pipelines.panels.filters import colored_share, is_gray
 from pipelines.panels.params import PanelParams
 
 CORRECTION_WEIGHT = 4.0
 """How much more a panel that a person corrected counts as a reference."""
 
-_STRIP_ASPECT = 3.0  # a picture that is so many times higher than wide is a strip
 _GAP_PX = 5  # in the frames of line art
 _COLORED_AREA = 0.5  # a page has colour of its own where at least so much of its panels' area has
 _PARAMS = PanelParams()
@@ -111,7 +110,7 @@ def cut_panels(page: np.ndarray, *, is_line: bool = False) -> list[Cut]:
     """
     height, width = page.shape[:2]
     seen = cv2.erode(page, np.ones((_GAP_PX, _GAP_PX), np.uint8)) if is_line else page
-    cuts = cut_strip(seen, _PARAMS) if height > _STRIP_ASPECT * width else cut_page(seen, _PARAMS)
+    cuts = cut_page(seen, _PARAMS)
     if cuts or np.ptp(page) < 2 * _PARAMS.ground_tolerance:
         return cuts
     return [Cut((0, 0, width, height), None)]

@@ -32,7 +32,7 @@ _LEAST_PX = 64  # a page with a shorter side is not judged
 _MOST_PX = 6_000_000  # nor is one that is larger on the working scale: a whole episode in one file
 _PLAIN = 0.93  # an explanation with such a score needs no other
 _LEAST, _LEAST_OF_WHOLE = 0.65, 0.7  # one with a lower score is no better than one picture, with a margin or without
-_MARGIN = 0.05  # another one must be better by so much, unless it joins what ink on black ground has parted
+_MARGIN, _MARGIN_OF_MORE = 0.05, 0.02  # another must be better by so much: it may join panels, or divide them further
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,10 @@ def _best(view: View, params: PanelParams) -> tuple[Explanation, float | None]:
         other_score = score(other, view)
         if other_score < (_LEAST_OF_WHOLE if best.is_whole else _LEAST):
             continue
-        if other_score > best_score + (0 if best.is_on_ink and other.boxes < best.boxes else _MARGIN):
+        margin = _MARGIN_OF_MORE if other.boxes > best.boxes else _MARGIN
+        if best.is_on_ink and other.boxes < best.boxes:
+            margin = 0  # lines of ink within the panels have parted them
+        if other_score > best_score + margin:
             best, best_score = other, other_score
     return best, best_score
 

@@ -41,7 +41,7 @@ _ENTERED = 10.0
 _RECTANGLE = 0.985  # of its box: a hull that fills more is a rectangle
 _FRAME = 0.02  # of the shorter side: edges so near to a panel belong to its frame, or a neighbour's
 _FRAME_WIDTH = 0.6  # of a frame's width
-_FRAME_LEAST = 0.01  # of the shorter side: a thinner line in the frame's colour may be a part of the drawing
+_FRAME_LEAST = 0.006  # of the shorter side: a thinner line in the frame's colour may be a part of the drawing
 _GUTTER = 0.008  # of the shorter side: the narrowest gutter that is seen as ground within a panel
 _INK_WIDTH = 0.0035  # of the shorter side: a thinner line of ink is a part of the drawing
 _GUTTER_SHARE = 0.85  # of a band's sides: a line of lettering covers less
@@ -122,7 +122,7 @@ def _undivided(piece: Piece, lines: Lines, grounds: list[np.ndarray]) -> float:
                 for other in frames
             )
             is_line = one.colour.max() <= INK and one.width < _INK_WIDTH * lines.unit
-            if one.share >= _GUTTER_SHARE and (is_ground or is_frame) and not is_line:
+            if one.share >= _GUTTER_SHARE and ((is_ground and not is_line) or is_frame):
                 best = max(best, one.share)
     return 1 - best
 

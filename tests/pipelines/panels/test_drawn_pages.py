@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from pipelines.images.decode import decode_picture
-from pipelines.panels.cut import cut_page, explain_page
+from pipelines.panels.cut import cut_page, cut_strip, explain_page
 from pipelines.panels.params import PanelParams
+from pipelines.panels.slices import slices_of
+from pipelines.panels.strip import stitch
 from tests.pipelines.panels.drawn_pages import STYLES, drawn_page, hits, painted
 
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
@@ -78,6 +80,24 @@ def test_framed_pages_of_the_cases(tmp_path):
     for file in files:
         page = decode_picture(file.read_bytes(), name=file.name)
         assert_found(page, truths.get(file.stem, plain), file.name)
+
+
+def test_strips_of_the_cases_are_whole(tmp_path):
+    folder = made("strip_widths", tmp_path)
+    variants = sorted(path.name for path in folder.iterdir())
+    assert variants == ["black", "cover", "credits", "gradient", "onepx", "same", "tall", "whole"]
+    for name in variants:
+        pages = [
+            decode_picture(file.read_bytes(), name=file.name) for file in sorted((folder / name / "ep1").iterdir())
+        ]
+        slices = slices_of(pages)
+        assert len(pages) - len(slices) == {"cover": 1, "credits": 1, "tall": 1, "whole": 1}.get(name, 0)
+        if slices:
+            found = [cut.box for cut in cut_strip(stitch([pages[at] for at in slices]).image, PARAMS)]
+        else:
+            found = found_on(pages[0])
+        truth = [(40, 160 + 780 * row, 720, 620) for row in range(24 if name == "tall" else 8)]
+        assert hits(found, truth) == len(truth) == len(found), name
 
 
 def test_drawn_pages_of_many_styles_are_found():
