@@ -504,8 +504,10 @@ def test_a_killed_collection_resumes(serve, all_sources, lake):
     assert not lake.issue_pages(KEY).exists()
     kept = len(list((Path(str(lake.root)) / "issue_pages/days/.0001.partial").glob("*.parquet")))
     assert kept >= 5
-    # What a kill in the middle of a write leaves behind.
-    (Path(str(lake.root)) / "issue_pages/days/.0001.parquet.0badcafe.part").write_bytes(b"half")
+    # What a kill in the middle of a write leaves behind; of an earlier version, whose names told no process.
+    left = Path(str(lake.root)) / "issue_pages/days/.0001.parquet.0badcafe.part"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
     site.log.clear()
     report = collect_issue(KEY, declared(site), all_sources, lake)
     assert (report.resumed, report.fetched) == (kept, 12 - kept)
