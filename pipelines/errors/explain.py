@@ -91,7 +91,7 @@ def _explained(error: BaseException, home: Path | None) -> str | None:
     if type(error).__name__ == "SafetensorError":
         return f"{_place(error, home)}: weights could not be written or read ({summary(error)}); run it again"
     if package == "mlflow":
-        return f"MLflow: {summary(error)}; its store is {_store(home)}"
+        return f"MLflow: {summary(error)}; look at its store (MLFLOW_TRACKING_URI, by default in {_store(home)})"
     if package in _OBJECT_STORES:
         return (
             f"the lake cannot be reached ({type(error).__name__}: {summary(error)}); check TINTOON_LAKE: the bucket's "

@@ -79,7 +79,9 @@ def test_a_wrapper_of_a_library_gives_way_to_its_cause(tmp_path: Path):
             raise MlflowException("BAD_REQUEST: (sqlite3...)") from error
 
     assert str(explain(raised(call))).startswith("/there/mlflow.db: no space left")
-    assert "MLflow: no such run; its store is" in str(explain(MlflowException("no such run"), home=tmp_path))
+    assert "MLflow: no such run; look at its store (MLFLOW_TRACKING_URI" in str(
+        explain(MlflowException("no such run"), home=tmp_path)
+    )
 
 
 def test_our_own_errors_stay_as_they_are():
