@@ -157,3 +157,25 @@ def test_the_edge_extractor_of_the_shared_file_sees_edges():
     maps[-1].sum().backward()
     assert edged.grad is not None
     assert edged.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_spoilt_files_of_weights_are_refused_in_one_line(tmp_path: Path, suffix: str):
+    path = tmp_path / f"weights{suffix}"
+    whole = Extractor("vgg16").stack.state_dict()
+    first = next(iter(whole))
+    write = {".pth": torch.save, ".safetensors": save_file}[suffix]
+    for spoilt in (None, {**whole, first: whole[first] * float("nan")}, {first: whole[first]}):
+        if spoilt is None:
+            path.write_bytes(b"\x80\x04no weights" * 30)
+        else:
+            write(spoilt, path)
+        with pytest.raises(WeightsError, match=f"weights{suffix}: ") as caught:
+            load_extractor("vgg16", path)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 600
+    if suffix == ".pth":
+        for other in ([1, 2], {"features.0.weight": 7}):
+            torch.save(other, path)
+            with pytest.raises(WeightsError, match="no file of weights, but"):
+                load_extractor("vgg16", path)
