@@ -19,6 +19,8 @@ _ROW = 0.04  # of the height: panels of one row begin and end together
 _CONTRAST = 40  # channel difference within a drawing: less is what JPEG leaves where gutters cross
 _NOISE = 0.012  # of the shorter side: how far the noise of JPEG reaches from a panel
 _LETTER_AREA, _LETTER_HEIGHT = 0.01, 0.2  # of the largest panel: what is smaller is a letter
+_SLIVER, _SLIVER_ASPECT = 0.04, 4  # of the shorter side; beside panels, what is thinner and long is a line or a shadow
+_UNEQUAL = 0.1  # of a panel's width: panels of one row that differ by no more are equally wide
 _FILLS = 0.4  # of the row's height: what is lower is lettering
 _WIDE = 0.5  # of the narrowest panel of the row: a gap that is narrower is no place for a panel
 _LETTERING, _LETTERING_AREA = 0.3, 0.1  # of the lowest panel's height, of a panel's area: what has less is lettering
@@ -40,6 +42,8 @@ def tidy(panels: list[Piece], drawings: list[Box], page: np.ndarray) -> tuple[li
         panels = [piece for piece in panels if not _is_letter(piece.box, largest)]
         drawings = [*drawings, *(piece.box for piece in letters)]
         drawings = [box for box in drawings if _has_contrast(box, panels, page)]
+        thin = _SLIVER * min(page.shape[:2])
+        drawings = [box for box in drawings if min(box[2:]) >= thin or not _is_long(box)]
     if len(panels) < 2 or not drawings:
         return panels, drawings
     slots = _slots(panels, drawings, page.shape[1])
@@ -112,6 +116,10 @@ def _one_piece(boxes: list[Box], pieces: list[Piece], reach: int) -> Piece:
     return Piece(around, closed[reach:-reach, reach:-reach].astype(bool))
 
 
+def _is_long(box: Box) -> bool:
+    return max(box[2:]) > _SLIVER_ASPECT * min(box[2:])
+
+
 def _is_letter(box: Box, largest: Box) -> bool:
     return box[2] * box[3] < _LETTER_AREA * largest[2] * largest[3] and box[3] < _LETTER_HEIGHT * largest[3]
 
@@ -137,7 +145,7 @@ def _slots(panels: list[Piece], drawings: list[Box], width: int) -> list[Box]:
         gaps = [right[0] - left[0] - left[2] for left, right in pairwise(row)]
         narrowest = min(box[2] for box in row)
         gutters = [gap for gap in gaps if gap < _WIDE * narrowest]
-        margin = min(piece.box[0] for piece in panels)
+        margin = min(min(piece.box[0], width - piece.box[0] - piece.box[2]) for piece in panels)
         gutter = int(np.median(gutters)) if gutters else max(2, margin)
         left_end, right_end = margin - gutter, width - margin + gutter
         edges = [left_end, *(edge for box in row for edge in (box[0], box[0] + box[2])), right_end]
@@ -149,8 +157,24 @@ def _slots(panels: list[Piece], drawings: list[Box], width: int) -> list[Box]:
             is_free = not any(share_in_box(piece.box, slot) > 0.05 for piece in panels)
             if inside and is_free and union(inside)[3] >= _FILLS * slot[3]:
                 x, y, w, h = union([slot, *inside])
-                slots.append((max(x, left + 1), y, min(x + w, right - 1) - max(x, left + 1), h))
+                slot = (max(x, left + 1), y, min(x + w, right - 1) - max(x, left + 1), h)
+                slots += _divided(slot, inside, int(np.median([box[2] for box in row])), gutter)
     return slots
+
+
+def _divided(slot: Box, inside: list[Box], width: int, gutter: int) -> list[Box]:
+    """A slot as wide as several panels of its row as so many slots, where each of them holds drawings of its own."""
+    x, y, w, h = slot
+    count = round((w + gutter) / (width + gutter))
+    if count < 2 or abs(count * (width + gutter) - gutter - w) > _UNEQUAL * width:
+        return [slot]
+    step = (w + gutter) / count
+    slots = [(round(x + at * step), y, round(step - gutter), h) for at in range(count)]
+    if all(any(share_in_box(box, one) > 0.9 for one in slots) for box in inside) and all(
+        any(share_in_box(box, one) > 0.9 for box in inside) for one in slots
+    ):
+        return slots
+    return [slot]
 
 
 def _rows(boxes: list[Box]) -> list[list[Box]]:

@@ -148,6 +148,36 @@ def test_borderless_drawing_beside_panels_is_one_box():
     assert (abs(x - 30), abs(y - 467), abs(x + w - 333), abs(y + h - 644)) <= (3, 3, 3, 3)
 
 
+def framed_row(page, bare=()):
+    """Five framed panels with figures and words; those of `bare` have no frame."""
+    row = [(12 + 196 * at, 12, 184, 270) for at in range(5)]
+    for at, (x, y, w, h) in enumerate(row):
+        if at not in bare:
+            cv2.rectangle(page, (x, y), (x + w - 1, y + h - 1), BLACK, 2)
+        for left in (x + 40, x + 120):
+            cv2.circle(page, (left, 140), 16, BLACK, 3)
+            cv2.line(page, (left, 156), (left, 240), BLACK, 3)
+        for level in (30, 46):
+            cv2.line(page, (x + 20, level), (x + 140, level), BLACK, 3)
+    return row
+
+
+@pytest.mark.parametrize("bare", [(2,), (1, 2), (4,), (0,), (1, 3)])
+def test_panels_without_frames_in_a_row_are_as_high_and_wide_as_their_neighbours(bare):
+    page = blank(294, 992)
+    row = framed_row(page, bare)
+    assert_near(boxes(cut_page(page, PARAMS)), row, px=4)
+
+
+def test_a_sliver_beside_a_panel_is_none():
+    page = blank()
+    paint(page, (20, 20, 220, 300), 1)
+    paint(page, (260, 20, 200, 300), 2)
+    paint(page, (20, 340, 440, 340), 3)
+    page[24:324, 464:472] = (120, 120, 120)  # a shadow that the frame throws
+    assert boxes(cut_page(page, PARAMS)) == [(20, 20, 220, 300), (260, 20, 200, 300), (20, 340, 440, 340)]
+
+
 def test_hand_framed_panels_are_their_frames():
     page = blank()
     frames = [(30, 30, 200, 300), (260, 30, 210, 300), (30, 360, 440, 300)]
