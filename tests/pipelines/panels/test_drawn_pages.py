@@ -148,3 +148,21 @@ def test_a_full_bleed_picture_with_a_horizon_or_the_post_of_a_door_is_one_pictur
 def test_small_pages_are_cut_without_a_judgement():
     cut = explain_page(np.full((20, 30, 3), 200, np.uint8), PARAMS)
     assert (cut.cuts, cut.score) == ([], None)
+
+
+def test_boxes_lie_on_the_page_whatever_is_on_it():
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        height, width = rng.integers(1, 400, 2).tolist()
+        page = np.full((height, width, 3), 255, np.uint8)
+        if number % 4 == 0:
+            page = rng.integers(0, 256, page.shape, dtype=np.uint8)
+        for _ in range(8):
+            corners = rng.integers(-50, 450, (2, 2)).tolist()
+            colour = rng.integers(0, 256, 3).tolist()
+            cv2.rectangle(page, corners[0], corners[1], colour, int(rng.choice([-1, 1, 3])))
+        for cut in [*cut_page(page, PARAMS), *cut_strip(page, PARAMS)]:
+            x, y, w, h = cut.box
+            assert 0 <= x < x + w <= width
+            assert 0 <= y < y + h <= height
+            assert cut.mask is None or cut.mask.shape == (h, w)
