@@ -9,7 +9,7 @@ from pipelines.images.formats import reason_against, start_of
 from pipelines.issue_pages.archives.kinds import is_archive, may_be_page, reading_order
 from pipelines.issue_pages.local_files import shown
 from pipelines.issue_pages.local_tree import read_file
-from pipelines.issue_pages.names import leftover
+from pipelines.issue_pages.names import left_by_system, leftover
 from pipelines.issue_pages.page_files import is_named_page, reason_to_skip
 
 
@@ -81,7 +81,7 @@ def _look(folder: Path) -> tuple[list[str], list[LeftAlone]]:
 
 def _reason_against_folder(folder: Path) -> str | None:
     """The reason why a folder is not gone into, or None."""
-    if reason := leftover(folder.name):
+    if reason := left_by_system(folder.name):
         return reason
     if is_named_page(folder.name):
         return "a folder that is called like a picture"

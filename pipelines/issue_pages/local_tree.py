@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.issue_pages.entry import Skip
-from pipelines.issue_pages.names import leftover, small_copies
+from pipelines.issue_pages.names import left_by_system, leftover, small_copies
 from pipelines.lake import natural_key
 
 MAX_DEPTH = 16
@@ -66,7 +66,8 @@ def folders_below(root: Path) -> Iterator[Folder]:
             folder = Folder(path, parts, problem=f"cannot be read ({error.strerror or error}); check its rights")
         real = {below: below.resolve() for below in folder.folders}
         not_entered = [LeftOut(below, skip) for below in folder.folders if (skip := _skip(real[below], above, count))]
-        entered = tuple(below for below in folder.folders if below not in {left.path for left in not_entered})
+        passed_over = {left.path for left in not_entered}
+        entered = tuple(below for below in folder.folders if below not in passed_over)
         count += len(entered)
         yield replace(folder, folders=entered, not_entered=tuple(not_entered))
         ways += [(below, (*parts, below.name), above | {real[below]}) for below in reversed(entered)]
@@ -93,10 +94,13 @@ def look_into(path: Path, root: Path, parts: tuple[str, ...] = ()) -> Folder:
     for entry in entries:
         place = path / entry.name
         try:
-            reason = "a small copy of the picture beside it" if entry.name in copies else leftover(entry.name)
+            reason = left_by_system(entry.name)
+            is_folder_here = reason is None and _is_folder(entry, root)
+            if not is_folder_here:
+                reason = "a small copy of the picture beside it" if entry.name in copies else leftover(entry.name)
             if reason is not None:
                 raise NotTaken(Skip("leftover", reason))
-            found[_is_folder(entry, root)].append(place)
+            found[is_folder_here].append(place)
         except NotTaken as error:
             left_out.append(LeftOut(place, error.skip))
     return Folder(path, parts, tuple(found[True]), tuple(found[False]), tuple(left_out))

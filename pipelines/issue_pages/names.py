@@ -43,8 +43,8 @@ _UNFINISHED = re.compile(
     r"\.(tmp|temp|part|partial|filepart|crdownload|download|opdownload|aria2|!ut|!qb)$", re.IGNORECASE
 )
 _BACKUP = re.compile(
-    r"(\.(bak|bkp|backup|old|orig|swp|swo)|~|\.(jpe?g|png|gif|webp|bmp|tiff?|avif|cb[7rtz]|zip|rar|7z|tar|pdf|epub)"
-    r"\.[0-9]{1,2})$",
+    r"\.((bak|bkp|backup|old|orig|swp|swo)|(jpe?g|png|gif|webp|bmp|tiff?|avif|cb[7rtz]|zip|rar|7z|tar|pdf|epub)"
+    r"(\.[0-9]{1,2}|~)|(jxl|heic|jfif|psd|kra|xcf|clip|svg|xml|txt|md|json|ya?ml|html?|nfo|mp4|mkv|webm)~)$",
     re.IGNORECASE,
 )
 _SMALL_COPY = re.compile(r"(?P<stem>.+)[-_. ](preview|thumb|thumbnail)\.[^.]+", re.IGNORECASE)
@@ -52,10 +52,11 @@ _LEGAL_STEMS = frozenset({"license", "licence", "readme", "copying", "credits", 
 
 
 def leftover(name: str) -> str | None:
-    """What a file or folder is by its name alone, where it is no page and no issue: "left by macOS"; else None.
+    """What a file is by its name alone, where it is no page and no issue: "left by macOS"; else None.
 
-    `name` is one part of a path. What is hidden, what systems leave behind, backups, unfinished downloads, and texts
-    about a comic are leftovers.
+    `name` is the last part of its path. What is hidden, what systems leave behind, backups, unfinished downloads, and
+    texts about a comic are leftovers. Of folders, only `left_by_system` may be asked: people call a chapter
+    "Finale ~Part 2~", "Ep.Old" or "Credits".
     """
     if known := left_by_system(name):
         return known

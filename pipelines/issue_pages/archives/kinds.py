@@ -68,12 +68,16 @@ def open_container(file: Path, kind: Literal["zip", "tar", "7z", "rar"], limits:
 
 
 def leftover_of(name: str) -> tuple[str, str] | None:
-    """The part of an entry's path that makes it a leftover (`names.leftover`), "a/@eaDir/", and what it is; or None."""
-    parts = parts_of(name)
-    for place, part in enumerate(parts, start=1):
-        if part != "." and (reason := leftover(part)):
-            return "/".join(parts[:place]) + ("" if place == len(parts) else "/"), reason
-    return None
+    """The part of an entry's path that makes it a leftover, "a/@eaDir/", and what it is; or None.
+
+    That is a folder that a system left (`names.left_by_system`), or the file itself (`names.leftover`).
+    """
+    *folders, file = parts_of(name)
+    for place, folder in enumerate(folders, start=1):
+        if folder != "." and (reason := left_by_system(folder)):
+            return "/".join(folders[:place]) + "/", reason
+    reason = leftover(file)
+    return ("/".join([*folders, file]), reason) if reason else None
 
 
 def is_left_by_system(name: str) -> bool:

@@ -225,15 +225,20 @@ def _issue_folders(title: Title) -> Listing:
             continue
         _leave_folder(found, folder)
     if not found.issues and not any(state in ("empty", "unreadable") for _, state, _ in found.others):
-        problem = "its pages lie beside each other" if found.others else "it is empty"
-        raise ListingFailed(
-            f"{title.key}: no issue in {root}: {problem}; make one subfolder an issue, the pages inside, "
-            "or set `flat` for illustrations that belong to no issue"
-        )
+        raise ListingFailed(f"{title.key}: no issue in {root}: {_problem(found)}")
     listed = found.listed()
     _KEPT.clear()
     _KEPT[title.address] = (time.monotonic(), listed)
     return listed
+
+
+def _problem(found: Found) -> str:
+    """Why there is no issue in a title's folder, and the remedy."""
+    issues = "make one subfolder an issue, the pages inside"
+    if any(state == "unknown" and is_named_page(path.name) for path, state, _ in found.others):
+        return f"its pages lie beside each other; {issues}, or set `flat` for illustrations that belong to no issue"
+    others = "; ".join(f"{shown(path.name)} is left out ({reason})" for path, _, reason in found.others[:5])
+    return f"{others}; rename what is an issue, or {issues}" if others else f"it is empty; {issues}"
 
 
 def _leave_folder(found: Found, folder: Folder) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.issue_pages.archives.kinds import leftover_of, may_be_page
-from pipelines.issue_pages.names import MAX_ISSUE_BYTES, issue_names, leftover, small_copies
+from pipelines.issue_pages.names import MAX_ISSUE_BYTES, issue_names, left_by_system, leftover, small_copies
 from pipelines.lake import issue_key
 
 
@@ -74,23 +74,35 @@ LEFT_BY_SYSTEMS = (
 )
 LEFT_BY_PEOPLE = (
     "001.jpg.bak 001.bak 001.jpg~ 001.jpg.1 001.jpg.tmp 001.jpg.part 001.jpg.crdownload ep1.cbz.1 001.jpg.old "
-    ".001.jpg.swp #001.jpg# LICENSE README.md"
+    ".001.jpg.swp #001.jpg# LICENSE README.md ComicInfo.xml~ notes.txt~"
 )
 PAGES = (
     "001.jpg 001 page.1 ch.10 v1.2 ep1.5 1.jpg preview.jpg tempest.png apart.jpg bakery.bmp gold.old.jpg part.jpg "
-    "Thumbelina.jpg readme-first.jpg credits.jpg e-git.png recycle.jpg comic.7z.001"
+    "Thumbelina.jpg readme-first.jpg credits.jpg e-git.png recycle.jpg comic.7z.001 "
+    "Title~Subtitle~ 002~ 第1話~終~"
+)
+FOLDERS = (
+    "Title ~Subtitle~|Episode 2 ~Finale~|Ep.Old|Chapter 3.part|Vol.1.bak|#1#|Credits|Readme|Attribution|Copying|"
+    "License|extras.jpg.1|1.tmp|book.pdf.2|a-preview.jpg"
 )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [*f"{LEFT_BY_SYSTEMS} {LEFT_BY_PEOPLE}".split(), "System Volume Information", "Icon\r", "Temporary Items"],
-)
+BY_SYSTEMS = [*LEFT_BY_SYSTEMS.split(), "System Volume Information", "Icon\r", "Temporary Items"]
+
+
+@pytest.mark.parametrize("name", [*BY_SYSTEMS, *LEFT_BY_PEOPLE.split()])
 def test_what_is_left_behind(name):
     assert leftover(name)
     assert leftover(name.upper() if name.isascii() else name)
-    assert not may_be_page(f"ch 1/{name}/1.jpg")
     assert not may_be_page(f"ch 1\\{name}")
+    assert may_be_page(f"ch 1/{name}/1.jpg") == (name not in BY_SYSTEMS and not name.startswith("."))
+
+
+@pytest.mark.parametrize("name", FOLDERS.split("|"))
+def test_folders_are_called_as_people_like(name):
+    assert left_by_system(name) is None
+    assert may_be_page(f"{name}/001.png")
+    assert may_be_page(f"vol 1\\{name}\\001.png")
 
 
 @pytest.mark.parametrize("name", PAGES.split())

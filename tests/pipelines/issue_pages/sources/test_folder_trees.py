@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.books.open import open_book
 from pipelines.issue_pages.catalogue import Catalogue, catalogue_path, read_catalogue, sync_titles, with_known_names
 from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.collect import collect_issue
@@ -95,6 +96,30 @@ def test_names_that_people_write(root, all_sources, lake):
         write_zip(root.parent / f"{name}.cbz", {"1.jpg": picture(1)})
     packed = {"mine": titled(root.parent)["mine"].model_copy(update={"source": "archive"})}
     assert set(sync_titles(packed, all_sources, lake).keys) == set(keys)
+
+
+FREE_NAMES = ("Episode 2 ~Finale~", "Ep.Old", "Chapter 3.part", "Credits", "Readme", "#1#", "1.jpg.1", "x-preview.jpg")
+
+
+def test_folders_that_are_called_like_leftovers_are_issues(root, all_sources, lake):
+    put(root, "x.jpg", *(f"{name}/1.jpg" for name in FREE_NAMES))
+    assert len(sync_titles(titled(root), all_sources, lake).keys) == len(FREE_NAMES)
+    assert {name for name, (_, state) in listed(lake).items() if state == "free"} == set(FREE_NAMES)
+    book = open_book(root)
+    assert {Path(page.name).parent.name for page in book.pages} >= set(FREE_NAMES) - {"x-preview.jpg"}
+    file = write_zip(root.parent / "1.cbz", {f"{name}/1.jpg": picture(1) for name in FREE_NAMES})
+    assert len(open_book(file).pages) == len(FREE_NAMES)
+    packed = {"mine": titled(file)["mine"].model_copy(update={"source": "archive"})}
+    (key,) = sync_titles(packed, all_sources, lake).keys
+    assert collect_issue(key, packed, all_sources, lake).counts == {"ok": len(FREE_NAMES)}
+
+
+@pytest.mark.parametrize("name", ["@eaDir/1.jpg", ".hidden/1.jpg", "notes.txt", "1.jpg.bak"])
+def test_where_all_is_left_out_the_error_names_it(root, all_sources, lake, name):
+    put(root, name)
+    error = sync_titles(titled(root), all_sources, lake).errors["mine"]
+    assert f"{name.partition('/')[0]} is left out (" in error
+    assert "beside each other" not in error
 
 
 def test_links_out_of_the_folder_are_not_followed(root, all_sources, lake, tmp_path):
