@@ -30,7 +30,7 @@ from pipelines.yaml import read_nodes, values_of
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-_IDENTITY = re.compile(r"(?<=://)[^/?#\s@]+@")
+_IDENTITY = re.compile(r"(?<=://)[^/?#\s]+@")  # up to the last "@": passwords have it too
 _SHORTEST_SECRET = 4  # a shorter value is no secret, and every text has it by chance
 
 

@@ -121,8 +121,8 @@ def serve(
     say: Callable[[str], None],
     patience_s: float = 120,
 ) -> None:
-    """Starts all services, reports the addresses of the pages when they answer, and waits until Ctrl-C or SIGTERM; then
-    ends them all.
+    """Starts all services, reports the addresses of the pages when they answer, and waits until Ctrl-C, SIGTERM or the
+    end of its terminal (SIGHUP, unless `nohup` has it ignored); then ends them all.
 
     `token_file`: the token that both UIs ask for, as part of the reported addresses; None: every user may come in.
     `mlflow_landing`: the place that people open at MLflow's, from the `#` on. Raises CannotStartError when a port is
@@ -131,6 +131,8 @@ def serve(
     require_free(ports)
     for ending in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
         signal.signal(ending, _interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
     home.logs.mkdir(parents=True, exist_ok=True)
     token = read_token(token_file)
     asked = f"/?token={token}" if token else "/"

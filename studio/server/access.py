@@ -3,12 +3,13 @@
 import os
 import pwd
 import secrets
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import mkstemp
 
-_FIRST_PERSON = 1000
-"""The first user number of people: UID_MIN of /etc/login.defs."""
+_FIRST_PERSON = 501 if sys.platform == "darwin" else 1000
+"""The first user number of people: UID_MIN of /etc/login.defs; macOS counts them from 501."""
 _NOBODY = 65534
 _SHORTEST = 32
 _NO_SHELLS = ("nologin", "false", "sync", "shutdown", "halt")
@@ -17,8 +18,8 @@ _NO_SHELLS = ("nologin", "false", "sync", "shutdown", "halt")
 def is_shared(accounts: Iterable[pwd.struct_passwd] | None = None, own: int | None = None) -> bool:
     """True where other people may be on this machine.
 
-    That is: it has an account of another person (a number from 1000 on, with a shell), or one's own account is from a
-    directory of accounts (LDAP), which need not list the others. `accounts` and `own` are for tests.
+    That is: it has an account of another person (a number from 1000 on, of macOS from 501, with a shell), or one's own
+    account is from a directory of accounts (LDAP), which need not list the others. `accounts` and `own` are for tests.
     """
     accounts, own = list(pwd.getpwall() if accounts is None else accounts), os.getuid() if own is None else own
     if own not in {one.pw_uid for one in accounts}:

@@ -2,7 +2,8 @@
 
 What `mlflow server` does, with two differences: the guard stands before the application, and connections have
 deadlines. MLflow lets pages of every port of this machine in; the guard does not. Switched off is what Tintoon does
-not need: artifacts through the server, jobs, the gateway and the assistant, which ask other hosts or run commands.
+not need: artifacts through the server, jobs, webhooks, the gateway and the assistant, which ask other hosts or run
+commands.
 """
 
 import argparse
@@ -15,15 +16,16 @@ from studio.server.access import read_token
 from studio.server.guard import Guard
 from studio.server.serving import listen, serve
 
-_PREFIXES = ("/api/", "/ajax-api/")
-SWITCHED_OFF = (
-    *(f"{prefix}{place}" for prefix in _PREFIXES for place in ("2.0/mlflow-artifacts", "3.0/jobs")),
-    *(f"{prefix}2.0/mlflow/gateway-proxy" for prefix in _PREFIXES),
-    *(f"{prefix}2.0/mlflow/upload-artifact" for prefix in _PREFIXES),
-    *(f"{prefix}3.0/mlflow/assistant" for prefix in _PREFIXES),
-    "/gateway",
-    "/v1",
+_PREFIXES = tuple(f"/{kind}/{version}" for kind in ("api", "ajax-api") for version in ("2.0", "3.0"))
+_PLACES = (
+    *("/mlflow-artifacts", "/mlflow/upload-artifact"),
+    *("/jobs", "/mlflow/jobs", "/mlflow/prompt-optimization/jobs"),
+    *("/mlflow/genai/evaluate/invoke", "/mlflow/issues/invoke", "/mlflow/scorer/invoke"),
+    *("/mlflow/gateway", "/mlflow/runs/create-promptlab-run"),
+    "/mlflow/webhooks",
+    "/mlflow/assistant",
 )
+SWITCHED_OFF = (*(prefix + place for prefix in _PREFIXES for place in _PLACES), "/gateway", "/v1")
 """Beginnings of paths."""
 
 

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from http.server import ThreadingHTTPServer
 
 import pytest
 import requests
@@ -59,4 +60,16 @@ def test_more_connections_than_the_limit_are_closed_and_later_ones_are_answered(
             assert one_more.recv(100) == b""
         assert len(waiting) == 3
     time.sleep(0.2)  # until their threads have ended
+    assert requests.get(f"{site.url}/robots.txt", timeout=10).status_code == 200
+
+
+def test_where_no_thread_can_be_started_later_clients_are_answered(site, monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr(ThreadingHTTPServer, "process_request", fail)
+        for _ in range(4):  # one more than the limit
+            with connected(site) as client:
+                assert client.recv(100) == b""
     assert requests.get(f"{site.url}/robots.txt", timeout=10).status_code == 200

@@ -119,6 +119,7 @@ def test_every_form_of_a_value_is_hidden_once():
     assert Secrets({"${KEY}": "KEYS"}).hidden("${KEY} KEYS") == "${KEY} ${KEY}"
     assert Secrets({"${N}": "1"}).hidden("page 11") == "page 11"
     assert Secrets().hidden("http://me:pw@host/a@b") == "http://***@host/a@b"
+    assert Secrets().hidden("https://me:p@ss@host/a@b, s3://k:v@@b?c@d") == "https://***@host/a@b, s3://***@b?c@d"
 
 
 def test_a_default_is_no_secret(tmp_path):

@@ -1,7 +1,6 @@
 """Connections that send nothing, or too slowly, or read nothing, are closed; a patient client is not."""
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 
@@ -12,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from studio.server import connection
 from studio.server.guard import Guard
-from studio.server.serving import listen, server_of
+from tests.studio.server.running import running
 
 SHORT_S = 0.5
 HEAD = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n"
@@ -34,14 +33,8 @@ def port(monkeypatch) -> Iterator[int]:
         monkeypatch.setattr(connection, name, SHORT_S)
     monkeypatch.setattr(connection, "_LOOK_S", 0.05)
     monkeypatch.setattr(connection, "MAX_CONNECTIONS", 5)
-    server = server_of(Guard(_application), is_private=False)
-    with listen(0) as listening:
-        listening.listen()
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield listening.getsockname()[1]
-        server.should_exit = True
-        thread.join(20)
+    with running(Guard(_application), is_private=False) as number:
+        yield number
 
 
 def connected(port: int) -> socket.socket:

@@ -3,16 +3,15 @@
 import ctypes
 import os
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
 from studio.server.guard import Guard
 from studio.server.peer import user_of, users_are_told
-from studio.server.serving import listen, server_of
+from tests.studio.server.running import running
 from tests.studio.server.test_guard import TOKEN, answer_inside
 
 OTHER = 65_533
@@ -31,16 +30,8 @@ def as_user(number: int) -> Iterator[None]:
         libc.setfsuid(os.geteuid())
 
 
-@contextmanager
-def serving(*, is_private: bool) -> Iterator[int]:
-    server = server_of(Guard(answer_inside, token=TOKEN), is_private=is_private)
-    with listen(0) as listening:
-        listening.listen()
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield listening.getsockname()[1]
-        server.should_exit = True
-        thread.join(20)
+def serving(*, is_private: bool) -> AbstractContextManager[int]:
+    return running(Guard(answer_inside, token=TOKEN), is_private=is_private)
 
 
 def answer(port: int) -> bytes:
