@@ -40,6 +40,7 @@ from pipelines.copies.mirrored import THUMBNAIL_SHAPE, mirrored_hash
 from pipelines.copies.near_hashes import hash_bits, near_values
 from pipelines.lake import Lake, digest_of
 from pipelines.params import SPLITS, SplitParams
+from pipelines.terms.dropped import read_drops
 
 T = TypeVar("T")
 
@@ -153,13 +154,7 @@ def build_issue_splits(lake: Lake, params: SplitParams) -> SplitReport:
         copies = _copies(lake, decisions, splits, left_out)
     for key, row in _later_ones(copies):
         left_out[key].append(row)
-    lake.write_table(
-        lake.picture_splits,
-        pa.Table.from_pandas(
-            _pictures_now(decisions, splits, known, successors(held)), schema=PICTURE_SCHEMA, preserve_index=False
-        ),
-        made_from=digest_of([SplitParams.code_version, lake.made_from(lake.unique_panels)]),
-    )
+    _remember(lake, _pictures_now(decisions, splits, known, successors(held)))
     names = {key: was.get(key) or (before[key]["was"] if key in before else None) for key in issues["key"]}
     rows = pd.DataFrame(
         {
@@ -273,9 +268,15 @@ def _splits_before(lake: Lake) -> dict[str, dict[str, Any]]:
 
 
 def _known_pictures(lake: Lake) -> pd.DataFrame:
-    """The pictures that ever had a split; in a lake of an earlier version, those of its training set."""
+    """The pictures that ever had a split; in a lake of an earlier version, those of its training set.
+
+    What was dropped is forgotten here, and known again, by the record of its drop, where that was taken back.
+    """
     if lake.picture_splits.exists():
-        return lake.read_table(lake.picture_splits).to_pandas()
+        known = lake.read_table(lake.picture_splits).to_pandas()
+        again = _let_in_again(lake)
+        again = again[~again["sha256"].isin(known["sha256"])]
+        return pd.concat([known, again], ignore_index=True) if len(again) else known
     tables = []
     if lake.training_set.exists():
         arrays = lake.read_json(lake.training_set)["arrays"]
@@ -284,6 +285,31 @@ def _known_pictures(lake: Lake) -> pd.DataFrame:
             tables.append(content_of(lake, folder / "rows.parquet", []).assign(split=split))
     known = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=PICTURE_SCHEMA.names)
     return known.assign(split_in=known["key"])
+
+
+def _let_in_again(lake: Lake) -> pd.DataFrame:
+    """The rows of PICTURE_SCHEMA of what was dropped, and may come in again."""
+    rows = [
+        {
+            "sha256": panel.sha256,
+            "phash": panel.phash,
+            "is_flat": panel.phash is None,
+            "key": panel.panel_id.rpartition("__")[0],
+            "split": panel.split,
+        }
+        for drop in read_drops(lake)
+        for panel in drop.panels
+        if drop.undone and panel.split
+    ]
+    found = pd.DataFrame(rows, columns=PICTURE_SCHEMA.names)
+    return found.assign(split_in=found["key"]).drop_duplicates(["sha256", "key"])
+
+
+def _remember(lake: Lake, pictures: pd.DataFrame) -> None:
+    """Writes the pictures that ever had a split, where they are others than those that are there."""
+    table = pa.Table.from_pandas(pictures, schema=PICTURE_SCHEMA, preserve_index=False)
+    if not lake.picture_splits.exists() or not lake.read_table(lake.picture_splits).equals(table):
+        lake.write_table(lake.picture_splits, table, made_from=SplitParams.code_version)
 
 
 def _inherited(

@@ -4,7 +4,7 @@ Reads tables of pages and panels; writes nothing.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pipelines.drop.target import Target, UnknownTarget, issues_of, require_known
@@ -123,7 +123,7 @@ def plan_drop(
         issues=keys,
         pages=tuple(pages.values()),
         page_digests=tuple(sorted(filter(None, digests))) if copies else (),
-        panels=tuple(panels.values()),
+        panels=_with_splits(lake, panels.values(), before),
     )
     shown = sum(len([page for page in _pages(lake, key) if page.sha256]) for key in whole)
     return Plan(drop, tuple(whole), parts, found, shown + sum(map(len, parts.values())), remaining)
@@ -141,6 +141,15 @@ def _named(lake: Lake, target: Target, before: Drop | None) -> list[DroppedPage]
         there = ", ".join(f"{row['page']} ({row['name']})" for row in rows[:20])
         raise UnknownTarget(f"{target.issue}: no page {target.page!r}; there are: {there or 'none'}")
     return [DroppedPage(target.issue, row["name"], row["url"], row["sha256"]) for row in found]
+
+
+def _with_splits(lake: Lake, panels: Iterable[DroppedPanel], before: Drop | None) -> tuple[DroppedPanel, ...]:
+    """The panels with the splits that they had; of an interrupted drop those that it had recorded."""
+    splits = {panel.sha256: panel.split for panel in (before.panels if before else ()) if panel.split}
+    if lake.picture_splits.exists():
+        table = lake.read_table(lake.picture_splits, ["sha256", "split"])
+        splits |= dict(zip(table["sha256"].to_pylist(), table["split"].to_pylist(), strict=True))
+    return tuple(replace(panel, split=splits.get(panel.sha256)) for panel in panels)
 
 
 def _pages(lake: Lake, key: str) -> list[DroppedPage]:

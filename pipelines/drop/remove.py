@@ -79,7 +79,7 @@ def _remove_issue(lake: Lake, key: str, plan: Plan, on_removed: Removed) -> None
 
 
 def _remove_rows(lake: Lake, plan: Plan, on_removed: Removed) -> None:
-    """Rows of decisions, with their thumbnails, and of splits. `picture_splits` holds no pictures and remembers."""
+    """Rows of decisions, with their thumbnails, of splits, and of what splits and copies are recognised by."""
     if lake.unique_panels.exists():
         table = lake.read_table(lake.unique_panels)
         columns = (table[name].to_pylist() for name in ("title", "issue", "sha256", "panel_id"))
@@ -95,6 +95,36 @@ def _remove_rows(lake: Lake, plan: Plan, on_removed: Removed) -> None:
         if any(going):
             lake.write_table(lake.issue_splits, table.filter(pa.array([not one for one in going])), made_from="")
             on_removed("splits", f"{_name(lake, lake.issue_splits)}: {going.count(True)} rows", 0)
+
+    _remove_memory(lake, plan, on_removed)
+
+
+def _remove_memory(lake: Lake, plan: Plan, on_removed: Removed) -> None:
+    """Digests and hashes by which `issue_splits` would recognise it: what keeps it out is in `dropped.json` alone.
+
+    Where copies under other names may stay, so does this: they keep the split that it had.
+    """
+    if not plan.drop.by_content:
+        return
+    if lake.picture_splits.exists():
+        table = lake.read_table(lake.picture_splits)
+        names = zip(table["key"].to_pylist(), table["sha256"].to_pylist(), strict=True)
+        going = [plan.holds(*split_issue_key(key), digest) for key, digest in names]
+        if any(going):
+            stays = table.filter(pa.array([not one for one in going]))
+            lake.write_table(lake.picture_splits, stays, made_from=lake.made_from(lake.picture_splits) or "")
+            on_removed("digests", f"{_name(lake, lake.picture_splits)}: {going.count(True)} rows", 0)
+    if lake.copies.exists():
+        state = lake.read_json(lake.copies)
+        # Those that no panel has any more, too: nobody can tell whose they were.
+        decisions = lake.unique_panels
+        there = set(lake.read_table(decisions, ["sha256"])["sha256"].to_pylist() if decisions.exists() else ())
+        compared = {digest: split for digest, split in state["compared"].items() if digest in there}
+        if compared != state["compared"]:
+            pairs = [pair for pair in state["pairs"] if {pair["later"], pair["earlier"]} <= compared.keys()]
+            lake.write_json(lake.copies, {**state, "compared": compared, "pairs": pairs})
+            gone = len(state["compared"]) - len(compared)
+            on_removed("digests", f"{_name(lake, lake.copies)}: {gone} pictures", 0)
 
 
 def _remove_arrays(lake: Lake, cache: Path, places: Places, on_removed: Removed) -> None:

@@ -3,7 +3,8 @@
 Works on uint8 RGB arrays (H, W, 3); touches no files. Sites and stitching tools break this up in known ways: a cover
 or a banner of credits of another width, a slice that a server's rounding made a pixel narrower (kcc, SmartStitch and
 StitchTool have such reports). So the width that at least half of the pages share is the strip's. A page of another
-width is a page of its own; one that rounding may have made is a slice, and is brought to the strip's width.
+width is a page of its own; one that rounding may have made is a slice, and is brought to the strip's width. A
+page of a single row, which tools that slice leave as a rest, is a page of its own and says nothing of the others.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 _ROUNDING = 0.005  # of the width: a slice that differs by no more was rounded
 _ROUNDING_PX = 2  # and by so many pixels it may always differ
+_LEAST_ROWS = 2  # of a slice: a border is judged by two rows on each side
 _FLAT = 6.0  # mean deviation from the row's median: a row below it has nothing to compare
 
 
@@ -21,10 +23,12 @@ def slices_of(pages: Sequence[np.ndarray]) -> list[int]:
 
     Slices have one width, up to rounding (0.5 percent, at least 2 px), which at least half of the pages share. Drawings
     run on from the last row of a slice into the first of the next at most of the borders that have a drawing on both
-    sides. Flat borders do not count. Where all are flat, the pages are pages: each is cut well on its own.
+    sides. Flat borders do not count. Where all are flat, the pages are pages: each is cut well on its own. Pages
+    of less than two rows have no say, and are no slices.
     """
-    chosen = _of_one_width([page.shape[1] for page in pages])
-    if len(chosen) < 2 or 2 * len(chosen) < len(pages) or min(len(pages[index]) for index in chosen) < 2:
+    tall = [index for index, page in enumerate(pages) if len(page) >= _LEAST_ROWS]
+    chosen = [tall[at] for at in _of_one_width([pages[index].shape[1] for index in tall])]
+    if len(chosen) < 2 or 2 * len(chosen) < len(tall):
         return []
     borders = [(second - first == 1, runs_on(pages[first], pages[second])) for first, second in pairwise(chosen)]
     # Over a page of another width a drawing may go on, but nothing says that it must.

@@ -38,6 +38,8 @@ class DroppedPanel:
     """Of its size and pixels."""
     phash: str | None
     """None where it is too flat for a perceptual hash to mean anything."""
+    split: str | None = None
+    """The one nearest to train that it ever had: it has that again, should it be let in again."""
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,17 @@ def test_it_is_said_once_and_then_nothing_changes(lake):
     ] == "saga__ep2"
 
 
+@pytest.mark.parametrize("changed", [{}, INSERTED], ids=["as they were", "renumbered"])
+def test_no_table_is_written_again_where_nothing_changed(lake, changed):
+    put_issues(lake, changed)
+    if changed:
+        split(lake)
+    tables = (lake.unique_panels, lake.issue_splits, lake.picture_splits, lake.copies)
+    before = [(path.stat().st_mtime_ns, path.read_bytes()) for path in tables]
+    assert split(lake).unchanged
+    assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in tables] == before
+
+
 def test_renumbered_issues_keep_their_place_so_the_same_duplicates_are_dropped(lake):
     # A panel of the new ep2 repeats one of what is now ep3, which was there before.
     again = {**INSERTED, "saga__ep2": [(200, 9901), (9902, 9903)]}

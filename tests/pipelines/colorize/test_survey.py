@@ -32,3 +32,11 @@ def test_a_slice_that_cannot_be_read_is_alone_and_the_others_stay_a_strip():
     pages = [seen(at, picture) for at, picture in enumerate(strip_slices(4))]
     pages.append(look_at(Page(4, "4.png", lambda: b"no picture")))
     assert [[one.page.number for one in group] for group in grouped(pages)] == [[0, 1, 2, 3], [4]]
+
+
+def test_a_slice_of_one_row_is_alone_and_the_others_stay_a_strip():
+    pages = strip_slices(4)
+    rest = np.full((1, 200, 3), 255, np.uint8)
+    assert groups_of([*pages, rest]) == [[0, 1, 2, 3], [4]]
+    assert groups_of([rest, *pages]) == [[0], [1, 2, 3, 4]]
+    assert groups_of([*pages[:2], rest, *pages[2:]]) == [[0, 1], [2], [3, 4]]

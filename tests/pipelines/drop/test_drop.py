@@ -147,18 +147,65 @@ def test_by_name_alone_the_successor_of_a_renamed_title_stays(comics):
     assert not [name for name in decided if name.startswith("hers")]
 
 
+def splits(comics: Comics) -> dict[str, str]:
+    return {row["key"]: row["split"] for row in comics.lake.read_table(comics.lake.issue_splits).to_pylist()}
+
+
+def digests(comics: Comics) -> list[str]:
+    """Of every picture that splits and copies remember."""
+    remembered = comics.lake.read_table(comics.lake.picture_splits, ["sha256"])["sha256"].to_pylist()
+    return [*remembered, *comics.lake.read_json(comics.lake.copies)["compared"]]
+
+
+@pytest.mark.parametrize(("target", "panels"), [("hers", 6), ("hers__ep1", 2), ("hers__ep1:p0.png", 1)])
+def test_no_digest_of_it_is_left_where_splits_and_copies_are_remembered(comics, target, panels):
+    gone = {panel.sha256 for panel in comics.plan(target).plan.drop.panels}
+    assert len(gone) == panels
+    before = digests(comics)
+    assert gone <= {*before}
+    removed = comics.drop(target)
+    assert [digest for digest in before if digest not in gone] == digests(comics)
+    assert [line for line in removed if "digests: picture_splits.parquet" in line]
+    assert comics.collect() == {}
+    comics.select()
+    assert gone.isdisjoint(digests(comics))
+
+
+def test_by_name_alone_the_successor_keeps_the_splits(comics):
+    before = splits(comics)
+    comics.titles["renamed"] = comics.titles.pop("hers").model_copy(update={"key": "renamed"})
+    assert comics.collect() == {}
+    comics.drop("hers", copies=False)
+    comics.select()
+    after = splits(comics)
+    assert [after[f"renamed__ep{number}"] for number in range(3)] == [
+        before[f"hers__ep{number}"] for number in range(3)
+    ]
+
+
+@pytest.mark.parametrize("target", ["hers__ep0", "hers__ep1", "hers"])
+def test_what_is_let_in_again_has_the_splits_that_it_had(comics, target):
+    before = splits(comics)
+    comics.drop(target)
+    assert comics.collect() == {}
+    comics.select()  # forgets it
+    take_back(comics.lake, target, at=NOW)
+    assert comics.collect() == {}
+    comics.select()
+    assert splits(comics) == before
+
+
 def test_what_was_dropped_can_be_let_in_again(comics):
-    splits = {row["key"]: row["split"] for row in comics.lake.read_table(comics.lake.issue_splits).to_pylist()}
+    before = splits(comics)
     fingerprint = comics.freeze()
-    comics.drop("hers__ep0")
+    comics.drop("hers__ep2")
     assert take_back(comics.lake, "ours", at=NOW) == []
-    assert [drop.targets for drop in take_back(comics.lake, "hers__ep0", at=NOW)] == [("hers__ep0",)]
+    assert [drop.targets for drop in take_back(comics.lake, "hers__ep2", at=NOW)] == [("hers__ep2",)]
     assert read_dropped(comics.lake).drops == ()
     assert states(comics, "hers") == {"free": 3}
     assert comics.collect() == {}
     assert set(comics.select().values()) == {"kept"}
-    again = {row["key"]: row["split"] for row in comics.lake.read_table(comics.lake.issue_splits).to_pylist()}
-    assert again == splits  # splits follow the pictures
+    assert splits(comics) == before
     assert comics.freeze() == fingerprint
     assert len(TrainingSet.open(comics.lake, fingerprint).pairs("train", "gray", 16).panel_ids)
 

@@ -80,6 +80,23 @@ def test_pages_of_another_width_stand_between_the_slices(odd):
     assert not are_slices(pages)
 
 
+@pytest.mark.parametrize("at", [0, 3, 6])
+@pytest.mark.parametrize("colour", [255, 0, None])
+def test_a_slice_of_one_row_does_not_part_the_strip(at, colour):
+    pages = sliced(drawn_strip()[0], 400)
+    rest = np.full((1, 400, 3), colour or 0, np.uint8) if colour is not None else pages[min(at, 5)][:1]
+    pages.insert(at, rest)
+    assert slices_of(pages) == [index for index in range(7) if index != at]
+    pages[at] = np.full((2, 400, 3), 255, np.uint8)  # two rows: a slice as others
+    assert slices_of(pages) == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_pages_of_one_row_alone_are_no_strip():
+    row = np.zeros((1, 400, 3), np.uint8)
+    assert slices_of([row] * 5) == []
+    assert slices_of([row, *sliced(drawn_strip()[0], 1200), row, row]) == [1, 2]
+
+
 @pytest.mark.parametrize("width", [399, 401, 398])
 def test_a_slice_that_rounding_made_narrower_or_wider_is_a_slice(width):
     slices = sliced(drawn_strip()[0], 400)
