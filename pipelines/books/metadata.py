@@ -15,7 +15,7 @@ INCHES = 2  # the unit of resolution, in EXIF and TIFF
 _TIFF_TAGS = (Base.ImageDescription, Base.Make, Base.Model, Base.Software, Base.DateTime, Base.Artist, Base.Copyright)
 _XMP_OF_PNG = "XML:com.adobe.xmp"
 _XMP_OF_TIFF = 700
-_XMP_ORIENTATION = re.compile(rb"""\s*tiff:Orientation=["']\d["']|<tiff:Orientation>\d</tiff:Orientation>""")
+_XMP_ORIENTATION = re.compile(rb"""(?<!\s)\s*+tiff:Orientation=["']\d["']|<tiff:Orientation>\d</tiff:Orientation>""")
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,9 @@ class References:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The index of a file, whose large arrays stay on disk until they are looked at.
+        """The index of a file, whose large arrays stay on disk, not in memory.
 
+        The file is read once in full, for its digest; an index of an earlier version, without one, is not.
         Raises FileNotFoundError, or ReferencesError for a file that is none or that was damaged since it was written.
         """
         if not path.is_file():

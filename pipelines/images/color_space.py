@@ -33,8 +33,8 @@ _BOX_HEAD_BYTES = 4096  # the boxes of AVIF and JPEG 2000 that are looked for st
 def profile_of(image: Image.Image, data: bytes, form: str) -> bytes | None:
     """The ICC profile that a picture's pixels are to be understood by; None for sRGB.
 
-    image: of `data`, open; form: the name of its format. Raises ValueError for a picture of high dynamic range, whose
-    white no rule fixes.
+    image: of `data`, open; form: the name of its format. Raises ProfileError where what the file says makes no profile,
+    and another ValueError for a picture of high dynamic range, whose white no rule fixes.
     """
     if profile := image.info.get("icc_profile"):
         return bytes(profile)
@@ -53,7 +53,7 @@ def _profile_of_png(image: Image.Image, data: bytes) -> bytes | None:
     for kind, content in png_chunks(data):
         if kind == b"IDAT":
             break
-        if kind == b"cICP":
+        if kind == b"cICP" and len(content) == 4:
             return _profile_of_codes(content[0], content[1])
     if "srgb" in image.info:
         return None

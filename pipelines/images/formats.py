@@ -123,7 +123,10 @@ _SIGNATURES = tuple(
         ("flif", rb"FLIF"),
         ("bpg", rb"BPG\xfb"),
         ("djvu", rb"AT&TFORM"),
-        ("svg", rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE svg[^>]*>|\s)*<(?:\w+:)?svg[\s>]"),
+        (  # with one way to match each part, and no way back: any other form takes time without end
+            "svg",
+            rb"(?:\xef\xbb\xbf)?+(?:\s++|<\?xml[^>]*+>|<!--(?>.*?-->)|<!DOCTYPE svg[^>]*+>)*+<(?:\w++:)?+svg[\s>]",
+        ),
         ("eps", rb"%!PS|\xc5\xd0\xd3\xc6"),
         ("wmf", rb"\xd7\xcd\xc6\x9a\0\0|\x01\0\0\0.{36} EMF"),
         ("psb", rb"8BPS\0[\x01\x02]"),

@@ -1,18 +1,24 @@
 """GIF files: whether the pixels of the first frame are all there, and no more than that. Touches no files.
 
-A damaged stream of codes goes on as other codes; Pillow takes it as soon as enough pixels came out.
+A damaged stream of codes goes on as other codes; Pillow takes it as soon as enough pixels came out, and goes on with
+the codes of the next frame where they did not.
 """
 
-_MAX_CODES = 4096
+from PIL import ImageFile
+
+_WIDTH = 4096  # of the picture that codes are tried on; any number would do
+_MAX_BLOCK_BYTES = 255
 
 
 def require_whole_frame(data: bytes) -> None:
     """Raises ValueError where the codes of the first frame stand for more or fewer pixels than the frame has."""
     wanted, bits, packed = _first_frame(data)
-    found = _pixels_of(packed, bits, at_most=wanted + 1)
-    if found != wanted:
-        seen = f"{found} of {wanted} pixels" if found < wanted else f"more than {wanted} pixels"
-        raise ValueError(f"its codes are damaged: {seen}")
+    if not wanted:
+        raise ValueError("its first frame has no pixels")
+    if not _fill(packed, bits, wanted):
+        raise ValueError(f"its codes are damaged: fewer than {wanted} pixels")
+    if _fill(packed, bits, wanted + 1):
+        raise ValueError(f"its codes are damaged: more than {wanted} pixels")
 
 
 def _first_frame(data: bytes) -> tuple[int, int, bytes]:
@@ -41,34 +47,25 @@ def _blocks(data: bytes, at: int) -> tuple[bytes, int]:
     return b"".join(found), at + 1
 
 
-def _pixels_of(packed: bytes, bits: int, *, at_most: int) -> int:
-    """The number of pixels that LZW codes stand for, up to the first code that is none. See GIF89a, appendix F."""
+def _fill(packed: bytes, bits: int, count: int) -> bool:
+    """True where LZW codes, up to their end or to the first that is none, stand for `count` pixels or more.
+
+    Pillow knows whether a picture is full, and no number. So it gets one that is full with `count` pixels: its first
+    ones are given as codes of one pixel each, after which the table is cleared. See GIF89a, appendix F.
+    """
     if not 1 <= bits <= 11:
         raise ValueError(f"codes of {bits} bits")
-    clear = 1 << bits
-    lengths = [1] * clear + [0, 0]  # in pixels, of what each code stands for
-    width, count, before, waiting, have = bits + 1, 0, 0, 0, 0
-    for byte in packed:
-        waiting |= byte << have
-        have += 8
-        while have >= width:
-            code = waiting & ((1 << width) - 1)
-            waiting >>= width
-            have -= width
-            if code == clear:
-                del lengths[clear + 2 :]
-                width, before = bits + 1, 0
-                continue
-            if code == clear + 1 or code > len(lengths) or (not before and code > clear):
-                return count
-            if before and len(lengths) < _MAX_CODES:
-                lengths.append(before + 1)
-                if len(lengths) == 1 << width and width < 12:
-                    width += 1
-            if code >= len(lengths):
-                return count
-            before = lengths[code]
-            count += before
-            if count >= at_most:
-                return count
-    return count
+    height = -(-count // _WIDTH)
+    clear, width = 1 << bits, bits + 1
+    one_pixel = sum(clear << at * width for at in range(1, 8)).to_bytes(width, "little")  # 8 codes, in whole bytes
+    codes = one_pixel * (height * _WIDTH - count) + packed
+    size = b"".join(side.to_bytes(2, "little") for side in (_WIDTH, height))
+    parser = ImageFile.Parser()
+    parser.feed(b"GIF89a" + size + b"\x80\0\0" + bytes(6) + b"\x2c\0\0\0\0" + size + b"\0" + bytes([bits]))
+    assert parser.decoder is not None
+    blocks = (codes[at : at + _MAX_BLOCK_BYTES] for at in range(0, len(codes), _MAX_BLOCK_BYTES))
+    try:
+        parser.feed(b"".join(bytes([len(block)]) + block for block in blocks))
+    except OSError:  # a code that is none
+        return False
+    return bool(parser.finished)

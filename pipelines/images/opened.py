@@ -32,9 +32,9 @@ _ERRORS = (
     *(struct.error, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
 )
 _SIZES_OF_OTHERS = {  # height and width in the head of formats that OpenCV reads
-    "hdr": re.compile(rb"\n\n?[-+]Y +(?P<height>\d+) +[-+]X +(?P<width>\d+)\s"),
-    "pfm": re.compile(rb"P[Ff]\s+(?P<width>\d+)\s+(?P<height>\d+)\s"),
-    "pam": re.compile(rb"(?=.*?\nWIDTH +(?P<width>\d+)\s)(?=.*?\nHEIGHT +(?P<height>\d+)\s)", re.DOTALL),
+    "hdr": re.compile(rb"\n\n?[-+]Y +(?P<height>\d{1,10}) +[-+]X +(?P<width>\d{1,10})\s"),
+    "pfm": re.compile(rb"\AP[Ff]\s+(?P<width>\d{1,10})\s+(?P<height>\d{1,10})\s"),
+    "pam": re.compile(rb"\A(?=.*?\nWIDTH +(?P<width>\d{1,10})\s)(?=.*?\nHEIGHT +(?P<height>\d{1,10})\s)", re.DOTALL),
 }
 _MAX_HEAD_BYTES = 4096  # of these formats
 

@@ -1,10 +1,12 @@
 """An open picture of any kind -> upright pixels in sRGB, with alpha and with all of 16 bits. Touches no files.
 
 The one place where encoded pixels are decoded. JPEG by libjpeg-turbo, Radiance, PFM and PAM by OpenCV, which also reads
-16 bits a channel; all others by Pillow. What is damaged inside is an error, and never filled.
+16 bits a channel; all others by Pillow. What can be seen to be damaged inside is an error, and never filled. Codes that
+were swapped for others that are as valid cannot be seen where a format has no checksum: docs/books.md lists them.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -51,8 +53,13 @@ def read_pixels(opened: OpenPicture, *, keep_depth: bool = False) -> Pixels:
         stored = _stored_jpeg(opened.image, opened.data)
     else:
         stored = _stored(opened.image, opened.data, opened.form, keep_depth=keep_depth)
-    profile = profile_of(opened.image, opened.data, opened.form)
-    pixels = _in_srgb(stored, profile)
+    try:
+        pixels = _in_srgb(stored, profile_of(opened.image, opened.data, opened.form))
+    except ProfileError as error:
+        if stored.mode == "LAB":  # without its profile, its numbers are no colours
+            raise
+        doubt = f"its colour profile cannot be used ({error}), its colours are taken as they are"
+        pixels = replace(_in_srgb(stored, None), doubt=doubt)
     # Of some formats, to ask for it loads the pixels.
     return _upright(pixels, opened.image.getexif().get(Base.Orientation, 1))
 
@@ -155,24 +162,19 @@ def _deep_gray(deep: np.ndarray, *, keep_depth: bool) -> _Stored:
 
 
 def _in_srgb(stored: _Stored, profile: bytes | None) -> Pixels:
-    notes, doubt = list(stored.notes), None
-    channels, is_converted = stored.channels, False
+    """By a profile, or by none as sRGB. Raises ProfileError."""
+    notes, channels = list(stored.notes), stored.channels
     if profile is not None or stored.mode == "LAB":
-        try:
-            if channels.dtype == np.uint16:
-                channels = deep_to_srgb(channels, profile or b"")
-            else:
-                channels = to_srgb(channels, stored.mode, profile or b"")
-            is_converted = channels is not stored.channels
-        except ProfileError as error:
-            if stored.mode == "LAB":
-                raise
-            doubt, profile = f"its colour profile cannot be used ({error}), its colours are taken as they are", None
+        convert = deep_to_srgb if channels.dtype == np.uint16 else partial(to_srgb, mode=stored.mode)
+        channels = convert(channels, profile=profile or b"")
+    is_converted = channels is not stored.channels
     if stored.mode == "CMYK":
         how = "by its colour profile" if is_converted else "by the plain formula, for want of a colour profile"
         notes.append(f"CMYK became RGB {how}")
         if not is_converted:
             channels = np.asarray(Image.fromarray(channels, "CMYK").convert("RGB"))
+    elif stored.mode == "LAB":
+        notes.append(f"Lab became sRGB{' by its colour profile' if profile else ''}")
     elif is_converted and stored.mode == "RGB":
         notes.append("its colours became sRGB by its colour profile")
     elif is_converted:
@@ -180,7 +182,7 @@ def _in_srgb(stored: _Stored, profile: bytes | None) -> Pixels:
     deep = channels if channels.dtype == np.uint16 else None
     shallow = channels if deep is None else (deep >> 8).astype(np.uint8)
     rgb = gray_to_rgb(shallow) if shallow.ndim == 2 else shallow
-    return Pixels(rgb, stored.alpha, deep, profile, tuple(notes), doubt)
+    return Pixels(rgb, stored.alpha, deep, profile, tuple(notes))
 
 
 def _raw_modes(image: Image.Image) -> list[str]:

@@ -6,10 +6,11 @@ Pillow checks neither the checksums of pixels nor that a stream of pixels goes o
 import zlib
 from collections.abc import Iterator
 
+from pipelines.images.inflate import inflated_bytes
+
 _SIGNATURE_BYTES = 8
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-_BLOCK_BYTES = 1 << 20
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
@@ -31,15 +32,8 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 def require_all_rows(data: bytes) -> None:
     """Raises ValueError where the stream of pixels ends before the last row, which decoders leave black."""
     chunks = list(png_chunks(data))
-    wanted, found = _stream_bytes(bytes(chunks[0][1])), 0
-    stream = zlib.decompressobj()
-    for kind, content in chunks:
-        if kind != b"IDAT":
-            continue
-        waiting: bytes | memoryview = content
-        while waiting and not stream.eof:
-            found += len(stream.decompress(waiting, _BLOCK_BYTES))
-            waiting = stream.unconsumed_tail
+    wanted = _stream_bytes(bytes(chunks[0][1]))
+    found, _ = inflated_bytes((content for kind, content in chunks if kind == b"IDAT"), at_most=wanted)
     if found < wanted:
         raise ValueError(f"its rows end after {100 * found // wanted} % of the picture")
 

@@ -76,10 +76,23 @@ def matrix_profile(gamma: float, white: Sequence[float], primaries: Sequence[Seq
     """An ICC profile (version 2) of RGB light: out of what a PNG file says of its colours without a profile.
 
     gamma: the power of a level that is linear light: 2.2, ...; 0 for the curve of sRGB.
-    white, primaries: CIE 1931 (x, y) of the white, and of red, green and blue.
+    white, primaries: CIE 1931 (x, y) of the white, and of red, green and blue; each y is over 0.
+    Raises ProfileError where they make no space of colours, or numbers that a profile cannot hold.
     """
+    try:
+        with np.errstate(all="raise"):
+            return _matrix_profile(gamma, white, primaries)
+    except (np.linalg.LinAlgError, ArithmeticError, ValueError, struct.error):
+        points = ", ".join(f"{x:.4g} {y:.4g}" for x, y in (white, *primaries))
+        raise ProfileError(f"gamma {gamma:.4g}, with white and primaries at {points}, is no space of colours") from None
+
+
+def _matrix_profile(gamma: float, white: Sequence[float], primaries: Sequence[Sequence[float]]) -> bytes:
     columns = np.array([_xyz(*one) for one in primaries]).T
-    light = columns * np.linalg.solve(columns, _xyz(*white))
+    shares = np.linalg.solve(columns, _xyz(*white))
+    if not (shares > 0).all():
+        raise ValueError("no light of the primaries is white")
+    light = columns * shares
     cones = (_BRADFORD @ np.array(_D50)) / (_BRADFORD @ _xyz(*white))
     adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones) @ _BRADFORD @ light
     curve = _curve(gamma)
@@ -157,7 +170,10 @@ def _xyz_tag(numbers: Sequence[float] | np.ndarray) -> bytes:
 
 def _curve(gamma: float) -> bytes:
     if gamma:
-        return b"curv" + struct.pack(">IIH", 0, 1, round(256 * gamma))
+        power = round(256 * gamma)
+        if not power:
+            raise ValueError("without light")
+        return b"curv" + struct.pack(">IIH", 0, 1, power)
     levels = np.linspace(0, 1, 1024)
     light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     return b"curv" + struct.pack(">II", 0, 1024) + np.rint(65535 * light).astype(">u2").tobytes()

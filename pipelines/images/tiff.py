@@ -1,25 +1,32 @@
 """TIFF files: whether the first picture is whole, and is the picture and not a preview. Touches no files.
 
 libtiff goes on after errors in the codes of a fax, does not compare the checksum of zlib once a strip is full, and its
-JPEG decoder fills what is missing.
+JPEG decoder fills what is missing. Its errors are heard only where Pillow brings its own libtiff, as its wheels do; a
+Pillow that was built with the system's says nothing of errors after which libtiff goes on.
 """
 
 import ctypes
 import threading
 import zlib
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import PIL
+import simplejpeg
 from PIL import Image, TiffImagePlugin
 
+from pipelines.images.inflate import inflated_bytes
 from pipelines.images.jpeg import decode_jpeg
+from pipelines.images.opened import MAX_PIXELS
 
-_SUBFILE, _HEIGHT, _COMPRESSION, _STRIPS, _STRIP_SIZES, _ROWS = 254, 257, 259, 273, 279, 278
-_TILES, _TILE_SIZES, _JPEG_TABLES, _DNG, _PLANES = 324, 325, 347, 50706, 284
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _CHANNELS = 254, 256, 257, 258, 259, 277
+_STRIPS, _STRIP_SIZES, _ROWS, _TILES, _TILE_SIZES, _TILE_WIDTH, _TILE_HEIGHT = 273, 279, 278, 324, 325, 322, 323
+_JPEG_TABLES, _DNG, _PLANES = 347, 50706, 284
 _PLAIN, _FAX, _JPEG, _DEFLATE = 1, (2, 4), 7, (8, 32946)
 _MAX_PADDING = 16  # zeroes after the codes of a fax
+_MAX_EXTRA_ROWS = 15  # by which some writers fill the blocks of the last strip of JPEG
 _ERROR_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
 _heard = threading.local()
 
@@ -37,24 +44,34 @@ def require_whole(data: bytes, image: Image.Image) -> None:
     places = _numbers(tags.get(_TILES if is_tiled else _STRIPS))
     sizes = _numbers(tags.get(_TILE_SIZES if is_tiled else _STRIP_SIZES))
     compression = tags.get(_COMPRESSION, _PLAIN)
-    if not is_tiled and places:
-        height = tags.get(_HEIGHT, 0)  # as stored
+    width, height = tags.get(_WIDTH, 0), tags.get(_HEIGHT, 0)  # as stored
+    columns, rows = (tags.get(_TILE_WIDTH, 0), tags.get(_TILE_HEIGHT, 0)) if is_tiled else (width, height)
+    if not is_tiled:
         rows = min(tags.get(_ROWS, height), height)
-        planes = len(image.getbands()) if tags.get(_PLANES, 1) == 2 else 1
-        if rows < 1 or len(places) < -(-height // rows) * planes:
-            raise ValueError(f"{len(places)} strips of {rows} rows do not hold {height} rows")
+    planes = len(image.getbands()) if tags.get(_PLANES, 1) == 2 else 1
+    if min(columns, rows) < 1 or len(places) < (wanted := -(-height // rows) * -(-width // columns) * planes):
+        raise ValueError(f"{len(places)} strips of {columns} x {rows} px do not hold {width} x {height} px")
+    if wanted * columns * rows > planes * 2 * MAX_PIXELS:
+        raise ValueError(f"tiles of {columns} x {rows} px, far over {width} x {height} px")
     if compression != _PLAIN and len(sizes) != len(places):
         raise ValueError(f"{len(places)} strips and {len(sizes)} sizes of them")
-    for at, size in zip(places, sizes, strict=False):
+    strips = sorted(set(zip(places[:wanted], sizes, strict=False)))  # no more than libtiff looks at, and each once
+    for at, size in strips:
         if at + size > len(data) or at < 8 or (size < 1 and compression != _PLAIN):
             raise ValueError(f"a strip of {size} bytes at {at}, of {len(data)} bytes")
+    if compression == _PLAIN:
+        return
+    if any(at + size > following for (at, size), (following, _) in pairwise(strips)):
+        raise ValueError("its strips lie over each other")
+    bits = max(_numbers(tags.get(_BITS)), default=1) * tags.get(_CHANNELS, 1)
+    for at, size in strips:
         strip = data[at : at + size]
         if compression in _DEFLATE:
-            _require_checksum(strip)
+            _require_checksum(strip, rows * -(-columns * bits // 8))
         if compression in _FAX:
             _require_no_hole(strip)
         if compression == _JPEG:
-            _require_jpeg(strip, tags.get(_JPEG_TABLES, b""))
+            _require_jpeg(strip, tags.get(_JPEG_TABLES, b""), columns, rows)
 
 
 def load(image: Image.Image) -> None:
@@ -89,16 +106,14 @@ def _numbers(value: object) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, tuple) else () if value is None else (int(str(value)),)
 
 
-def _require_checksum(strip: bytes) -> None:
-    stream, waiting = zlib.decompressobj(), strip
+def _require_checksum(strip: bytes, wanted: int) -> None:
+    """A strip of ZIP stands for `wanted` bytes at most, fewer where it is the last one."""
     try:
-        while waiting and not stream.eof:
-            stream.decompress(waiting, 1 << 20)
-            waiting = stream.unconsumed_tail
+        found, has_ended = inflated_bytes([strip], at_most=wanted)
     except zlib.error as error:
         raise ValueError(f"a strip of it is damaged: {error}") from error
-    if not stream.eof:
-        raise ValueError("a strip of it is cut off")
+    if not has_ended:
+        raise ValueError(f"a strip of it {'holds more than its rows' if found > wanted else 'is cut off'}")
 
 
 def _require_no_hole(strip: bytes) -> None:
@@ -108,7 +123,10 @@ def _require_no_hole(strip: bytes) -> None:
         raise ValueError("there are zeroes where its codes should be")
 
 
-def _require_jpeg(strip: bytes, tables: bytes) -> None:
-    """A strip is a JPEG file whose tables stand elsewhere."""
+def _require_jpeg(strip: bytes, tables: bytes, columns: int, rows: int) -> None:
+    """A strip is a JPEG file whose tables stand elsewhere, of at most so many columns and rows."""
     whole = tables[:-2] + strip[2:] if tables.startswith(b"\xff\xd8") else strip
+    height, width = map(int, simplejpeg.decode_jpeg_header(whole, strict=False)[:2])
+    if width > columns or height > rows + _MAX_EXTRA_ROWS:
+        raise ValueError(f"a strip of {width} x {height} px, where one of {columns} x {rows} px should be")
     decode_jpeg(whole, "GRAY")

@@ -11,7 +11,8 @@ import tifffile
 from PIL import Image, ImageCms
 
 from pipelines.images.decode import decode_picture
-from pipelines.images.opened import PictureError
+from pipelines.images.opened import PictureError, open_picture
+from pipelines.images.pixels import read_pixels
 from pipelines.images.profiles import is_srgb, matrix_profile, srgb_profile, to_srgb
 from tests.pipelines.images.profiles import gray_profile
 from tests.pipelines.images.test_damaged import chunk
@@ -109,6 +110,10 @@ def test_a_profile_of_srgb_changes_nothing_in_rgb_and_gray():
     assert srgb_profile() == srgb_profile()
 
 
+def lab_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
 def test_lab_becomes_srgb():
     lab = ImageCms.profileToProfile(
         large(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
@@ -154,6 +159,42 @@ def primaries_chunk(primaries: tuple[tuple[float, float], ...]) -> bytes:
 )
 def test_what_png_says_without_a_profile(chunks, primaries, gamma):
     assert np.abs(read(png_with(*chunks)) - expected(COLORS, primaries, gamma)[0]).max() <= 3
+
+
+def points_chunk(*numbers: int) -> bytes:
+    return chunk(b"cHRM", struct.pack(">8I", *numbers))
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        *([chunk(b"gAMA", struct.pack(">I", one))] for one in (1, 16, 300, 0x7FFFFFFF)),
+        [points_chunk(31270, 32900, *(64000, 33000) * 3)],  # three primaries in one place
+        [points_chunk(31270, 32900, 10000, 10000, 20000, 20000, 30000, 30000)],  # on one line
+        [points_chunk(31270, 1, *(64000, 33000, 30000, 60000, 15000, 6000))],
+        [points_chunk(31270, 32900, 0x7FFFFFFF, 1, 0x7FFFFFFF, 2, 1, 0x7FFFFFFF)],
+        [gamma_chunk(1.8), points_chunk(31270, 32900, *(64000, 33000) * 3)],
+    ],
+)
+def test_what_makes_no_space_of_colours_is_named_and_the_picture_is_taken_for_srgb(chunks, caplog):
+    assert np.array_equal(read(png_with(*chunks)), COLORS[0])
+    (line,) = caplog.messages
+    assert line.startswith("page: its colour profile cannot be used (gamma ")
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("chunks", [[chunk(b"gAMA", bytes(4))], [chunk(b"cICP", b"\x0c")], [points_chunk(*[0] * 8)]])
+def test_what_says_nothing_of_colours_is_passed_over(chunks):
+    assert np.array_equal(read(png_with(*chunks)), COLORS[0])
+
+
+@pytest.mark.parametrize("profile", [None, lab_profile()])
+def test_lab_is_named_in_the_notes(profile):
+    lab = Image.new("LAB", (20, 20), (128, 20, 20))
+    options = {"icc_profile": profile} if profile else {}
+    with open_picture(encoded(lab, "TIFF", **options), name="a") as opened:
+        pixels = read_pixels(opened)
+    assert pixels.notes == (f"Lab became sRGB{' by its colour profile' if profile else ''}",)
 
 
 @pytest.mark.parametrize("curve", [16, 18])
