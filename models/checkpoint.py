@@ -8,7 +8,7 @@ folder, a lake) compares its SHA-256 with `models.weights_file.require_sha256`.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -55,12 +55,16 @@ class Checkpoint:
     """Optimizer steps behind these weights."""
     resolution: int
     """Side of the training pictures in pixels."""
+    _checked: list[nn.Module] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The network that `load_checkpoint` has made to check the weights, until somebody asks for it: it takes long."""
 
     def trained(self) -> nn.Module:
-        """The network with these weights, in evaluation mode.
+        """The network with these weights, in evaluation mode: each time another one, which shares the weights.
 
         Raises ValueError, in one line, where the weights are not those of the network.
         """
+        if self._checked:
+            return self._checked.pop()
         # Not on the device "meta", though all weights are replaced: initializing there loads torch's compiler, which
         # takes seconds.
         with torch.random.fork_rng(devices=[]), _NoLargerThan(self.weights):
@@ -169,15 +173,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
         step=origin.step,
         resolution=origin.resolution,
     )
-    if spoilt := first_not_finite(weights):
-        raise CheckpointError(f"{path}: damaged: {spoilt} holds numbers that are not finite; {_REMEDY}")
     try:
-        checkpoint.trained()
+        trained = checkpoint.trained()
     except (ArithmeticError, LookupError, MemoryError, RecursionError, RuntimeError, TypeError, ValueError) as error:
         # What a specification of right types and wrong numbers ends in is up to the network's class.
         raise CheckpointError(
             f"{path}: the metadata does not describe its weights: {_line(error)}; {_REMEDY}"
         ) from None
+    # After the types: of one that no network has, torch may not know whether its numbers are finite.
+    if spoilt := first_not_finite(weights):
+        raise CheckpointError(f"{path}: damaged: {spoilt} holds numbers that are not finite; {_REMEDY}")
+    checkpoint._checked.append(trained)
     return checkpoint
 
 

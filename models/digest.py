@@ -22,8 +22,15 @@ def content_digest(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> s
 
 
 def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:
-    """The name of the first tensor that holds NaN or infinity; None where all numbers are finite."""
+    """The name of the first tensor that holds NaN or infinity; None where all numbers are finite.
+
+    Of any type of numbers that torch turns into float32; raises NotImplementedError for others.
+    """
     for name, tensor in sorted(tensors.items()):
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            continue
+        # Of floats of 8 bits torch cannot say it.
+        numbers = tensor.float() if tensor.is_floating_point() and tensor.element_size() == 1 else tensor
+        if not bool(torch.isfinite(numbers).all()):
             return name
     return None

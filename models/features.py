@@ -124,7 +124,13 @@ def read_weights(path: Path, name: str) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: no file of weights ({_one_line(error)}); expected those of {name}") from None
     if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
         raise WeightsError(f"{path}: no file of weights, but {type(weights).__name__}; expected those of {name}")
-    if spoilt := first_not_finite(weights):
+    try:
+        spoilt = first_not_finite({key: tensor.float() for key, tensor in weights.items()})
+    except RuntimeError as error:  # also NotImplementedError: sparse, quantized, of 4 bits, without numbers at all
+        raise WeightsError(
+            f"{path}: its tensors are of a kind that is not read ({_one_line(error)}); expected float32 of {name}"
+        ) from None
+    if spoilt:
         raise WeightsError(f"{path}: damaged: {spoilt} holds numbers that are not finite; get the file of {name} again")
     return weights
 

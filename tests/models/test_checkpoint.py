@@ -225,3 +225,25 @@ def test_what_is_no_file_is_refused(tmp_path: Path):
     refusal(tmp_path / "huge.safetensors")
     (tmp_path / "empty.safetensors").touch()
     refusal(tmp_path / "empty.safetensors")
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.float4_e2m1fn_x2, torch.complex64])
+def test_a_tensor_of_another_type_is_refused_in_one_line(checkpoint: Path, dtype: torch.dtype):
+    name, tensor = next(iter(load_file(checkpoint).items()))
+    wrong = torch.zeros(tensor.shape, dtype=torch.complex64) if dtype.is_complex else tensor.to(torch.uint8)
+    rewritten(checkpoint, lambda _: None, **{name: wrong if dtype.is_complex else wrong.view(dtype)})
+    assert f"tensor {name} is {dtype}, expected torch.float32" in refusal(checkpoint)
+
+
+def test_the_network_that_was_checked_is_handed_out_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch):
+    """Making it takes longer than reading its weights; and no two callers share one."""
+    built = []
+    monkeypatch.setattr("models.checkpoint.build_network", lambda spec: built.append(spec) or build_network(spec))
+    read = load_checkpoint(checkpoint)
+    first = read.trained()
+    assert len(built) == 1
+    second = read.trained()
+    assert len(built) == 2
+    assert first is not second
+    assert not first.training
+    assert not dataclasses.replace(read, seed=8)._checked

@@ -179,3 +179,23 @@ def test_spoilt_files_of_weights_are_refused_in_one_line(tmp_path: Path, suffix:
             torch.save(other, path)
             with pytest.raises(WeightsError, match="no file of weights, but"):
                 load_extractor("vgg16", path)
+
+
+def _spoilt_kinds() -> dict[str, torch.Tensor]:
+    whole = torch.zeros(64, 3, 3, 3)
+    return {
+        "float4": torch.zeros(64, 3, 3, 3, dtype=torch.uint8).view(torch.float4_e2m1fn_x2),
+        "float8": torch.full_like(whole, float("nan")).to(torch.float8_e4m3fn),
+        "sparse": whole.to_sparse(),
+        "meta": torch.empty_like(whole, device="meta"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["float4", "float8", "sparse", "meta"])
+def test_tensors_that_torch_cannot_look_into_are_refused_in_one_line(tmp_path: Path, kind: str):
+    path = tmp_path / "weights.pth"
+    whole = Extractor("vgg16").stack.state_dict()
+    torch.save({**whole, next(iter(whole)): _spoilt_kinds()[kind]}, path)
+    with pytest.raises(WeightsError, match=r"weights\.pth: ") as caught:
+        load_extractor("vgg16", path)
+    assert "\n" not in str(caught.value)
