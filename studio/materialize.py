@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from assets.settings import StandingSettings
 from assets.stages import STAGES
 from models.recipes import Recipe
 from pipelines.comparison.params import RetrainingParams
-from pipelines.errors.leftovers import remove_leftovers
+from pipelines.errors.leftovers import ABANDONED_S, remove_leftovers
 from pipelines.issue_pages.catalogue import sync_titles
 from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
@@ -42,6 +43,8 @@ DEFAULT_STAGES = [name for name, stage in STAGES.items() if stage.is_usual]
 """The stages that `all` means."""
 
 _log = logging.getLogger(__name__)
+
+_PACKAGES = Path(__file__).parents[1]
 
 PROCESS_TAG = "tintoon/process"
 
@@ -143,16 +146,28 @@ def open_instance() -> dg.DagsterInstance:
     """The Dagster instance of this installation, without what a killed process left: open runs, half-written files."""
     home = Home.of()
     instance = instance_of(home)
-    for folder in (UPath(home.lake), home.root / "cache", home.dagster):
-        if isinstance(folder, Path):
-            remove_leftovers(Path(folder))
+    was_killed = False
     for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         run = record.dagster_run
         if PROCESS_TAG in run.tags and not _is_running(run.tags[PROCESS_TAG]):
             instance.report_run_failed(run, "the process that ran it was killed")
             # Otherwise its slot in the pool `gpu` stays occupied, and the next training waits indefinitely.
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            was_killed = True
+    _remove_half_written(home, was_killed=was_killed)
     return instance
+
+
+def _remove_half_written(home: Home, *, was_killed: bool) -> None:
+    """Where a run was killed, and once a day: a large lake takes seconds to walk through."""
+    stamp = home.dagster / "leftovers_removed"
+    if not was_killed and stamp.exists() and 0 <= time.time() - stamp.stat().st_mtime < ABANDONED_S:
+        return
+    for folder in (UPath(home.lake), home.root / "cache"):
+        if isinstance(folder, Path):
+            remove_leftovers(Path(folder))
+    remove_leftovers(home.dagster, ".*.part")  # below are the records of runs, which Dagster writes
+    stamp.touch()
 
 
 def _this_process() -> str:
@@ -254,15 +269,18 @@ def _problem(result: dg.ExecuteInProcessResult) -> str:
     return _said(error) if error else "failed without a word"
 
 
-_CLEAR = re.compile(r"(?:(?:pipelines|models|assets)\.[\w.]+|ValueError|RuntimeError|\w*NotFoundError): ")
-"""The kind before a message that says everything: of an error of our own, or of one that is raised on purpose."""
+_OWN_KIND = re.compile(r"(?:pipelines|models|assets)\.[\w.]+: ")
+_ANY_KIND = re.compile(r"[\w.]+: ")
+_RAISED_HERE = re.compile(rf'\s*File "{re.escape(str(_PACKAGES))}/(?:pipelines|models|assets)/[^\n]*\n\s*raise\b')
+"""The last place of a traceback, where our own code raises: its message says everything."""
 
 
 def _said(error: SerializableErrorInfo) -> str:
     """The message of an error in one line; with its kind, where it may need that to be understood."""
     text = " ".join(error.message.split())
-    found = _CLEAR.match(text)
-    return text[found.end() :] if found and not text.startswith("ModuleNotFound") else text
+    is_ours = bool(error.stack) and _RAISED_HERE.match(error.stack[-1])
+    found = (_ANY_KIND if is_ours else _OWN_KIND).match(text)
+    return text[found.end() :] if found else text
 
 
 def _error(result: dg.ExecuteInProcessResult) -> SerializableErrorInfo | None:

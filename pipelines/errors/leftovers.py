@@ -1,7 +1,8 @@
 """What killed processes leave: half-written neighbours of files and folders, named by the process that writes them.
 
 A name is `.<name>.<machine>-<process>-<start>-<random>.part`. Where that process is gone, its neighbour is removed; one
-of another machine, or of an earlier version that named no process, is removed after a day without writes.
+of another machine or container, of the time before the machine started again, or of an earlier version, is removed
+after a day without writes.
 """
 
 import os
@@ -12,7 +13,7 @@ import time
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
+from uuid import getnode, uuid4
 
 import psutil
 
@@ -69,8 +70,17 @@ def is_abandoned(part: Path, after_s: float = ABANDONED_S) -> bool:
 
 @cache
 def _machine() -> str:
-    """Four hex digits: a name of this machine, or of this container."""
-    return sha256(socket.gethostname().encode()).hexdigest()[:4]
+    """Four hex digits that stand for all among whom a process number means one process.
+
+    Containers may share a host name, and machines the number of their first namespace of processes. Where the system
+    is not Linux, there are no such namespaces, and the address of a network card tells machines apart; without a card
+    it is drawn anew in each process, so that all others' wait for a day.
+    """
+    try:
+        scope = f"{Path('/proc/sys/kernel/random/boot_id').read_text()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        scope = f"{getnode():x}"
+    return sha256(f"{socket.gethostname()} {scope}".encode()).hexdigest()[:4]
 
 
 @cache

@@ -66,6 +66,21 @@ def test_a_number_that_another_process_has_now(tmp_path: Path):
     assert remove_leftovers(tmp_path) == [left]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has namespaces of processes")
+def test_another_container_of_the_same_host_name(tmp_path: Path):
+    """Process 1 of one is not process 1 of the other: what it writes stays, though nobody here has its number."""
+    if subprocess.run(["unshare", "--pid", "--fork", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this process may not make a namespace of processes")
+    script = "from pipelines.errors.leftovers import part_name; print(part_name('a.json'))"
+    here, there = (
+        subprocess.run([*before, sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
+        for before in ([], ["unshare", "--pid", "--fork", "--mount-proc"])
+    )
+    (tmp_path / here.stdout.strip()).touch()
+    (tmp_path / there.stdout.strip()).touch()
+    assert [path.name for path in remove_leftovers(tmp_path)] == [here.stdout.strip()]
+
+
 def test_names():
     assert name_of_part(part_name("a.b.json")) == "a.b.json"
     assert name_of_part(".a.json.0123abcd.part") == "a.json"

@@ -1,0 +1,69 @@
+"""What runs from the command line do around Dagster: the words of errors, and what killed processes left."""
+
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from dagster_shared.error import SerializableErrorInfo
+
+from models.weights_file import require_sha256
+from pipelines.lake import Lake
+from studio.materialize import _said, open_instance
+from tests.installation import Installation
+
+
+def _spoken(failing: Callable[[], object]) -> str:
+    try:
+        failing()
+    except Exception as error:
+        return _said(SerializableErrorInfo.from_traceback(traceback.TracebackException.from_exception(error)))
+    raise AssertionError("nothing failed")
+
+
+def test_the_kind_of_an_error_that_we_raise_is_left_out(tmp_path: Path):
+    (tmp_path / "x").touch()
+    ours = [
+        lambda: require_sha256(tmp_path / "x", "0", what="it", remedy="copy it again"),
+        lambda: Lake.at("nowhere://bucket"),
+    ]
+    for failing in ours:
+        assert "Error: " not in _spoken(failing)
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        lambda: np.zeros(3).reshape(2),
+        lambda: torch.zeros(3).reshape(2),
+        lambda: torch.nn.Linear(1, 2).load_state_dict({}),
+        lambda: Path("/nowhere/at/all").read_bytes(),
+    ],
+)
+def test_the_kind_of_a_librarys_error_stays(failing: Callable[[], object]):
+    assert _spoken(failing).partition(":")[0] in ("ValueError", "RuntimeError", "FileNotFoundError")
+
+
+def test_half_written_files_are_looked_for_once_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Not below Dagster's records of runs, which are many."""
+    installation = Installation.with_stores(tmp_path / "home")
+    home = installation.home
+    monkeypatch.setenv("TINTOON_HOME", str(home))
+    monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+    for folder in (home / "lake" / "panels", home / "dagster", home / "dagster" / "storage"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".a.0123abcd.part").touch()
+        os.utime(folder / ".a.0123abcd.part", (0, 0))
+    open_instance().dispose()
+    assert [path.parent.name for path in home.rglob(".*.part")] == ["storage"]
+    left = home / "lake" / "panels" / ".b.0123abcd.part"
+    left.touch()
+    os.utime(left, (0, 0))
+    open_instance().dispose()
+    assert left.exists()
+    os.utime(home / "dagster" / "leftovers_removed", (0, 0))
+    open_instance().dispose()
+    assert not left.exists()
