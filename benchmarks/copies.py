@@ -19,18 +19,18 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.copy_changes import at_night, encoded_anew, lettered, mirrored, turned_in_hue, zoomed
 from pipelines.copies.across_splits import CANDIDATES, MIN_CANDIDATE
 from pipelines.copies.alignment import align, best_correlations, fine_of, luma_of
 from pipelines.copies.relations import RECOLOURED_DISTANCE, color_distances, relation_of
 from pipelines.images.decode import decode_picture
+from pipelines.images.formats import PICTURE_SUFFIXES
 from pipelines.panels.cut import cut_page
 from pipelines.panels.hashing import is_flat, phash, thumbnail
 from pipelines.panels.params import PanelParams
-from tests.pipelines.copies.pictures import at_night, encoded_anew, lettered, mirrored, turned_in_hue, zoomed
 
 RADIUS_BITS = 8
 MIN_SIDE_PX = 200
-FORMATS = {".jpg", ".jpeg", ".png", ".webp"}
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -56,7 +56,7 @@ CHANGES: dict[str, tuple[set[str], Change]] = {
 
 def real_panels(folder: Path, count: int) -> list[np.ndarray]:
     """Panels of a folder of comics, evenly spread over its pages, none flat, no two near-duplicates. uint8 RGB."""
-    pages = sorted(path for path in folder.glob("*/*/*") if path.suffix.lower() in FORMATS)
+    pages = sorted(path for path in folder.glob("*/*/*") if path.suffix.lower() in PICTURE_SUFFIXES)
     order = np.random.default_rng(0).permutation(len(pages))
     found: list[np.ndarray] = []
     hashes: list[int] = []

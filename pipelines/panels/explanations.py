@@ -149,7 +149,7 @@ def _one_picture(found: Explanation, view: View, params: PanelParams) -> Explana
     boxes = [*(piece.box for piece in found.panels), *found.drawings]
     assert found.ground is not None
     _, _, stats, _ = cv2.connectedComponentsWithStats(_foreground(view, found.ground, params).astype(np.uint8))
-    least = _LINE * view.lines.unit
+    least = _LINE * min(view.small.shape[:2])
     boxes += [(x, y, w, h) for x, y, w, h, _ in stats[1:].tolist() if max(w, h) >= least]
     return Explanation(found.name, [], [union(boxes)], found.ground)
 

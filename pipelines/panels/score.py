@@ -1,14 +1,17 @@
 """The score of an explanation: how plausible its panels are on the page, between 0 and 1.
 
-    score = sum over panels (content x border^2 x undivided x filled) + 0.4 x content of loose drawings
-            - 0.005 x boxes - 0.5 x overlap
+    score = sum over panels (content x quality) + 0.4 x content of loose drawings - 0.005 x boxes - 0.5 x overlap
+    quality = border^2 x undivided x filled, of a panel without a frame that is as high as its row 0.8
 
 - content: share of the page's edges (steps between neighbouring pixels) that the panel holds. What lies in no panel
   is lost; what lies at most 2 percent of the page's shorter side beside one is its frame, and does not count.
 - border: share of the panel's outline along which even ground outside meets something else inside. The borders of the
-  page say nothing. The outline of a slanted or rounded piece counts by its shape. Where there is but one panel or
-  drawing, border^2 is at least 0.6: any page may be one picture.
-- undivided: 1, less the share of the best gutter that crosses the panel in the colour of the ground around it.
+  page say nothing. Of a slanted or rounded piece it is the share of the outline of its hull that is its own, times
+  0.98, or 0.5 for a piece that has no panel's outline (a blot). Where there is but one panel or drawing, border^2 is at
+  least 0.6, which then also is what a loose drawing's content counts: any page may be one picture.
+- undivided: 1, less the share of the best gutter that crosses the panel, from 0.06 to 0.94 of its side, over at least
+  0.85 of its length. It has the colour of the ground around the panel (any, where that is not seen) and is no thin line
+  of ink; or it has the colour of the panel's own frame and at least 0.6 of its width.
 - filled: 1, less ten times the share of the panel that ground crosses from one side to another, at least 0.5: a box
   over two slanted panels holds the gutter between them.
 - overlap: share of the boxes' area that lies in another box, unless that has a hole for it (an inset).
@@ -71,10 +74,10 @@ def score(explanation: Explanation, view: View) -> float:
 
 
 def _quality(piece: Piece, lines: Lines, least: float) -> float:
-    """border x undivided x filled, where the border has a least value."""
-    border, grounds = _border(piece, lines)
+    """border^2 x undivided x filled, where border^2 has a least value; or that of a panel without a frame."""
     if piece.is_exact:
         return _SLOT
+    border, grounds = _border(piece, lines)
     return max(border**2, least) * _undivided(piece, lines, grounds) * _filled(piece, lines, grounds)
 
 

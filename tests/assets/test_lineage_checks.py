@@ -15,13 +15,14 @@ from assets.home import Home
 from assets.partitions import issues
 from assets.resources import default_resources
 from assets.select import issue_splits, unique_panels
+from benchmarks.copy_changes import at_night, encoded_poorly, mirrored, zoomed
 from demo.draw import draw_webtoon
 from pipelines.lake import Lake
 from pipelines.panels.hashing import phash, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
 from tests.installation import Installation
 from tests.pipelines.conftest import drawn_panel, panel_row
-from tests.pipelines.copies.pictures import at_night, detailed_panel, encoded_poorly, mirrored, zoomed
+from tests.pipelines.copies.pictures import detailed_panel
 
 CHECK = "no_lookalikes_across_splits"
 COPIES = {"near": encoded_poorly, "mirrored": mirrored, "zoomed": zoomed, "recoloured": at_night}

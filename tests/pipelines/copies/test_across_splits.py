@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from benchmarks.copy_changes import at_night, mirrored, zoomed
 from pipelines.issue_splits import SplitReport, build_issue_splits, check_lookalikes, left_out_panels
 from pipelines.lake import Lake
 from pipelines.panels.hashing import phash, pixels_sha256, thumbnail
@@ -11,7 +12,7 @@ from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import SplitParams, UniqueParams
 from pipelines.unique_panels import build_unique_panels
 from tests.pipelines.conftest import panel_row
-from tests.pipelines.copies.pictures import at_night, detailed_panel, mirrored, zoomed
+from tests.pipelines.copies.pictures import detailed_panel
 
 
 def put(lake: Lake, issue: str, pictures: list[np.ndarray]) -> None:

@@ -3,17 +3,11 @@
 import numpy as np
 import pytest
 
+from benchmarks.copy_changes import at_night, encoded_anew, mirrored, turned_in_hue, zoomed
 from pipelines.copies.alignment import align, best_correlations, fine_of, luma_of
 from pipelines.copies.relations import color_distances, relation_of
 from pipelines.panels.hashing import thumbnail
-from tests.pipelines.copies.pictures import (
-    at_night,
-    detailed_panel,
-    encoded_anew,
-    mirrored,
-    turned_in_hue,
-    zoomed,
-)
+from tests.pipelines.copies.pictures import detailed_panel
 
 PANELS = [detailed_panel(seed) for seed in range(10, 26)]
 CHANGES = {
