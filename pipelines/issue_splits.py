@@ -40,7 +40,7 @@ from pipelines.copies.mirrored import THUMBNAIL_SHAPE, mirrored_hash
 from pipelines.copies.near_hashes import hash_bits, near_values
 from pipelines.lake import Lake, digest_of
 from pipelines.params import SPLITS, SplitParams
-from pipelines.terms.dropped import read_drops
+from pipelines.terms.dropped import read_dropped, read_drops
 
 T = TypeVar("T")
 
@@ -251,12 +251,26 @@ def _later_ones(copies: pd.DataFrame) -> Iterator[tuple[str, dict[str, str]]]:
 def left_out_panels(lake: Lake) -> dict[str, str]:
     """Why each kept panel that its split must not hold is left out, by panel_id.
 
+    Beside what the table says, `dropped`: a drop that was interrupted has not reached the decisions yet.
     Raises FileNotFoundError before `issue_splits` was made.
     """
     if "left_out" not in lake.columns(lake.issue_splits):
-        return {}  # a table of an earlier version
+        return _dropped_since(lake)  # a table of an earlier version
     found = lake.read_table(lake.issue_splits, ["left_out"])["left_out"].to_pylist()
-    return {one["panel_id"]: one["reason"] for panels in found for one in panels or ()}
+    return {one["panel_id"]: one["reason"] for panels in found for one in panels or ()} | _dropped_since(lake)
+
+
+def _dropped_since(lake: Lake) -> dict[str, str]:
+    """Kept panels that were dropped for good after the decisions were made."""
+    dropped = read_dropped(lake)
+    if not dropped.drops or not lake.unique_panels.exists():
+        return {}
+    decisions = content_of(lake, lake.unique_panels, ["panel_id", "kept"])
+    decisions = decisions[decisions["kept"]]
+    pages = [() if listed is None else listed for listed in decisions["pages_sha256"]]
+    places = zip(decisions["title"], decisions["issue"], pages, decisions["sha256"], strict=True)
+    held = [dropped.panel(*place) is not None for place in places]
+    return dict.fromkeys(decisions["panel_id"][held], "dropped")
 
 
 def _splits_before(lake: Lake) -> dict[str, dict[str, Any]]:

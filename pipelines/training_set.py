@@ -25,6 +25,7 @@ from pipelines.issue_splits import left_out_panels
 from pipelines.lake import Lake, digest_of
 from pipelines.pairs import Pairs
 from pipelines.params import SPLITS, TrainingSetParams, VariantParams
+from pipelines.terms.dropped import read_dropped
 from pipelines.terms.terms import Terms
 from pipelines.variants import KINDS, derive, open_array, read_manifest, resize_square
 
@@ -56,13 +57,16 @@ def build_training_set(
     sources: the kind of place that each title comes from, for the datasheet. terms: what may be learned from now; None
     refuses nothing.
     Raises FileNotFoundError where arrays are missing, ValueError where they do not fit together (made from other
-    colour, other resolutions, or the same panel in two splits), where they hold what the terms refuse, or where train
-    holds too few panels.
+    colour, other resolutions, or the same panel in two splits), where they hold what was dropped or what the terms
+    refuse, or where train holds too few panels.
     """
     manifests = {(kind, split): read_manifest(lake, kind, split) for kind in KINDS for split in SPLITS}
     rows = {split: _rows(lake, manifests["color", split]) for split in SPLITS}
     _require_one_origin(manifests)
     _require_separate_splits(rows)
+    dropped = read_dropped(lake)
+    for split, table in rows.items():
+        dropped.require_none_of(table.to_pylist(), f"the current arrays of split {split}")
     if terms:
         _require_terms(rows, terms)
     if len(rows["train"]) < params.min_train_panels:
@@ -144,7 +148,8 @@ class TrainingSet:
 
         Stored resolutions are memory-mapped. Others are made in memory from the next larger stored one: the colour
         reduced by area, the variant computed from the reduced colour, as if it had been stored.
-        Raises ValueError for an unknown split or variant, and for a resolution above all stored ones.
+        Raises ValueError for an unknown split or variant, for a resolution above all stored ones, and for pictures that
+        were dropped for good, also by a drop that was interrupted before it removed them.
         """
         if split not in SPLITS:
             raise ValueError(f"split {split!r}: expected one of {', '.join(SPLITS)}")
@@ -163,6 +168,7 @@ class TrainingSet:
                 variant, color, VariantParams(resolutions=[resolution], **self._manifest["edge_settings"])
             )
         rows = self._rows[split]
+        read_dropped(self._lake).require_none_of(rows.to_pylist(), f"training set {self.fingerprint[:12]}")
         return Pairs(
             color=color,
             variant=pictures,

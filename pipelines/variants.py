@@ -42,6 +42,7 @@ from pipelines.issue_splits import left_out_panels
 from pipelines.lake import DamagedFileError, Lake, atomic_write, digest_of, issue_key, natural_key
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import SPLITS, VariantParams
+from pipelines.terms.dropped import read_dropped
 
 Kind = Literal["color", "gray", "edge", "line"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -276,6 +277,8 @@ def _kept_panels(split: str, lake: Lake) -> dict[str, pa.Table]:
     for row in sorted(issues, key=lambda row: (row["title"], natural_key(row["issue"]), row["issue"])):
         key = issue_key(row["title"], row["issue"])
         expected = kept.get((row["title"], row["issue"]), {})
+        if not expected:  # of a dropped issue there may be no table any more
+            continue
         table = lake.read_table(lake.panels(key), ["panel", *ROW_COLUMNS])
         table = table.filter(pa.array([panel_id in expected for panel_id in table["panel_id"].to_pylist()], pa.bool_()))
         numbers = table["panel"].to_pylist()
@@ -330,6 +333,7 @@ def _store(
     folder = lake.variants(kind) / digest
     unchanged = (folder / "manifest.json").exists()
     if unchanged and "withdrawn" in lake.read_json(folder / "manifest.json"):  # what was dropped was let in again
+        read_dropped(lake).require_none_of(rows.to_pylist(), str(folder))
         folder.fs.rm(folder.path, recursive=True)
         unchanged = False
     if not unchanged:

@@ -1,6 +1,5 @@
 """`tintoon drop`: what it will remove, the removal in every store of this installation, and its report."""
 
-import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -126,9 +125,9 @@ def undo(targets: Sequence[str]) -> list[Drop]:
 
 
 def unfinished() -> list[str]:
-    """The targets of drops that were interrupted, as the command takes them."""
+    """The commands that finish the drops that were interrupted."""
     lake: Lake = default_resources()["lake"].open()
-    return [shlex.join(drop.targets) for drop in read_dropped(lake).drops if not drop.finished]
+    return [drop.command for drop in read_dropped(lake).drops if not drop.finished]
 
 
 def _withdraw_from_studies(studies: Studies, plan: Plan) -> int:

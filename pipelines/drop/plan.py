@@ -37,7 +37,7 @@ class Plan:
     @cached_property
     def digests(self) -> frozenset[str]:
         """SHA-256 of the pixels of the panels that go; empty where copies may stay."""
-        return frozenset(panel.sha256 for panel in self.drop.panels) if self.drop.by_content else frozenset()
+        return frozenset(panel.sha256 for panel in self.drop.panels) if self.drop.copies else frozenset()
 
     def holds(self, title: str, issue: str, sha256: str) -> bool:
         """True for a panel, of now or of an earlier cut, that shows what goes.
@@ -79,7 +79,8 @@ def plan_drop(
         issues: Issues that are known beside those of the lake.
         titles: Titles that are known beside those of the lake.
 
-    A drop of the same targets that was interrupted goes on: what it had recorded counts. Raises UnknownTarget.
+    A drop of the same targets that was interrupted goes on: what it had recorded counts, also whether copies go.
+    Raises UnknownTarget.
     """
     drops = read_drops(lake)
     dropped = [*issues, *(key for drop in drops for key in (*drop.issues, *(page.issue for page in drop.pages)))]
@@ -88,6 +89,7 @@ def plan_drop(
     keys = tuple(target.issue for target in targets if target.issue and target.page is None)
     names = tuple(target.text for target in targets)
     before = next((one for one in drops if one.targets == names and not (one.finished or one.undone)), None)
+    copies = before.copies if before else copies
     whole = [key for key in issues_of(lake) if key in keys or split_issue_key(key)[0] in gone]
     named = [page for target in targets if target.page for page in _named(lake, target, before)]
     pages = {(page.issue, page.url): page for page in (*(before.pages if before else ()), *named)}
@@ -124,6 +126,7 @@ def plan_drop(
         pages=tuple(pages.values()),
         page_digests=tuple(sorted(filter(None, digests))) if copies else (),
         panels=_with_splits(lake, panels.values(), before),
+        copies=copies,
     )
     shown = sum(len([page for page in _pages(lake, key) if page.sha256]) for key in whole)
     return Plan(drop, tuple(whole), parts, found, shown + sum(map(len, parts.values())), remaining)

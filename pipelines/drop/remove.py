@@ -104,7 +104,7 @@ def _remove_memory(lake: Lake, plan: Plan, on_removed: Removed) -> None:
 
     Where copies under other names may stay, so does this: they keep the split that it had.
     """
-    if not plan.drop.by_content:
+    if not plan.drop.copies:
         return
     if lake.picture_splits.exists():
         table = lake.read_table(lake.picture_splits)

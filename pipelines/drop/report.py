@@ -43,7 +43,7 @@ class Report:
         drop = asdict(plan.drop)
         return {
             **{name: drop[name] for name in ("id", "at", "reason", "targets", "titles", "issues")},
-            "kept_out": "by name and by content" if plan.drop.by_content else "by name",
+            "kept_out": "by name and by content" if plan.drop.copies else "by name",
             "counts": self.places.counts(),
             "pages": drop["pages"],
             "page_digests": drop["page_digests"],

@@ -23,10 +23,10 @@ class Target:
     @classmethod
     def of(cls, text: str) -> "Target":
         """Reads a target. Raises UnknownTarget for what can be none."""
-        key, _, page = text.partition(":")
+        key, colon, page = text.partition(":")
+        if not key or (colon and not (page and "__" in key)):  # an empty page is not the whole issue
+            raise UnknownTarget(f"{text!r}: expected TITLE, TITLE__ISSUE or TITLE__ISSUE:PAGE")
         if "__" not in key:
-            if page or not key:
-                raise UnknownTarget(f"{text!r}: expected TITLE, TITLE__ISSUE or TITLE__ISSUE:PAGE")
             return cls(text, key)
         title, _ = split_issue_key(key)
         return cls(text, title, key, page or None)

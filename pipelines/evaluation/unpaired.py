@@ -13,6 +13,7 @@ from pipelines.images.decode import decode_picture
 from pipelines.images.sampling import evenly_spaced
 from pipelines.lake import Lake
 from pipelines.previews import read_panels
+from pipelines.terms.dropped import read_dropped
 
 PICTURES = 6
 SIDE_PX = 512
@@ -21,9 +22,11 @@ SIDE_PX = 512
 
 def gray_panels(lake: Lake, count: int = PICTURES) -> dict[str, np.ndarray]:
     """Panels that were dropped as gray, evenly spread over all of them: panel_id -> (H, W) uint8."""
-    rows = lake.read_table(lake.unique_panels, ["panel_id", "reason"]).to_pylist()
-    dropped = [row["panel_id"] for row in rows if row["reason"] == "gray"]
-    chosen = [dropped[place] for place in evenly_spaced(len(dropped), count)]
+    rows = lake.read_table(lake.unique_panels, ["title", "issue", "panel_id", "sha256", "reason"]).to_pylist()
+    taken_out = read_dropped(lake)  # for good, maybe after these decisions
+    gray = [row for row in rows if row["reason"] == "gray"]
+    names = [row["panel_id"] for row in gray if not taken_out.panel(row["title"], row["issue"], (), row["sha256"])]
+    chosen = [names[place] for place in evenly_spaced(len(names), count)]
     return {panel_id: _shown(rgb) for panel_id, rgb in read_panels(lake, chosen).items()}
 
 

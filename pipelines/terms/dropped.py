@@ -6,7 +6,8 @@ A drop is written here before anything is removed. Whatever reads pages, panels 
 interrupted drop leaves nothing that is trusted.
 """
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -57,8 +58,10 @@ class Drop:
     pages: tuple[DroppedPage, ...]
     """Single pages, and those of other issues with the same bytes."""
     page_digests: tuple[str, ...]
-    """SHA-256 of the bytes of every page; empty where copies under other names may stay."""
+    """SHA-256 of the bytes of every page; empty where copies under other names may stay, or where it had no pages."""
     panels: tuple[DroppedPanel, ...]
+    copies: bool = True
+    """Whether what has the same bytes under other names goes, and is kept out, too."""
     finished: bool = False
     undone: str | None = None
     """When it was taken back."""
@@ -69,13 +72,17 @@ class Drop:
         return f"dropped on {self.at[:10]}" + (f" ({self.reason})" if self.reason else "")
 
     @property
-    def by_content(self) -> bool:
-        """True where copies under other names are kept out too."""
-        return bool(self.page_digests)
+    def command(self) -> str:
+        """The command that carries it out, and finishes it where it was interrupted."""
+        return shlex.join(["tintoon", "drop", *self.targets, *(() if self.copies else ("--keep-copies",))])
 
     def holds_issue(self, key: str) -> bool:
         """True for an issue that was dropped whole."""
         return key in self.issues or split_issue_key(key)[0] in self.titles
+
+
+class DroppedError(ValueError):
+    """Something holds pictures that were dropped for good. The message says when, why, and what to do."""
 
 
 class Dropped:
@@ -97,14 +104,31 @@ class Dropped:
         return self._by_page.get(sha256 or "")
 
     def panel(self, title: str, issue: str, pages: Iterable[str], sha256: str) -> Drop | None:
-        """The drop of a panel by its issue, the digests of its pages, or the digest of its pixels."""
+        """The drop of a panel by its issue, the digests of its pages, or the digest of its pixels.
+
+        While a drop by name alone is not finished, tables still list the panels of its pages: these count too.
+        """
+        key = issue_key(title, issue)
         by_page = next((drop for page in pages if (drop := self.bytes(page))), None)
-        return self.issue(issue_key(title, issue)) or by_page or self._by_panel.get(sha256)
+        return self.issue(key) or by_page or self._by_panel.get(sha256) or self._going.get((key, sha256))
+
+    def require_none_of(self, rows: Iterable[Mapping[str, Any]], what: str) -> None:
+        """Raises DroppedError where panels (`title`, `issue`, `sha256`) were dropped.
+
+        what: Names what holds them, for people: "the current arrays".
+        """
+        held = [drop for row in rows if (drop := self.panel(row["title"], row["issue"], (), row["sha256"]))]
+        if held:
+            finish = "" if held[0].finished else f"finish that: {held[0].command}; "
+            raise DroppedError(
+                f"{what}: {len(held)} pictures were {held[0].why}: {finish}then make it without them: tintoon run "
+                "unique_panels issue_splits gray_panels edge_panels line_panels training_set"
+            )
 
     @property
     def hashes(self) -> list[str]:
         """Perceptual hashes of the panels that are kept out by content, 16 hex digits each."""
-        return [panel.phash for drop in self.drops if drop.by_content for panel in drop.panels if panel.phash]
+        return [panel.phash for drop in self.drops if drop.copies for panel in drop.panels if panel.phash]
 
     @cached_property
     def _by_place(self) -> dict[tuple[str, str], Drop]:
@@ -116,7 +140,12 @@ class Dropped:
 
     @cached_property
     def _by_panel(self) -> dict[str, Drop]:
-        return {panel.sha256: drop for drop in self.drops if drop.by_content for panel in drop.panels}
+        return {panel.sha256: drop for drop in self.drops if drop.copies for panel in drop.panels}
+
+    @cached_property
+    def _going(self) -> dict[tuple[str, str], Drop]:
+        going = [drop for drop in self.drops if not drop.finished]
+        return {(panel.panel_id.rpartition("__")[0], panel.sha256): drop for drop in going for panel in drop.panels}
 
 
 def read_drops(lake: Lake) -> list[Drop]:
@@ -149,6 +178,8 @@ def take_back(lake: Lake, target: str, *, at: str) -> list[Drop]:
 
 
 def _from_json(values: dict[str, Any]) -> Drop:
+    if "copies" not in values:  # of an earlier version: without copies, it recorded no digests
+        values = {**values, "copies": bool(values["page_digests"]) or not values["panels"]}
     listed = {name: tuple(values[name]) for name in ("titles", "issues", "targets", "page_digests")}
     pages = tuple(DroppedPage(**page) for page in values["pages"])
     panels = tuple(DroppedPanel(**panel) for panel in values["panels"])

@@ -75,8 +75,8 @@ def drop(
             served = [f"{one['model']} version {one['version']}" for one in report.versions if one["aliases"]]
             say(f"Served colorizers that learned from it: {', '.join(served) or 'none'}")
         say("The next training set is without it: tintoon run all")
-        for targets_left in unfinished():
-            say(f"Interrupted earlier, to be finished: tintoon drop {targets_left}")
+        for command in unfinished():
+            say(f"Interrupted earlier, to be finished: {command}")
     if report.failed:
         raise UsageError(f"{len(report.failed)} things could not be removed, see {path}; then run this again")
 
@@ -85,7 +85,7 @@ def _show(places: "Places") -> None:
     plan = places.plan
     say(
         f"{', '.join(plan.drop.targets)}: will be removed, and kept out "
-        f"{'by name and by content' if plan.drop.by_content or plan.pages == 0 else 'by name'}:"
+        f"{'by name and by content' if plan.drop.copies else 'by name'}:"
     )
     for name, count in places.counts().items():
         say(f"  {count:>7,}  {name}")

@@ -1,5 +1,6 @@
 """A lake with everything that shows a title: pages, panels, decisions, arrays, references, a training, a result."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -42,6 +43,13 @@ class Comics:
         self.cache = folder / "cache"
         self.lake = Lake.at(folder / "lake")
         self.titles: dict[str, Title] = {}
+
+    def copied_to(self, folder: Path) -> "Comics":
+        """The same, with a lake of its own: what is done there does not change this one."""
+        shutil.copytree(self.folder, folder)
+        made = Comics(folder)
+        made.titles = self.titles
+        return made
 
     def draw(self, title: str, issue: str, seeds: list[int]) -> None:
         folder = self.folder / title / issue

@@ -4,13 +4,17 @@ import shutil
 from dataclasses import replace
 
 import cv2
+import pyarrow as pa
 import pytest
 
+from pipelines.colorize.params import ReferencesParams
+from pipelines.colorize.title_references import build_title_references
 from pipelines.drop.remove import remove
 from pipelines.drop.report import Report, write_report
 from pipelines.drop.target import Target, UnknownTarget
-from pipelines.params import TrainingSetParams
-from pipelines.terms.dropped import read_dropped, read_drops, take_back, write_drop
+from pipelines.evaluation.unpaired import gray_panels
+from pipelines.params import SPLITS, TrainingSetParams
+from pipelines.terms.dropped import DroppedError, read_dropped, read_drops, take_back, write_drop
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import Withdrawn
 from tests.pipelines.drop.conftest import NOW, Comics
@@ -218,25 +222,87 @@ def test_a_drop_that_was_killed_at_any_moment_is_finished_by_the_same_command(co
     fingerprint = comics.freeze()
     comics.trained(fingerprint)
     comics.evaluated(fingerprint, ["hers__ep0__0001", "ours__ep0__0001"])
-    whole = Comics(tmp_path_factory.mktemp("whole") / "it")
-    shutil.copytree(comics.folder, whole.folder)
-    whole.titles = comics.titles
+    whole = comics.copied_to(tmp_path_factory.mktemp("whole") / "it")
     steps = len(whole.drop("hers"))
     wanted = files_of(whole)
     assert steps > 20
     for moment in range(0, steps, 4):
-        other = Comics(tmp_path_factory.mktemp("killed") / "it")
-        shutil.copytree(comics.folder, other.folder)
-        other.titles = comics.titles
+        other = comics.copied_to(tmp_path_factory.mktemp("killed") / "it")
         kill_at(other, moment)
         assert [drop.finished for drop in read_drops(other.lake)] == [False]
         assert states(other, "hers") == {"dropped": 3}  # nothing of it is trusted
+        next_run = other.copied_to(tmp_path_factory.mktemp("next") / "it")
+        assert titles_of_training_set(next_run) == {"ours"}, moment
         other.drop("hers")
         assert len(read_drops(other.lake)) == 1
         assert files_of(other) == wanted, moment
 
 
-def kill_at(comics: Comics, moment: int) -> None:
+def titles_of_training_set(comics: Comics) -> set[str]:
+    """The titles of a training set that is frozen now, from the decisions as they are."""
+    comics.freeze()
+    frozen = TrainingSet.open(comics.lake)
+    return {title for split in SPLITS for title in frozen.pairs(split, "gray", 16).titles}
+
+
+def test_an_interrupted_drop_of_a_page_by_name_alone_leaves_nothing_to_learn_from(comics):
+    fingerprint = comics.freeze()
+    drop = comics.plan("hers__ep1:1", copies=False).plan.drop
+    going = {panel.panel_id for panel in drop.panels}
+    write_drop(comics.lake, drop)  # the first step
+    with pytest.raises(DroppedError, match=r"1 pictures were dropped on .*: finish that: tintoon drop .*--keep-copies"):
+        build_training_set(comics.lake, TrainingSetParams(min_train_panels=1))
+    split = next(name for name in SPLITS if going & TrainingSet.open(comics.lake, fingerprint).digests(name).keys())
+    with pytest.raises(DroppedError, match="training set"):  # a training that goes on with the set of before
+        TrainingSet.open(comics.lake, fingerprint).pairs(split, "gray", 16)
+    comics.freeze()
+    kept = {name for split in SPLITS for name in TrainingSet.open(comics.lake).digests(split)}
+    assert len(kept) == 11
+    assert not going & kept
+
+
+def test_an_index_of_references_is_made_without_what_an_interrupted_drop_takes(comics):
+    params = ReferencesParams(max_panels=20)
+    before = build_title_references(comics.lake, "hers", params, cache=comics.cache)
+    write_drop(comics.lake, comics.plan("hers__ep1").plan.drop)  # the first step
+    after = build_title_references(comics.lake, "hers", params, cache=comics.cache)
+    assert (before.kept_panels, after.kept_panels, after.removed) == (6, 4, 4)  # two variants
+
+
+def test_gray_pictures_of_an_interrupted_drop_are_not_shown(comics):
+    table = comics.lake.read_table(comics.lake.unique_panels).to_pandas()
+    table["reason"] = "gray"
+    schema = comics.lake.read_table(comics.lake.unique_panels).schema
+    comics.lake.write_table(comics.lake.unique_panels, pa.Table.from_pandas(table, schema=schema), made_from="")
+    kill_at(comics, 0)
+    assert {name.partition("__")[0] for name in gray_panels(comics.lake, 20)} == {"ours"}
+
+
+def test_an_interrupted_drop_that_keeps_copies_is_finished_as_one(comics):
+    comics.titles["renamed"] = comics.titles["hers"].model_copy(update={"key": "renamed"})
+    assert comics.collect() == {}
+    kill_at(comics, 3, copies=False)
+    (interrupted,) = read_dropped(comics.lake).drops
+    assert interrupted.command == "tintoon drop hers --keep-copies"
+    places = comics.plan("hers")  # even without the option
+    assert (places.plan.drop.copies, places.plan.copies, places.plan.drop.page_digests) == (False, 0, ())
+    comics.drop("hers")
+    comics.titles.pop("hers")
+    assert comics.collect() == {}
+    assert {name.partition("__")[0] for name in comics.select()} == {"renamed", "ours"}
+
+
+def test_a_record_of_an_earlier_version_says_whether_copies_go(comics):
+    comics.drop("hers__ep0")
+    comics.drop("hers__ep1", copies=False)
+    values = comics.lake.read_json(comics.lake.dropped)
+    for drop in values["drops"]:
+        del drop["copies"]
+    comics.lake.write_json(comics.lake.dropped, values)
+    assert [drop.copies for drop in read_drops(comics.lake)] == [True, False]
+
+
+def kill_at(comics: Comics, moment: int, target: str = "hers", *, copies: bool = True) -> None:
     done = 0
 
     def note(*_: object) -> None:
@@ -246,7 +312,7 @@ def kill_at(comics: Comics, moment: int) -> None:
             raise Killed
 
     with pytest.raises(Killed):
-        remove(comics.plan("hers"), comics.cache, note)
+        remove(comics.plan(target, copies=copies), comics.cache, note)
 
 
 def files_of(comics: Comics) -> set[str]:
@@ -278,6 +344,9 @@ def test_the_report_names_all_and_holds_no_pictures(comics):
         ("hers__ep7", "no issue 'hers__ep7'; there are: hers__ep0, hers__ep1, hers__ep2"),
         ("hers__ep0:7", r"hers__ep0: no page '7'; there are: 1 \(p0.png\), 2 \(p1.png\)"),
         ("hers:1", "expected TITLE"),
+        ("hers__ep0:", "expected TITLE"),
+        ("hers:", "expected TITLE"),
+        (":1", "expected TITLE"),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is(comics, text, said):
