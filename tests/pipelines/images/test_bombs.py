@@ -70,8 +70,8 @@ def test_heads_without_a_size_are_short_errors(data):
 
 
 def test_an_xmp_packet_of_blanks_is_searched_once():
-    xmp = b"<x/>" + b" " * 3_000_000 + b'\n tiff:Orientation="6" a="b"'
-    assert metadata._XMP_ORIENTATION.sub(b"", xmp) == b'<x/> a="b"'
+    xmp = b"<x/>" + b" " * 3_000_000 + b"<y/>"
+    assert metadata._XMP_ORIENTATION.sub(b"", xmp) == xmp
     assert metadata._XMP_ORIENTATION.sub(b"", b'<a b="c"  tiff:Orientation="6"/>') == b'<a b="c"/>'
 
 
