@@ -157,6 +157,8 @@ def collect_issue(
                 if isinstance(came, Fetched):
                     picture = came.picture.data
                     row = _fetched_row(base, came, now)
+                    if row.note:
+                        _log.warning("%s: page %d, %s: %s", key, row.page, row.name, row.note)
                     done["bytes"] += len(picture)
                     done["fetched"] += 1
                     if known_row is not None and known_row.sha256 == row.sha256:
@@ -274,6 +276,7 @@ def _fetched_row(base: PageRow, came: Fetched, now: datetime) -> PageRow:
         format=came.picture.format,
         fetched_at=now,
         checked_at=now,
+        note=came.picture.note,
     )
 
 

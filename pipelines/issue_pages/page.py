@@ -34,6 +34,7 @@ PAGE_SCHEMA = pa.schema(
         pa.field("licence", pa.string(), nullable=False),
         pa.field("attribution", pa.string(), nullable=False),
         pa.field("facts", pa.string(), nullable=False),  # a JSON object: from the source: tags, time, ...
+        pa.field("note", pa.string()),  # for people: why its colours may be wrong; null in older tables
         pa.field("image", IMAGE),  # the bytes exactly as served
     ]
 )
@@ -63,3 +64,4 @@ class PageRow:
     licence: str
     attribution: str
     facts: str
+    note: str | None = None

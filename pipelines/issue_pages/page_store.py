@@ -85,7 +85,7 @@ def content_digest(rows: Collection[PageRow]) -> str:
 
 def dropped_row(row: PageRow, drop: Drop) -> PageRow:
     """The row of a page that was dropped: its place and its digest stay, without what a source could confirm."""
-    return replace(row, status="dropped", detail=drop.why, etag=None, last_modified=None)
+    return replace(row, status="dropped", detail=drop.why, etag=None, last_modified=None, note=None)
 
 
 def all_dropped(lake: Lake, key: str, dropped: Dropped) -> bool:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from pipelines.images.decode import decode_picture
 from pipelines.images.formats import format_of, reason_against
-from pipelines.images.opened import nature_of
+from pipelines.images.opened import nature_of, open_picture
+from pipelines.images.pixels import read_pixels
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Picture:
     format: str
     width_px: int
     height_px: int
+    note: str | None = None  # for people: why its colours may be wrong
 
 
 def read_picture(data: bytes, *, name: str) -> Picture:
@@ -30,5 +31,7 @@ def read_picture(data: bytes, *, name: str) -> Picture:
     form = format_of(data)
     if form is None:
         raise ValueError(f"{nature_of(data)} instead of a picture ({len(data)} bytes)")
-    height_px, width_px = decode_picture(data, name=name).shape[:2]
-    return Picture(data=data, format=form, width_px=width_px, height_px=height_px)
+    with open_picture(data, name=name) as opened:
+        pixels = read_pixels(opened)
+    height_px, width_px = pixels.rgb.shape[:2]
+    return Picture(data=data, format=form, width_px=width_px, height_px=height_px, note=pixels.doubt)

@@ -1,6 +1,7 @@
 """Pictures that few readers expect, by way of a site: kept as served, and decoded as the first thing a reader sees."""
 
 import io
+import shutil
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.collect import collect_issue
 from pipelines.issue_pages.sources.webtoons import WebtoonsSource
 from pipelines.titles import Title
+from tests.pipelines.issue_pages.packed import write_zip
 from tests.pipelines.issue_pages.small_site import small_webtoon
 from tests.sites.webtoons import WebtoonsSite, WebtoonsTitle
 
@@ -79,3 +81,41 @@ def test_odd_pictures_come_as_served_and_show_their_first_frame(client, lake, ma
     pixels = decode_picture(image["bytes"], name="1")
     assert (pixels.shape, pixels.dtype) == ((60, 40, 3), np.uint8)
     assert np.abs(pixels.reshape(-1, 3).mean(axis=0) - RED).max() < 4
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_a_profile_that_cannot_be_used_stays_noted_in_the_row_of_its_page(tmp_path, all_sources, lake, kind, caplog):
+    pages = {"1.png": saved(plain(RED), "PNG", icc_profile=b"none" * 50), "2.png": saved(plain(BLUE), "PNG")}
+    (tmp_path / "books" / "1").mkdir(parents=True)
+    for name, data in pages.items():
+        (tmp_path / "books" / "1" / name).write_bytes(data)
+    if kind == "archive":
+        write_zip(tmp_path / "books" / "1.cbz", pages)
+        shutil.rmtree(tmp_path / "books" / "1")
+    title = Title(key="books", source=kind, address=str(tmp_path / "books"), licence="x", attribution="x")
+
+    def notes() -> list[str | None]:
+        return lake.read_table(lake.issue_pages("books__1"))["note"].to_pylist()
+
+    collect_issue("books__1", {"books": title}, all_sources, lake)
+    first = notes()
+    assert (first[0] or "").startswith("its colour profile cannot be used (")
+    assert first[1] is None
+    assert [line for line in caplog.messages if line.startswith("books__1: page 1, 1.png: its colour profile")]
+    again = collect_issue("books__1", {"books": title}, all_sources, lake)
+    assert (again.not_modified, again.unchanged, notes()) == (2, True, first)
+    # Where the table has to be written anew, and nothing was fetched.
+    collect_issue("books__1", {"books": title.model_copy(update={"attribution": "y"})}, all_sources, lake)
+    assert notes() == first
+
+
+def test_tables_of_earlier_versions_have_no_notes(tmp_path, all_sources, lake):
+    (tmp_path / "books" / "1").mkdir(parents=True)
+    (tmp_path / "books" / "1" / "1.png").write_bytes(saved(plain(RED), "PNG"))
+    title = Title(key="books", source="folder", address=str(tmp_path / "books"), licence="x", attribution="x")
+    collect_issue("books__1", {"books": title}, all_sources, lake)
+    path = lake.issue_pages("books__1")
+    lake.write_table(path, lake.read_table(path).drop_columns(["note"]), made_from="old")
+    again = collect_issue("books__1", {"books": title.model_copy(update={"licence": "z"})}, all_sources, lake)
+    assert (again.not_modified, [row.licence for row in again.rows]) == (1, ["z"])
+    assert lake.read_table(path)["note"].to_pylist() == [None]
