@@ -19,6 +19,7 @@ from pipelines.images.sheets import contact_sheet, labelled_grid, to_jpeg
 from pipelines.issue_splits import Lookalikes, left_out_panels
 from pipelines.lake import IMAGE, Lake, digest_of
 from pipelines.panels.cut import Cut
+from pipelines.panels.filters import NOT_A_PANEL
 from pipelines.panels.overlay import draw_boxes
 from pipelines.panels.slices import slices_of
 from pipelines.panels.strip import stitch
@@ -107,17 +108,14 @@ def preview_cut(lake: Lake, key: str) -> np.ndarray | None:
     pages = [row for row in lake.read_table(lake.issue_pages(key)).to_pylist() if row["status"] == "ok"]
     pages.sort(key=lambda page: page["page"])
     panels = lake.read_table(
-        lake.panels(key), ["page", "page_box", "strip_box", "mask", "explanation", "page_score"]
+        lake.panels(key), ["page", "page_box", "strip_box", "mask", "explanation", "page_score", "drop_reason"]
     ).to_pylist()
     if not pages:
         return None
     if any(panel["strip_box"] for panel in panels):
         return _strip_overview(pages, panels)
     chosen = _spread(pages, 6)
-    drawn = [
-        draw_boxes(_decoded(page), [_cut(panel, "page_box") for panel in panels if panel["page"] == page["page"]])
-        for page in chosen
-    ]
+    drawn = [_with_boxes(_decoded(page), [one for one in panels if one["page"] == page["page"]]) for page in chosen]
     return contact_sheet(drawn, [_page_caption(page["page"], panels) for page in chosen], columns=3, cell_px=420)
 
 
@@ -243,6 +241,13 @@ def _decoded(page: dict[str, Any]) -> np.ndarray:
     return decode_picture(page["image"]["bytes"], name=page["name"])
 
 
+def _with_boxes(page: np.ndarray, panels: list[dict[str, Any]]) -> np.ndarray:
+    """A page with the boxes of its panels, and in gray those of what is none."""
+    cuts = [_cut(panel, "page_box") for panel in panels if panel["drop_reason"] != NOT_A_PANEL]
+    left_out = [tuple(panel["page_box"]) for panel in panels if panel["drop_reason"] == NOT_A_PANEL]
+    return draw_boxes(page, cuts, left_out)
+
+
 def _cut(panel: dict[str, Any], box: str) -> Cut:
     mask = None
     if panel["mask"]:
@@ -261,8 +266,8 @@ def _strip_overview(pages: list[dict[str, Any]], panels: list[dict[str, Any]]) -
     strip = draw_boxes(strip, [_cut(panel, "strip_box") for panel in panels if panel["strip_box"]])
     shown = [_column_wide(strip)]
     for page in [page for page in pictures if page not in slices]:
-        own = [_cut(panel, "page_box") for panel in panels if panel["page"] == page and not panel["strip_box"]]
-        shown.append(_column_wide(draw_boxes(pictures[page], own)))
+        own = [panel for panel in panels if panel["page"] == page and not panel["strip_box"]]
+        shown.append(_column_wide(_with_boxes(pictures[page], own)))
     width, height = COLUMN_PX
     columns = []
     for small in shown:

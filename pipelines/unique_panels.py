@@ -30,6 +30,7 @@ from pipelines.copies.former_issues import content_of, former_holders, in_use, s
 from pipelines.copies.near_hashes import hash_bits, near_values, nearby_pairs
 from pipelines.copies.relations import RECOLOURED_DISTANCE, color_distances
 from pipelines.lake import Lake, digest_of, issue_key, natural_key, split_issue_key
+from pipelines.panels.filters import NOT_A_PANEL
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
 from pipelines.terms.dropped import NEAR_BITS, Dropped, read_dropped
@@ -237,9 +238,10 @@ def _made_from(lake: Lake, sequence: list[str], params: UniqueParams, terms: Ter
 
 
 def _panels_of(lake: Lake, keys: list[str]) -> pd.DataFrame:
-    """PANEL_COLUMNS and `key` of all issues."""
+    """PANEL_COLUMNS and `key` of all issues, without what the cut left out beside their panels."""
     tables = [lake.read_table(lake.panels(key), PANEL_COLUMNS) for key in keys]
     panels = pa.concat_tables(tables).to_pandas()
+    panels = panels[panels["drop_reason"] != NOT_A_PANEL].reset_index(drop=True)
     return panels.assign(key=_keys(panels))
 
 

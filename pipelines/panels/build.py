@@ -1,8 +1,8 @@
 """Stage 2 for one issue. Reads its table of pages, writes its table of panels (schema in `panel.py`).
 
 Pages that are slices are stitched first; a page of another width among them is cut on its own. Panels that a filter
-drops keep their row, with the reason. The table is written again only if the pages, the parameters or this code
-changed.
+drops, and what the cut leaves out beside panels, have a row with the reason. The table is written again only if the
+pages, the parameters or this code changed.
 """
 
 import json
@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipelines.images.decode import decode_picture
 from pipelines.lake import Lake, digest_of, split_issue_key
 from pipelines.panels.cut import Cut, CutPage, cut_strip, explain_page
-from pipelines.panels.filters import FILTERS, colored_share, drop_reason, is_gray
+from pipelines.panels.filters import DROP_REASONS, NOT_A_PANEL, colored_share, drop_reason, is_gray
 from pipelines.panels.hashing import HASH_VERSION, is_flat, phash, pixels_sha256, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.params import PanelParams
@@ -33,7 +33,7 @@ class PanelReport:
     layout: str
     """"strip", "pages", "strip and pages" (a strip, and pages of another width beside it) or "whole"."""
     counts: dict[str, int]
-    """Panels by outcome: "passing", every reason of `FILTERS`, and "gray" (passing the filters, but naturally gray)."""
+    """Rows by outcome: "passing", every one of `DROP_REASONS`, and "gray" (passing the filters, but naturally gray)."""
     explanations: dict[str, int]
     """Pages with panels by the explanation that won (`explanations.py`); those of a strip are "strip"."""
     digest: str
@@ -43,8 +43,8 @@ class PanelReport:
 
     @property
     def panels(self) -> int:
-        """The number of panels that were cut."""
-        return sum(self.counts.values())
+        """The number of panels that were cut, without what was left out beside them."""
+        return sum(self.counts.values()) - self.counts[NOT_A_PANEL]
 
 
 def build_panels(key: str, lake: Lake, params: PanelParams) -> PanelReport:
@@ -96,7 +96,7 @@ def build_panels(key: str, lake: Lake, params: PanelParams) -> PanelReport:
 
 @dataclass(frozen=True)
 class _Panel:
-    """A cut with its pixels and its places."""
+    """A cut with its pixels and its places, or what was left out beside panels."""
 
     cut: Cut
     pixels: np.ndarray
@@ -106,6 +106,7 @@ class _Panel:
     strip_box: tuple[int, int, int, int] | None
     explanation: str
     page_score: float | None
+    is_left_out: bool = False
 
 
 def _directed(params: PanelParams, facts: list[dict[str, object]]) -> PanelParams:
@@ -117,18 +118,21 @@ def _directed(params: PanelParams, facts: list[dict[str, object]]) -> PanelParam
 
 
 def _cut(images: list[np.ndarray], params: PanelParams) -> list[_Panel]:
-    """All panels, in the order of the pages where they begin."""
+    """All panels, in the order of the pages where they begin, and after them what is none."""
     slices = slices_of(images) if params.layout == "auto" else []
     if params.layout == "strip":
         slices = list(range(len(images)))
     placed = _strip_panels(images, slices, params)
     for index in sorted(set(range(len(images))) - set(slices)):
         page = _whole(images[index]) if params.layout == "whole" else explain_page(images[index], params)
-        placed += [
-            (index, _Panel(cut, _cropped(images[index], cut), [index], cut.box, None, page.explanation, page.score))
-            for cut in page.cuts
-        ]
-    return [panel for _, panel in sorted(placed, key=lambda one: one[0])]
+        for cut, is_left_out in (
+            *((one, False) for one in page.cuts),
+            *((Cut(box, None), True) for box in page.left_out),
+        ):
+            pixels = _cropped(images[index], cut)
+            panel = _Panel(cut, pixels, [index], cut.box, None, page.explanation, page.score, is_left_out)
+            placed.append((index, panel))
+    return [panel for _, panel in sorted(placed, key=lambda one: (one[1].is_left_out, one[0]))]
 
 
 def _strip_panels(images: list[np.ndarray], slices: list[int], params: PanelParams) -> list[tuple[int, _Panel]]:
@@ -179,7 +183,7 @@ def _described(panel: _Panel, params: PanelParams) -> dict[str, object]:
         "page_score": panel.page_score,
         "width_px": width,
         "height_px": height,
-        "drop_reason": drop_reason(panel.pixels, params),
+        "drop_reason": NOT_A_PANEL if panel.is_left_out else drop_reason(panel.pixels, params),
         "is_gray": is_gray(share, params),
         "colored_share": share,
         "phash": phash(panel.pixels),
@@ -208,7 +212,7 @@ def _report(panels: pa.Table, params: PanelParams, *, pages: int, unchanged: boo
         pages=pages,
         layout="whole" if params.layout == "whole" else _layout([row["strip_box"] is not None for row in rows]),
         explanations=dict(sorted(Counter({row["page"]: row["explanation"] for row in rows}.values()).items())),
-        counts={outcome: outcomes[outcome] for outcome in ("passing", *FILTERS, "gray")},
+        counts={outcome: outcomes[outcome] for outcome in ("passing", *DROP_REASONS, "gray")},
         digest=digest_of(content),
         unchanged=unchanged,
     )

@@ -8,7 +8,7 @@ Works on uint8 RGB arrays (H, W, 3); touches no files.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ from pipelines.panels.explanations import (
     by_strip_ground,
     by_turned_gutters,
 )
+from pipelines.panels.left_out import left_out
 from pipelines.panels.params import PanelParams
 from pipelines.panels.pieces import SOLID, Piece, filled
 from pipelines.panels.score import score
@@ -53,6 +54,8 @@ class CutPage:
     """The name of the explanation that won (`explanations.py`)."""
     score: float | None
     """Its score, in [0, 1] (`score.py`); None where it was not judged: blank, tiny and very large pages."""
+    left_out: list[Box] = field(default_factory=list)
+    """What is drawn and lies in no panel (`left_out.py`), in pixels, from top to bottom."""
 
 
 def cut_page(page: np.ndarray, params: PanelParams) -> list[Cut]:
@@ -68,7 +71,9 @@ def explain_page(page: np.ndarray, params: PanelParams) -> CutPage:
     """`cut_page`, with the name and the score of the explanation that won."""
     view = View(page)
     best, best_score = _best(view, params)
-    return CutPage(_cuts(best, view, params), best.name, best_score)
+    found = [] if best_score is None or best.is_whole else left_out(best.places, view, params)
+    full = [_full_size(box, view.scale, page.shape) for box in found]
+    return CutPage(_cuts(best, view, params), best.name, best_score, full)
 
 
 def cut_strip(strip: np.ndarray, params: PanelParams) -> list[Cut]:

@@ -55,6 +55,11 @@ class Explanation:
         return len(self.panels) + len(self.drawings)
 
     @property
+    def places(self) -> list[Box]:
+        """The boxes of panels and drawings."""
+        return [*(piece.box for piece in self.panels), *self.drawings]
+
+    @property
     def is_plain(self) -> bool:
         """True where all that it finds is solid rectangles, and no ink can have parted them."""
         return (

@@ -1,8 +1,8 @@
 """Filters of panels: every reason to drop one, and the mark of naturally gray ones.
 
 A drop reason is a function below and a line in `FILTERS`; its threshold is a field of `PanelParams`. Filters look at
-panels, not at pages. A dropped panel keeps its row and pixels, so that a threshold can be changed at any time without
-collecting anything again. Works on uint8 RGB arrays.
+panels, not at pages; the one reason of the cut itself, `NOT_A_PANEL`, has no function. A dropped panel keeps its row
+and pixels, so that a threshold can be changed at any time without collecting anything again. Works on uint8 RGB arrays.
 """
 
 from collections.abc import Callable
@@ -88,7 +88,13 @@ FILTERS: dict[str, Callable[[MeasuredPanel, PanelParams], bool]] = {
     "low_key": is_low_key,
     "skewed_color": is_skewed_in_color,
 }
-"""Every drop reason, in the order of the checks: a panel has the first one that holds."""
+"""Every filter by its drop reason, in the order of the checks: a panel has the first one that holds."""
+
+NOT_A_PANEL = "not_a_panel"
+"""The reason of what the cut leaves out, beside the panels of a page (`left_out.py`)."""
+
+DROP_REASONS = (*FILTERS, NOT_A_PANEL)
+"""Every drop reason."""
 
 
 def drop_reason(rgb: np.ndarray, params: PanelParams) -> str | None:

@@ -5,15 +5,22 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from pipelines.panels.boxes import Box
 from pipelines.panels.cut import Cut
 
 _COLOURS = ((230, 25, 75), (0, 130, 200), (60, 160, 60), (245, 130, 48), (145, 30, 180))
+_LEFT_OUT = (150, 150, 150)
 
 
-def draw_boxes(page: np.ndarray, cuts: Sequence[Cut]) -> np.ndarray:
-    """A copy of the page, uint8 RGB (H, W, 3), with each cut's box, outline and number in reading order."""
+def draw_boxes(page: np.ndarray, cuts: Sequence[Cut], left_out: Sequence[Box] = ()) -> np.ndarray:
+    """A copy of the page, uint8 RGB (H, W, 3), with each cut's box, outline and number in reading order.
+
+    left_out: Boxes of what is no panel: in gray, without numbers.
+    """
     drawn = page.copy()
     unit = max(1, min(page.shape[:2]) // 250)
+    for x, y, w, h in left_out:
+        cv2.rectangle(drawn, (x, y), (x + w - 1, y + h - 1), _LEFT_OUT, unit)
     for number, cut in enumerate(cuts, start=1):
         x, y, w, h = cut.box
         colour = _COLOURS[(number - 1) % len(_COLOURS)]

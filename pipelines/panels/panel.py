@@ -11,7 +11,9 @@ PANEL_SCHEMA = pa.schema(
     [
         pa.field("title", pa.string(), nullable=False),
         pa.field("issue", pa.string(), nullable=False),
-        pa.field("panel", pa.int32(), nullable=False),  # 1, 2, ... in reading order, counted before any filter
+        pa.field(
+            "panel", pa.int32(), nullable=False
+        ),  # 1, 2, ... in reading order, before any filter; last, what is none
         pa.field("panel_id", pa.string(), nullable=False),  # "<title>__<issue>__0007"
         pa.field("page", pa.int32(), nullable=False),  # the page where it begins
         pa.field("pages_sha256", pa.list_(pa.string()), nullable=False),  # every page that it touches
@@ -24,7 +26,7 @@ PANEL_SCHEMA = pa.schema(
         pa.field("page_score", pa.float32()),  # the score of that explanation (`score.py`); null where none is judged
         pa.field("width_px", pa.int32(), nullable=False),
         pa.field("height_px", pa.int32(), nullable=False),
-        pa.field("drop_reason", pa.string()),  # null, or which filter of `filters.py` drops it
+        pa.field("drop_reason", pa.string()),  # null, or one of the reasons of `filters.py`
         pa.field("is_gray", pa.bool_(), nullable=False),  # naturally gray: drawn without colour
         pa.field("colored_share", pa.float32(), nullable=False),  # share of the pixels that are clearly coloured
         pa.field("phash", pa.string(), nullable=False),  # 64 bits as 16 hex digits, as imagehash writes it

@@ -78,7 +78,7 @@ def panels_and_drawings(foreground: np.ndarray, params: PanelParams) -> tuple[li
     is_loose = ~is_taken & (inside < 0.5)
     is_loose[0] = False
     drawings: list[Box] = []
-    for box in _drawings(is_loose[labels], unit, params):
+    for box in drawings_of(is_loose[labels], unit, params):
         host = next((i for i, piece in enumerate(panels) if _belongs(box, piece.box)), None)
         if host is None:
             drawings.append(box)
@@ -226,7 +226,7 @@ def _cut_out(host: Piece, inset: Piece) -> None:
     host.shape = host.shape & ~hole
 
 
-def _drawings(loose: np.ndarray, unit: int, params: PanelParams) -> list[Box]:
+def drawings_of(loose: np.ndarray, unit: int, params: PanelParams) -> list[Box]:
     """Boxes of loose pieces, each joined with its near neighbours, without dirt."""
     reach = max(1, round(params.join_share * unit / 2))
     # Room on all sides, so that every group grows by `reach` on every side and can be shrunk back.

@@ -26,6 +26,7 @@ from pipelines.panels.drawings import INK
 from pipelines.panels.explanations import Explanation
 from pipelines.panels.ground import distance
 from pipelines.panels.gutters import gutters
+from pipelines.panels.left_out import FRAME
 from pipelines.panels.lines import Lines
 from pipelines.panels.pieces import Piece
 from pipelines.panels.view import View
@@ -42,7 +43,6 @@ _BLOT = 0.5  # and where it is not
 _NEAR = 24  # channel difference of two grounds of one colour
 _ENTERED = 10.0
 _RECTANGLE = 0.985  # of its box: a hull that fills more is a rectangle
-_FRAME = 0.02  # of the shorter side: edges so near to a panel belong to its frame, or a neighbour's
 _FRAME_WIDTH = 0.6  # of a frame's width
 _FRAME_LEAST = 0.006  # of the shorter side: a thinner line in the frame's colour may be a part of the drawing
 _GUTTER = 0.008  # of the shorter side: the narrowest gutter that is seen as ground within a panel
@@ -59,7 +59,7 @@ def score(explanation: Explanation, view: View) -> float:
     for piece in explanation.panels:
         x, y, w, h = piece.box
         is_held[y : y + h, x : x + w] |= piece.hull.astype(np.uint8)
-    reach = 2 * max(2, round(_FRAME * view.lines.unit)) + 1
+    reach = 2 * max(2, round(FRAME * view.lines.unit)) + 1
     is_frame = (cv2.dilate(is_held, np.ones((reach, reach), np.uint8)) > 0) & (is_held == 0)
     total = max(1, int((is_edge & ~is_frame).sum()))
     value = 0.0

@@ -27,7 +27,8 @@ def cut(
 
     With --strip, the files are stitched in the given order, and the boxes are those of the strip. A file that cannot
     be read is named, the others go on, and the exit status is 1; a strip needs all its slices. The table's title says
-    which explanation of the page won, and its score.
+    which explanation of the page won, and its score. A line below it has the boxes of what is drawn beside the panels,
+    lettering for the most part.
     """
     from pipelines.panels.cut import CutPage, cut_strip, explain_page
     from pipelines.panels.params import PanelParams
@@ -50,6 +51,9 @@ def cut(
         for number, box in enumerate(found, start=1):
             table.add_row(str(number), *map(str, box))
         out.print(table)
+        if beside := pages[name].left_out:
+            shown = ", ".join(str(list(map(int, box))) for box in beside)
+            out.print(f"left out, no panels: {len(beside)}: {shown}", style="dim", markup=False, soft_wrap=True)
     if not are_all_read:
         raise typer.Exit(1)
 

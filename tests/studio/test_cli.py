@@ -97,6 +97,17 @@ def test_cut_says_which_explanation_of_the_page_won(tintoon, tmp_path):
     )
     said = " ".join(tintoon("cut", page).out.split())
     assert re.search(r"3 panels \(ground, score (1\.00|0\.[89]\d)\)", said), said
+    assert "left out" not in said
+
+
+def test_cut_says_what_it_left_out_beside_the_panels(tintoon, tmp_path):
+    drawn = picture(620, 500, [[30, 60, 300, 190], [350, 60, 120, 190], [30, 280, 440, 300]])
+    cv2.putText(drawn, "A TITLE", (40, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2)
+    page = saved(tmp_path / "page.png", drawn)
+    said = " ".join(tintoon("cut", page).out.split())
+    assert "3 panels" in said
+    assert re.search(r"left out, no panels: 1: \[\d+, \d+, \d+, \d+\]", said), said
+    assert len(json.loads(tintoon("cut", page, "--json").out)[str(page)]) == 3
 
 
 def test_cut_takes_several_pages(tintoon, tmp_path):

@@ -11,10 +11,12 @@ from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.page import PAGE_SCHEMA
 from pipelines.lake import Lake
 from pipelines.panels.build import build_panels
-from pipelines.panels.filters import FILTERS
+from pipelines.panels.filters import DROP_REASONS
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.params import PanelParams
+from pipelines.params import UniqueParams
 from pipelines.previews import preview_cut
+from pipelines.unique_panels import build_unique_panels
 
 KEY = "drawn-title__ep01"
 PARAMS = PanelParams(min_side_px=60, max_side_px=320)
@@ -79,7 +81,7 @@ def lake(tmp_path):
 def test_report_counts_by_reason(lake):
     report = build_panels(KEY, lake, PARAMS)
     found = {"passing": 2, "too_small": 1, "too_large": 1, "gray": 1}
-    assert report.counts == {"passing": 0, **dict.fromkeys(FILTERS, 0), **found}
+    assert report.counts == {"passing": 0, **dict.fromkeys(DROP_REASONS, 0), **found}
     assert (report.pages, report.panels, report.layout, report.unchanged) == (2, 5, "pages", False)
 
 
@@ -102,6 +104,39 @@ def test_every_panel_has_its_row_with_place_reason_and_pixels(lake):
     assert np.array_equal(decode_picture(rows[1]["image"]["bytes"], name="panel"), painted(240, 160, 2))
     assert rows[3]["pages_sha256"] == [sha256(three_pages()[2]).hexdigest()]
     assert {(row["licence"], row["attribution"]) for row in rows} == {("CC-BY-4.0", "A. Painter")}
+
+
+def lettered(page, text, place):
+    """A page with a line of lettering, 14 px high."""
+    page = page.copy()
+    cv2.putText(page, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.7, (10, 10, 10), 2)
+    return page
+
+
+def two_panels(**size):
+    return drawn_page((20, 60, painted(180, 360, 1)), (20, 260, painted(180, 360, 2)), **size)
+
+
+@pytest.mark.parametrize("place", [(40, 40), (180, 485)], ids=["title", "page number"])
+def test_what_is_drawn_beside_the_panels_has_rows_after_them(tmp_path, place):
+    lake = Lake.at(tmp_path)
+    store(lake, [png(lettered(two_panels(), "A TITLE", place)), png(two_panels())])
+    report = build_panels(KEY, lake, PanelParams(min_side_px=60))
+    assert (report.panels, report.counts["passing"], report.counts["not_a_panel"]) == (4, 4, 1)
+    rows = lake.read_table(lake.panels(KEY)).to_pylist()
+    assert [(row["page"], row["drop_reason"]) for row in rows] == [
+        *[(page, None) for page in (1, 1, 2, 2)],
+        (1, "not_a_panel"),
+    ]
+    assert [row["panel_id"] for row in rows] == [f"{KEY}__{number:04d}" for number in range(1, 6)]
+    x, y, w, h = rows[4]["page_box"]
+    assert (x, y + h) == (pytest.approx(place[0], abs=4), pytest.approx(place[1], abs=4))
+    assert decode_picture(rows[4]["image"]["bytes"], name="title").shape == (h, w, 3)
+    assert build_panels(KEY, lake, PanelParams(min_side_px=60)).counts == report.counts
+    build_unique_panels(lake, UniqueParams(), title_order=[])
+    decided = lake.read_table(lake.unique_panels, ["panel_id"])["panel_id"].to_pylist()
+    assert decided == [row["panel_id"] for row in rows[:4]]
+    assert preview_cut(lake, KEY) is not None
 
 
 def test_masked_panel_keeps_the_pixels_of_its_box(lake):
