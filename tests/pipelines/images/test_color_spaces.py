@@ -14,7 +14,7 @@ from pipelines.images.decode import decode_picture
 from pipelines.images.opened import PictureError, open_picture
 from pipelines.images.pixels import read_pixels
 from pipelines.images.profiles import is_srgb, matrix_profile, srgb_profile, to_srgb
-from tests.pipelines.images.profiles import gray_profile
+from tests.pipelines.images.profiles import gray_profile, ink_profile
 from tests.pipelines.images.test_damaged import chunk
 
 D65 = (0.3127, 0.3290)
@@ -285,6 +285,35 @@ def test_cmyk_tiff_is_ink():
     image = Image.fromarray(np.repeat(np.repeat(INKS, 32, 0), 16, 1), "CMYK")
     for compression in (None, "tiff_lzw", "tiff_adobe_deflate"):
         assert np.abs(read(encoded(image, "TIFF", compression=compression)) - shown(INKS)[0]).max() <= 2
+
+
+def lab_of_inks(inks: tuple[int, ...]) -> tuple[int, int, int]:
+    """Of a press whose inks are paler than any formula says."""
+    cyan, magenta, yellow, black = inks
+    if black:
+        return 0, 0, 0
+    return 100 - 15 * cyan - 20 * magenta - 5 * yellow, 20 * magenta - 12 * cyan, 25 * yellow - 10 * cyan
+
+
+@pytest.mark.parametrize("form", ["TIFF", "JPEG"])
+def test_cmyk_by_its_profile(form):
+    inks = [(0, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (1, 0, 1, 0), (0, 0, 0, 1), (1, 1, 1, 1)]
+    levels = 255 * np.array([inks], np.uint8)
+    image = Image.fromarray(np.repeat(np.repeat(levels, 32, 0), 16, 1), "CMYK")
+    options = {"quality": 100} if form == "JPEG" else {"compression": "tiff_adobe_deflate"}
+    data = encoded(image, form, icc_profile=ink_profile(lab_of_inks), **options)
+    lab = [lab_of_inks(one) for one in inks]
+    seen = np.array([[[round(lightness * 2.55), a % 256, b % 256] for lightness, a, b in lab]], np.uint8)
+    assert np.abs(read(data) - to_srgb(seen, "LAB", b"")[0]).max() <= 4
+    with open_picture(data, name="a") as opened:
+        assert read_pixels(opened).notes == ("CMYK became RGB by its colour profile",)
+
+
+@pytest.mark.parametrize("profile", [gray_profile(2.2), srgb_profile(), ink_profile(lab_of_inks)[:300]])
+def test_cmyk_with_a_profile_that_is_of_no_ink_becomes_rgb_by_the_formula(profile, caplog):
+    image = Image.fromarray(np.repeat(np.repeat(INKS, 32, 0), 16, 1), "CMYK")
+    assert np.abs(read(encoded(image, "TIFF", icc_profile=profile)) - shown(INKS)[0]).max() <= 2
+    assert caplog.messages[0].startswith("page: its colour profile cannot be used (")
 
 
 def test_a_tiff_of_16_bits_and_a_wide_profile():
