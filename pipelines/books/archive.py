@@ -5,11 +5,17 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from pipelines.books.book import Book, BookKind, LeftAlone, Other, Page
+from pipelines.books.book import Book, LeftAlone, Other, Page
 from pipelines.images.formats import is_picture_start
 from pipelines.issue_pages.archives.entry import MIB, ArchiveLimits, Container, Entry
-from pipelines.issue_pages.archives.epub import CONTAINER, NoSpine, Spine, read_spine
-from pipelines.issue_pages.archives.kinds import may_be_page, open_container, reading_order, suffix_of
+from pipelines.issue_pages.archives.epub import NoSpine, Spine, is_book, read_spine
+from pipelines.issue_pages.archives.kinds import (
+    is_left_by_system,
+    may_be_page,
+    open_container,
+    reading_order,
+    suffix_of,
+)
 from pipelines.issue_pages.entry import IssueUnavailable
 from pipelines.issue_pages.local_files import shown
 from pipelines.issue_pages.page_files import is_named_page
@@ -39,9 +45,15 @@ def open_archive(file: Path, kind: Literal["zip", "tar", "7z", "rar"]) -> Book:
         order = sorted(names, key=reading_order)
     else:
         order = list(spine.pictures)
+    left_out = [
+        LeftAlone(_path(entry.name), entry.left_out.detail)
+        for entry in listed
+        if entry.left_out and not is_left_by_system(entry.name)
+    ]
     if not order:
-        seen = ", ".join(shown(entry.name) for entry in entries[:3]) or "nothing"
-        raise ValueError(f"{shown(file)}: no picture among its {len(entries)} entries ({seen}); pack pages into it")
+        held = [f"{shown(left.name)}: {left.reason}" for left in left_out] + [shown(entry.name) for entry in entries]
+        seen = ", ".join(held[:3]) or "nothing"
+        raise ValueError(f"{shown(file)}: no picture among its {len(listed)} entries ({seen}); pack pages into it")
     by_name = {entry.name: entry for entry in entries}
     pages = _Reader(file, container, [by_name[name] for name in order])
     others = _Reader(file, container, [entry for entry in entries if entry.name not in set(order)])
@@ -53,12 +65,15 @@ def open_archive(file: Path, kind: Literal["zip", "tar", "7z", "rar"]) -> Book:
         for entry in entries
     )
     inside = [entry.name for entry in entries if suffix_of(entry.name) in _BOOK_SUFFIXES]
-    left_alone = tuple(LeftAlone(_path(entry.name), entry.left_out.detail) for entry in listed if entry.left_out)
-    left_alone += tuple(LeftAlone(_path(name), "a book inside of the book; unpack it to colour it") for name in inside)
-    book_kind: BookKind = kind if spine is None else "epub"
+    left_out += [LeftAlone(_path(name), "a book inside of the book; unpack it to colour it") for name in inside]
     if spine is None:
-        return Book(file, book_kind, contents, left_alone)
-    return Book(file, book_kind, contents, left_alone, spine.title, tuple(spine.facts.get("creator", ())))
+        return Book(file, kind, contents, tuple(left_out))
+    known = {left.name for left in left_out}
+    left_out += [
+        LeftAlone(name, "the book shows it, and has no such entry") for name in spine.missing if name not in known
+    ]
+    left_out += [LeftAlone(name, reason) for name, reason in spine.left_out]
+    return Book(file, "epub", contents, tuple(left_out), spine.title, tuple(spine.facts.get("creator", ())))
 
 
 class _Reader:
@@ -101,11 +116,10 @@ class _Reader:
 
 def _spine(file: Path, container: Container, entries: Sequence[Entry]) -> Spine | None:
     """The spine of an EPUB file; None for any other ZIP file. Raises ValueError."""
-    if not any(entry.name == CONTAINER for entry in entries):
+    if not is_book(entries):
         return None
-    sizes = {entry.name: entry.size_bytes for entry in entries}
     try:
-        return read_spine(sizes, lambda name: container.read([name])[name])
+        return read_spine(entries, lambda name: container.read([name])[name])
     except NoSpine as error:
         raise ValueError(f"{shown(file)}: no whole EPUB book: {error}; replace the file") from error
 

@@ -4,6 +4,7 @@ Reads names, sizes and times, and the bytes of no file. Writes nothing.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from pipelines.issue_pages.local_tree import LeftOut, folders_below
 from pipelines.issue_pages.names import former_names, issue_names
 from pipelines.titles import Title
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 
 class Unreadable(FetchError):
     """The file, or this part of it, cannot be read."""
@@ -27,8 +30,8 @@ class Unreadable(FetchError):
 
 
 def shown(name: str | Path) -> str:
-    """A name as tables and people can have it: a byte that is no UTF-8 becomes "?"."""
-    return str(name).encode("utf-8", "replace").decode()
+    """A name as tables and people can have it: a byte that is no UTF-8, or a control character, becomes "?"."""
+    return _CONTROL.sub("?", str(name).encode("utf-8", "replace").decode())
 
 
 def file_of(url: str) -> Path:

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from pipelines.issue_pages.archives.entry import Entry
+from pipelines.issue_pages.archives.entry import Entry, parts_of
 
 MAX_BYTES = 1024 * 1024
 _FIELDS = {
@@ -66,8 +66,8 @@ class ComicInfo:
 
 def comic_info_entry(entries: Iterable[Entry]) -> Entry | None:
     """The archive's ComicInfo.xml: at its root, or in the folder that holds everything."""
-    found = [entry for entry in entries if entry.name.rpartition("/")[2].lower() == "comicinfo.xml"]
-    return min(found, key=lambda entry: entry.name.count("/"), default=None)
+    found = [entry for entry in entries if parts_of(entry.name)[-1].lower() == "comicinfo.xml"]
+    return min(found, key=lambda entry: len(parts_of(entry.name)), default=None)
 
 
 def read_comic_info(data: bytes, *, encoding: str | None = None) -> ComicInfo:

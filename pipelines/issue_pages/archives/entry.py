@@ -1,4 +1,4 @@
-"""The entries of an archive, and the check for harm: bombs, paths out of it, locked entries.
+"""The entries of an archive, and the check for harm: entries that are not taken, and archives that are bombs.
 
 Works on names and numbers; touches no files.
 """
@@ -23,10 +23,12 @@ class ArchiveLimits(BaseModel, frozen=True, extra="forbid"):
     """Limits beyond which an archive counts as harmful, and the encoding of its names."""
 
     max_entries: int = Field(default=20_000, ge=1, description="Archives of more entries are refused.")
-    max_entry_mib: int = Field(default=256, ge=1, description="Archives with a larger entry, unpacked, are refused.")
+    max_entry_mib: int = Field(default=256, ge=1, description="Larger entries, unpacked, are left out.")
     max_total_mib: int = Field(default=4096, ge=1, description="Archives that unpack to more are refused.")
     max_ratio: float = Field(
-        default=100, ge=1, description="Archives, and entries over 1 MiB, that were packed better are refused."
+        default=100,
+        ge=1,
+        description="Entries over 1 MiB that were packed better are left out; archives that were are refused.",
     )
 
     encoding: str | None = Field(
@@ -62,10 +64,10 @@ class Entry:
     name: str  # with "/" between folders
     size_bytes: int  # unpacked, as declared
     packed_bytes: int | None = None  # None where several entries are packed as one
-    problem: str | None = None  # a reason against the archive, by its format: "is encrypted", ...
-    left_out: Skip | None = None  # a reason against this entry alone: a link, or another one of its name counts
+    left_out: Skip | None = None  # why it is not taken: it is encrypted, a link, points out of the archive, ...
 
 
+LOCKED = Skip("refused", "is encrypted; pack it anew without a password")
 LINK = Skip("refused", "a link, which is not followed in an archive")
 NO_FILE = Skip("refused", "no file: a pipe, a device, or one with holes")
 
@@ -106,34 +108,45 @@ def parts_of(name: str) -> list[str]:
     return re.split(r"/|(?<![\udc80-\udcff])\\", name)
 
 
+def judged(entry: Entry, limits: ArchiveLimits) -> Entry:
+    """The entry, with `left_out` where it is not taken for what it is by itself: its name, its size, its packing.
+
+    Nothing is unpacked to disk, and such an entry is not read: so it does no harm to the others.
+    """
+    if entry.left_out is not None:
+        return entry
+    problem = _problem_of_name(entry.name) or _problem_of_size(entry, limits)
+    return entry if problem is None else replace(entry, left_out=Skip("refused", f"{problem}; pack it anew"))
+
+
 def require_harmless(
     file: Path, entries: Iterable[Entry], limits: ArchiveLimits, *, first_counts: bool = False
 ) -> list[Entry]:
-    """The entries, after the check. Raises IssueUnavailable ("refused") with the entry's name.
+    """The entries, after the check: those that are not taken have `left_out`. Raises IssueUnavailable ("refused").
 
-    An archive with one harmful entry is refused whole, since the rest of it cannot be trusted either. Entries are
-    checked one by one, so that a stream of them ends with the first that is too much. Of entries with one name the
-    last counts, as for those who unpack them (`first_counts`: the first); the others have `left_out`, and so have
-    links, which are not followed.
+    An archive that is a bomb as a whole is refused: of too many entries, or that unpacks to too much. Entries are
+    checked one by one, so that a stream of them ends with the first that is too much. What is packed by itself and
+    left out is not unpacked, and does not count. Of entries with one name the last counts, as for those who unpack
+    them (`first_counts`: the first); links are not followed.
     """
     checked: list[Entry] = []
     places: dict[str, int] = {}
     total_bytes = 0
-    for entry in entries:
-        total_bytes += entry.size_bytes
-        problem = entry.problem or _problem_of_name(entry.name) or _problem_of_size(entry, limits)
-        if problem is None and len(checked) >= limits.max_entries:
-            problem = f"is one more than max_entries {limits.max_entries}"
-        if problem is None and total_bytes > limits.max_total_bytes:
-            problem = f"makes it more than max_total_mib {limits.max_total_mib} when unpacked"
-        if problem is not None:
-            raise refused(file, f"its entry {shown(entry.name)!r} {problem}")
+    for given in entries:
+        entry = judged(given, limits)
+        if entry.left_out is None or entry.packed_bytes is None:
+            total_bytes += max(0, entry.size_bytes)
+        if len(checked) >= limits.max_entries:
+            raise refused(file, f"its entry {shown(entry.name)!r} is one more than max_entries {limits.max_entries}")
+        if total_bytes > limits.max_total_bytes:
+            what = f"makes it more than max_total_mib {limits.max_total_mib} when unpacked"
+            raise refused(file, f"its entry {shown(entry.name)!r} {what}")
         twin = places.get(entry.name) if entry.left_out is None else None
         if twin is not None and first_counts:
             entry = replace(entry, left_out=Skip("leftover", "is there twice; the first one counts"))
         elif twin is not None:
             checked[twin] = replace(checked[twin], left_out=Skip("leftover", "is there twice; the last one counts"))
-        if entry.left_out is None:
+        if entry.left_out is None or first_counts:
             places[entry.name] = len(checked)
         checked.append(entry)
     packed_bytes = file.stat().st_size
@@ -145,10 +158,9 @@ def require_harmless(
 
 
 def _problem_of_name(name: str) -> str | None:
-    parts = name.replace("\\", "/").split("/")
-    if name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":" and name[0].isalpha()):
+    if re.match(r"[/\\]|[A-Za-z]:[/\\]", name):
         return "has an absolute path"
-    if ".." in parts:
+    if ".." in name.replace("\\", "/").split("/"):
         return "points outside of the archive"
     if not name or any(unicodedata.category(sign) == "Cc" for sign in name):
         return "has no name that can be shown"

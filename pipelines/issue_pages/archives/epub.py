@@ -4,7 +4,7 @@ META-INF/container.xml names the package file; its spine names the documents in 
 Reads the entries of a ZIP file, writes nothing.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -13,9 +13,10 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from pipelines.issue_pages.archives.epub_document import NoSpine, resolved, shown_by
+from pipelines.issue_pages.archives.entry import Entry, parts_of
+from pipelines.issue_pages.archives.epub_document import NoSpine, is_elsewhere, resolved, shown_by
 
-CONTAINER = "META-INF/container.xml"
+_CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _FACTS = ("language", "rights", "identifier", "publisher", "source", "date")
 _MAX_TEXT_BYTES = 8 * 1024 * 1024  # of one document
@@ -38,14 +39,22 @@ class BookLocked(NoSpine):
     """The book's documents or pictures are encrypted. Fonts often are, which does no harm."""
 
 
-def read_spine(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> Spine:
-    """The order of a book's pictures. `sizes` has every entry's size in bytes. Raises NoSpine or BookLocked.
+def is_book(entries: Iterable[Entry]) -> bool:
+    """True for the entries of an EPUB book."""
+    return any(_slashed(entry.name) == _CONTAINER for entry in entries)
+
+
+def read_spine(entries: Iterable[Entry], read: Callable[[str], bytes]) -> Spine:
+    """The order of a book's pictures, by the names of entries, which `read` reads. Raises NoSpine or BookLocked.
 
     A document shows its `<img>`, `<picture>`, `<svg:image>`, `<object>` and `<embed>`, where it has none of them the
     backgrounds of its elements, and what the documents show that it holds.
     """
-    texts = _Texts(sizes, read)
-    container = texts.xml(CONTAINER)
+    entries = list(entries)
+    names = {_slashed(entry.name): entry.name for entry in entries}
+    sizes = {_slashed(entry.name): entry.size_bytes for entry in entries}
+    texts = _Texts(sizes, lambda name: read(names[name]))
+    container = texts.xml(_CONTAINER)
     package_name = next((unquote(e.get("full-path", "")) for e in _named(container, "rootfile")), "")
     package = texts.xml(package_name)
     locked = _locked(texts) if _ENCRYPTION in sizes else frozenset()
@@ -75,12 +84,17 @@ def read_spine(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> Spine:
     if direction := spines[0].get("page-progression-direction") or _writing_direction(package):
         facts["direction"] = direction.strip().lower()
     return Spine(
-        pictures=tuple(found.pictures),
+        pictures=tuple(names[name] for name in found.pictures),
         missing=tuple(found.missing),
         left_out=tuple(found.left_out),
         facts=facts,
         title=next(_texts_of(package, "title"), None),
     )
+
+
+def _slashed(name: str) -> str:
+    """An entry's name as a book's documents write it, whichever slash its packer wrote."""
+    return "/".join(parts_of(name))
 
 
 @dataclass(frozen=True)
@@ -130,6 +144,8 @@ class _Found:
         for reference in shown:
             if reference.startswith("data:"):
                 self.left_out.append((name, "a picture written into the document, which is not read here"))
+            elif is_elsewhere(reference):
+                self.left_out.append((name, f"shows {reference}, which is not in the book and is not fetched"))
             elif reference.lower().endswith(_DOCUMENTS):
                 if depth < _MAX_DEPTH and reference in self.texts.sizes:
                     self.look_into(reference, depth + 1)

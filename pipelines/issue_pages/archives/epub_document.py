@@ -15,6 +15,7 @@ _MAX_SELECTOR = 200
 _MAX_DECLARATIONS = 2000  # characters of one rule
 _BACKGROUND = re.compile(r"background(?:-image)?\s{0,9}:([^;]*)", re.IGNORECASE)
 _URL = re.compile(r"""url\(\s{0,9}(?:"([^"]*)"|'([^']*)'|([^()"']*))\s{0,9}\)""", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]{0,30}:)?//", re.IGNORECASE)
 _REFERENCES = {
     **{"img": ("src", "data-src"), "image": ("xlink:href", "href"), "svg:image": ("xlink:href", "href")},
     **{"object": ("data",), "embed": ("src",), "iframe": ("src",), "input": ("src",), "source": ("src",)},
@@ -34,8 +35,15 @@ def resolved(document: str, reference: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(document), path))
 
 
+def is_elsewhere(reference: str) -> bool:
+    """True for an address of another place: `https://...`, or `//host/...`."""
+    return _ELSEWHERE.match(reference) is not None
+
+
 def shown_by(name: str, document: bytes, style: Callable[[str], str]) -> list[str]:
-    """The entries that a document shows, in order; a picture that is written into it is its "data:" address.
+    """The entries that a document shows, in order.
+
+    A picture that is written into it is its "data:" address, and one of another place (`is_elsewhere`) its address.
 
     `style` gives the text of a style sheet by its name. Raises NoSpine.
     """
@@ -51,7 +59,8 @@ def shown_by(name: str, document: bytes, style: Callable[[str], str]) -> list[st
 
 
 def _entry(document: str, reference: str) -> str:
-    return reference if reference.startswith("data:") else resolved(document, reference)
+    is_whole = reference.startswith("data:") or is_elsewhere(reference)
+    return reference if is_whole else resolved(document, reference)
 
 
 def _references(element: Tag) -> Iterator[str]:

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import rarfile
 
-from pipelines.issue_pages.archives.entry import LINK, ArchiveLimits, Entry, broken, parts_of, refused, require_harmless
+from pipelines.issue_pages.archives.entry import (
+    LINK,
+    LOCKED,
+    ArchiveLimits,
+    Entry,
+    broken,
+    judged,
+    parts_of,
+    refused,
+    require_harmless,
+)
 from pipelines.issue_pages.entry import IssueUnavailable
 from pipelines.issue_pages.local_files import shown
 
@@ -39,7 +49,7 @@ class RarContainer:
                     raise refused(self._file, "it is one volume of several")
         except _READ_ERRORS as error:
             raise broken(self._file, error) from error
-        entries = require_harmless(self._file, _checked(infos, self._limits), self._limits)
+        entries = require_harmless(self._file, (entry for entry, _ in _entries(infos, self._limits)), self._limits)
         if any(info.compress_type != rarfile.RAR_M0 for info in infos if info.is_file()):
             self._require_tool()
         return entries
@@ -50,10 +60,12 @@ class RarContainer:
         name = ""
         try:
             with rarfile.RarFile(self._file, errors="strict") as archive:
-                by_name = {_name(info, self._limits): info for info in archive.infolist() if info.is_file()}
+                infos = _entries(archive.infolist(), self._limits)
+                taken = ((judged(entry, self._limits), info) for entry, info in infos)
+                by_name = {entry.name: info for entry, info in taken if entry.left_out is None}
                 for name in names:
                     with archive.open(by_name[name]) as opened:
-                        size = by_name[name].file_size
+                        size = int(by_name[name].file_size or 0)
                         found[name] = opened.read(size + 1)
                     if len(found[name]) != size:
                         raise broken(self._file, f"entry {shown(name)!r}: {len(found[name])} of {size} bytes")
@@ -70,13 +82,14 @@ class RarContainer:
             raise IssueUnavailable("needs_tool", f"{shown(self._file)}: {seen}; {remedy}") from error
 
 
-def _checked(infos: list[rarfile.RarInfo], limits: ArchiveLimits) -> Iterator[Entry]:
+def _entries(infos: list[rarfile.RarInfo], limits: ArchiveLimits) -> Iterator[tuple[Entry, rarfile.RarInfo]]:
     for info in infos:
         if info.is_dir():
             continue
-        problem = "is encrypted" if info.needs_password() else None
-        link = LINK if not info.is_file() or info.file_redir else None
-        yield Entry(_name(info, limits), int(info.file_size or 0), info.compress_size, problem, link)
+        left_out = LOCKED if info.needs_password() else None
+        if not info.is_file() or info.file_redir:
+            left_out = LINK
+        yield Entry(_name(info, limits), int(info.file_size or 0), info.compress_size, left_out), info
 
 
 def _name(info: rarfile.RarInfo, limits: ArchiveLimits) -> str:

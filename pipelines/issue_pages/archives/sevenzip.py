@@ -10,7 +10,7 @@ import py7zr
 from py7zr.exceptions import AbsolutePathError, ArchiveError
 from py7zr.io import Py7zIO, WriterFactory
 
-from pipelines.issue_pages.archives.entry import LINK, ArchiveLimits, Entry, broken, refused, require_harmless
+from pipelines.issue_pages.archives.entry import LINK, LOCKED, ArchiveLimits, Entry, broken, refused, require_harmless
 
 # Its parser raises whatever the bytes lead it to: 7z headers are nested structures of counts and offsets.
 _READ_ERRORS = (
@@ -62,9 +62,10 @@ def _entries(archive: py7zr.SevenZipFile) -> Iterator[Entry]:
     for member in archive.files:
         if member.is_directory:
             continue
-        problem = "is encrypted" if is_encrypted else None
-        link = LINK if member.is_symlink or member.is_junction or member.is_socket else None
-        yield Entry(member.filename, member.uncompressed, None, problem, link)
+        left_out = LOCKED if is_encrypted else None
+        if member.is_symlink or member.is_junction or member.is_socket:
+            left_out = LINK
+        yield Entry(member.filename, member.uncompressed, left_out=left_out)
 
 
 class _Written(Py7zIO):

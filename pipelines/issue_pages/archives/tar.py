@@ -17,6 +17,7 @@ from pipelines.issue_pages.archives.entry import (
     ArchiveLimits,
     Entry,
     broken,
+    judged,
     refused,
     require_harmless,
 )
@@ -100,9 +101,10 @@ class TarContainer:
                 left_out = LINK
             elif not member.isfile() or member.issparse():
                 left_out = NO_FILE
-            else:
+            entry = judged(Entry(name, member.size, left_out=left_out), self._limits)
+            if entry.left_out is None:
                 self._places[name] = place
-            yield Entry(name, member.size, left_out=left_out)
+            yield entry
 
     def _name(self, member: tarfile.TarInfo) -> str:
         """A name in its real encoding; bytes that cannot be read are surrogates."""

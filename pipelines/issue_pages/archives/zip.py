@@ -10,7 +10,16 @@ from pathlib import Path
 
 import inflate64
 
-from pipelines.issue_pages.archives.entry import LINK, ArchiveLimits, Entry, broken, refused, require_harmless
+from pipelines.issue_pages.archives.entry import (
+    LINK,
+    LOCKED,
+    ArchiveLimits,
+    Entry,
+    broken,
+    judged,
+    refused,
+    require_harmless,
+)
 from pipelines.issue_pages.local_files import shown
 
 _IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
@@ -40,7 +49,7 @@ class ZipContainer:
                 infos = self._named(archive)
         except _READ_ERRORS as error:
             raise broken(self._file, error) from error
-        return require_harmless(self._file, _checked(infos), self._limits)
+        return require_harmless(self._file, (entry for entry, _ in _entries(infos)), self._limits)
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """The bytes of some entries. Raises IssueUnavailable."""
@@ -48,7 +57,8 @@ class ZipContainer:
         name = method = ""
         try:
             with zipfile.ZipFile(self._file) as archive:
-                by_name = dict(self._named(archive))
+                taken = ((judged(entry, self._limits), info) for entry, info in _entries(self._named(archive)))
+                by_name = {entry.name: info for entry, info in taken if entry.left_out is None}
                 for name in names:
                     method = _METHODS.get(by_name[name].compress_type, "a method")
                     if by_name[name].compress_type == _DEFLATE64:
@@ -74,13 +84,14 @@ class ZipContainer:
         return [(_name(info, encoding), info) for info in infos]
 
 
-def _checked(infos: list[tuple[str, zipfile.ZipInfo]]) -> Iterator[Entry]:
+def _entries(infos: list[tuple[str, zipfile.ZipInfo]]) -> Iterator[tuple[Entry, zipfile.ZipInfo]]:
     for name, info in infos:
         if info.filename.endswith("/") or (name.endswith("\\") and not info.file_size):  # is_dir() fails on no name
             continue
-        problem = "is encrypted" if info.flag_bits & _IS_ENCRYPTED else None
-        link = LINK if stat.S_ISLNK(info.external_attr >> 16) else None
-        yield Entry(name, info.file_size, info.compress_size, problem, link)
+        left_out = LOCKED if info.flag_bits & _IS_ENCRYPTED else None
+        if stat.S_ISLNK(info.external_attr >> 16):
+            left_out = LINK
+        yield Entry(name, info.file_size, info.compress_size, left_out), info
 
 
 def _is_utf8(info: zipfile.ZipInfo) -> bool:

@@ -1,13 +1,16 @@
 """Comic archives on this machine as a source: each file one issue, its pictures in reading order.
 
 CBZ/ZIP, CBT/TAR (plain, gzip, bzip2, xz), CB7/7z, CBR/RAR, EPUB and PDF, recognised by their bytes: a file
-named .cbr is often a ZIP file. Reads the files in place and unpacks nothing to disk. An archive that would do harm, is
-locked or is not whole is refused whole, by a state with its reason.
+named .cbr is often a ZIP file. Reads the files in place and unpacks nothing to disk. An archive that is a bomb or
+is not whole is refused whole, by a state with its reason; an entry that is locked or points out of it is a row.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar
@@ -17,7 +20,7 @@ from pydantic import BaseModel, Field
 from pipelines.images.formats import START_BYTES
 from pipelines.issue_pages.archives.comic_info import MAX_BYTES, ComicInfo, comic_info_entry, read_comic_info
 from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, Entry, broken, parts_of, refused
-from pipelines.issue_pages.archives.epub import CONTAINER, BookLocked, NoSpine, Spine, read_spine
+from pipelines.issue_pages.archives.epub import BookLocked, NoSpine, Spine, is_book, read_spine
 from pipelines.issue_pages.archives.kinds import (
     ARCHIVE_SUFFIXES,
     ArchiveKind,
@@ -182,7 +185,7 @@ class ArchiveSource:
         notes = [info.problem or ""]
         if nested := [page.name for page in contents.pages if page.skip and page.skip.status == "nested"]:
             notes.append(f"archives inside, which are not opened: {', '.join(nested[:5])}")
-        if info.page_count is not None and info.page_count != len(wanted):
+        if info.page_count is not None and wanted and info.page_count != len(wanted):
             notes.append(f"ComicInfo.xml counts {info.page_count} pages, there are {len(wanted)}")
         return IssueEntry(
             issue=issue,
@@ -216,27 +219,29 @@ class ArchiveSource:
             is_small = entry.size_bytes <= MAX_BYTES
             data = container.read([entry.name])[entry.name] if is_small else bytes(MAX_BYTES + 1)
             info = read_comic_info(data, encoding=settings.encoding)
-        is_book = any(entry.name == CONTAINER for entry in there)
-        pages, left_out = _sorted_out(entries, is_book=is_book)
+        is_epub = is_book(there)
+        pages, left_out = _sorted_out(entries, is_book=is_epub)
         spine = None
-        if is_book:
-            sizes = {entry.name: entry.size_bytes for entry in there}
+        if is_epub:
             try:
-                spine = read_spine(sizes, lambda name: container.read([name])[name])
+                spine = read_spine(there, lambda name: container.read([name])[name])
             except BookLocked as error:
                 raise refused(file, str(error)) from error
             except NoSpine as error:
                 raise broken(file, f"no whole EPUB book: {error}") from error
-            pages = _in_order(pages, spine)
+            pages = _in_order(pages, spine, {page.part for page in left_out})
             left_out += [
                 _page(Entry(name, 0), Skip("unsupported", reason)) for name, reason in dict(spine.left_out).items()
             ]
         unclear = frozenset(page.part for page in pages if page.skip is None and not is_named_page(page.name))
         if spine is not None:
             unclear -= {*spine.pictures, *spine.missing}
-        if all(page.skip is not None or page.part in unclear for page in pages):
+        sizes = {entry.name: entry.size_bytes for entry in there}
+        if not _has_page(pages, unclear, container, sizes, settings):
             held = ", ".join(f"{page.name} ({page.skip.detail})" for page in [*pages, *left_out][:5] if page.skip)
-            seen = f"{shown(file)}: none of its {len(entries)} entries is called a picture{held and f': {held}'}"
+            seen = f"{shown(file)}: none of its {len(entries)} entries is taken as a picture{held and f': {held}'}"
+            if any(page.skip and page.skip.status == "refused" for page in left_out):
+                raise IssueUnavailable("refused", f"{seen}; pack its pages anew")
             raise IssueUnavailable("empty", f"{seen}; pack pages into it, or remove it")
         return _Contents(tuple(pages), tuple(left_out), unclear, info, spine, container)
 
@@ -245,8 +250,10 @@ class ArchiveSource:
         pages: list[_Page] = []
         for page in contents.pages:
             if page.part in contents.unclear and page.skip is None:
-                start = self._data(file, page.part, settings, keep=True)[:START_BYTES]
-                page = replace(page, skip=reason_to_skip(page.name, lambda start=start: start))
+                # One that cannot be read fails when it is fetched, and no other with it.
+                with suppress(IssueUnavailable):
+                    data = self._data(file, page.part, settings, keep=True)
+                    page = replace(page, skip=reason_to_skip(page.name, partial(_start, data)))
             pages.append(page)
         return pages
 
@@ -287,7 +294,7 @@ def _page(entry: Entry, skip: Skip | None = None) -> _Page:
 def _readable(name: str) -> str:
     """A name for people. Where a part of it is no UTF-8, what looks like it is by chance, and is shown as "?" too."""
     is_text = not any("\ud800" <= sign <= "\udfff" for sign in name)
-    return name if is_text else "".join(sign if sign.isascii() else "?" for sign in name)
+    return shown(name if is_text else "".join(sign if sign.isascii() else "?" for sign in name))
 
 
 def _sorted_out(entries: Iterable[Entry], *, is_book: bool) -> tuple[list[_Page], list[_Page]]:
@@ -303,9 +310,9 @@ def _sorted_out(entries: Iterable[Entry], *, is_book: bool) -> tuple[list[_Page]
     copies = small_copies([entry.name for entry in entries])
     for entry in entries:
         left = leftover_of(entry.name)
-        if entry.left_out:
+        if entry.left_out and left is None:
             left_out.append(_page(entry, entry.left_out))
-        elif is_book and (is_text(entry.name) or entry.name == "mimetype" or entry.name.startswith("META-INF/")):
+        elif is_book and not entry.left_out and _is_of_book(entry.name):
             continue
         elif left is not None and left[0].endswith("/"):
             folders[left] += 1
@@ -325,19 +332,57 @@ def _sorted_out(entries: Iterable[Entry], *, is_book: bool) -> tuple[list[_Page]
     return [_page(entry, _nested(entry.name)) for entry in pages], left_out
 
 
+def _is_of_book(name: str) -> bool:
+    """True for what an EPUB book is made of besides its pictures."""
+    return is_text(name) or name == "mimetype" or parts_of(name)[0] == "META-INF"
+
+
 def _nested(name: str) -> Skip | None:
     """The reason to leave an archive in the archive alone; None for all else, whose bytes may have to decide."""
     skip = reason_to_skip(name, bytes)
     return skip if skip and skip.status == "nested" else None
 
 
-def _in_order(pages: Iterable[_Page], spine: Spine) -> list[_Page]:
-    """A book's pages as its spine has them; pictures that it does not show keep their row."""
+def _has_page(
+    pages: Iterable[_Page],
+    unclear: Collection[str],
+    container: Container,
+    sizes: Mapping[str, int],
+    limits: ArchiveLimits,
+) -> bool:
+    """True where one is a page by its name, else by its bytes; one that cannot be read fails when it is fetched.
+
+    Of a solid archive all bytes are read at once: those of the first ones, up to the size of one entry.
+    """
+    there = [page for page in pages if page.skip is None]
+    if not there or any(page.part not in unclear for page in there):
+        return bool(there)
+    batches = [[page] for page in there]
+    if container.is_solid:
+        ends = accumulate(sizes[page.part] for page in there)
+        batches = [[page for page, end in zip(there, ends, strict=True) if end <= limits.max_entry_bytes]]
+    for batch in batches:
+        try:
+            found = container.read([page.part for page in batch])
+        except IssueUnavailable:
+            return True
+        if any(reason_to_skip(page.name, partial(_start, found[page.part])) is None for page in batch):
+            return True
+    return False
+
+
+def _start(data: bytes) -> bytes:
+    return data[:START_BYTES]
+
+
+def _in_order(pages: Iterable[_Page], spine: Spine, left_out: Collection[str]) -> list[_Page]:
+    """A book's pages as its spine has them; all else keeps its row. `left_out` are names that have one elsewhere."""
     # What is shown and is not there fails when it is fetched.
-    in_spine = [_page(Entry(name, 0)) for name in (*spine.pictures, *spine.missing)]
+    missing = [name for name in spine.missing if name not in left_out]
+    in_spine = [_page(Entry(name, 0)) for name in (*spine.pictures, *missing)]
     hidden = Skip("unwanted", "in the book, but nothing in its spine shows it")
-    left = [page for page in pages if page.part not in spine.pictures and is_named_page(page.name)]
-    return [*in_spine, *(replace(page, skip=hidden) for page in left)]
+    left = [page for page in pages if page.part not in spine.pictures]
+    return [*in_spine, *(replace(page, skip=page.skip or hidden) for page in left)]
 
 
 def _typed(pages: Iterable[_Page], info: ComicInfo, settings: ArchiveSettings) -> list[_Page]:

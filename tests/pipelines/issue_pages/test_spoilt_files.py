@@ -91,7 +91,7 @@ def test_a_spoilt_book_has_a_spine_or_says_why_not(data):
     name = data.draw(st.sampled_from([name for name in BOOK if not name.endswith((".jpg", "mimetype"))]))
     book = {**BOOK, name: data.draw(spoilt(BOOK[name]))}
     with suppress(NoSpine):
-        spine = read_spine({entry: len(content) for entry, content in book.items()}, book.__getitem__)
+        spine = read_spine([Entry(entry, len(content)) for entry, content in book.items()], book.__getitem__)
         assert set(spine.pictures) <= set(book)
         json.dumps([dict(spine.facts), spine.title]).encode()
 
@@ -113,6 +113,8 @@ def test_entries_are_harmless_or_the_archive_is_refused(tmp_path, entries):
     file.write_bytes(b"PK")
     with suppress(IssueUnavailable):
         for entry in require_harmless(file, entries, ArchiveLimits()):
+            if entry.left_out is not None:
+                continue
             assert not Path(entry.name).is_absolute()
             assert ".." not in entry.name.replace("\\", "/").split("/")
             entry.name.encode()

@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipelines.books.open import open_book
 from pipelines.images.decode import decode_picture
 from pipelines.issue_pages.archives.entry import ArchiveLimits
 from pipelines.issue_pages.archives.epub_document import shown_by
@@ -353,19 +354,32 @@ BAD_NAMES = [
     ("\\\\host\\1.jpg", "has an absolute path"),
     ("C:\\1.jpg", "has an absolute path"),
     ("a\x01.jpg", "has no name that can be shown"),
+    ("read\tme.txt", "has no name that can be shown"),
 ]
 
 
 @pytest.mark.parametrize(("name", "problem"), BAD_NAMES)
 @pytest.mark.parametrize("kind", ["cbz", "cbt", "tar.gz", "cb7", "cbr"])
-def test_paths_that_are_not_followed(tmp_path, client, kind, name, problem):
+def test_paths_that_are_not_followed_are_rows(tmp_path, client, all_sources, lake, kind, name, problem):
     file = tmp_path / f"1.{kind}"
-    PACKERS[kind](file, {**pictures("p1.jpg"), name: picture(2)})
+    page = picture(1)
+    PACKERS[kind](file, {"p1.jpg": page, name: picture(2)})
+    rows = collect_issue("mine__1", titled(file), all_sources, lake).rows
+    assert [row.status for row in rows] == ["ok", "refused"]
+    assert rows[0].name == "p1.jpg"
+    assert problem in str(rows[1].detail)
+    assert rows[1].name.isprintable()
+    assert stored(lake, "mine__1") == [page, None]
+    PACKERS[kind](file, {name: picture(2)})
     seen = why_not(ArchiveSource(client), file)
     assert seen.startswith("refused: ")
-    # 7z and RAR have either sign between folders.
-    shown = name.replace("\\", "/") if kind in ("cb7", "cbr") else name
-    assert f"its entry {shown!r} {problem}" in seen
+    assert problem in seen
+
+
+def test_odd_names_that_are_no_paths_are_pages(tmp_path, all_sources, lake):
+    file = write_zip(tmp_path / "1.cbz", {**pictures("a: start/1.jpg", "b.. c/2.jpg"), "Icon\r": b""})
+    rows = collect_issue("mine__1", titled(file), all_sources, lake).rows
+    assert [(row.name, row.status) for row in rows] == [("1.jpg", "ok"), ("2.jpg", "ok"), ("Icon?", "leftover")]
 
 
 def named_in_bytes(file: Path, names: list[bytes], pages: list[bytes]) -> Path:
@@ -467,15 +481,16 @@ def encrypted_zip(file: Path) -> None:
     file.write_bytes(data)
 
 
-def test_what_is_locked(tmp_path, client):
+def test_what_is_locked(tmp_path, client, all_sources, lake):
     source = ArchiveSource(client)
     encrypted_zip(tmp_path / "1.cbz")
-    assert "refused" in why_not(source, tmp_path / "1.cbz")
-    assert "its entry '1.jpg' is encrypted" in why_not(source, tmp_path / "1.cbz")
+    rows = collect_issue("mine__1", titled(tmp_path / "1.cbz"), all_sources, lake).rows
+    assert [(row.name, row.status) for row in rows] == [("2.jpg", "ok"), ("1.jpg", "refused")]
+    assert "without a password" in str(rows[1].detail)
     write_7z(tmp_path / "1.cb7", pictures("1.jpg"), password="secret")
-    assert "its entry '1.jpg' is encrypted" in why_not(source, tmp_path / "1.cb7")
+    assert "1.jpg (is encrypted; " in why_not(source, tmp_path / "1.cb7")
     write_rar(tmp_path / "1.cbr", pictures("1.jpg"), flags=0x04)
-    assert "its entry '1.jpg' is encrypted" in why_not(source, tmp_path / "1.cbr")
+    assert "1.jpg (is encrypted; " in why_not(source, tmp_path / "1.cbr")
     write_locked_pdf(tmp_path / "1.pdf", password=b"secret")
     assert "refused: " in why_not(source, tmp_path / "1.pdf")
     assert "it is encrypted" in why_not(source, tmp_path / "1.pdf")
@@ -509,7 +524,7 @@ def test_links_are_not_followed(tmp_path, client, all_sources, lake):
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(info, "/etc/passwd")
     seen = why_not(ArchiveSource(client), tmp_path / "1.cbz")
-    assert seen.startswith("empty: ")
+    assert seen.startswith("refused: ")
     assert "1.jpg (a link, which is not followed in an archive)" in seen
     with zipfile.ZipFile(tmp_path / "1.cbz", "a") as archive:
         archive.writestr("2.jpg", picture(1))
@@ -517,17 +532,73 @@ def test_links_are_not_followed(tmp_path, client, all_sources, lake):
     assert [(row.name, row.status) for row in rows] == [("2.jpg", "ok"), ("1.jpg", "refused")]
 
 
-@pytest.mark.parametrize("kind", ["cbz", "cb7", "tar.gz", "tar.xz"])
+def test_of_a_page_and_what_is_not_taken_under_its_name_the_page_is_read(tmp_path, all_sources, lake):
+    page = picture(1)
+    link = zipfile.ZipInfo("1.jpg")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "1.cbz", "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        archive.writestr("1.jpg", page)
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("1.jpg", bytes(8 * 1024 * 1024))
+    rows = collect_issue("mine__1", titled(tmp_path / "1.cbz"), all_sources, lake).rows
+    assert [row.status for row in rows] == ["ok", "refused", "refused"]
+    assert stored(lake, "mine__1")[0] == page
+
+
+@pytest.mark.parametrize("kind", ["cb7", "tar.gz", "tar.xz"])
 def test_bombs_are_not_unpacked(tmp_path, client, kind):
     file = PACKERS[kind](tmp_path / f"1.{kind}", {**pictures("1.jpg"), "2.bmp": bytes(8 * 1024 * 1024)})
     assert "'2.bmp'" in why_not(ArchiveSource(client), file)
     assert "over max_ratio 100" in why_not(ArchiveSource(client), file)
     assert states(ArchiveSource(client), file, max_ratio=100_000) == {"1": "free"}
-    assert "over max_entry_mib 7" in why_not(ArchiveSource(client), file, max_ratio=100_000, max_entry_mib=7)
+
+
+@pytest.mark.parametrize("kind", ["cbz", "cb7", "tar.gz", "tar.xz"])
+def test_archives_of_too_much_are_refused_whole(tmp_path, client, kind):
+    file = PACKERS[kind](tmp_path / f"1.{kind}", {**pictures("1.jpg"), "2.bmp": bytes(8 * 1024 * 1024)})
     total = why_not(ArchiveSource(client), file, max_ratio=100_000, max_total_mib=8)
     assert "'2.bmp' makes it more than max_total_mib 8" in total
     few = why_not(ArchiveSource(client), file, max_ratio=100_000, max_entries=1)
     assert "'2.bmp' is one more than max_entries 1" in few
+
+
+@pytest.mark.parametrize("kind", ["cbz", "cb7", "tar.gz", "tar.xz"])
+def test_one_entry_of_too_much_is_a_row(tmp_path, all_sources, lake, kind):
+    files = {**pictures("1.jpg", "3.jpg"), "2.bmp": bytes(8 * 1024 * 1024)}
+    file = PACKERS[kind](tmp_path / f"1.{kind}", files)
+    titles = titled(file, max_ratio=100_000, max_entry_mib=7)
+    rows = collect_issue("mine__1", titles, all_sources, lake).rows
+    assert [(row.name, row.status) for row in rows] == [("1.jpg", "ok"), ("3.jpg", "ok"), ("2.bmp", "refused")]
+    assert "over max_entry_mib 7" in str(rows[2].detail)
+    assert stored(lake, "mine__1")[:2] == [files["1.jpg"], files["3.jpg"]]
+
+
+def test_one_page_that_is_packed_too_well_is_a_row(tmp_path, all_sources, lake):
+    file = write_zip(tmp_path / "1.cbz", {**pictures("1.jpg"), "2.bmp": bytes(8 * 1024 * 1024)})
+    rows = collect_issue("mine__1", titled(file), all_sources, lake).rows
+    assert [(row.name, row.status) for row in rows] == [("1.jpg", "ok"), ("2.bmp", "refused")]
+    assert "over max_ratio 100" in str(rows[1].detail)
+
+
+@pytest.mark.parametrize("kind", ["cbz", "cbt", "tar.gz", "cb7", "cbr"])
+def test_pages_without_suffixes_are_found_by_their_bytes(tmp_path, all_sources, lake, client, kind):
+    files = {"notes": b"once upon a time", **pictures("001", "002")}
+    file = PACKERS[kind](tmp_path / f"1.{kind}", files)
+    assert states(ArchiveSource(client), file) == {"1": "free"}
+    assert collect_issue("mine__1", titled(file), all_sources, lake).counts == {"ok": 2, "no_picture": 1}
+    assert len(open_book(file).pages) == 2
+    PACKERS[kind](file, {"notes": b"once upon a time"})
+    assert "empty: " in why_not(ArchiveSource(client), file)
+
+
+def test_a_damaged_entry_without_a_suffix_fails_alone(tmp_path, all_sources, lake):
+    file = write_zip(tmp_path / "1.cbz", {"extra": picture(5), **pictures("1.jpg")})
+    data = bytearray(file.read_bytes())
+    data[60] ^= 0xFF
+    file.write_bytes(data)
+    with pytest.raises(PagesFailed, match="1 of 2 pages failed"):
+        collect_issue("mine__1", titled(file), all_sources, lake)
 
 
 def test_a_bomb_in_the_head_of_a_tar_entry(tmp_path, client):
@@ -753,6 +824,42 @@ def test_what_a_book_shows_and_has_not_fails_alone(tmp_path, all_sources, lake):
         ("drawn.svg", "unsupported"),
         ("d1.xhtml", "unsupported"),
     ]
+
+
+def test_every_entry_of_a_book_that_its_spine_does_not_show_has_a_row(tmp_path, all_sources, lake):
+    book = epub_files(pictures(*PAGES))
+    more = ("extra.cbz", "song.mp3", "draw.kra", "nosuffix", "hidden.png")
+    book |= {f"OEBPS/{name}": picture(7) for name in more}
+    book["OEBPS/text/d0.xhtml"] += b"<img src='https://evil.example/p.png'/><img src='//evil.example/q.png'/>"
+    file = write_zip(tmp_path / "1.epub", book)
+    rows = collect_issue("mine__1", titled(file), all_sources, lake).rows
+    states = {row.name: row.status for row in rows}
+    assert {name: states[name] for name in more} == dict.fromkeys(more, "unwanted") | {"extra.cbz": "nested"}
+    assert states["d0.xhtml"] == "unsupported"
+    assert "evil.example" in next(str(row.detail) for row in rows if row.name == "d0.xhtml")
+    assert len(rows) == len(PAGES) + len(more) + 1
+
+
+def test_a_coloured_book_names_what_it_shows_and_is_no_page(tmp_path):
+    book = epub_files(pictures(*PAGES))
+    book["OEBPS/text/d0.xhtml"] += b"<img src='gone.jpg'/><img src='data:image/png;base64,AA'/>"
+    opened = open_book(write_zip(tmp_path / "1.epub", book))
+    named = {left.name: left.reason for left in opened.left_alone}
+    assert set(named) == {"OEBPS/text/gone.jpg", "OEBPS/text/d0.xhtml"}
+    assert len(opened.pages) == len(PAGES)
+
+
+@pytest.mark.parametrize("book", [False, True], ids=["ComicInfo", "EPUB"])
+def test_what_describes_an_archive_is_found_behind_backslashes(tmp_path, all_sources, lake, book):
+    files = epub_files(pictures(*PAGES), order=list(reversed(PAGES))) if book else pictures("Ch 1/1.jpg", "Ch 1/2.jpg")
+    info = {} if book else {"Ch 1/ComicInfo.xml": COMIC_INFO.encode()}
+    file = write_zip(tmp_path / "1.cbz", {name.replace("/", "\\"): data for name, data in {**files, **info}.items()})
+    (entry,) = all_sources["archive"].list_issues(titled(file)["mine"])
+    assert entry.name == ("A Book" if book else "Potion of Flight")
+    rows = collect_issue("mine__1", titled(file), all_sources, lake).rows
+    names = list(reversed(PAGES)) if book else ["1.jpg", "2.jpg"]
+    assert [row.name for row in rows if row.status == "ok"] == names
+    assert [page.name.rpartition("/")[2] for page in open_book(file).pages] == names
 
 
 @pytest.mark.parametrize("locked", ["OEBPS/pictures/b.jpg", "OEBPS/text/d1.xhtml"])
