@@ -24,8 +24,8 @@ SkipStatus = Literal[
 """Reasons to skip a page: no picture at all; a document of a drawing program that is not read; a repost, by the
 source's own mark; not public; taken down; excluded by the title's settings; under a licence that the installation does
 not collect; a file that a system or a person left beside the pages; an archive among the pages; a link out of the
-title's folder, or what is no file; dropped for good (`tintoon drop`), by its place or its bytes. Such a page has its
-row and is no error."""
+title's folder, what is no file, or an entry of an archive that is locked, leads out of it or is too large; dropped for
+good (`tintoon drop`), by its place or its bytes. Such a page has its row and is no error."""
 
 SKIP_STATUSES: frozenset[str] = frozenset(get_args(SkipStatus))
 
