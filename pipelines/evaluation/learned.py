@@ -34,7 +34,8 @@ def learned_pictures(lake: Lake, record: TrainingRecord, benchmark: TrainingSet)
     `train`, `val`, `train (near)`, `train (mirrored)`.
 
     `near` is a perceptual hash within 8 bits: another encoding. It and `mirrored` are known of pictures that
-    `unique_panels` holds, or `picture_splits` remembers.
+    `unique_panels` holds, or `picture_splits` remembers. Zoomed copies are not looked for: pixels would have to be
+    aligned, a minute for 500 test pictures; those across the splits of this lake are left out of them before.
 
     Args:
         lake: Holds the training sets.
