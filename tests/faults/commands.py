@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
 
@@ -34,11 +35,11 @@ class Command:
             return False
         return True
 
-    def kill(self) -> None:
-        """Ends it as `kill -9` does, unless it has ended."""
+    def kill(self) -> int:
+        """Ends it as `kill -9` does, unless it has ended. Returns -9, or the exit status of one that had ended."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.number, signal.SIGKILL)
-        self.wait()
+        return self.wait()
 
     def wait(self, seconds: float = 300) -> int:
         """Its exit status; -9 of one that was killed."""
@@ -92,11 +93,17 @@ def started_server(folder: Path) -> Iterator[Commands]:
         server.wait()
 
 
+_LOADED_ONCE = (
+    *("mlflow", "torch", "torch._dynamo", "lightning", "torchmetrics", "skimage.morphology", "scipy.ndimage"),
+    *("pandas", "imagehash", "matplotlib.pyplot", "studio.cli.app"),
+)
+"""What takes long to load, and the commands need sooner or later."""
+
+
 def serve() -> None:
     """In the process that starts commands: one for each line of its input; prints the number of its process."""
-    import mlflow  # noqa: F401
-
-    import studio.cli.app  # noqa: F401
+    for name in _LOADED_ONCE:
+        import_module(name)
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a command that has ended is gone
     for line in sys.stdin:

@@ -57,7 +57,7 @@ def is_long() -> bool:
     return form() == "long"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     """Starts `tintoon` in processes that can be killed."""
     with started_server(tmp_path_factory.mktemp("said")) as commands:

@@ -1,11 +1,13 @@
-"""What is counted after each fault: rows lost and doubled, files half-written and left over, unclear errors."""
+"""What is counted after each fault: rows and tables lost, rows and MLflow runs doubled, files half-written and left
+over, runs of Dagster that seem to go on, unclear errors."""
 
 import json
 import os
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -60,10 +62,17 @@ def table() -> list[str]:
     return lines
 
 
-def look_at(what: str, installation: Installation, pages: Iterable[tuple[str, int]] = (), unclear: int = 0) -> Counts:
+def look_at(
+    what: str,
+    installation: Installation,
+    pages: Iterable[tuple[str, int]],
+    done: Collection[str],
+    unclear: int = 0,
+) -> Counts:
     """Counts what is wrong in a home where every command was run to its end.
 
-    pages: The pages that must be there, as (issue key, number); of a home where nothing was collected, none.
+    pages: The pages that must be there, as (issue key, number).
+    done: The stages that were run to their ends: what they make must be there, and know all that came before it.
     """
     lake = installation.home / "lake"
     found = [
@@ -71,20 +80,53 @@ def look_at(what: str, installation: Installation, pages: Iterable[tuple[str, in
         for path in lake.glob("issue_pages/*/*.parquet")
         for number in pq.read_table(path, columns=["page"])["page"].to_pylist()
     ]
-    panels = [name for path in lake.glob("panels/*/*.parquet") for name in _column(path, "panel_id")]
+    cut = {f"{path.parent.name}__{path.stem}": _column(path, "panel_id") for path in lake.glob("panels/*/*.parquet")}
+    panels = [name for names in cut.values() for name in names]
     decided = _column(lake / "unique_panels.parquet", "panel_id")
-    issues = {key for key, _ in found}
     split = _column(lake / "issue_splits.parquet", "key")
+    issues = {key for key, _ in pages}
     lost = len(set(pages) - set(found))
-    lost += len(set(panels) ^ set(decided)) if decided else 0
-    lost += len(issues - set(split)) if split else 0
-    doubled = sum(len(rows) - len(set(rows)) for rows in (found, panels, decided, split)) + _doubled_runs(installation)
+    if "panels" in done:
+        lost += len(issues - cut.keys())
+    if "unique_panels" in done:
+        lost += len(set(panels) ^ set(decided))
+    if "issue_splits" in done:
+        lost += len(issues - set(split))
+    lost += sum(not list(lake.glob(name)) for stage, names in _MADE.items() if stage in done for name in names)
+    lost += int("champion" in done and _count(installation, "SELECT COUNT(*) FROM registered_model_aliases") == 0)
     return Counts(
         what,
         lost=lost,
-        doubled=doubled,
+        doubled=sum(len(rows) - len(set(rows)) for rows in (found, panels, decided, split))
+        + _doubled_runs(installation),
         half_written=len(installation.half_written()),
-        leftovers=len(_leftovers(installation)),
+        leftovers=len(_leftovers(installation)) + _open_runs(installation),
+        unclear=unclear,
+    )
+
+
+_SPLITS = ("train", "val", "test")
+
+_MADE = {
+    **{f"{kind}_panels": [f"variants/{kind}/{split}.json" for split in _SPLITS] for kind in ("gray", "edge", "line")},
+    "training_set": ["training_set.json"],
+    "colorizer": ["trained/*/current.json", "trained/*/*/checkpoint.safetensors"],
+    "evaluation": ["evaluations/webtoon_l2/latest.json"],
+    "leaderboard": ["leaderboard.json"],
+}
+"""Files of the lake that each stage has made, as patterns."""
+
+
+def look_at_colored(what: str, pages: Path, out: Path, half_written: int, unclear: int) -> Counts:
+    """Counts what is wrong in a folder of coloured pictures, after the command was run to its end."""
+    colored = {path.name for path in out.iterdir()} - {".tintoon"}  # how a folder knows what was coloured by what
+    wanted = {path.name for path in pages.iterdir()}
+    left = [path for path in out.parent.iterdir() if path.name.startswith(".") or path.name.endswith(".part")]
+    return Counts(
+        what,
+        lost=len(wanted - colored),
+        half_written=half_written,
+        leftovers=len(colored - wanted) + len(left),
         unclear=unclear,
     )
 
@@ -110,9 +152,25 @@ def _leftovers(installation: Installation) -> list[Path]:
 
 
 def _doubled_runs(installation: Installation) -> int:
-    """Trainings with more than one MLflow run, and runs of Dagster that seem to go on."""
-    with sqlite3.connect(installation.home / "mlflow" / "mlflow.db") as store:
-        names = store.execute("SELECT name, COUNT(*) FROM runs GROUP BY name, experiment_id").fetchall()
-        versions = store.execute("SELECT COUNT(*) FROM model_versions GROUP BY name, run_id").fetchall()
-    store.close()
-    return sum(count - 1 for _, count in names) + sum(count - 1 for (count,) in versions)
+    """Trainings with more than one MLflow run, and runs with more than one version of their model."""
+    return _count(
+        installation,
+        "SELECT COALESCE(SUM(n - 1), 0) FROM (SELECT COUNT(*) AS n FROM runs GROUP BY name, experiment_id)",
+    ) + _count(
+        installation,
+        "SELECT COALESCE(SUM(n - 1), 0) FROM (SELECT COUNT(*) AS n FROM model_versions GROUP BY name, run_id)",
+    )
+
+
+def _open_runs(installation: Installation) -> int:
+    """Runs of Dagster that seem to go on, though every command has ended."""
+    return _count(
+        installation,
+        "SELECT COUNT(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')",
+        store="dagster/history/runs.db",
+    )
+
+
+def _count(installation: Installation, question: str, store: str = "mlflow/mlflow.db") -> int:
+    with closing(sqlite3.connect(installation.home / store)) as connection:
+        return connection.execute(question).fetchone()[0]
