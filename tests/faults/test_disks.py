@@ -25,7 +25,7 @@ def _chosen(seed: int, what: str, is_long: bool) -> list[int]:
 
 
 def test_a_full_disk(commands: Commands, tmp_path: Path, seed: int, is_long: bool):
-    """At random levels, at most half of what the group needs; or, where nothing can be mounted, files of random sizes."""
+    """At random levels, at most half of what the group needs; without mounts: files of random sizes."""
     generator = random.Random(f"{seed} disk")
     for number in _chosen(seed, "full disk", is_long) * ROUNDS[is_long]:
         group = undisturbed(commands, number)
