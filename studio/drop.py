@@ -1,10 +1,10 @@
 """`tintoon drop`: what it will remove, the removal in every store of this installation, and its report."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -20,7 +20,7 @@ from pipelines.drop.plan import Plan, plan_drop
 from pipelines.drop.report import Report, write_report
 from pipelines.drop.target import Target
 from pipelines.issue_pages.page_store import all_dropped
-from pipelines.lake import Lake
+from pipelines.lake import Lake, split_issue_key
 from pipelines.terms.dropped import Drop, read_dropped, take_back, write_drop
 
 if TYPE_CHECKING:
@@ -49,9 +49,20 @@ def look(targets: Sequence[str], *, reason: str, copies: bool, instance: dg.Dags
 
 
 def carry_out(
-    plan: Plan, *, instance: dg.DagsterInstance, on_removed: Callable[[str, str], None]
+    seen: Places,
+    *,
+    instance: dg.DagsterInstance,
+    on_removed: Callable[[str, str], None],
+    on_changed: Callable[[Places], None],
 ) -> "tuple[Report, UPath]":
-    """Removes what a plan names, from the lake and from all stores. Returns the report, and its path.
+    """Removes what a person was shown, from the lake and from all stores. Returns the report, and its path.
+
+    Args:
+        seen: From `look`.
+        instance: Dagster's.
+        on_removed: Called for each place.
+        on_changed: Called with what there is now, where that is not what was seen: something came, or went, while the
+            person thought about it. It raises where nothing shall be removed.
 
     Raises DropInTheWayError while a run or another drop is under way.
     """
@@ -60,28 +71,43 @@ def carry_out(
             f"{', '.join(sorted(set(jobs)))}: a run is under way, and could store again what is dropped; "
             "let it end, or terminate it in the Dagster UI"
         )
-    home, resources = Home.of(), default_resources()
-    lake, cache = resources["lake"].open(), resources["lake"].cache
+    with _alone():
+        drop = seen.plan.drop
+        now = look(drop.targets, reason=drop.reason, copies=drop.copies, instance=instance)
+        if not _are_same(seen, now):
+            on_changed(now)
+        return _carry_out(now, instance, on_removed)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Holds the lock of all that changes the record of drops. Raises DropInTheWayError where it is held."""
+    cache = default_resources()["lake"].cache
     cache.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(cache / "drop.lock", timeout=0)
     try:
-        with FileLock(cache / "drop.lock", timeout=0):
-            return _carry_out(plan, instance, home, lake, cache, on_removed)
+        lock.acquire()
     except Timeout:
         raise DropInTheWayError("another drop is under way: let it end, then run this one again") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _are_same(seen: Places, now: Places) -> bool:
+    """Whether two looks, at different times, found the same."""
+    timeless = replace(now.plan.drop, id=seen.plan.drop.id, at=seen.plan.drop.at)
+    return replace(now.plan, drop=timeless) == seen.plan and now.counts() == seen.counts()
 
 
 def _carry_out(
-    plan: Plan,
-    instance: dg.DagsterInstance,
-    home: Home,
-    lake: Lake,
-    cache: Path,
-    on_removed: Callable[[str, str], None],
+    found: Places, instance: dg.DagsterInstance, on_removed: Callable[[str, str], None]
 ) -> "tuple[Report, UPath]":
     from pipelines.drop.remove import remove
 
-    resources = default_resources()
-    found = Places(lake, plan)
+    home, resources = Home.of(), default_resources()
+    lake, cache, plan = found.lake, resources["lake"].cache, found.plan
     report = Report(found)
 
     def note(what: str, where: str, size_bytes: int) -> None:
@@ -91,7 +117,7 @@ def _carry_out(
     found.counts()  # looks at all places, while all are there
     write_report(lake, report)  # what is planned: it survives a kill
     remove(found, cache, note)
-    for title in plan.drop.titles:
+    for title in sorted({*plan.drop.titles, *(split_issue_key(key)[0] for key in (*plan.whole, *plan.parts))}):
         colored = home.root / "colored" / title
         if colored.exists():  # by `tintoon demo`
             shutil.rmtree(colored)
@@ -101,10 +127,13 @@ def _carry_out(
     known = instance.get_dynamic_partitions(str(issues.name))
     keys = [key for key in known if dropped.issue(key) or key in empty]
     report.stores["Dagster partitions removed"] = drop_partitions(instance, keys, plan.drop.titles)
+    is_learned = bool(found.training_sets or found.evaluations)
     indexed = {title for title, _ in found.references}
-    report.stores |= drop_events(instance, {*plan.whole, *plan.parts, *keys, *plan.drop.titles, *indexed})
+    report.stores |= drop_events(
+        instance, {*plan.whole, *plan.parts, *keys, *plan.drop.titles, *indexed}, is_learned=is_learned
+    )
     report.stores["pictures of rating studies blanked"] = _withdraw_from_studies(resources["studies"], plan)
-    if found.training_sets:
+    if found.training_sets or found.evaluations:
         _withdraw_from_mlflow(resources["tracking"], report)
     report.failed += compact(home.dagster)
     write_drop(lake, replace(plan.drop, finished=not report.failed))
@@ -112,15 +141,19 @@ def _carry_out(
 
 
 def undo(targets: Sequence[str]) -> list[Drop]:
-    """Takes drops back: their names and contents may come in again. What was removed comes from its source only."""
+    """Takes drops back: their names and contents may come in again. What was removed comes from its source only.
+
+    Raises ValueError for what is not dropped, DropInTheWayError while a drop is under way.
+    """
     lake: Lake = default_resources()["lake"].open()
     found: list[Drop] = []
-    for target in targets:
-        taken = take_back(lake, target, at=_now())
-        if not taken:
-            names = [name for drop in read_dropped(lake).drops for name in drop.targets]
-            raise ValueError(f"{target}: not dropped; dropped are: {', '.join(names) or 'none'}")
-        found += taken
+    with _alone():
+        for target in targets:
+            taken = take_back(lake, target, at=_now())
+            if not taken:
+                names = [name for drop in read_dropped(lake).drops for name in drop.targets]
+                raise ValueError(f"{target}: not dropped; dropped are: {', '.join(names) or 'none'}")
+            found += taken
     return found
 
 
@@ -147,11 +180,12 @@ def _withdraw_from_studies(studies: Studies, plan: Plan) -> int:
 def _withdraw_from_mlflow(tracking: Tracking, report: Report) -> None:
     from assets.tracking.withdraw import learned_versions, withdraw_pictures
 
-    removed, failed = withdraw_pictures(tracking, report.places.training_sets)
+    places = report.places
+    removed, failed = withdraw_pictures(tracking, places.training_sets, places.evaluated_runs)
     report.stores["MLflow pictures removed"] = removed
     report.failed += failed
-    checkpoints = {one.record.checkpoint_sha256 for one in report.places.learned}
-    report.versions = learned_versions(tracking, checkpoints, report.places.training_sets)
+    checkpoints = {one.record.checkpoint_sha256 for one in places.learned}
+    report.versions = learned_versions(tracking, checkpoints, places.training_sets)
 
 
 def _now() -> str:

@@ -19,6 +19,7 @@ def log_classifier_report(
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Numbers and pictures (uint8 RGB) on the validation split, by name; made once for each checkpoint.
 
+    Pictures that were removed, with a training set that was dropped, are left out.
     `pipelines.training.classifier_report.ClassifierReport` describes them.
     """
     from pipelines.images.decode import decode_picture
@@ -36,7 +37,8 @@ def log_classifier_report(
             run.picture(name, picture, step=record.best_step)
             lake.write_bytes(shown[name], to_png(picture))
         lake.write_json(numbers, metrics)  # last: it marks the report as complete
-    pictures = {name: decode_picture(path.read_bytes(), name=path.name) for name, path in shown.items()}
+    there = {name: path for name, path in shown.items() if path.exists()}
+    pictures = {name: decode_picture(path.read_bytes(), name=path.name) for name, path in there.items()}
     return lake.read_json(numbers), pictures
 
 

@@ -17,7 +17,7 @@ from pipelines.training.dependencies import trained_in
 from pipelines.training.lock import die_with_parent, only_trainer
 from pipelines.training.params import TrainingParams, command_on_several
 from pipelines.training.record import TrainingRecord
-from pipelines.training.run_folder import CHECKPOINT, CURVES, SAMPLES, read_curves, read_samples
+from pipelines.training.run_folder import CHECKPOINT, CURVES, SAMPLES, UNDER_WAY, read_curves, read_samples
 from pipelines.training.store import is_trained, keep_run, read_record, set_current
 from pipelines.training.workflow import PlannedTraining, machine, plan_training
 
@@ -126,7 +126,7 @@ def description_tags(recipe: Recipe, training_set: str) -> dict[str, str]:
 def _open_run(training: PlannedTraining, work: Path, tracking: Tracking, tags: dict[str, str]) -> TrackedRun:
     """The MLflow run of a training: the one that an interrupted part of it began, or a new one."""
     folder = Lake.at(work)
-    remembered = folder.root / "mlflow_run.json"
+    remembered = folder.root / UNDER_WAY
     run_id = folder.read_json(remembered)["run_id"] if remembered.exists() else ""
     tags = {**tags, **description_tags(training.recipe, training.training_set.fingerprint)}
     if run_id and tracking.has(run_id):
@@ -145,7 +145,7 @@ def _open_run(training: PlannedTraining, work: Path, tracking: Tracking, tags: d
     sized = training.recipe.resized(resolution=training.params.resolution, width=training.params.width)
     run.document(sized.to_json(), "recipe.json")
     _log_curves(run, work)  # an interrupted part whose run was deleted left some
-    folder.write_json(remembered, {"run_id": run.run_id})
+    folder.write_json(remembered, {"run_id": run.run_id, "training_set": training.training_set.fingerprint})
     return run
 
 

@@ -12,7 +12,7 @@ from pipelines.drop.plan import Plan
 from pipelines.lake import Lake
 from pipelines.params import SPLITS
 from pipelines.training.record import TrainingRecord, record_from_json
-from pipelines.training.run_folder import RECORD
+from pipelines.training.run_folder import RECORD, SAMPLES
 from pipelines.variants import KINDS
 
 
@@ -96,6 +96,12 @@ class Places:
         return found
 
     @cached_property
+    def evaluated_runs(self) -> frozenset[str]:
+        """MLflow runs that those results were logged into: of their trainings, which may be on other sets."""
+        runs = (self.lake.read_json(path).get("mlflow_run_id") for path in self.evaluations)
+        return frozenset(filter(None, runs))
+
+    @cached_property
     def learned(self) -> list[Learned]:
         """Trainings that learned from what goes (train; val, which chose the best step), then what builds on them."""
         found = [one for record in self.records if (one := self._learned_from(record))]
@@ -123,13 +129,18 @@ class Places:
 
     @cached_property
     def samples(self) -> list[UPath]:
-        """Sample pictures of trainings whose pictures went: nobody can tell which of them a sample shows."""
+        """Pictures of trainings whose pictures went, samples and reports: nobody can tell which of them one shows."""
         folders = [
-            self.lake.trained(record.recipe) / record.key / "samples"
+            self.lake.trained(record.recipe) / record.key
             for record in self.records
             if record.training_set in self.training_sets
         ]
-        return [path for folder in folders if folder.exists() for path in sorted(folder.glob("*.jpg"), key=str)]
+        return [
+            path
+            for folder in folders
+            for pattern in (f"{SAMPLES}/*.jpg", "report/*.png")
+            for path in sorted(folder.glob(pattern), key=str)
+        ]
 
     @cached_property
     def previews(self) -> list[UPath]:
@@ -156,7 +167,7 @@ class Places:
                 "arrays of training pictures": sum(not one.is_withdrawn for one in self.arrays),
                 "training sets withdrawn": len(self.training_sets),
                 "indexes of references": len(self.references),
-                "sample pictures of trainings": len(self.samples),
+                "pictures of trainings": len(self.samples),
                 "results whose pictures go": evaluations,
                 "previews": len(self.previews),
                 "checkpoints that learned from it (they stay)": len(self.learned),

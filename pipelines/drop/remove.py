@@ -18,15 +18,16 @@ from pipelines.drop.plan import Plan
 from pipelines.images.sheets import to_png
 from pipelines.issue_pages.catalogue import note_state
 from pipelines.issue_pages.page_store import drop_pages, partial_folder
-from pipelines.lake import Lake, issue_key, split_issue_key
+from pipelines.lake import Lake, issue_key, read_json, split_issue_key
 from pipelines.terms.dropped import write_drop
+from pipelines.training.run_folder import UNDER_WAY
 from pipelines.variants import withdraw
 
 Removed = Callable[[str, str, int], None]
 """Called with what was removed, where it lay below the lake or the cache, and its bytes (0: not counted)."""
 
-UNFINISHED = ("training", "evaluation", "cross_validation")
-"""Folders of the cache with trainings and evaluations under way, with pictures of their training set."""
+UNFINISHED = ("evaluation", "cross_validation")
+"""Folders of the cache with evaluations under way, with pictures of their training set."""
 
 
 def remove(places: Places, cache: Path, on_removed: Removed) -> None:
@@ -177,7 +178,7 @@ def _remove_results(lake: Lake, cache: Path, places: Places, on_removed: Removed
             on_removed("grid of a result", _name(lake, grid), grid.stat().st_size)
             lake.write_bytes(grid, blank)
     for path in places.samples:
-        _unlink(lake, path, "sample of a training", on_removed)
+        _unlink(lake, path, "picture of a training", on_removed)
     if places.evaluations:
         # Nobody can tell which panels these show.
         _rmtree(lake, lake.root / "report", "report", on_removed)
@@ -188,6 +189,16 @@ def _remove_results(lake: Lake, cache: Path, places: Places, on_removed: Removed
             if (cache / name).exists():
                 shutil.rmtree(cache / name)
                 on_removed("unfinished work", f"cache/{name}", 0)
+        for folder in sorted((cache / "training").glob("*/")):
+            if _training_set_of(folder) in {None, *places.training_sets}:
+                shutil.rmtree(folder)
+                on_removed("unfinished training", f"cache/training/{folder.name}", 0)
+
+
+def _training_set_of(folder: Path) -> str | None:
+    """The fingerprint of the training set of a training under way; None where that is not known."""
+    path = folder / UNDER_WAY
+    return read_json(path).get("training_set") if path.exists() else None
 
 
 def _remove_shown(lake: Lake, path: UPath, columns: tuple[str, ...], places: Places, on_removed: Removed) -> None:

@@ -4,6 +4,7 @@ checkpoint.safetensors   weights of the best validation, with their origin
 curves.jsonl             one line for each step that has numbers: {"step": 1, "metrics": {...}}
 samples/<step>.jpg       sample pictures
 record.json              the rest; written last, so a folder without it is not finished
+mlflow_run.json          only while it is not finished: its MLflow run, and the fingerprint of its training set
 state.safetensors        only while the training is not finished: a later call resumes from it
 """
 
@@ -26,6 +27,7 @@ CURVES = "curves.jsonl"
 SAMPLES = "samples"
 RECORD = "record.json"
 STATE = "state.safetensors"
+UNDER_WAY = "mlflow_run.json"
 
 _EARLIER_RECORD = "result.json"
 """The record in folders of results that an earlier version wrote."""

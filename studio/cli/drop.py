@@ -58,14 +58,26 @@ def drop(
                 json.dumps({"counts": places.counts(), "issues": [*plan.whole, *plan.parts]}, ensure_ascii=False)
             )
             return
-        if not as_json:
-            _show(places)
+
+        def agree(found: "Places") -> None:
+            if not as_json:
+                _show(found)
+            if not (dry_run or yes or typer.confirm("Remove all this for good?")):
+                raise UsageError("nothing was removed")
+
+        def agree_again(found: "Places") -> None:
+            if not as_json:
+                say("What would be removed has changed meanwhile:")
+            agree(found)
+
+        agree(places)
         if dry_run:
             return
-        if not yes and not typer.confirm("Remove all this for good?"):
-            raise UsageError("nothing was removed")
         report, path = carry_out(
-            plan, instance=instance, on_removed=lambda what, where: None if as_json else say(f"removed {what}: {where}")
+            places,
+            instance=instance,
+            on_removed=lambda what, where: None if as_json else say(f"removed {what}: {where}"),
+            on_changed=agree_again,
         )
     if as_json:
         typer.echo(json.dumps({**report.to_json(), "report": str(path)}, ensure_ascii=False))

@@ -2,14 +2,23 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
+import cv2
 import dagster as dg
 import pytest
+from dagster._core.utils import make_new_run_id
+from filelock import FileLock
 
+from assets.drop import IN_PROGRESS, drop_events
+from assets.partitions import issues
+from pipelines.drop.places import Places
+from pipelines.terms.dropped import read_dropped
 from studio.drop import DropInTheWayError, carry_out, look
 from tests.installation import Installation
+from tests.pipelines.conftest import drawn_panel
 from tests.studio.test_undeclared import SETTINGS, Place
 
 
@@ -78,18 +87,86 @@ def test_from_looking_to_letting_in_again(place):
     assert place.partitions() == {"hers__ep1", "ours__ep1"}
 
 
-def test_a_drop_waits_for_runs(place):
+@pytest.fixture
+def instance(place: Place) -> Iterator[dg.DagsterInstance]:
     with (
         patch.dict("os.environ", {**place.environment, "DAGSTER_HOME": str(place.home / "dagster")}),
-        dg.DagsterInstance.get() as instance,
+        dg.DagsterInstance.get() as opened,
     ):
-        run = instance.create_run_for_job(dg.define_asset_job("collect_issues").resolve(asset_graph=_graph()))
-        instance.report_run_canceling(run)
-        plan = look(["ours"], reason="", copies=True, instance=instance).plan
-        with pytest.raises(DropInTheWayError, match="collect_issues: a run is under way"):
-            carry_out(plan, instance=instance, on_removed=lambda *_: None)
-        instance.delete_run(run.run_id)
+        yield opened
+
+
+def nothing(*_: object) -> None: ...
+
+
+@pytest.mark.parametrize("status", ["NOT_STARTED", "STARTED", "CANCELING"])
+def test_a_drop_waits_for_runs(place, instance, status):
+    assert dg.DagsterRunStatus.QUEUED in IN_PROGRESS  # which only a daemon's run can be
+    job = dg.define_asset_job("collect_issues").resolve(asset_graph=_graph())
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus[status])
+    seen = look(["ours"], reason="", copies=True, instance=instance)
+    with pytest.raises(DropInTheWayError, match="collect_issues: a run is under way"):
+        carry_out(seen, instance=instance, on_removed=nothing, on_changed=nothing)
+    instance.delete_run(run.run_id)
     assert place.lake.issue_pages("ours__ep1").exists()
+
+
+def test_what_came_while_a_person_thought_is_shown_before_it_goes(place, instance):
+    seen = look(["ours"], reason="", copies=True, instance=instance)
+    folder = Path(place.variables["TINTOON_TITLES"]).parent / "ours"
+    (folder / "ep2").mkdir()
+    cv2.imwrite(str(folder / "ep2" / "0.png"), drawn_panel(700, 200, 260)[..., ::-1])
+    place.run("sync")
+    place.run("run", "issue_pages", "panels")
+
+    def refuse(found: Places) -> None:
+        assert found.plan.whole == ("ours__ep1", "ours__ep2")
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        carry_out(seen, instance=instance, on_removed=nothing, on_changed=refuse)
+    assert place.lake.issue_pages("ours__ep1").exists()
+    assert not any("ours" in drop.targets for drop in read_dropped(place.lake).drops)
+
+
+def test_one_drop_or_undo_at_a_time(place, instance):
+    with FileLock(place.home / "cache" / "drop.lock"):
+        for arguments in (("drop", "ours", "--yes"), ("drop", "--undo", "ours")):
+            assert "another drop is under way" in place.try_to(*arguments).stderr
+    assert place.lake.issue_pages("ours__ep1").exists()
+
+
+def test_by_name_says_so_where_nothing_is_there_yet(place):
+    place.declare(hers={}, ours={}, empty={})
+    said = place.run("drop", "empty", "--dry-run", "--keep-copies")
+    assert "empty: will be removed, and kept out by name:" in said
+    assert "kept out by name and by content:" in place.run("drop", "empty", "--dry-run")
+
+
+@pytest.mark.parametrize(("is_learned", "kept"), [(False, {"train", "compare", "ours"}), (True, {"ours"})])
+def test_trainings_that_never_saw_it_keep_their_history(is_learned, kept):
+    chosen = {
+        "train": ("train_colorizers", ["colorizer"], "frames_l2"),
+        "compare": ("compare_colorizers", None, None),
+        "select": ("select_panels", ["unique_panels"], None),
+        "drift": ("select_panels", ["drift"], None),
+        "both": ("__ASSET_JOB", ["training_set", "leaderboard"], None),
+        "other": ("of_somebody", None, None),
+        "ours": ("collect_issues", ["panels"], "ours__ep1"),
+        "hers": ("collect_issues", ["panels"], "hers__ep1"),
+    }
+    with dg.DagsterInstance.ephemeral() as opened:
+        opened.add_dynamic_partitions(str(issues.name), ["ours__ep1"])
+        for name, (job, stages, partition) in chosen.items():
+            tags = {"name": name, **({"dagster/partition": partition} if partition else {})}
+            selection = frozenset(map(dg.AssetKey, stages)) if stages else None
+            opened.add_run(dg.DagsterRun(job_name=job, run_id=make_new_run_id(), tags=tags, asset_selection=selection))
+        for stage in ("leaderboard", "training_set"):
+            opened.report_runless_asset_event(dg.AssetMaterialization(stage))
+        drop_events(opened, {"hers__ep1"}, is_learned=is_learned)
+        assert {record.dagster_run.tags["name"] for record in opened.get_run_records()} == kept
+        assert opened.has_asset_key(dg.AssetKey("leaderboard")) != is_learned
+        assert not opened.has_asset_key(dg.AssetKey("training_set"))
 
 
 def _graph():

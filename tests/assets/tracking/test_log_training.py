@@ -128,6 +128,10 @@ def test_a_classifier_comes_with_a_report_that_is_made_once(
     assert all((pictures[name] == shown[name]).all() for name in shown)
     assert [file.path for file in tracking.client().list_artifacts(record.mlflow_run_id, "images")] == files
 
+    for name in shown:
+        (trained_on.trained("vgg16_gray") / record.key / "report" / f"{name}.png").unlink()  # by a drop
+    assert log_classifier_report(record, lake=trained_on, cache=tmp_path, tracking=tracking) == (metrics, {})
+
 
 def test_an_extractor_that_is_not_there_is_named_before_any_run(train: Train, tracking: Tracking, tmp_path: Path):
     (tmp_path / "weights").mkdir()

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from assets.tracking.client import EXPERIMENT as TRAININGS
 from assets.tracking.publish_leaderboard import EXPERIMENT
 from assets.tracking.registry import Registry
 from assets.tracking.withdraw import learned_versions, withdraw_pictures
@@ -37,6 +38,15 @@ def test_pictures_of_withdrawn_training_sets_go(tracking, tmp_path):
     assert artifacts(tracking, board.run_id) == {"leaderboard_gray.md"}
     assert withdraw_pictures(tracking, {"gone" * 8}) == (0, [])
 
+    # A result, on a benchmark that holds it, of a training that does not.
+    evaluated = tracking.reopen(runs["stays"], tags={})
+    evaluated.picture("test_0123abcd", np.zeros((8, 8, 3), np.uint8), step=1)
+    samples = {path for path in before if "samples" in path}
+    removed, failed = withdraw_pictures(tracking, {"gone" * 8}, {runs["stays"]})
+    assert (removed > 1, failed) == (True, [])
+    assert artifacts(tracking, runs["stays"]) == {"numbers.md", "checkpoint/checkpoint.safetensors", *samples}
+    assert samples
+
     registry = Registry(tracking, "gray")
     tags = {"recipe": "webtoon_l2", "checkpoint": "key", "checkpoint_sha256": "c" * 64, "training_set": "gone" * 8}
     version = registry.register(runs["gone"], tags=tags)
@@ -44,3 +54,19 @@ def test_pictures_of_withdrawn_training_sets_go(tracking, tmp_path):
     registry.register(runs["stays"], tags={**tags, "checkpoint_sha256": "d" * 64, "training_set": "stays" * 8})
     (found,) = learned_versions(tracking, {"c" * 64}, set())
     assert (found["model"], found["version"], found["aliases"]) == ("colorizer", "1", ["champion"])
+
+
+def test_pictures_of_deleted_runs_and_experiments_go(tracking):
+    """MLflow keeps their files until somebody collects its garbage, and gives them back on demand."""
+    runs = []
+    for experiment in (TRAININGS, "of-a-person"):
+        run = tracking.start("gone", parameters={}, tags={"training_set": "gone" * 8}, experiment=experiment)
+        run.picture("samples", np.zeros((8, 8, 3), np.uint8), step=1)
+        run.end()
+        runs.append(run.run_id)
+    client = tracking.client()
+    client.delete_run(runs[0])
+    client.delete_experiment(client.get_run(runs[1]).info.experiment_id)
+    removed, failed = withdraw_pictures(tracking, {"gone" * 8})
+    assert (removed >= 2, failed) == (True, [])
+    assert all(not artifacts(tracking, run) for run in runs)

@@ -112,7 +112,9 @@ class Comics:
         rows = [{"kind": "best", "panel_id": name, "input": b"i", "output": b"o", "truth": b"t"} for name in panel_ids]
         self.lake.write_table(folder / "e_gallery.parquet", pa.Table.from_pylist(rows), made_from="b")
         self.lake.write_bytes(folder / "e.png", cv2.imencode(".png", np.zeros((9, 9, 3), np.uint8))[1].tobytes())
-        self.lake.write_json(folder / "e.json", {"training_set_fingerprint": fingerprint})
+        self.lake.write_json(
+            folder / "e.json", {"training_set_fingerprint": fingerprint, "mlflow_run_id": "run-of-another-training"}
+        )
         self.lake.write_bytes(self.lake.root / "report" / "index.html", b"pictures\n")
         self.lake.write_bytes(self.lake.root / "cards" / "colorizer-1" / "best.png", b"a picture")
 

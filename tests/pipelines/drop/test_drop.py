@@ -1,5 +1,6 @@
 """A drop: all that shows it goes, it does not come back by name or by content, and a killed drop is finished."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -30,7 +31,11 @@ def test_a_dropped_title_is_nowhere_and_stays_away(comics):
     building = comics.trained("f" * 64, "two_stage", dependencies={"draft": record.mlflow_run_id})
     kept = [key for key in comics.lake.keys_with("panels") if key.startswith("ours")]
     comics.evaluated(fingerprint, ["hers__ep0__0001", "ours__ep0__0001"])
+    report = comics.lake.trained(record.recipe) / record.key / "report"
+    comics.lake.write_bytes(report / "activations.png", b"a picture")
+    comics.lake.write_json(report / "report.json", {"accuracy": 0.5})
     places = comics.plan("hers")
+    assert places.evaluated_runs == {"run-of-another-training"}
     assert places.counts()["issues whole"] == 3
     assert places.counts()["pages"] == 6
     assert [(one.record.recipe, one.why) for one in places.learned] == [
@@ -46,6 +51,7 @@ def test_a_dropped_title_is_nowhere_and_stays_away(comics):
     for table in (comics.lake.unique_panels, comics.lake.issue_splits):
         assert set(comics.lake.read_table(table, ["title"])["title"].to_pylist()) == {"ours"}
     assert not list(comics.lake.trained("webtoon_l2").rglob("*.jpg"))  # its samples
+    assert [path.name for path in report.iterdir()] == ["report.json"]
     assert list(comics.lake.trained("two_stage").rglob("*.jpg"))  # of a training set without it
     assert not (comics.lake.root / "report").exists()
     assert not list((comics.lake.root / "cards").rglob("*.png"))
@@ -212,6 +218,22 @@ def test_what_was_dropped_can_be_let_in_again(comics):
     assert splits(comics) == before
     assert comics.freeze() == fingerprint
     assert len(TrainingSet.open(comics.lake, fingerprint).pairs("train", "gray", 16).panel_ids)
+
+
+def test_interrupted_trainings_on_other_sets_stay(comics):
+    fingerprint = comics.freeze()
+    for name, values in {
+        "on_it": {"run_id": "a", "training_set": fingerprint},
+        "on_another": {"run_id": "b", "training_set": "f" * 64},
+        "of_an_earlier_version": {"run_id": "c"},
+        "unknown": None,
+    }.items():
+        folder = comics.cache / "training" / name
+        folder.mkdir(parents=True)
+        if values:
+            (folder / "mlflow_run.json").write_text(json.dumps(values))
+    comics.drop("hers__ep0")
+    assert [path.name for path in (comics.cache / "training").iterdir()] == ["on_another"]
 
 
 class Killed(BaseException):
