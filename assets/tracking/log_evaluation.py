@@ -51,6 +51,9 @@ def log_evaluation(
         )
         if not is_shown:
             show_evaluation(run, found, step=record.best_step)
+        elif found.learned is not None:  # an earlier version did not show that
+            run.metrics({"test/learned_test_pictures": len(found.learned)}, step=record.best_step)
+            run.flush()
         return found, is_shown
     checkpoint = current_checkpoint(lake, recipe, cache)
     result = context.evaluate(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pipelines.colorize.picture import Colorizer
     from pipelines.evaluation.evaluation import Evaluation
+    from pipelines.evaluation.learned import KnownPictures
     from pipelines.evaluation.metrics.distribution import FeatureExtractor
     from pipelines.evaluation.tracks import LineDrawer, TestPictures, Track
     from pipelines.training.record import TrainingRecord
@@ -102,7 +103,13 @@ class EvaluationContext:
         )
         if evaluation.learned is not None or not is_own:
             return evaluation
-        return evaluation.that_learned(learned_pictures(self.lake, record, self.training_set))
+        return evaluation.that_learned(learned_pictures(self.lake, record, self.training_set, self._known_pictures))
+
+    @cached_property
+    def _known_pictures(self) -> "KnownPictures":
+        from pipelines.evaluation.learned import KnownPictures
+
+        return KnownPictures.of(self.lake)
 
     def unpaired(self) -> "dict[str, np.ndarray]":
         """The pictures without a truth: of a folder, or panels dropped as gray. Raises FileNotFoundError."""

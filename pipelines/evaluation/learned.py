@@ -29,7 +29,9 @@ MIN_MIRRORED_CORRELATION = 0.95
 """Of the colour thumbnails of two pictures, one of them mirrored."""
 
 
-def learned_pictures(lake: Lake, record: TrainingRecord, benchmark: TrainingSet) -> dict[str, str] | None:
+def learned_pictures(
+    lake: Lake, record: TrainingRecord, benchmark: TrainingSet, known: "KnownPictures | None" = None
+) -> dict[str, str] | None:
     """Test pictures that a training has learned from, by panel_id, with the split that they were in and in which form:
     `train`, `val`, `train (near)`, `train (mirrored)`.
 
@@ -41,9 +43,11 @@ def learned_pictures(lake: Lake, record: TrainingRecord, benchmark: TrainingSet)
         lake: Holds the training sets.
         record: The training.
         benchmark: Its test split is looked at.
+        known: The hashes of the lake's pictures, for who asks about several trainings; None: they are read.
 
-    Returns None where that is not known: a training set is not in this lake (the checkpoint was imported, or the set
-    withdrawn), or the weights are the shipped ones, whose card (`models/weights/README.md`) names titles alone.
+    Returns None where that is not known: a training set is not in this lake (the checkpoint was imported), or the
+    weights are the shipped ones, whose card (`models/weights/README.md`) names titles alone. Of a set that was
+    withdrawn by a drop the rows stay, so it is known.
     """
     network = recipe_of(record.recipe).objective.network
     if isinstance(network, Method):
@@ -58,7 +62,7 @@ def learned_pictures(lake: Lake, record: TrainingRecord, benchmark: TrainingSet)
         return None
     test = benchmark.digests("test")
     found = {panel_id: learned[digest] for panel_id, digest in test.items() if digest in learned}
-    known = _Known.of(lake)
+    known = known or KnownPictures.of(lake)
     others = [panel_id for panel_id in test if panel_id not in found and test[panel_id] in known.hashes]
     alike = known.alike({test[panel_id] for panel_id in others}, learned)
     return found | {panel_id: alike[test[panel_id]] for panel_id in others if test[panel_id] in alike}
@@ -83,14 +87,15 @@ def _with_dependencies(lake: Lake, record: TrainingRecord) -> Iterator[TrainingR
 
 
 @dataclass(frozen=True)
-class _Known:
+class KnownPictures:
     """Hashes and thumbnails of pictures by their digests; of those that are gone only hashes."""
 
     hashes: Mapping[str, int]
     thumbnails: Mapping[str, bytes]
 
     @classmethod
-    def of(cls, lake: Lake) -> "_Known":
+    def of(cls, lake: Lake) -> "KnownPictures":
+        """Those that `unique_panels` holds, or `picture_splits` remembers. Reads both tables whole."""
         tables = []
         for path in (lake.picture_splits, lake.unique_panels):
             wanted = ["sha256", "phash", "is_flat", "thumbnail"]

@@ -1,6 +1,7 @@
 """The leaderboards in the lake: baselines evaluated once a benchmark, tracks apart, and nothing mixed."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from assets.tracking.log_evaluation import log_evaluation
 from pipelines.comparison.leaderboards import stored_leaderboards
 from pipelines.comparison.params import PromotionParams
 from pipelines.evaluation.baselines import BASELINES
+from pipelines.evaluation.context import EvaluationContext
 from pipelines.evaluation.evaluation import load_evaluation
+from pipelines.evaluation.learned import KnownPictures
 from tests.assets.tinted import QUICK, Installation, freeze, small_installation
 from tests.pipelines.conftest import WriteLake, drawn_panel, write_lake
 
@@ -104,3 +107,29 @@ def test_what_mlflow_missed_is_shown_again(here):
     assert run.data.metrics["test/ciede2000"] == found.metrics["ciede2000"]
     assert run.data.tags["benchmark"] == found.benchmark_fingerprint
     assert log_evaluation(A, QUICK, **place, on_picture=lambda done, total: None)[1]
+
+
+def test_what_an_earlier_version_did_not_look_for_is_shown_in_mlflow(here):
+    record = here.train(A, 0.1)
+    place = {"lake": here.lake, "cache": here.cache, "weights": here.root, "tracking": here.tracking}
+    with patch.object(EvaluationContext, "with_learned", lambda _, found, __: found):  # as it did
+        log_evaluation(A, QUICK, **place, on_picture=lambda done, total: None)
+    run = here.tracking.client().get_run(record.mlflow_run_id)
+    assert "test/learned_test_pictures" not in run.data.metrics
+    for _ in range(2):
+        found, unchanged = log_evaluation(A, QUICK, **place, on_picture=lambda done, total: None)
+        assert (found.learned, unchanged) == ({}, True)
+        run = here.tracking.client().get_run(record.mlflow_run_id)
+        assert run.data.metrics["test/learned_test_pictures"] == 0
+    history = here.tracking.client().get_metric_history(record.mlflow_run_id, "test/learned_test_pictures")
+    assert len(history) == 1
+
+
+def test_the_pictures_of_a_lake_are_read_once_for_all_trainings(here):
+    with patch.object(EvaluationContext, "with_learned", lambda _, found, __: found):
+        for name in (A, B):
+            here.train(name, 0.1)
+            here.evaluate(name)
+    with patch.object(KnownPictures, "of", side_effect=KnownPictures.of) as read:
+        assert {one.name for one in here.compare().evaluations if one.learned is not None} >= {A, B}
+    assert read.call_count == 1
