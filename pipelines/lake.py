@@ -42,6 +42,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from pipelines.errors.leftovers import part_name
+from pipelines.errors.stored_shapes import wrong_shape
 
 TITLE_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_TITLE_LENGTH = 80
@@ -62,6 +63,8 @@ _MADE_BY = {
     "drift": "drift",
     "lookalikes": "issue_splits",
     "picture_splits": "issue_splits",
+    "copies": "issue_splits",
+    "report": "leaderboard",
 }
 """By the first part of a path in the lake, without its ending: the stage that makes it again."""
 
@@ -276,8 +279,14 @@ class Lake:
         self.write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
     def read_json(self, path: UPath) -> Any:
-        """Reads a JSON file. Raises FileNotFoundError, and DamagedFileError, with the stage that makes it again."""
-        return read_json(path, remedy=self._remedy(path))
+        """Reads a JSON file, whose shape its place below the lake decides (`pipelines.errors.stored_shapes`).
+
+        Raises FileNotFoundError, and DamagedFileError, with the stage that makes it again.
+        """
+        value = read_json(path, remedy=self._remedy(path))
+        if problem := wrong_shape("/".join(self._parts(path)), value):
+            raise DamagedFileError(f"{path}: damaged, not what its writer wrote ({problem}); {self._remedy(path)}")
+        return value
 
     def write_table(self, path: UPath, table: pa.Table, *, made_from: str) -> None:
         """Writes a Parquet table whole or not at all, with the digest of what it was made from."""
@@ -333,10 +342,11 @@ class Lake:
 
     def _remedy(self, path: UPath | Path) -> str:
         """What a person does about a file of the lake that is missing or damaged."""
-        below = str(path).removeprefix(str(self.root))
-        parts = below.strip("/\\").replace("\\", "/").split("/")
-        if below == str(path):
+        parts = self._parts(path)
+        if not str(path).startswith(str(self.root)) or parts[0] == "dropped":  # a report: no stage makes it
             return "put back what was there, or remove it"
+        if parts[0] == "dropped.json":
+            return "put back a copy of it, for without it what was dropped comes back"
         if parts[0] == "variants":
             stage = "gray_panels" if parts[1] == "color" else f"{parts[1]}_panels"
         else:
@@ -345,3 +355,7 @@ class Lake:
             return "put back a copy of it, for splits never move; without one remove it, then tintoon run issue_splits"
         command = "sync" if parts[0] == "catalogue" else f"run {stage}"
         return f"remove what is left of it, then make it again: tintoon {command}"
+
+    def _parts(self, path: UPath | Path) -> list[str]:
+        """The names of a path below the lake's root, or all of them where it lies elsewhere."""
+        return str(path).removeprefix(str(self.root)).strip("/\\").replace("\\", "/").split("/")

@@ -190,7 +190,7 @@ def read_manifest(lake: Lake, kind: str, split: str, digest: str | None = None) 
     """
     try:
         digest = digest or str(lake.read_json(lake.variants(kind) / f"{split}.json")["digest"])
-        require_not_withdrawn(lake.variants(kind) / digest)
+        require_not_withdrawn(lake, lake.variants(kind) / digest)
         return {**lake.read_json(lake.variants(kind) / digest / "manifest.json"), "digest": digest}
     except FileNotFoundError as error:
         asset = "gray_panels" if kind == "color" else f"{kind}_panels"
@@ -206,7 +206,7 @@ def open_array(lake: Lake, manifest: dict[str, Any], side_px: int, cache: Path |
     Raises ValueError where the lake is remote and no `cache` is given, or where the array is not as the manifest says.
     """
     folder = lake.variants(manifest["kind"]) / manifest["digest"]
-    require_not_withdrawn(folder)
+    require_not_withdrawn(lake, folder)
     entry = manifest["arrays"][str(side_px)]
     path = folder / entry["file"]
     asset = "gray_panels" if manifest["kind"] == "color" else f"{manifest['kind']}_panels"
@@ -238,10 +238,10 @@ def withdraw(lake: Lake, kind: str, digest: str, why: str) -> int:
     return size
 
 
-def require_not_withdrawn(folder: UPath) -> None:
-    """Raises Withdrawn for a folder of arrays that are gone."""
+def require_not_withdrawn(lake: Lake, folder: UPath) -> None:
+    """Raises Withdrawn for a folder of arrays that are gone, DamagedFileError for a damaged manifest."""
     path = folder / "manifest.json"
-    why = json.loads(path.read_bytes()).get("withdrawn") if path.exists() else None
+    why = lake.read_json(path).get("withdrawn") if path.exists() else None
     if why:
         raise Withdrawn(
             f"{folder}: its arrays are gone, they held pictures that were {why}; freeze a training set without them: "

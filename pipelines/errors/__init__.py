@@ -1,1 +1,1 @@
-"""Errors of the machine (a full disk, a store without answer) in words, and the leftovers of killed processes."""
+"""Errors of the machine (a full disk, a store without answer) in words, damaged JSON files, leftovers of kills."""

@@ -113,6 +113,42 @@ def test_a_damaged_or_missing_json_names_file_and_stage(tmp_path: Path, place: s
             lake.read_json(path)
 
 
+@pytest.mark.parametrize(
+    ("place", "data", "field", "remedy"),
+    [
+        ("trained/webtoon_l2/current.json", b'{"x": 1}', "key: ", "tintoon run colorizer"),
+        ("trained/webtoon_l2/current.json", b'{"key": 5}', "key: ", "tintoon run colorizer"),
+        ("trained/webtoon_l2/k/record.json", b"[]", "a valid dict", "tintoon run colorizer"),
+        ("catalogue/alpha.json", b'{"a": [1]}', "title: ", "tintoon sync"),
+        ("catalogue/alpha.json", b'{"title": "alpha", "issues": [1]}', r"issues\.0: ", "tintoon sync"),
+        ("catalogue/alpha.json", b'{"title": "alpha", "issues": [], "x": 1}', "x: ", "tintoon sync"),
+        ("training_set.json", b"{}", "fingerprint: ", "tintoon run training_set"),
+        ("training_sets/abc.json", b"null", "a valid dict", "tintoon run training_set"),
+        ("variants/edge/train.json", b"{}", "digest: ", "tintoon run edge_panels"),
+        ("variants/color/abc/manifest.json", b"{}", "pictures: ", "tintoon run gray_panels"),
+        ("copies.json", b'{"compared": {}}', "pairs: ", "tintoon run issue_splits"),
+        ("lookalikes.json", b"{}", "made_from: ", "tintoon run issue_splits"),
+        ("references/alpha/gray.json", b'{"version": []}', "made_from: ", "tintoon run references"),
+        ("drift.json", b'{"is_sure": "yes", "drifted": {}}', "is_sure: ", "tintoon run drift"),
+        ("leaderboard.json", b"[1]", "a valid dict", "tintoon run leaderboard"),
+        ("leaderboard.json", b'{"boards": 5}', "boards: ", "tintoon run leaderboard"),
+        ("evaluations/webtoon_l2/latest.json", b'"x"', "a valid dict", "tintoon run evaluation"),
+        ("report/published.json", b"{}", "mlflow_run_id: ", "tintoon run leaderboard"),
+        ("cross_validations/webtoon_l2/abc.json", b"{}", "mlflow_run_id: ", "tintoon run cross_validation"),
+        ("dropped.json", b"{}", "drops: ", "put back a copy of it"),
+    ],
+)
+def test_json_of_another_shape_names_file_field_and_remedy(
+    tmp_path: Path, place: str, data: bytes, field: str, remedy: str
+):
+    lake = Lake.at(tmp_path)
+    path = lake.root / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    with pytest.raises(DamagedFileError, match=rf"{place}: damaged, not what its writer wrote \(.*{field}.*{remedy}"):
+        lake.read_json(path)
+
+
 @pytest.mark.parametrize("root", ["nowhere://bucket/lake", "gopher://x"])
 def test_a_place_that_is_none_for_a_lake_is_refused_in_words(root: str):
     with pytest.raises(ValueError, match="no place for a lake"):

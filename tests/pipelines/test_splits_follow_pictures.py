@@ -265,7 +265,9 @@ def test_a_lake_of_an_earlier_version_knows_what_it_trained_on(lake):
     for name, found in rows.items():
         table = pa.Table.from_pylist(found)
         lake.write_table(lake.variants("color") / name / "rows.parquet", table, made_from="test")
-    lake.write_json(lake.training_set, {"arrays": {f"color/{name}": {"digest": name} for name in rows}})
+    arrays = {f"color/{name}": {"digest": name, "arrays": {}} for name in rows}
+    others = {"fingerprint": "f", "resolutions": [32], "edge_settings": {}, "rows_digests": {}, "datasheet": {}}
+    lake.write_json(lake.training_set, {"arrays": arrays, **others})
     lake.picture_splits.unlink()
     put_issues(lake, INSERTED)
     split(lake)
