@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.issue_splits import left_out_panels
-from pipelines.lake import Lake, digest_of
+from pipelines.lake import DamagedFileError, Lake, digest_of
 from pipelines.pairs import Pairs
 from pipelines.params import SPLITS, TrainingSetParams, VariantParams
 from pipelines.terms.dropped import read_dropped
@@ -76,10 +76,7 @@ def build_training_set(
         for (kind, split), manifest in manifests.items()
     }
     rows_digests = {split: manifests["color", split]["rows_digest"] for split in SPLITS}
-    hashes = {
-        f"{name}/{side}": array["sha256"] for name, entry in arrays.items() for side, array in entry["arrays"].items()
-    }
-    fingerprint = digest_of({"arrays": hashes, "rows": rows_digests})
+    fingerprint = _fingerprint(arrays, rows_digests)
     datasheet = _datasheet(lake, fingerprint, manifests, rows, sources or {})
     manifest = {
         "fingerprint": fingerprint,
@@ -112,21 +109,28 @@ class TrainingSet:
         self._lake = lake
         self._manifest = manifest
         self._cache = cache
+        self._opened: dict[tuple[str, str, int], np.ndarray] = {}
 
     @classmethod
     def open(cls, lake: Lake, fingerprint: str | None = None, *, cache: Path | None = None) -> "TrainingSet":
         """The current training set, or the one of a fingerprint. A remote lake needs `cache`, a local folder.
 
-        Raises FileNotFoundError that names the missing one.
+        Raises FileNotFoundError that names the missing one, and DamagedFileError.
         """
         path = lake.training_set if fingerprint is None else lake.frozen_training_set(fingerprint)
         try:
-            return cls(lake, lake.read_json(path), cache)
+            manifest = lake.read_json(path)
         except FileNotFoundError:
             remedy = (
                 "materialize training_set" if fingerprint is None else "it was never made in this lake, or was removed"
             )
             raise FileNotFoundError(f"{path}: no such training set: {remedy}") from None
+        if _fingerprint(manifest["arrays"], manifest["rows_digests"]) != manifest["fingerprint"]:
+            raise DamagedFileError(
+                f"{path}: damaged, its fingerprint is not that of what it lists; remove it, then make it again: "
+                "tintoon run training_set"
+            )
+        return cls(lake, manifest, cache)
 
     @property
     def fingerprint(self) -> str:
@@ -211,15 +215,32 @@ class TrainingSet:
         return min(enough)
 
     def _array(self, kind: str, split: str, side_px: int) -> np.ndarray:
-        entry = {"kind": kind, **self._manifest["arrays"][f"{kind}/{split}"]}
-        return open_array(self._lake, entry, side_px, self._cache)
+        key = (kind, split, side_px)
+        if key not in self._opened:  # opening compares every pixel with its digest: once
+            entry = {"kind": kind, **self._manifest["arrays"][f"{kind}/{split}"]}
+            self._opened[key] = open_array(self._lake, entry, side_px, self._cache)
+        return self._opened[key]
 
     @cached_property
     def _rows(self) -> dict[str, pa.Table]:
-        return {
-            split: _rows(self._lake, {"kind": "color", **self._manifest["arrays"][f"color/{split}"]})
-            for split in SPLITS
-        }
+        found = {}
+        for split in SPLITS:
+            entry = {"kind": "color", **self._manifest["arrays"][f"color/{split}"]}
+            found[split] = _rows(self._lake, entry)
+            if digest_of(found[split].to_pylist()) != self._manifest["rows_digests"][split]:
+                path = self._lake.variants("color") / entry["digest"] / "rows.parquet"
+                raise DamagedFileError(
+                    f"{path}: damaged, its rows are not those of the training set; make it again: "
+                    "tintoon run gray_panels training_set"
+                )
+        return found
+
+
+def _fingerprint(arrays: dict[str, Any], rows_digests: dict[str, str]) -> str:
+    hashes = {
+        f"{name}/{side}": array["sha256"] for name, entry in arrays.items() for side, array in entry["arrays"].items()
+    }
+    return digest_of({"arrays": hashes, "rows": rows_digests})
 
 
 def _rows(lake: Lake, manifest: dict[str, Any]) -> pa.Table:

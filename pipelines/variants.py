@@ -64,6 +64,9 @@ ROW_SCHEMA = pa.schema([PANEL_SCHEMA.field(name) for name in ROW_COLUMNS])
 BATCH_PICTURES = 16
 """Pictures that one thread holds at a time."""
 
+HASHED_PICTURES = 64
+"""Pictures that are hashed at a time: 12 MB of colour at 256 px."""
+
 
 def to_gray(rgb: np.ndarray) -> np.ndarray:
     """Luma by ITU-R 601 weights, OpenCV's RGB2GRAY: (H, W, 3) uint8 RGB -> (H, W) uint8."""
@@ -203,7 +206,9 @@ def read_manifest(lake: Lake, kind: str, split: str, digest: str | None = None) 
 def open_array(lake: Lake, manifest: dict[str, Any], side_px: int, cache: Path | None = None) -> np.ndarray:
     """One array of a manifest, memory-mapped and read-only; from a copy below `cache` where the lake is remote.
 
-    Raises ValueError where the lake is remote and no `cache` is given, or where the array is not as the manifest says.
+    All of it is read once, to compare its pixels with the SHA-256 of the manifest.
+    Raises ValueError where the lake is remote and no `cache` is given, or where the array is not as the manifest says
+    (DamagedFileError where its bytes are damaged).
     """
     folder = lake.variants(manifest["kind"]) / manifest["digest"]
     require_not_withdrawn(lake, folder)
@@ -219,7 +224,17 @@ def open_array(lake: Lake, manifest: dict[str, Any], side_px: int, cache: Path |
         raise DamagedFileError(f"{path}: damaged, no whole array ({error}): {remedy}") from None
     if list(array.shape) != entry["shape"] or array.dtype != np.uint8:
         raise ValueError(f"{path}: {array.dtype} {array.shape}, not uint8 {entry['shape']}: {remedy}")
+    if _pixels_digest(array) != entry["sha256"]:
+        raise DamagedFileError(f"{path}: damaged, its pixels are not those that were written: {remedy}")
     return array
+
+
+def _pixels_digest(array: np.ndarray) -> str:
+    """SHA-256 of an array's pixels, which are read in blocks."""
+    digest = sha256()
+    for start in range(0, len(array), HASHED_PICTURES):
+        digest.update(np.ascontiguousarray(array[start : start + HASHED_PICTURES]).data)
+    return digest.hexdigest()
 
 
 class Withdrawn(ValueError):
@@ -256,7 +271,7 @@ def _local_copy(path: UPath, cache: Path | None) -> Path:
         raise ValueError(f"{path}: a remote lake's arrays are read from local copies: give a cache folder")
     # Folders are named by content, so a copy is never out of date.
     copy = cache.joinpath(*path.parts[-3:])
-    if not copy.exists():
+    if not copy.exists() or copy.stat().st_size != path.stat().st_size:
         with atomic_write(copy) as temporary:
             path.fs.get_file(path.path, str(temporary))
     return copy
@@ -332,8 +347,8 @@ def _store(
     digest = digest_of({"kind": kind, "split": split, "code_version": VariantParams.code_version, **made_from})
     folder = lake.variants(kind) / digest
     unchanged = (folder / "manifest.json").exists()
-    if unchanged and "withdrawn" in lake.read_json(folder / "manifest.json"):  # what was dropped was let in again
-        read_dropped(lake).require_none_of(rows.to_pylist(), str(folder))
+    if unchanged and not _is_whole(lake, folder, rows):
+        read_dropped(lake).require_none_of(rows.to_pylist(), str(folder))  # or what was dropped was let in again
         folder.fs.rm(folder.path, recursive=True)
         unchanged = False
     if not unchanged:
@@ -365,6 +380,23 @@ def _store(
         size_bytes=sum(prod(array["shape"]) for array in manifest["arrays"].values()),
         unchanged=unchanged,
     )
+
+
+def _is_whole(lake: Lake, folder: UPath, rows: pa.Table) -> bool:
+    """False for a folder of arrays that were withdrawn, or of which a file is missing or damaged.
+
+    Of a remote lake, whose store keeps sums of its own, only the manifest and the rows are read.
+    """
+    try:
+        manifest = lake.read_json(folder / "manifest.json")
+        if "withdrawn" in manifest or not lake.read_table(folder / "rows.parquet").equals(rows):
+            return False
+        if isinstance(folder, Path):
+            for side in manifest["arrays"]:
+                open_array(lake, {"kind": folder.parent.name, "digest": folder.name, **manifest}, int(side))
+    except (FileNotFoundError, ValueError):  # damaged, or not as the manifest says
+        return False
+    return True
 
 
 def _write_arrays(

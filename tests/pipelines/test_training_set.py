@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from upath import UPath
 
-from pipelines.lake import Lake
+from pipelines.lake import DamagedFileError, Lake
 from pipelines.params import TrainingSetParams, VariantParams
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import KINDS, LINE_STYLES, build_variant, derive, open_array, read_manifest, resize_square
@@ -171,3 +172,49 @@ def test_a_remote_lake_is_read_through_the_cache(tmp_path: Path, write_lake) -> 
     build_training_set(lake, TrainingSetParams())
     pairs = TrainingSet.open(lake, cache=tmp_path / "cache").pairs("train", "gray", 32)
     assert (pairs.variant == 200).all()
+
+
+def flip_last_byte(path: UPath) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+@pytest.mark.parametrize(("kind", "split"), [("color", "train"), ("gray", "train"), ("gray", "test")])
+def test_an_array_with_one_flipped_bit_is_refused_and_made_again(lake: Lake, kind: str, split: str) -> None:
+    before = build_training_set(lake, TrainingSetParams())
+    path = lake.variants(kind) / read_manifest(lake, kind, split)["digest"] / f"{split}_32.npy"
+    flip_last_byte(path)
+    with pytest.raises(DamagedFileError, match=rf"{path.name}: damaged, .*tintoon run gray_panels training_set"):
+        TrainingSet.open(lake).pairs(split, "gray", 32)
+    assert not build_variant(kind, split, lake, PARAMS).unchanged
+    assert build_variant(kind, split, lake, PARAMS).unchanged
+    assert build_training_set(lake, TrainingSetParams()).fingerprint == before.fingerprint
+    assert len(TrainingSet.open(lake).pairs(split, "gray", 32).panel_ids)
+
+
+def test_a_damaged_manifest_of_arrays_is_refused_and_made_again(lake: Lake) -> None:
+    build_training_set(lake, TrainingSetParams())
+    manifest = lake.variants("color") / read_manifest(lake, "color", "train")["digest"] / "manifest.json"
+    manifest.write_text("{}")
+    with pytest.raises(DamagedFileError, match=r"manifest\.json: damaged, .*tintoon run gray_panels"):
+        TrainingSet.open(lake).pairs("train", "gray", 32)
+    assert not build_variant("color", "train", lake, PARAMS).unchanged
+    assert len(TrainingSet.open(lake).pairs("train", "gray", 32).panel_ids)
+
+
+def test_other_rows_behind_the_arrays_are_refused(lake: Lake) -> None:
+    build_training_set(lake, TrainingSetParams())
+    path = lake.variants("color") / read_manifest(lake, "color", "val")["digest"] / "rows.parquet"
+    rows = lake.read_table(path)
+    lake.write_table(path, rows.slice(1), made_from="")
+    with pytest.raises(DamagedFileError, match=r"rows\.parquet: damaged, .*tintoon run gray_panels training_set"):
+        TrainingSet.open(lake).pairs("val", "gray", 32)
+
+
+def test_a_training_set_that_lists_other_arrays_is_refused(lake: Lake) -> None:
+    build_training_set(lake, TrainingSetParams())
+    manifest = lake.read_json(lake.training_set)
+    del manifest["arrays"]["line/test"]
+    lake.write_json(lake.training_set, manifest)
+    with pytest.raises(DamagedFileError, match=r"fingerprint is not that of what it lists; .*tintoon run training_set"):
+        TrainingSet.open(lake)
