@@ -6,13 +6,20 @@ that the command line stays light.
 """
 
 import errno
+import os
 import re
 import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.errors.leftovers import name_of_part
 
 _FULL = "free some space there, or move the home (TINTOON_HOME); the next run goes on where this one stopped"
+_FULL_ELSEWHERE = "free some space there, or name another place; the next run goes on where this one stopped"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _RIGHTS = "give this user the right to write there, or choose another place (TINTOON_HOME, TINTOON_LAKE)"
 
 _REASONS: dict[int, tuple[str, str]] = {
@@ -58,15 +65,17 @@ _FEW_BYTES = 1 << 20
 """A disk with less space than this is full for a store that reports no more than an input or output error."""
 
 
-def explain(error: BaseException, *, home: Path | None = None) -> str | None:
+def explain(error: BaseException, *, home: Path | None = None, places: Sequence[Path] = ()) -> str | None:
     """One line about an error of the machine; None for any other error.
 
     Of an error that a library raised from another one, the first cause counts. An error of our own stays what it says.
     home: The folder of the installation, whose stores are in the message where a database names no place.
+    places: Files and folders that the work may have written to beside the home: where an error names no place, the one
+    whose disk is full is named.
     """
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    line = explain(cause, home=home) if cause and _package(error) in _WRAPPERS else None
-    line = line or _explained(error, home)
+    line = explain(cause, home=home, places=places) if cause and _package(error) in _WRAPPERS else None
+    line = line or _explained(error, home, places)
     return " ".join(line.split()) if line else None
 
 
@@ -80,11 +89,13 @@ def _package(error: BaseException) -> str:
     return type(error).__module__.partition(".")[0]
 
 
-def _explained(error: BaseException, home: Path | None) -> str | None:
+def _explained(error: BaseException, home: Path | None, places: Sequence[Path]) -> str | None:
     package = _package(error)
     number = _number(error)
     if number in _REASONS:
         reason, remedy = _REASONS[number]
+        if number in _NO_SPACE:
+            return _about_space(error, home, places, reason)
         return f"{_place(error, home)}: {reason}; {remedy}"
     if package in ("sqlalchemy", "sqlite3", "psycopg", "psycopg2"):
         return _about_database(error, home)
@@ -113,10 +124,44 @@ def _number(error: BaseException) -> int | None:
 
 
 def _place(error: BaseException, home: Path | None) -> str:
+    return _named(error) or (str(home) if home else "a file")
+
+
+def _named(error: BaseException) -> str | None:
     named = getattr(error, "filename2", None) or getattr(error, "filename", None)
-    if named:
-        return _without_part(str(named))
-    return str(home) if home else "a file"
+    return _without_part(str(named)) if named else None
+
+
+def _about_space(error: BaseException, home: Path | None, places: Sequence[Path], reason: str) -> str:
+    """What the error names is full; else the output, the home or the folder of temporary files: the one without space.
+
+    Quotas are not seen from here: where no disk is full, only what the work wrote to can be said.
+    """
+    if named := _named(error):
+        is_ours = home is not None and Path(named).absolute().is_relative_to(home.absolute())
+        return f"{named}: {reason}; {_FULL if is_ours or home is None else _FULL_ELSEWHERE}"
+    if _is_stdout_full():
+        return "the output could not be written: no space left where it goes; free some space there"
+    others = [*places, Path(tempfile.gettempdir())]
+    if home and _is_full(home):
+        return f"{home}: {reason}; {_FULL}"
+    if full := next(filter(_is_full, others), None):
+        return f"{full}: {reason}; {_FULL_ELSEWHERE}"
+    if not home:
+        return f"a file: {reason}; {_FULL}"
+    written = ", ".join(map(str, (home, *others)))
+    return f"{reason}, at one of {written}; {_FULL}"
+
+
+def _is_stdout_full() -> bool:
+    """True where what was printed cannot leave this process: its file's disk is full, or it is /dev/full."""
+    try:
+        sys.stdout.flush()
+        if stat.S_ISCHR(os.fstat(1).st_mode):
+            return Path("/dev/full").exists() and os.path.samestat(os.fstat(1), Path("/dev/full").stat())
+        return stat.S_ISREG(os.fstat(1).st_mode) and os.fstatvfs(1).f_bavail * os.fstatvfs(1).f_frsize < _FEW_BYTES
+    except (OSError, ValueError):
+        return True
 
 
 def _without_part(path: str) -> str:
@@ -139,8 +184,11 @@ def _store(home: Path | None) -> str:
     return str(home) if home else "this installation"
 
 
-def _is_full(folder: Path) -> bool:
+def _is_full(place: Path) -> bool:
+    """True for a file or folder, also one that is still to be made, whose disk is full."""
+    place = place.absolute()
+    there = next((folder for folder in (place, *place.parents) if folder.exists()), place)
     try:
-        return shutil.disk_usage(folder).free < _FEW_BYTES
+        return shutil.disk_usage(there).free < _FEW_BYTES
     except OSError:
         return False

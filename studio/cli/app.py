@@ -81,7 +81,7 @@ def main() -> None:
 def _in_words(error: Exception) -> str:
     """One line about an error; what the code did is kept in the log."""
     home = Home.of()
-    line = None if isinstance(error, UsageError) else explain(error, home=home.root)
+    line = None if isinstance(error, UsageError) else explain(error, home=home.root, places=_places(sys.argv[1:]))
     is_foreseen = line is not None or isinstance(error, (UsageError, ValueError, OSError, RuntimeError))
     log = None if isinstance(error, UsageError) else _kept(error, home)
     if is_foreseen:
@@ -90,6 +90,13 @@ def _in_words(error: Exception) -> str:
         err.print("".join(format_exception(error)), markup=False, highlight=False, soft_wrap=True)
     where = f"; report it with {log}" if log else "; report it with what is above"
     return f"this should not happen: {type(error).__name__}: {summary(error)}{where}"
+
+
+def _places(arguments: list[str]) -> list[Path]:
+    """The files and folders that a command line names, the last one first: commands name their output last."""
+    values = (argument.partition("=")[2] if argument.startswith("-") else argument for argument in arguments)
+    paths = [Path(value) for value in values if value and "://" not in value]
+    return [path for path in reversed(paths) if len(path.parts) > 1 or path.exists()]
 
 
 def _kept(error: Exception, home: Home) -> Path | None:

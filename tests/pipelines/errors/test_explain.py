@@ -2,7 +2,11 @@
 
 import errno
 import resource
+import shutil
 import sqlite3
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,3 +121,46 @@ def test_a_summary_is_one_short_line():
     assert summary(ValueError("a\n  b\n" * 1000)).startswith("a b a b")
     assert len(summary(ValueError("a\n  b\n" * 1000))) == 600
     assert summary(KeyError()) == "KeyError"
+
+
+def with_full_disks(monkeypatch: pytest.MonkeyPatch, *full: Path) -> None:
+    """Says of the disks below these folders that they are full: a test cannot mount one."""
+    usage = shutil.disk_usage
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: usage(path)._replace(free=0 if Path(path) in full else 1 << 40)
+    )
+
+
+def test_the_disk_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    home, mount = tmp_path / "home", tmp_path / "mnt"
+    for folder in (home, mount):
+        folder.mkdir()
+    without_name = OSError(errno.ENOSPC, "No space left on device")
+    with_full_disks(monkeypatch, mount)
+    line = str(explain(without_name, home=home, places=[mount / "out" / "book.cbz"]))
+    assert line.startswith(f"{mount / 'out' / 'book.cbz'}: no space left on its disk; free some space there")
+    assert "TINTOON_HOME" not in line
+    with_full_disks(monkeypatch, home)
+    assert str(explain(without_name, home=home, places=[mount])).startswith(f"{home}: no space left")
+    with_full_disks(monkeypatch, Path(tempfile.gettempdir()))
+    assert str(explain(without_name, home=home, places=[mount])).startswith(f"{tempfile.gettempdir()}: no space left")
+    with_full_disks(monkeypatch)
+    line = str(explain(without_name, home=home, places=[mount]))
+    assert line.startswith(f"no space left on its disk, at one of {home}, {mount}")
+
+
+def test_a_named_place_outside_the_home_is_not_mended_by_another_home(tmp_path: Path):
+    error = OSError(errno.ENOSPC, "raw", "/mnt/out/page.png")
+    line = str(explain(error, home=tmp_path))
+    assert line.startswith("/mnt/out/page.png: no space left")
+    assert "TINTOON_HOME" not in line
+
+
+def test_an_output_that_cannot_be_written_is_named():
+    script = (
+        "import sys\nfrom pipelines.errors.explain import explain\n"
+        "try:\n    print('x', flush=True)\nexcept OSError as error:\n    sys.stderr.write(str(explain(error)))\n"
+    )
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run([sys.executable, "-c", script], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert "the output could not be written: no space left" in ended.stderr
