@@ -48,6 +48,14 @@ _PACKAGES = Path(__file__).parents[1]
 
 PROCESS_TAG = "tintoon/process"
 
+_OPEN = [
+    dg.DagsterRunStatus.NOT_STARTED,  # on a full disk the run itself may not get further
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+"""What a run's status stays where its process ends."""
+
 
 @dataclass
 class Materialized:
@@ -147,7 +155,7 @@ def open_instance() -> dg.DagsterInstance:
     home = Home.of()
     instance = instance_of(home)
     was_killed = False
-    for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_OPEN)):
         run = record.dagster_run
         if PROCESS_TAG in run.tags and not _is_running(run.tags[PROCESS_TAG]):
             instance.report_run_failed(run, "the process that ran it was killed")

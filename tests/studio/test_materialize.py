@@ -1,10 +1,12 @@
 """What runs from the command line do around Dagster: the words of errors, and what killed processes left."""
 
 import os
+import socket
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from models.weights_file import require_sha256
 from pipelines.lake import Lake
-from studio.materialize import _said, open_instance
+from studio.materialize import PROCESS_TAG, _said, open_instance
 from tests.installation import Installation
 
 
@@ -67,3 +69,17 @@ def test_half_written_files_are_looked_for_once_a_day(tmp_path: Path, monkeypatc
     os.utime(home / "dagster" / "leftovers_removed", (0, 0))
     open_instance().dispose()
     assert not left.exists()
+
+
+def test_a_run_that_ended_before_it_was_started_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """On a full disk Dagster may not get to write that a run has started, nor that it failed."""
+    home = Installation.with_stores(tmp_path / "home").home
+    monkeypatch.setenv("TINTOON_HOME", str(home))
+    monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+    with open_instance() as instance:
+        ours = f"{socket.gethostname()}:1:0.00"  # no process started then
+        run = instance.create_run_for_job(dg.GraphDefinition(name="job").to_job(), tags={PROCESS_TAG: ours})
+        others = instance.create_run_for_job(dg.GraphDefinition(name="job").to_job())
+    with open_instance() as instance:
+        found = {record.dagster_run.run_id: record.dagster_run.status for record in instance.get_run_records()}
+    assert found == {run.run_id: dg.DagsterRunStatus.FAILURE, others.run_id: dg.DagsterRunStatus.NOT_STARTED}
