@@ -8,6 +8,7 @@ import dagster as dg
 
 from pipelines.lake import split_issue_key
 from pipelines.params import SPLITS
+from pipelines.terms.dropped import drop_command
 from pipelines.training.registry import TRAININGS
 
 issues = dg.DynamicPartitionsDefinition(name="issue")
@@ -48,7 +49,7 @@ def left_line(title: str, count: int) -> str:
     """What becomes of a title that is not declared any more, for people."""
     return (
         f"{title}: not declared in titles.yaml any more: its {count} issue{'s' if count > 1 else ''} will not be in "
-        f"the next training set; the tables stay until: tintoon drop {title} --keep-copies"
+        f"the next training set; the tables stay until: {drop_command(title)}"
     )
 
 

@@ -44,7 +44,7 @@ def _remedy(leaks: "list[Lookalikes]") -> str:
     upright = [leak.distance_bits for leak in leaks if not leak.is_mirrored]
     remedies = [f"raise radius_bits of unique_panels to {max(upright)}"] if upright else []
     if any(leak.is_mirrored for leak in leaks):
-        remedies.append("drop the pages of one of each mirrored pair (tintoon drop)")
+        remedies.append("drop the pages of one of each mirrored pair (tintoon drop TITLE__ISSUE:PAGE --keep-copies)")
     return "; ".join(remedies) or "none"
 
 

@@ -20,7 +20,7 @@
     previews/<stage>/                        pictures of a stage's output for people, one file a partition
     ratings/                                 people's ratings of results, one file a rating
     dropped.json                             what was dropped for good: it does not come back
-    dropped/                                 the report of each drop
+    dropped/                                 the report of each drop, and a second copy of dropped.json
 
 Tables are Parquet. What a table was made from is kept in its schema metadata (`made_from`), so that a stage
 can see that nothing changed. A file appears whole or not at all: it is written under
@@ -255,6 +255,11 @@ class Lake:
         return self.root / "dropped.json"
 
     @property
+    def dropped_copy(self) -> UPath:
+        """The same again, for no stage makes it anew."""
+        return self.drop_reports / "record.json"
+
+    @property
     def drop_reports(self) -> UPath:
         """The folder of the reports of drops."""
         return self.root / "dropped"
@@ -283,9 +288,9 @@ class Lake:
 
         Raises FileNotFoundError, and DamagedFileError, with the stage that makes it again.
         """
-        value = read_json(path, remedy=self._remedy(path))
+        value = read_json(path, remedy=self.remedy(path))
         if problem := wrong_shape("/".join(self._parts(path)), value):
-            raise DamagedFileError(f"{path}: damaged, not what its writer wrote ({problem}); {self._remedy(path)}")
+            raise DamagedFileError(f"{path}: damaged, not what its writer wrote ({problem}); {self.remedy(path)}")
         return value
 
     def write_table(self, path: UPath, table: pa.Table, *, made_from: str) -> None:
@@ -333,14 +338,14 @@ class Lake:
             with path.open("rb") as source:
                 yield source
         except FileNotFoundError:
-            raise FileNotFoundError(f"{path}: no such table; {self._remedy(path)}") from None
+            raise FileNotFoundError(f"{path}: no such table; {self.remedy(path)}") from None
         except (pa.ArrowException, OSError) as error:  # Arrow also raises OSError for bytes that it cannot understand
             if getattr(error, "errno", None):
                 raise
             reason = str(error).splitlines()[0]
-            raise DamagedFileError(f"{path}: damaged, no whole table ({reason}); {self._remedy(path)}") from None
+            raise DamagedFileError(f"{path}: damaged, no whole table ({reason}); {self.remedy(path)}") from None
 
-    def _remedy(self, path: UPath | Path) -> str:
+    def remedy(self, path: UPath | Path) -> str:
         """What a person does about a file of the lake that is missing or damaged."""
         parts = self._parts(path)
         if not str(path).startswith(str(self.root)) or parts[0] == "dropped":  # a report: no stage makes it

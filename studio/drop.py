@@ -115,6 +115,7 @@ def _carry_out(
         on_removed(what, where)
 
     found.counts()  # looks at all places, while all are there
+    write_drop(lake, replace(plan.drop, finished=False))  # before its report: no report is without a record
     write_report(lake, report)  # what is planned: it survives a kill
     remove(found, cache, note)
     for title in sorted({*plan.drop.titles, *(split_issue_key(key)[0] for key in (*plan.whole, *plan.parts))}):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from pipelines.copies.mirrored import mirrored_phash
 from pipelines.drop.target import Target, UnknownTarget, issues_of, require_known
 from pipelines.issue_pages.page_store import OK, kept_partial
 from pipelines.lake import Lake, digest_of, issue_key, split_issue_key
@@ -171,11 +172,16 @@ def _panels(lake: Lake, key: str) -> list[tuple[frozenset[str], DroppedPanel]]:
     path = lake.panels(key)
     if not path.exists():
         return []
-    rows = lake.read_table(path, ["panel_id", "sha256", "phash", "is_flat", "pages_sha256"]).to_pylist()
+    rows = lake.read_table(path, ["panel_id", "sha256", "phash", "is_flat", "thumbnail", "pages_sha256"]).to_pylist()
     return [
         (
             frozenset(row["pages_sha256"]),
-            DroppedPanel(row["panel_id"], row["sha256"], None if row["is_flat"] else row["phash"]),
+            DroppedPanel(
+                row["panel_id"],
+                row["sha256"],
+                None if row["is_flat"] else row["phash"],
+                mirrored_phash=None if row["is_flat"] else mirrored_phash(row["thumbnail"]),
+            ),
         )
         for row in rows
     ]

@@ -14,8 +14,8 @@ NOT_REACHED = (
     "copies outside this installation: exported results and reports, pushed datasets, coloured books and what "
     "--like learned from them, backups, snapshots, caches of other machines",
     "weights that were imported, and the shipped ones",
-    "digests and perceptual hashes in dropped.json, which keep it out; digests in the rows of training sets, which "
-    "tell what a checkpoint has learned from",
+    "digests and perceptual hashes in dropped.json and its copy, which keep it out; digests in rows of training sets, "
+    "which tell what a checkpoint has learned from",
 )
 """What no drop can remove, for people."""
 

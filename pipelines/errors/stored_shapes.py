@@ -155,6 +155,7 @@ _SHAPES: tuple[tuple[str, Any], ...] = (
     ("drift.json", _Drift),
     ("leaderboard.json", _Leaderboards),
     ("dropped.json", _Drops),
+    ("dropped/record.json", _Drops),
     ("dropped/*.json", _DropReport),
 )
 """By place below the lake, the first that fits counts. Any other file is an object whose reader looks at its fields."""

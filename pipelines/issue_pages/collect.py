@@ -40,7 +40,7 @@ from pipelines.issue_pages.page_store import (
 from pipelines.issue_pages.sources.source import Source
 from pipelines.lake import Lake, split_issue_key
 from pipelines.progress import Progress
-from pipelines.terms.dropped import Dropped, read_dropped
+from pipelines.terms.dropped import Dropped, drop_command, read_dropped
 from pipelines.titles import Title
 
 _log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def collect_issue(
     dropped = read_dropped(lake)
     if drop := dropped.issue(key):
         note_state(lake, title_key, issue, "dropped", drop.why)
-        raise IssueUnavailable("dropped", f"{key}: {drop.why}: tintoon drop --undo {' '.join(drop.targets)} lets it in")
+        raise IssueUnavailable("dropped", f"{key}: {drop.why}: {drop.undo_command} lets it in")
     try:
         with hiding(title):
             listed = [licensed(entry, title, licences) for entry in source.list_pages(title, issue)]
@@ -207,7 +207,7 @@ def declared_title(key: str, titles: Mapping[str, Title]) -> tuple[Title, str]:
     """The title of an issue key, and the issue. Raises ValueError for a title that is not declared."""
     title_key, issue = split_issue_key(key)
     if title_key not in titles:
-        remedy = f"add it to titles.yaml, or: tintoon drop {key} --keep-copies"
+        remedy = f"add it to titles.yaml, or: {drop_command(key)}"
         raise ValueError(f"{key}: title {title_key!r} is not declared; {remedy}")
     return titles[title_key], issue
 

@@ -1,18 +1,24 @@
 """What was dropped for good, by name and by content: it does not come back, from whatever source under whatever name.
 
-    dropped.json    every drop, the oldest first, also those that were taken back
+    dropped.json           every drop, the oldest first, also those that were taken back
+    dropped/record.json    the same again: no stage can make it anew
 
 A drop is written here before anything is removed. Whatever reads pages, panels or a source's list asks here, so an
 interrupted drop leaves nothing that is trusted.
 """
 
+import logging
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from pipelines.lake import Lake, issue_key, split_issue_key
+from upath import UPath
+
+from pipelines.lake import DamagedFileError, Lake, issue_key, split_issue_key
+
+_log = logging.getLogger(__name__)
 
 NEAR_BITS = 8
 """Perceptual hashes of one picture in two encodings differ in at most so many of 64 bits."""
@@ -41,6 +47,8 @@ class DroppedPanel:
     """None where it is too flat for a perceptual hash to mean anything."""
     split: str | None = None
     """The one nearest to train that it ever had: it has that again, should it be let in again."""
+    mirrored_phash: str | None = None
+    """Of its mirror image; None where it is flat, and in drops of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +82,25 @@ class Drop:
     @property
     def command(self) -> str:
         """The command that carries it out, and finishes it where it was interrupted."""
-        return shlex.join(["tintoon", "drop", *self.targets, *(() if self.copies else ("--keep-copies",))])
+        return drop_command(*self.targets, keeps_copies=not self.copies)
+
+    @property
+    def undo_command(self) -> str:
+        """The command that takes it back."""
+        return shlex.join(["tintoon", "drop", "--undo", *self.targets])
 
     def holds_issue(self, key: str) -> bool:
         """True for an issue that was dropped whole."""
         return key in self.issues or split_issue_key(key)[0] in self.titles
+
+
+def drop_command(*targets: str, keeps_copies: bool = True) -> str:
+    """The command that drops titles, issues or pages, for people to copy.
+
+    keeps_copies: By name alone, so that what has the same pictures stays: a title that was renamed, for one. Whatever
+    advises to tidy up means this; only a takedown takes the copies too.
+    """
+    return shlex.join(["tintoon", "drop", *targets, *(["--keep-copies"] if keeps_copies else [])])
 
 
 class DroppedError(ValueError):
@@ -127,8 +149,9 @@ class Dropped:
 
     @property
     def hashes(self) -> list[str]:
-        """Perceptual hashes of the panels that are kept out by content, 16 hex digits each."""
-        return [panel.phash for drop in self.drops if drop.copies for panel in drop.panels if panel.phash]
+        """Perceptual hashes of the panels that are kept out by content, and of their mirror images, 16 hex digits."""
+        panels = [panel for drop in self.drops if drop.copies for panel in drop.panels]
+        return [digits for panel in panels for digits in (panel.phash, panel.mirrored_phash) if digits]
 
     @cached_property
     def _by_place(self) -> dict[tuple[str, str], Drop]:
@@ -149,10 +172,33 @@ class Dropped:
 
 
 def read_drops(lake: Lake) -> list[Drop]:
-    """Every drop of a lake, the oldest first, also those that were taken back."""
-    if not lake.dropped.exists():
+    """Every drop of a lake, the oldest first, also those that were taken back.
+
+    A record that is missing, damaged, or older than a report of a drop is put back from its second copy. Raises
+    DamagedFileError where that cannot be: without the record, what was dropped would come back.
+    """
+    reported = {path.name.removesuffix(".json") for path in lake.drop_reports.glob("*.json")} - {"record"}
+    drops = _read(lake, lake.dropped)
+    if drops is not None and reported <= {drop.id for drop in drops}:
+        return drops
+    copy = _read(lake, lake.dropped_copy)
+    if copy is not None and reported <= {drop.id for drop in copy}:
+        _log.warning("%s: missing, damaged or old: put back from %s", lake.dropped, lake.dropped_copy)
+        lake.write_bytes(lake.dropped, lake.dropped_copy.read_bytes())
+        return copy
+    there = lake.dropped.exists()
+    if not (there or reported or lake.dropped_copy.exists()):
         return []
-    return [_from_json(values) for values in lake.read_json(lake.dropped)["drops"]]
+    what = "missing" if not there else "damaged" if drops is None else "older than the reports in dropped/"
+    raise DamagedFileError(f"{lake.dropped}: {what}; {lake.remedy(lake.dropped)}")
+
+
+def _read(lake: Lake, path: UPath) -> list[Drop] | None:
+    """The drops of a record; None where it is missing or damaged."""
+    try:
+        return [_from_json(values) for values in lake.read_json(path)["drops"]]
+    except (FileNotFoundError, DamagedFileError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def read_dropped(lake: Lake) -> Dropped:
@@ -163,7 +209,8 @@ def read_dropped(lake: Lake) -> Dropped:
 def write_drop(lake: Lake, drop: Drop) -> None:
     """Adds a drop, or replaces the one with its id."""
     drops = {one.id: one for one in read_drops(lake)} | {drop.id: drop}
-    lake.write_json(lake.dropped, {"drops": [asdict(one) for one in drops.values()]})
+    for path in (lake.dropped_copy, lake.dropped):
+        lake.write_json(path, {"drops": [asdict(one) for one in drops.values()]})
 
 
 def take_back(lake: Lake, target: str, *, at: str) -> list[Drop]:

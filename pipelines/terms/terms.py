@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pipelines.terms.dropped import drop_command
+
 Refusal = Literal["undeclared", "licence_changed", "unlicensed"]
 """Why a picture is not learned from: its title is not declared in titles.yaml; it was stored under another licence than
 the one that its title declares now; its licence is not one that the installation collects."""
@@ -31,9 +33,9 @@ class Terms:
         """What a person can do about it, in one line."""
         match refusal:
             case "undeclared":
-                return f"declare {title} in titles.yaml again, or remove its tables: tintoon drop {title} --keep-copies"
+                return f"declare {title} in titles.yaml again, or remove its tables: {drop_command(title)}"
             case "unlicensed":
-                return f"allow its licence with the setting issue_pages.licences, or remove it: tintoon drop {title}"
+                return f"allow its licence with the setting issue_pages.licences, or remove it: {drop_command(title)}"
             case "licence_changed":
                 return (
                     f"store its pages under the licence of titles.yaml: tintoon run issue_pages panels --title {title}"
