@@ -89,7 +89,8 @@ def new_issues(
     for title, problem in report.errors.items():
         context.log.error(f"{title}: {problem}")
     if report.errors and not report.counts:
-        raise RuntimeError(f"no title could be listed: {'; '.join(report.errors.values())}")
+        problems = "; ".join(f"{title}: {problem}" for title, problem in report.errors.items())
+        raise RuntimeError(f"no title could be listed: {problems}")
     gone = undeclared_issues(context.instance, declared)
     gone_titles = undeclared_titles(context.instance, declared)
     for title, count in Counter(split_issue_key(key)[0] for key in gone).items():

@@ -95,7 +95,7 @@ def sync_titles(
 
     on_title: called with the number of titles that are done, and of all.
 
-    A title that cannot be listed stands in `errors`, with the remedy, and stops no other.
+    A title that cannot be listed stands in `errors`, by its key, with the remedy, and stops no other.
     """
     keys: list[str] = []
     new_keys: list[str] = []
@@ -111,11 +111,11 @@ def sync_titles(
                 issue.issue: issue_key(title.key, issue.issue) for issue in catalogue.issues if issue.state == "free"
             }
         except (Unavailable, FetchError, ListingFailed, DamagedFileError) as error:
-            errors[title.key] = str(error)
+            errors[title.key] = _without_title(title, error)
             continue
         except Exception as error:  # a fault in one source must not stop the other titles
             _log.exception("%s: not listed", title.key)
-            errors[title.key] = f"{type(error).__name__}: {error}; report it with the log"
+            errors[title.key] = f"{type(error).__name__}: {_without_title(title, error)}; report it with the log"
             continue
         counts[title.key] = dict(Counter(issue.state for issue in catalogue.issues))
         reasons[title.key] = _reasons(catalogue)
@@ -125,6 +125,11 @@ def sync_titles(
     if on_title:
         on_title(len(titles), len(titles))
     return SyncReport(keys=tuple(keys), new_keys=tuple(new_keys), counts=counts, errors=errors, reasons=reasons)
+
+
+def _without_title(title: Title, error: Exception) -> str:
+    """What an error says, without the title's key before it: who shows it names the title."""
+    return str(error).removeprefix(f"{title.key}: ")
 
 
 def with_known_names(known: Catalogue, entries: Iterable[IssueEntry]) -> list[IssueEntry]:

@@ -1,6 +1,7 @@
 """One title holds up no other, whatever its source runs into; what could not be listed says why in the catalogue."""
 
 import logging
+import shutil
 
 import pytest
 
@@ -44,6 +45,17 @@ def test_a_catalogue_that_is_damaged_holds_up_no_other_title(tmp_path, all_sourc
     report = sync_titles(titles, all_sources, lake)
     assert report.keys == ("b__ep01",)
     assert "catalogue/a.json: damaged, no JSON" in report.errors["a"]
+
+
+def test_an_error_names_its_title_once(tmp_path, all_sources, lake):
+    """Who shows an error puts the title before it."""
+    titles = {key: folder_title(tmp_path, key) for key in ("gone", "bare")}
+    titles["files"] = Title(key="files", source="archive", address=str(tmp_path / "x"), licence="x", attribution="x")
+    shutil.rmtree(tmp_path / "gone")
+    shutil.rmtree(tmp_path / "bare" / "ep01")
+    errors = sync_titles(titles, all_sources, lake).errors
+    assert errors.keys() == titles.keys()
+    assert not [key for key, problem in errors.items() if problem.startswith(f"{key}:")]
 
 
 def test_a_title_that_is_refused_or_over_budget_says_so_in_its_catalogue(serve, all_sources, lake):
