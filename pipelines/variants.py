@@ -225,6 +225,8 @@ def open_array(lake: Lake, manifest: dict[str, Any], side_px: int, cache: Path |
     if list(array.shape) != entry["shape"] or array.dtype != np.uint8:
         raise ValueError(f"{path}: {array.dtype} {array.shape}, not uint8 {entry['shape']}: {remedy}")
     if _pixels_digest(array) != entry["sha256"]:
+        if not isinstance(path, Path):
+            _local_copy(path, cache).unlink()  # the copy may be what is damaged: the next run fetches another
         raise DamagedFileError(f"{path}: damaged, its pixels are not those that were written: {remedy}")
     return array
 

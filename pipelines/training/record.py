@@ -11,6 +11,8 @@ from models.old_names import current_parameter
 _EARLIER_NAMES = {"needs": "dependencies"}
 """Fields that earlier versions stored under another name."""
 
+_REMEDY = "put back a copy of it, or remove its folder and train again"
+
 _EARLIER_FIELDS = {"checkpoint"}
 """Fields that only earlier versions stored; the place of a checkpoint follows from its key."""
 
@@ -51,7 +53,7 @@ _record = TypeAdapter(TrainingRecord)
 def record_from_json(values: Any, *, name: str) -> TrainingRecord:
     """A stored record, of this version or an earlier one. Raises ValueError, with its name, for anything else."""
     if not isinstance(values, Mapping):
-        raise ValueError(f"{name}: no record of a training, but {type(values).__name__}")
+        raise ValueError(f"{name}: no record of a training, but {type(values).__name__}; {_REMEDY}")
     current = {_EARLIER_NAMES.get(field, field): value for field, value in values.items()}
     current = {field: value for field, value in current.items() if field not in _EARLIER_FIELDS}
     try:
@@ -59,5 +61,7 @@ def record_from_json(values: Any, *, name: str) -> TrainingRecord:
     except ValidationError as error:
         first = error.errors()[0]
         problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise ValueError(f"{name}: no record of a training ({problem}); was it written by another version?") from None
+        raise ValueError(
+            f"{name}: no record of a training ({problem}); was it written by another version? If not, {_REMEDY}"
+        ) from None
     return replace(record, parameters={current_parameter(key): value for key, value in record.parameters.items()})

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipelines import variants
-from pipelines.lake import Lake
+from pipelines.lake import DamagedFileError, Lake
 from pipelines.params import VariantParams
 from pipelines.variants import (
     DILATE_KERNELS_PX,
@@ -215,6 +215,13 @@ def test_a_remote_lake_gives_the_same_arrays(small_lake: Lake, write_lake, tmp_p
     np.testing.assert_array_equal(copied, expected)
     with pytest.raises(ValueError, match="cache folder"):
         open_array(remote, read_manifest(remote, "line", "train"), 32)
+    (copy,) = (tmp_path / "cache").glob("line/*/train_32.npy")
+    spoilt = copy.read_bytes()[:-1] + b"\x07"
+    copy.write_bytes(spoilt)
+    with pytest.raises(DamagedFileError, match=r"train_32\.npy: damaged, its pixels"):
+        open_array(remote, read_manifest(remote, "line", "train"), 32, tmp_path / "cache")
+    again = open_array(remote, read_manifest(remote, "line", "train"), 32, tmp_path / "cache")
+    np.testing.assert_array_equal(again, expected)
 
 
 def test_a_failed_build_leaves_nothing_and_the_retry_succeeds(small_lake: Lake) -> None:
