@@ -15,6 +15,11 @@ from pipelines.panels.params import PanelParams
 _SPECK = 0.015  # of the width: smaller pieces on their own are dirt
 _PANEL_SIDE = 0.04  # of the width: smaller pieces are no panels of their own
 _INSET_GROUND = 0.008  # of the width: the ground around an inset is at least so wide
+_BRIDGED = 0.6  # of a gutter's length: what reaches over it may cover so much where the rest is plainly a gutter
+_OPEN = 0.03  # of a bridged gutter's length: it is open so far at both of its ends
+_STRAIGHT = 0.95  # of what is open of a bridged gutter: a panel begins at once on either side of it
+_EDGE = 3  # pixels within which that edge lies
+_NARROW = 0.06  # of the width: bridged gutters are no wider
 SOLID = 0.93  # of its convex hull: a piece that fills more is a panel, one that fills less a drawing
 
 
@@ -26,6 +31,8 @@ class Piece:
     shape: np.ndarray
     is_exact: bool = False
     """True for a box that is right as it is, as nothing is drawn at its border."""
+    bridged: frozenset[tuple[int, int]] = frozenset()
+    """Sides at which something reaches over the gutter, (axis, outward): (0, -1) is the upper, (1, 1) the right one."""
 
     def __post_init__(self) -> None:
         contours, _ = cv2.findContours(self.shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -92,7 +99,7 @@ def panels_and_drawings(foreground: np.ndarray, params: PanelParams) -> tuple[li
 def _panels_of(own: np.ndarray, corner: tuple[int, int], unit: int, params: PanelParams) -> Iterator[Piece]:
     """The panels of one connected piece, several where they were bridged; none where it is a drawing."""
     piece = Piece((*corner, own.shape[1], own.shape[0]), filled(own))
-    parts = _split(piece, unit, params)
+    parts = _split(piece, own, unit, params)
     if len(parts) > 1:
         yield from parts
     elif piece.solidity >= SOLID or piece.hull_share >= 0.96:
@@ -105,26 +112,96 @@ def filled(own: np.ndarray) -> np.ndarray:
     return cv2.drawContours(np.zeros(own.shape, np.uint8), contours, -1, 1, cv2.FILLED).astype(bool)
 
 
-def _split(piece: Piece, unit: int, params: PanelParams) -> list[Piece]:
-    """XY-cut: the piece cut where gutters cross nearly all of it, if all that they leave is panels."""
+def _split(piece: Piece, own: np.ndarray, unit: int, params: PanelParams) -> list[Piece]:
+    """XY-cut: the piece cut where gutters cross nearly all of it, if all that they leave is panels.
+
+    Where none does, balloons, lettering or a figure may cover much of one: see `_bridged_gutters`.
+
+    own: The piece's shape with its holes, which may be ground between panels and balloons: bool (h, w) of its box.
+    """
     for axis in (1, 0):
-        share = piece.shape.mean(axis=axis)
-        gutters = _runs(share <= params.bridge_share, min_length=3)
-        gutters = [run for run in gutters if run[0] > 0 and run[1] < len(share)]
-        if not gutters:
-            continue
-        edges = [0, *(edge for run in gutters for edge in run), len(share)]
-        parts = []
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            part = piece.shape[start:stop] if axis == 1 else piece.shape[:, start:stop]
-            offset = (0, start) if axis == 1 else (start, 0)
-            trimmed = _trimmed(part, (piece.box[0] + offset[0], piece.box[1] + offset[1]))
-            if trimmed is None or min(trimmed.box[2:]) < _PANEL_SIDE * unit:
-                return [piece]
-            parts += _split(trimmed, unit, params)
-        if all(part.hull_share * part.solidity >= 0.9 for part in parts):
+        gutters = _open_gutters(piece.shape if axis == 1 else piece.shape.T, params)
+        parts = _parts(piece, own, axis, gutters, unit, params)
+        if parts and all(part.hull_share * part.solidity >= 0.9 for part in parts):
+            return parts
+    for axis in (1, 0):
+        gutters = _bridged_gutters(own if axis == 1 else own.T, unit)
+        parts = _parts(piece, own, axis, gutters, unit, params, is_bridged=True)
+        if parts and all(part.hull_share * part.solidity >= 0.9 for part in parts):
             return parts
     return [piece]
+
+
+def _open_gutters(shape: np.ndarray, params: PanelParams) -> list[tuple[int, int]]:
+    """Runs of rows inside a shape, bool (H, W), of which little is covered."""
+    runs = _runs(shape.mean(axis=1) <= params.bridge_share, min_length=3)
+    return [run for run in runs if run[0] > 0 and run[1] < len(shape)]
+
+
+def _bridged_gutters(shape: np.ndarray, unit: int) -> list[tuple[int, int]]:
+    """Runs of rows inside a shape, bool (H, W), that something bridges, but which are gutters beside it.
+
+    They come in from both sides of the shape, are narrow, and all along what is open of them two straight edges face
+    each other.
+    """
+    found: list[tuple[int, int]] = []
+    ends = max(2, round(_OPEN * shape.shape[1]))
+    for start, stop in _runs(shape.mean(axis=1) <= _BRIDGED, min_length=3):
+        if start < _EDGE or stop > len(shape) - _EDGE or stop - start > max(4, _NARROW * unit):
+            continue
+        edges = np.any(shape[start - _EDGE : start], axis=0) & np.any(shape[stop : stop + _EDGE], axis=0)
+        is_light = shape[start:stop].mean(axis=0) < 0.5  # not blank, because of the noise of JPEG
+        is_open = is_light & ~_in_balloons(shape[start:stop], np.asarray(edges))
+        is_gutter = is_open.mean() >= 1 - _BRIDGED and is_light[:ends].all() and is_light[-ends:].all()
+        if is_gutter and edges[is_open].mean() >= _STRAIGHT:
+            found.append((start, stop))
+    return found
+
+
+def _in_balloons(band: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Which columns of a band, bool (H, W), are blank between outlines that cross it, or such outlines: bool (W,).
+
+    edges: Where panels begin on both sides of the band, bool (W,): where they do not, an outline of a balloon crosses.
+    """
+    is_touched = np.asarray(band.any(axis=0))
+    is_inside = is_touched & ~edges
+    for start, stop in _runs(~is_touched & ~edges, min_length=1):
+        # The outline may leave the band just before the panels beside it end.
+        if is_touched[max(0, start - 2 * _EDGE) : start].any() and is_touched[stop : stop + 2 * _EDGE].any():
+            is_inside[start:stop] = True
+    return is_inside
+
+
+def _parts(
+    piece: Piece,
+    own: np.ndarray,
+    axis: int,
+    gutters: list[tuple[int, int]],
+    unit: int,
+    params: PanelParams,
+    *,
+    is_bridged: bool = False,
+) -> list[Piece]:
+    """What gutters of rows (axis 1) or columns (axis 0) leave of a piece, cut on; nothing where a part is no panel."""
+    if not gutters:
+        return []
+    length = piece.shape.shape[1 - axis]
+    edges = [0, *(edge for run in gutters for edge in run), length]
+    parts = []
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        window = np.s_[start:stop] if axis == 1 else np.s_[:, start:stop]
+        corner = (piece.box[0], piece.box[1] + start) if axis == 1 else (piece.box[0] + start, piece.box[1])
+        trimmed = _trimmed((own if is_bridged else piece.shape)[window], corner)
+        if trimmed is None or min(trimmed.box[2:]) < _PANEL_SIDE * unit:
+            return []
+        x, y = trimmed.box[0] - piece.box[0], trimmed.box[1] - piece.box[1]
+        its_own = own[y : y + trimmed.box[3], x : x + trimmed.box[2]] & trimmed.shape
+        cut = [outward for outward, at, end in ((-1, start, 0), (1, stop, length)) if at != end]
+        bridged = {side for side in piece.bridged if side[0] == axis or side[1] not in cut}
+        bridged |= {(1 - axis, outward) for outward in cut if is_bridged}
+        part = Piece(trimmed.box, filled(trimmed.shape) if is_bridged else trimmed.shape, bridged=frozenset(bridged))
+        parts += _split(part, its_own, unit, params)
+    return parts
 
 
 def _runs(is_set: np.ndarray, *, min_length: int) -> list[tuple[int, int]]:

@@ -6,9 +6,10 @@
 - content: share of the page's edges (steps between neighbouring pixels) that the panel holds. What lies in no panel
   is lost; what lies at most 2 percent of the page's shorter side beside one is its frame, and does not count.
 - border: share of the panel's outline along which even ground outside meets something else inside. The borders of the
-  page say nothing. Of a slanted or rounded piece it is the share of the outline of its hull that is its own, times
-  0.98, or 0.5 for a piece that has no panel's outline (a blot). Where there is but one panel or drawing, border^2 is at
-  least 0.6, which then also is what a loose drawing's content counts: any page may be one picture.
+  page say nothing, nor does a side over whose gutter something reaches. Of a slanted or rounded piece it is the share
+  of the outline of its hull that is its own, times 0.98, or 0.5 for a piece that has no panel's outline (a blot).
+  Where there is but one panel or drawing, border^2 is at least 0.6, which then also is what a loose drawing's content
+  counts: any page may be one picture.
 - undivided: 1, less the share of the best gutter that crosses the panel, from 0.06 to 0.94 of its side, over at least
   0.85 of its length. It has the colour of the ground around the panel (any, where that is not seen) and is no thin line
   of ink; or it has the colour of the panel's own frame and at least 0.6 of its width.
@@ -88,7 +89,7 @@ def _border(piece: Piece, lines: Lines) -> tuple[float, list[np.ndarray]]:
     shares, colours = [], []
     for axis, (first, last, end) in enumerate(((y, y + h, height), (x, x + w, width))):
         for line, outward in ((first - 2, 1), (last + 1, -1)):
-            if not 0 <= line < end:
+            if not 0 <= line < end or (axis, -outward) in piece.bridged:
                 continue
             whole = (x, 0, w, height) if axis == 0 else (0, y, width, h)
             shares.append(min(lines.side(whole, axis, line, outward), lines.evenness(whole, axis, line)))

@@ -283,6 +283,31 @@ def balloons(rng: Rng) -> Drawn:
     return drawn
 
 
+def bridged_gutters(rng: Rng) -> Drawn:
+    """Rows and columns of panels: one or two balloons, lettering or a figure over the gutters."""
+    drawn = _page_of(rng, frame=4)
+    height, width = drawn.page.shape[:2]
+    margin, gutter = width // 28, max(8, width // 60)
+    w, h = (width - 2 * margin - gutter) // 2, (height - 2 * margin - 2 * gutter) // 3
+    boxes = [(margin + c * (w + gutter), margin + r * (h + gutter), w, h) for r in range(3) for c in range(2)]
+    page = np.full_like(drawn.page, 255)
+    for box in boxes:
+        _put(page, box, painted(rng, h, w))
+        _outlined(page, box, 4)
+    upper = margin + int(w * rng.uniform(0.35, 0.65)), margin + h + gutter // 2
+    side = margin + w + gutter // 2, margin + int(h * rng.uniform(0.35, 0.65))
+    kind = int(rng.integers(4))
+    for middle in [(upper,), (upper, side), (side,), (upper,)][kind]:
+        axes = (w // 6, h // 5) if kind == 3 else (w // 5, h // 8)
+        cv2.ellipse(page, middle, axes, 0, 0, 360, (200, 150, 100) if kind == 3 else WHITE, cv2.FILLED)
+        cv2.ellipse(page, middle, axes, 0, 0, 360, BLACK, 4)
+    if kind == 2:
+        at = margin + w // 4, upper[1] + h // 12
+        for ink, thick in ((BLACK, 14), ((230, 30, 30), 6)):
+            cv2.putText(page, "WAM", at, cv2.FONT_HERSHEY_DUPLEX, h / 150, ink, thick)
+    return Drawn(page, boxes)
+
+
 def fading_ground(rng: Rng) -> Drawn:
     """A ground that fades from one colour to another down the page."""
     drawn = _page_of(rng, ground=(1, 2, 3), frame=4)
@@ -436,8 +461,8 @@ STYLES: dict[str, Callable[[Rng], Drawn]] = {
     style.__name__: style
     for style in (
         *(clean, tinted, thin_frames, black_with_ink, thin_gutters, jpeg, hand_framed, touching_frames, bleeding),
-        *(titled, balloons, fading_ground, shaded_scan, turned_scan, frameless_in_row, halftone, spread, inset),
-        *(splash, borderless),
+        *(titled, balloons, bridged_gutters, fading_ground, shaded_scan, turned_scan, frameless_in_row, halftone),
+        *(spread, inset, splash, borderless),
     )
 }
 """Every style by its name."""

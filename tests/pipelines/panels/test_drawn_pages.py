@@ -132,6 +132,13 @@ def test_one_picture_stays_one_picture(style):
     assert len(found_on(drawn_page(style, HELD_OUT + 1).page)) == 1
 
 
+def test_what_reaches_over_gutters_does_not_hide_them():
+    for seed in range(HELD_OUT, HELD_OUT + 8):
+        page = drawn_page("bridged_gutters", seed)
+        boxes = found_on(page.page)
+        assert hits(boxes, page.boxes) == len(page.boxes) == len(boxes), seed
+
+
 @pytest.mark.parametrize(
     ("style", "explanation"),
     [("clean", "ground"), ("inset", "ground"), ("touching_frames", "gutters"), ("turned_scan", "turned")],
