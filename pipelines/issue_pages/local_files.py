@@ -18,7 +18,6 @@ from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.entry import IssueEntry, IssueUnavailable, ListingFailed
 from pipelines.issue_pages.local_tree import LeftOut, folders_below
 from pipelines.issue_pages.names import former_names, issue_names
-from pipelines.lake import issue_key
 from pipelines.terms.dropped import drop_command
 from pipelines.titles import Title
 
@@ -158,7 +157,7 @@ def issue_file(title: Title, issue: str, listed: Listing) -> Path:
     """The file of one issue. Raises IssueUnavailable ("gone")."""
     file = listed.find(issue)
     if file is None:
-        remedy = f"restore it, or: {drop_command(issue_key(title.key, issue))}"
+        remedy = f"restore it, or: {drop_command(f'{title.key}__{issue}')}"
         message = f"{title.key}: issue {issue}: no such file in {title.address}; {remedy}"
         raise IssueUnavailable("gone", message)
     return file

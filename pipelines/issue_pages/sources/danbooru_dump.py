@@ -33,7 +33,7 @@ from pipelines.issue_pages.sources.danbooru import RATINGS
 from pipelines.issue_pages.sources.folder import fetch_file
 from pipelines.issue_pages.sources.illustration import Wanted, credited, no_picture
 from pipelines.issue_pages.sources.shards import LARGEST_NUMBER
-from pipelines.lake import issue_key, natural_key
+from pipelines.lake import natural_key
 from pipelines.terms.dropped import drop_command
 from pipelines.titles import Title
 
@@ -142,7 +142,7 @@ class DanbooruDumpSource:
         root = _root(title, settings)
         folder = root / issue
         if not folder.is_dir():
-            remedy = f"restore it, or: {drop_command(issue_key(title.key, issue))}"
+            remedy = f"restore it, or: {drop_command(f'{title.key}__{issue}')}"
             message = f"{title.key}: issue {issue}: no such folder in {root}; {remedy}"
             raise IssueUnavailable("gone", message)
         files = _files(folder)

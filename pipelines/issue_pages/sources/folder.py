@@ -32,7 +32,6 @@ from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.page_files import is_named_page, reason_to_skip
 from pipelines.issue_pages.picture import read_picture
 from pipelines.issue_pages.sources.shards import MAX_ISSUES, issue_of_name, issues_of_names
-from pipelines.lake import issue_key
 from pipelines.terms.dropped import drop_command
 from pipelines.titles import Title
 
@@ -151,7 +150,7 @@ def _issue_folder(title: Title, issue: str) -> Folder:
             raise IssueUnavailable(entry.state, f"{title.key}: issue {issue}: {entry.note}")
         message = (
             f"{title.key}: issue {issue}: no such folder in {title.address}; restore it, or: "
-            f"{drop_command(issue_key(title.key, issue))}"
+            f"{drop_command(f'{title.key}__{issue}')}"
         )
         raise IssueUnavailable("gone", message)
     return look_into(path, Path(title.address))
@@ -175,7 +174,7 @@ def _flat_folder(title: Title, settings: FolderSettings, issue: str) -> Folder:
     if files is None:
         message = (
             f"{title.key}: issue {issue}: a folder of {settings.issues} issues has no such one: "
-            f"{drop_command(issue_key(title.key, issue))}"
+            f"{drop_command(f'{title.key}__{issue}')}"
         )
         raise IssueUnavailable("gone", message)
     if not files:

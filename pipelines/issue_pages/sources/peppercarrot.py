@@ -30,7 +30,6 @@ from pipelines.issue_pages.entry import (
     seen_in,
 )
 from pipelines.issue_pages.page import PageRow
-from pipelines.lake import issue_key
 from pipelines.terms.dropped import drop_command
 from pipelines.titles import Title
 
@@ -150,7 +149,7 @@ class PepperCarrotSource:
         episode = listing.episodes.get(issue)
         where = f"{title.key}: issue {issue}: {listing.url}"
         if episode is None:
-            remedy = f"list the issues again, or: {drop_command(issue_key(title.key, issue))}"
+            remedy = f"list the issues again, or: {drop_command(f'{title.key}__{issue}')}"
             raise IssueUnavailable("gone", f"{where} has no such episode; {remedy}")
         if not _is_there(episode, wanted):
             remedy = "set settings.language to a language that it has"

@@ -489,7 +489,7 @@ def test_hostile_pages_of_the_former_layout_are_errors_with_a_name(serve_set, la
     site = serve_set()
     site.fault(r"main/\?page", faults.other_body(body))
     error = sync_titles(declared(site, "shuushuu_2017"), sources(), lake).errors["set"]
-    assert error.startswith(f"set: {site.url}/?page=1: ")
+    assert error.startswith(f"{site.url}/?page=1: ")
     assert seen in error
 
 
