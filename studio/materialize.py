@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import psutil
 from dagster_shared.error import SerializableErrorInfo
 from upath import UPath
 
@@ -28,6 +27,7 @@ from assets.stages import STAGES
 from models.recipes import Recipe
 from pipelines.comparison.params import RetrainingParams
 from pipelines.errors.leftovers import ABANDONED_S, remove_leftovers
+from pipelines.errors.processes import is_alive, start_of
 from pipelines.issue_pages.catalogue import sync_titles
 from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
@@ -180,17 +180,14 @@ def _remove_half_written(home: Home, *, was_killed: bool) -> None:
 
 def _this_process() -> str:
     """Host, number and start of this process: a number alone is used again by others."""
-    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+    return f"{socket.gethostname()}:{os.getpid()}:{start_of(os.getpid()):.2f}"
 
 
 def _is_running(process: str) -> bool:
     host, number, started = process.rsplit(":", 2)
     if host != socket.gethostname():
         return True  # unknown: it is another machine's
-    try:
-        return f"{psutil.Process(int(number)).create_time():.2f}" == started
-    except psutil.NoSuchProcess:
-        return False
+    return is_alive(int(number), float(started))
 
 
 def materialize(

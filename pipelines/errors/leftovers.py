@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import getnode, uuid4
 
-import psutil
+from pipelines.errors.processes import is_alive, start_of
 
 SUFFIX = ".part"
 
@@ -27,7 +27,7 @@ _WRITER = re.compile(r"\.([0-9a-f]{4})-([0-9a-f]+)-([0-9a-f]+)-[0-9a-f]{6}\.part
 
 def part_name(name: str) -> str:
     """The name of a half-written neighbour of a file or folder, of this process alone."""
-    return f".{name}.{_machine()}-{os.getpid():x}-{_start_of(os.getpid()):x}-{uuid4().hex[:6]}{SUFFIX}"
+    return f".{name}.{_machine()}-{os.getpid():x}-{int(_own_start()):x}-{uuid4().hex[:6]}{SUFFIX}"
 
 
 def name_of_part(part: str) -> str | None:
@@ -63,7 +63,7 @@ def is_abandoned(part: Path, after_s: float = ABANDONED_S) -> bool:
     """True where nobody writes a half-written file or folder any more. Raises OSError where it is gone."""
     writer = _WRITER.search(part.name)
     if writer and writer[1] == _machine():
-        return not _is_alive(int(writer[2], 16), int(writer[3], 16))
+        return not is_alive(int(writer[2], 16), int(writer[3], 16))
     written = max(path.stat().st_mtime for path in (part, *(part.iterdir() if part.is_dir() else ())))
     return time.time() - written > after_s
 
@@ -84,16 +84,5 @@ def _machine() -> str:
 
 
 @cache
-def _start_of(process: int) -> int:
-    """The second at which a process started: a number alone is used again by others."""
-    return int(psutil.Process(process).create_time())
-
-
-def _is_alive(process: int, start: int) -> bool:
-    try:
-        # The clock of the machine may have been set since: then the second differs by little.
-        return abs(int(psutil.Process(process).create_time()) - start) <= 2
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.Error:
-        return True
+def _own_start() -> float:
+    return start_of(os.getpid())
