@@ -12,7 +12,6 @@ import typer
 
 from assets.home import Home, require_checkout
 from pipelines.errors.explain import explain, summary
-from pipelines.training.params import command_on_several
 from studio.cli import colorize, compare, drop, lineage, pictures, results, serve, study
 from studio.cli.options import UsageError, complain, err
 from studio.progress import LOG_NAME
@@ -63,9 +62,10 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         require_checkout()
-        if (
-            "TORCHELASTIC_RUN_ID" in os.environ
-        ):  # each process would wait for the others, in the pool and in the training
+        # Each process would wait for the others, in the pool and in the training.
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            from pipelines.training.params import command_on_several
+
             raise UsageError(f"torchrun does not start tintoon, but: {command_on_several('RECIPE', 2)}")
         app(prog_name="tintoon")
     except Exception as error:
