@@ -19,21 +19,12 @@ from pipelines.terms.dropped import read_dropped
 from studio.drop import DropInTheWayError, carry_out, look
 from tests.installation import Installation
 from tests.pipelines.conftest import drawn_panel
-from tests.studio.test_undeclared import SETTINGS, Place
+from tests.studio.test_undeclared import Place
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    folder = tmp_path_factory.mktemp("drop")
-    made = Place.with_stores(folder / "home", {"TINTOON_TITLES": str(folder / "titles.yaml")})
-    assert isinstance(made, Place)
-    (made.home / "settings.yaml").write_text(SETTINGS)
-    made.draw("hers", seed=1)
-    made.draw("ours", seed=500)
-    made.declare(hers={}, ours={})
-    made.run("sync")
-    made.run("run", "issue_pages", "panels", "unique_panels")
-    return made
+    return Place.of_two(tmp_path_factory.mktemp("drop"), "hers", "ours")
 
 
 def events(installation: Installation) -> bytes:

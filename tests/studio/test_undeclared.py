@@ -17,6 +17,19 @@ SETTINGS = "panels: {layout: whole, min_side_px: 16}\n"
 class Place(Installation):
     """An installation with titles that are folders of drawn pictures."""
 
+    @classmethod
+    def of_two(cls, folder: Path, one: str, other: str) -> "Place":
+        """Two titles of one issue each, up to the decisions on their panels."""
+        place = cls.with_stores(folder / "home", {"TINTOON_TITLES": str(folder / "titles.yaml")})
+        assert isinstance(place, Place)
+        (place.home / "settings.yaml").write_text(SETTINGS)
+        place.draw(one, seed=1)
+        place.draw(other, seed=500)
+        place.declare(**{one: {}, other: {}})
+        place.run("sync")
+        place.run("run", "issue_pages", "panels", "unique_panels")
+        return place
+
     @property
     def lake(self) -> Lake:
         return Lake.at(self.home / "lake")
@@ -47,14 +60,7 @@ class Place(Installation):
 
 
 def test_titles_leave_come_under_another_name_and_change_their_licence(tmp_path: Path):
-    place = Place.with_stores(tmp_path / "home", {"TINTOON_TITLES": str(tmp_path / "titles.yaml")})
-    assert isinstance(place, Place)
-    (place.home / "settings.yaml").write_text(SETTINGS)
-    place.draw("old", seed=1)
-    place.draw("other", seed=500)
-    place.declare(old={}, other={})
-    place.run("sync")
-    place.run("run", "issue_pages", "panels", "unique_panels")
+    place = Place.of_two(tmp_path, "old", "other")
     assert place.reasons() == {"old": Counter(kept=2), "other": Counter(kept=2)}
 
     place.declare(renamed={"address": "old", "licence": "CC-BY-4.0"}, other={})
