@@ -1,7 +1,9 @@
 """Ctrl-C, noticed also while a library looks away: Dagster holds signals back around a step, and then forgets them."""
 
+import _thread
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,3 +38,21 @@ def noticed_interrupts() -> Iterator[Callable[[], None]]:
             yield check
         finally:
             signal.set_wakeup_fd(before)
+
+
+def raise_lost_interrupts() -> None:
+    """Makes Ctrl-C come again where it fell into a finalizer, in which Python prints and forgets it.
+
+    The tenth of a second is for Python to leave that place; raised in the hook itself, it would be forgotten again.
+    """
+    told = sys.unraisablehook
+
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            told(unraisable)
+            return
+        again = threading.Timer(0.1, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = hook

@@ -14,6 +14,7 @@ from assets.home import Home, require_checkout
 from pipelines.errors.explain import explain, summary
 from studio.cli import colorize, compare, drop, lineage, pictures, results, serve, study
 from studio.cli.options import UsageError, complain, err
+from studio.interrupts import raise_lost_interrupts
 from studio.progress import LOG_NAME
 
 app = typer.Typer(
@@ -60,6 +61,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that knows ASCII alone shows a Korean name in escapes
             stream.reconfigure(errors="backslashreplace")
+    raise_lost_interrupts()
     try:
         require_checkout()
         # Each process would wait for the others, in the pool and in the training.
@@ -74,6 +76,7 @@ def main() -> None:
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, SystemExit) and end.code != _INTERRUPTED:
             raise
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would end the last words in a traceback
         err.print("tintoon: interrupted; the next run continues from here")
         sys.exit(_INTERRUPTED)
 
