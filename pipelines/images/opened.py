@@ -42,6 +42,16 @@ _MAX_HEAD_BYTES = 4096  # of these formats
 class PictureError(ValueError):
     """A picture that cannot be decoded: the message names the file, what was seen, and the remedy."""
 
+    def __init__(self, name: str, seen: str, remedy: str):
+        super().__init__(f"{name}: {seen}; {remedy}")
+        self.seen = seen
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        """Errors of worker processes travel pickled; by default with the message as their one argument."""
+        name = str(self).removesuffix(f": {self.seen}; {self.remedy}")
+        return type(self), (name, self.seen, self.remedy)
+
 
 @dataclass(frozen=True)
 class OpenPicture:
@@ -74,9 +84,9 @@ def open_picture(data: bytes, *, name: str) -> Iterator[OpenPicture]:
     """
     form = format_of(data)
     if form is None:
-        raise damaged(name, data, f"{nature_of(data)}, and no picture")
+        raise damaged(name, data, f"{_nature_of(data)}, and no picture")
     if reason := reason_against(data):
-        raise PictureError(f"{name}: {reason}")
+        raise PictureError(name, *reason.split("; ", 1))
     try:
         if not FORMATS[form].pillow:
             yield OpenPicture(name, data, form, None, *_checked(name, *_size_of_other(data, form)))
@@ -86,7 +96,7 @@ def open_picture(data: bytes, *, name: str) -> Iterator[OpenPicture]:
     except PictureError:
         raise
     except MemoryError as error:
-        raise PictureError(f"{name}: not enough memory to decode it; make it smaller, or free memory") from error
+        raise PictureError(name, "not enough memory to decode it", "make it smaller, or free memory") from error
     except _ERRORS as error:
         raise damaged(name, data, error) from error
 
@@ -103,10 +113,10 @@ def damaged(name: str, data: bytes, reason: object) -> PictureError:
     if isinstance(reason, UnidentifiedImageError):  # its message shows an object in memory
         reason = "its head is damaged, or of a kind that is not read here"
     seen = " ".join(str(reason).split()) or type(reason).__name__
-    return PictureError(f"{name}: no whole picture ({len(data)} bytes): {seen}; fetch it again or replace the file")
+    return PictureError(name, f"no whole picture ({len(data)} bytes): {seen}", "fetch it again or replace the file")
 
 
-def nature_of(data: bytes) -> str:
+def _nature_of(data: bytes) -> str:
     """What bytes that are no picture look like: "an HTML page"."""
     if not data:
         return "an empty file"
@@ -122,12 +132,12 @@ def _checked(name: str, width_px: int, height_px: int) -> tuple[int, int]:
     """The size, where a picture of it may be decoded."""
     if min(width_px, height_px) < 1:
         raise ValueError(f"{width_px} x {height_px} px")
-    seen = f"{name}: {width_px} x {height_px} px"
+    seen = f"{width_px} x {height_px} px"
     if width_px * height_px > MAX_PIXELS:
         limit = f"over {MAX_PIXELS // 1_000_000} million pixels"
-        raise PictureError(f"{seen}, {limit}; make it smaller, or cut it into parts")
+        raise PictureError(name, f"{seen}, {limit}", "make it smaller, or cut it into parts")
     if max(width_px, height_px) > MAX_SIDE_PX:
-        raise PictureError(f"{seen}, over {MAX_SIDE_PX:,} px a side; cut it into parts")
+        raise PictureError(name, f"{seen}, over {MAX_SIDE_PX:,} px a side", "cut it into parts")
     return width_px, height_px
 
 

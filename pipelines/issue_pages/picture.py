@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from pipelines.images.formats import format_of, reason_against
-from pipelines.images.opened import nature_of, open_picture
+from pipelines.images.formats import reason_against
+from pipelines.images.opened import PictureError, open_picture
 from pipelines.images.pixels import read_pixels
 
 
@@ -22,16 +22,11 @@ class Picture:
 def read_picture(data: bytes, *, name: str) -> Picture:
     """Decodes the bytes in full, because a truncated file opens well and fails late.
 
-    Raises ValueError with the kind of the bytes where they are no whole picture.
+    Raises PictureError where they are no whole picture.
     """
-    if not data:
-        raise ValueError("0 bytes")
     if reason := reason_against(data, suffix=PurePath(name).suffix):
-        raise ValueError(reason)
-    form = format_of(data)
-    if form is None:
-        raise ValueError(f"{nature_of(data)} instead of a picture ({len(data)} bytes)")
+        raise PictureError(name, *reason.split("; ", 1))
     with open_picture(data, name=name) as opened:
         pixels = read_pixels(opened)
     height_px, width_px = pixels.rgb.shape[:2]
-    return Picture(data=data, format=form, width_px=width_px, height_px=height_px, note=pixels.doubt)
+    return Picture(data=data, format=opened.form, width_px=width_px, height_px=height_px, note=pixels.doubt)

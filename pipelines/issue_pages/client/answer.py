@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
+from pipelines.images.opened import PictureError
 from pipelines.issue_pages.client.fetch_error import (
     FetchError,
     Forbidden,
@@ -48,9 +49,9 @@ def fetched_picture(answer: Answer) -> Fetched:
     """The picture of an answer, decoded in full. Raises NotAPicture."""
     try:
         picture = read_picture(answer.body, name=answer.url.rpartition("/")[2])
-    except ValueError as error:
+    except PictureError as error:
         content_type = answer.headers.get("Content-Type", "none")
-        seen = f"no whole picture came (Content-Type: {content_type}): {error}"
+        seen = f"{error.seen} (Content-Type: {content_type})"
         remedy = "open the address in a browser; try again later"
         raise NotAPicture(answer.url, seen, remedy, http_status=answer.status) from error
     return Fetched(

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, Field
 
 from pipelines.images.formats import START_BYTES
+from pipelines.images.opened import PictureError
 from pipelines.issue_pages.archives.comic_info import MAX_BYTES, ComicInfo, comic_info_entry, read_comic_info
 from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, Entry, broken, parts_of, refused
 from pipelines.issue_pages.archives.epub import BookLocked, NoSpine, Spine, is_book, read_spine
@@ -170,8 +171,8 @@ class ArchiveSource:
             raise Unreadable(page.url, str(error), "then run again") from error
         try:
             picture = read_picture(data, name=page.name)
-        except ValueError as error:
-            raise NotAPicture(page.url, str(error), "replace this page in the file, or leave it out") from error
+        except PictureError as error:
+            raise NotAPicture(page.url, error.seen, "replace this page in the file, or leave it out") from error
         return Fetched(picture=picture, etag=etag)
 
     def _entry(self, issue: str, file: Path, settings: ArchiveSettings) -> IssueEntry:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, Field
 
 from pipelines.images.formats import START_BYTES
+from pipelines.images.opened import PictureError
 from pipelines.issue_pages.archives.comic_info import MAX_BYTES, ComicInfo, read_comic_info
 from pipelines.issue_pages.client.client import Client
 from pipelines.issue_pages.client.fetch_error import FetchError, NotAPicture
@@ -124,8 +125,8 @@ def fetch_file(page: PageEntry, known: PageRow | None) -> Fetched | NotModified:
         return NotModified()
     try:
         picture = read_picture(data, name=page.name)
-    except ValueError as error:
-        raise NotAPicture(page.url, str(error), "replace the file, or move it out of the issue's folder") from error
+    except PictureError as error:
+        raise NotAPicture(page.url, error.seen, "replace the file, or move it out of the issue's folder") from error
     return Fetched(picture=picture, last_modified=formatdate(modified_s, usegmt=True))
 
 

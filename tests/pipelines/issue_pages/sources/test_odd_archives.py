@@ -14,7 +14,7 @@ from pipelines.issue_pages.page import PageRow
 from pipelines.issue_pages.sources.registry import sources
 from pipelines.lake import Lake
 from tests.installation import SHARED
-from tests.pipelines.issue_pages.sources.test_archive import titled
+from tests.pipelines.issue_pages.sources.archive_titles import titled
 
 WHOLE = {"ok": 4}
 EXPECTED = {
