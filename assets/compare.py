@@ -123,7 +123,7 @@ def leaderboard(
         on_picture=progress_of(context.log),
     )
     plain = [board for board in found.boards if board.references == "none"]  # the others rank the same colorizers
-    report = publish_leaderboard(found, opened, studies=studies.url, tracking=tracking)
+    report = publish_leaderboard(found, opened, studies=studies.url, cache=lake.cache, tracking=tracking)
     return dg.MaterializeResult(
         metadata={
             "colorizers": sum(len(board.colorizers) for board in plain),

@@ -51,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TMPDIR"] = str(folder / "tmp")  # also of processes that tests start
     os.environ["COLUMNS"] = "200"
     os.environ["MLFLOW_LOGGING_LEVEL"] = "WARNING"  # as `tintoon` does, before mlflow is imported
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     tempfile.tempdir = None
     if not config.option.basetemp:
         config.option.basetemp = str(folder / "pytest")

@@ -162,22 +162,28 @@ class Tracking(dg.ConfigurableResource):
         return f"{self.ui}/#/experiments/{self.experiment_id(experiment)}/runs/{run_id}?{TRAINING_VIEW}"
 
     def start(
-        self, name: str, *, parameters: dict[str, Any], tags: dict[str, str], experiment: str = EXPERIMENT
+        self, name: str, *, digest: str, parameters: dict[str, Any], tags: dict[str, str], experiment: str = EXPERIMENT
     ) -> TrackedRun:
-        """A new run."""
+        """The run of this digest, running again where an interrupted process has begun it, or a new one.
+
+        digest: What the run is about, hexadecimal; kept as a tag. Callers hold a lock: of two processes that start a
+        run of one digest at once, each would make its own.
+        """
         from mlflow.entities import Param
 
         client = self.client()
-        run = client.create_run(self.experiment_id(experiment), run_name=name, tags=tags)
+        place = self.experiment_id(experiment)
+        begun = client.search_runs([place], f"tags.digest = '{digest}'", max_results=1)
+        run = begun[0] if begun else client.create_run(place, run_name=name, tags={"digest": digest})
         client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in parameters.items()])
-        return TrackedRun(client, run.info.run_id, self.url_of(run.info.run_id, experiment=experiment))
+        return self.reopen(run.info.run_id, tags=tags, experiment=experiment)
 
-    def reopen(self, run_id: str, *, tags: dict[str, str] | None = None) -> TrackedRun:
+    def reopen(self, run_id: str, *, tags: dict[str, str], experiment: str = EXPERIMENT) -> TrackedRun:
         """An earlier run, running again. Raises mlflow's MlflowException when the store does not have it."""
         client = self.client()
         client.update_run(run_id, status="RUNNING")
-        run = TrackedRun(client, run_id, self.url_of(run_id))
-        run.tags(tags or {})
+        run = TrackedRun(client, run_id, self.url_of(run_id, experiment=experiment))
+        run.tags(tags)
         return run
 
     def finished(self, run_id: str) -> TrackedRun:

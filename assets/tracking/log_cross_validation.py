@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.tracking.client import Tracking
+from assets.tracking.registry import registry_lock
 from models.recipes import RECIPES
 from pipelines.comparison.params import CrossValidationParams
 from pipelines.lake import Lake
@@ -58,29 +59,37 @@ def log_cross_validation(
     digest = cross_validation_key(recipe, params, training_set.fingerprint)
     folder = lake.root / "cross_validations" / name
     path, record = folder / f"{digest}.parquet", folder / f"{digest}.json"
-    if record.exists() and tracking.has(lake.read_json(record)["mlflow_run_id"]):
-        rows = lake.read_table(path).to_pandas()
-        return _summary(rows, tracking, lake.read_json(record)["mlflow_run_id"], digest, unchanged=True)
-    tables = []
+
+    def stored() -> CrossValidated | None:
+        run_id = lake.read_json(record)["mlflow_run_id"] if record.exists() else None
+        if run_id is None or not tracking.has(run_id):
+            return None
+        return _summary(lake.read_table(path).to_pandas(), tracking, run_id, digest, unchanged=True)
+
+    if found := stored():
+        return found
     work = cache / "cross_validation"
-    for result in cross_validate(recipe, training_set, params, weights=extractors, work=work, on_progress=on_fold):
-        tables.append(result.rows)
-    rows = pd.concat(tables, ignore_index=True)
-    run = tracking.start(
-        f"{name} ({params.by})",
-        experiment=EXPERIMENT,
-        parameters={"recipe": name, **params.model_dump(mode="json", exclude_none=True)},
-        tags={"training_set": training_set.fingerprint, "recipe": name, "digest": digest},
-    )
-    for (fold, one), part in rows.groupby(["fold", "name"], sort=False):
-        means = part[list(METRICS)].mean().dropna()
-        run.results({f"{one}/{metric}": value for metric, value in means.items()}, step=int(str(fold)))
-    run.table(rows, "per_picture.parquet")
-    found = _summary(rows, tracking, run.run_id, digest, unchanged=False)
-    run.table(found.table.reset_index(), "summary.parquet")
-    run.end()
-    lake.write_table(path, pa.Table.from_pandas(rows, preserve_index=False), made_from=digest)
-    lake.write_json(record, {"mlflow_run_id": run.run_id, "params": params.model_dump(mode="json")})
+    folds = cross_validate(recipe, training_set, params, weights=extractors, work=work, on_progress=on_fold)
+    rows = pd.concat([fold.rows for fold in folds], ignore_index=True)
+    with registry_lock(cache):
+        if found := stored():  # another process was faster
+            return found
+        run = tracking.start(
+            f"{name} ({params.by})",
+            experiment=EXPERIMENT,
+            digest=digest,
+            parameters={"recipe": name, **params.model_dump(mode="json", exclude_none=True)},
+            tags={"training_set": training_set.fingerprint, "recipe": name},
+        )
+        for (fold, one), part in rows.groupby(["fold", "name"], sort=False):
+            means = part[list(METRICS)].mean().dropna()
+            run.results({f"{one}/{metric}": value for metric, value in means.items()}, step=int(str(fold)))
+        run.table(rows, "per_picture.parquet")
+        found = _summary(rows, tracking, run.run_id, digest, unchanged=False)
+        run.table(found.table.reset_index(), "summary.parquet")
+        run.end()
+        lake.write_table(path, pa.Table.from_pandas(rows, preserve_index=False), made_from=digest)
+        lake.write_json(record, {"mlflow_run_id": run.run_id, "params": params.model_dump(mode="json")})
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import dagster as dg
 
@@ -127,13 +128,18 @@ def _open_run(training: PlannedTraining, work: Path, tracking: Tracking, tags: d
     """The MLflow run of a training: the one that an interrupted part of it began, or a new one."""
     folder = Lake.at(work)
     remembered = folder.root / UNDER_WAY
-    run_id = folder.read_json(remembered)["run_id"] if remembered.exists() else ""
-    tags = {**tags, **description_tags(training.recipe, training.training_set.fingerprint)}
-    if run_id and tracking.has(run_id):
-        return tracking.reopen(run_id, tags=tags)
+    known = folder.read_json(remembered) if remembered.exists() else {}
+    fingerprint = training.training_set.fingerprint
+    tags = {**tags, **description_tags(training.recipe, fingerprint)}
+    if "run_id" in known and tracking.has(known["run_id"]):  # begun by an earlier version
+        return tracking.reopen(known["run_id"], tags=tags)
+    if "attempt" not in known:  # before the run is made: a kill between the two would leave it alone
+        known = {"attempt": uuid4().hex, "training_set": fingerprint}
+        folder.write_json(remembered, known)
     dependencies = training.dependencies
     run = tracking.start(
         training.recipe.name,
+        digest=known["attempt"],
         parameters=training.parameters,
         tags={
             **tags,
@@ -145,7 +151,6 @@ def _open_run(training: PlannedTraining, work: Path, tracking: Tracking, tags: d
     sized = training.recipe.resized(resolution=training.params.resolution, width=training.params.width)
     run.document(sized.to_json(), "recipe.json")
     _log_curves(run, work)  # an interrupted part whose run was deleted left some
-    folder.write_json(remembered, {"run_id": run.run_id, "training_set": training.training_set.fingerprint})
     return run
 
 

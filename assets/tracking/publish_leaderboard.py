@@ -1,8 +1,10 @@
 """The leaderboards published: as an HTML report in the lake, and as a run of MLflow's experiment `leaderboards`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from assets.tracking.client import Tracking
+from assets.tracking.registry import registry_lock
 from pipelines.comparison.leaderboards import Comparison
 from pipelines.lake import Lake, digest_of
 
@@ -18,14 +20,24 @@ class PublishedReport:
     url: str
 
 
-def publish_leaderboard(found: Comparison, lake: Lake, *, studies: str, tracking: Tracking) -> PublishedReport:
+def publish_leaderboard(
+    found: Comparison, lake: Lake, *, studies: str, cache: Path, tracking: Tracking
+) -> PublishedReport:
     """Renders the report of a comparison and of the studies' ratings, unless the same one was published before.
 
+    Waits while another process of this installation publishes or promotes. What an interrupted one left is completed.
+
     studies: The URL of the studies' database; a database that was never made has no ratings.
+    cache: The local folder of the installation.
 
     `report/index.html` in the lake has its pictures beside it; the artifact `report.html` contains them, because
     MLflow shows one file at a time.
     """
+    with registry_lock(cache):
+        return _publish(found, lake, studies, tracking)
+
+
+def _publish(found: Comparison, lake: Lake, studies: str, tracking: Tracking) -> PublishedReport:
     from pipelines.comparison.report.page import report_html, write_report
     from pipelines.comparison.reproduction import reproduce, reproduction_markdown
     from pipelines.studies.paper_ratings import paper_ratings
@@ -42,8 +54,9 @@ def publish_leaderboard(found: Comparison, lake: Lake, *, studies: str, tracking
         run = tracking.start(
             "leaderboard",
             experiment=EXPERIMENT,
+            digest=digest,
             parameters={f"benchmark_{board.name}": board.benchmark_fingerprint for board in found.boards},
-            tags={"digest": digest},
+            tags={},
         )
         for board in found.boards:
             for row in board.colorizers:

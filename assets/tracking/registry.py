@@ -137,7 +137,7 @@ def read_champions(tracking: Tracking) -> "dict[Track, Champion]":
 
 
 def registry_lock(cache: Path) -> FileLock:
-    """The lock of an installation around reading an alias, deciding and moving it; a second process waits for it.
+    """The lock of an installation around what it publishes once, such as an alias; a second process waits for it.
 
     cache: The local folder of the installation. Installations on several machines do not see one another's lock.
     """

@@ -68,6 +68,7 @@ def _import_one(folder: Path, record: TrainingRecord, lake: Lake, tracking: Trac
     checkpoint = load_checkpoint(folder / CHECKPOINT)  # refused before anything of it is kept
     run = tracking.start(
         record.recipe,
+        digest=digest_of([key, str(lake.root)]),
         parameters=record.parameters,
         tags={
             **description_tags(recipe_of(record.recipe), record.training_set),

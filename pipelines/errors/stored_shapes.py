@@ -27,8 +27,10 @@ class _Published(_Run):
     digest: str
 
 
-class _RunBegun(TypedDict):
-    run_id: str
+class _RunBegun(TypedDict, total=False):
+    attempt: str
+    run_id: str  # in place of it, of an earlier version
+    training_set: str
 
 
 class _Array(TypedDict):

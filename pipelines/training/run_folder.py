@@ -4,7 +4,7 @@ checkpoint.safetensors   weights of the best validation, with their origin
 curves.jsonl             one line for each step that has numbers: {"step": 1, "metrics": {...}}
 samples/<step>.jpg       sample pictures
 record.json              the rest; written last, so a folder without it is not finished
-mlflow_run.json          only while it is not finished: its MLflow run, and the fingerprint of its training set
+mlflow_run.json          only while it is not finished: what finds its MLflow run, and its training set's fingerprint
 state.safetensors        only while the training is not finished: a later call resumes from it
 """
 

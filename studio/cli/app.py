@@ -58,6 +58,7 @@ def main() -> None:
     """
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # without MLflow's lines about the making of its store
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # as Dagster's: nothing is told to anybody
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that knows ASCII alone shows a Korean name in escapes
             stream.reconfigure(errors="backslashreplace")

@@ -95,7 +95,7 @@ class Installation:
             resolution=RESOLUTION,
         )
         save_checkpoint(path, checkpoint)
-        run = self.tracking.start(name, parameters={"batch": 1, "device": "cpu"}, tags={"recipe": name})
+        run = self.tracking.start(name, digest=name, parameters={"batch": 1, "device": "cpu"}, tags={"recipe": name})
         run.document(recipe.to_json(), "recipe.json")
         run.file(path, "checkpoint")
         run.end()

@@ -40,7 +40,7 @@ def test_the_papers_tables_hold_one_benchmark_and_the_ratings(here, monkeypatch)
     found = here.compare(OTHER)
 
     def published() -> tuple[PublishedReport, int]:
-        report = publish_leaderboard(found, here.lake, studies=database.url, tracking=here.tracking)
+        report = publish_leaderboard(found, here.lake, studies=database.url, cache=here.cache, tracking=here.tracking)
         return report, Path(report.path).stat().st_mtime_ns
 
     first, rendered = published()

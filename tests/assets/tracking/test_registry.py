@@ -15,7 +15,7 @@ def registered(tracking: Tracking, tmp_path: Path):
 
     def register(registry: Registry, name: str):
         checkpoint.write_bytes(name.encode())
-        run = tracking.start(name, parameters={}, tags={})
+        run = tracking.start(name, digest=name, parameters={}, tags={})
         run.file(checkpoint, "checkpoint")
         run.end()
         return registry.register(run.run_id, tags={"recipe": name, "checkpoint_sha256": name.encode().hex()})

@@ -175,7 +175,7 @@ def test_results_of_another_benchmark_are_listed_apart(here: Installation, resul
 
 
 def test_what_keeps_no_recipe_has_no_card(there: Installation):
-    run = there.tracking.start("webtoon_l2", parameters={}, tags={})
+    run = there.tracking.start("webtoon_l2", digest="empty", parameters={}, tags={})
     record = replace(there.train("webtoon_l2", 0.1), mlflow_run_id=run.run_id)
     with pytest.raises(FileNotFoundError, match=r"keeps no recipe.json, .*: train webtoon_l2 again"):
         recipe_as_trained(record, there.tracking)

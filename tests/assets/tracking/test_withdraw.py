@@ -20,14 +20,14 @@ def test_pictures_of_withdrawn_training_sets_go(tracking, tmp_path):
     checkpoint.write_bytes(b"weights")
     runs = {}
     for name in ("gone", "stays"):
-        run = tracking.start(name, parameters={}, tags={"training_set": name * 8})
+        run = tracking.start(name, digest=name, parameters={}, tags={"training_set": name * 8})
         run.picture("samples", np.zeros((8, 8, 3), np.uint8), step=1)
         run.text("<img>", "card/report.html")
         run.text("numbers", "numbers.md")
         run.file(checkpoint, "checkpoint")
         run.end()
         runs[name] = run.run_id
-    board = tracking.start("leaderboard", parameters={}, tags={}, experiment=EXPERIMENT)
+    board = tracking.start("leaderboard", digest="leaderboard", parameters={}, tags={}, experiment=EXPERIMENT)
     board.text("<img>", "report.html")
     board.text("numbers", "leaderboard_gray.md")
     before = artifacts(tracking, runs["stays"])
@@ -60,7 +60,9 @@ def test_pictures_of_deleted_runs_and_experiments_go(tracking):
     """MLflow keeps their files until somebody collects its garbage, and gives them back on demand."""
     runs = []
     for experiment in (TRAININGS, "of-a-person"):
-        run = tracking.start("gone", parameters={}, tags={"training_set": "gone" * 8}, experiment=experiment)
+        run = tracking.start(
+            "gone", digest="gone", parameters={}, tags={"training_set": "gone" * 8}, experiment=experiment
+        )
         run.picture("samples", np.zeros((8, 8, 3), np.uint8), step=1)
         run.end()
         runs.append(run.run_id)
