@@ -152,10 +152,15 @@ def _leftovers(installation: Installation) -> list[Path]:
 
 
 def _doubled_runs(installation: Installation) -> int:
-    """Trainings with more than one MLflow run, and runs with more than one version of their model."""
+    """Trainings and leaderboards with more than one MLflow run, and runs with more than one version of their model.
+
+    After a fault there may be two leaderboards: one without the colorizer that failed, and one with it.
+    """
     return _count(
         installation,
-        "SELECT COALESCE(SUM(n - 1), 0) FROM (SELECT COUNT(*) AS n FROM runs GROUP BY name, experiment_id)",
+        "SELECT COALESCE(SUM(n - 1), 0) FROM (SELECT COUNT(*) AS n FROM runs"
+        " LEFT JOIN tags ON tags.run_uuid = runs.run_uuid AND tags.key = 'digest' AND runs.name = 'leaderboard'"
+        " GROUP BY name, experiment_id, tags.value)",
     ) + _count(
         installation,
         "SELECT COALESCE(SUM(n - 1), 0) FROM (SELECT COUNT(*) AS n FROM model_versions GROUP BY name, run_id)",

@@ -48,6 +48,9 @@ def test_the_papers_tables_hold_one_benchmark_and_the_ratings(here, monkeypatch)
     assert f"no evaluation of {B}" not in papers(first)
     assert "no ratings: run a study" in papers(first)
     assert published() == (first, rendered)
+    (here.lake.root / "report" / "published.json").unlink()  # as after a kill just before it was written
+    assert published()[0] == first  # in the same run
+    rendered = published()[1]
     assert not (here.root / "studies.db").exists()
 
     store = StudyStore(database.url)

@@ -82,6 +82,9 @@ def test_results_travel_there_and_back(there: Installation, results: Path, tmp_p
     assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", "imported")]
     assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", "already there")]
     record = read_record(lake, "webtoon_l2")
+    shutil.rmtree(lake.trained("webtoon_l2"))  # as after a kill just before it was kept
+    assert import_results(results, lake, tracking=tracking) == [("webtoon_l2", "imported")]
+    assert read_record(lake, "webtoon_l2") == record  # with the same run
     ((folder, result),) = find_run_folders(results)
     assert (
         current_checkpoint(lake, "webtoon_l2", tmp_path).read_bytes()
