@@ -1,6 +1,5 @@
 """Ctrl-C, noticed also while a library looks away: Dagster holds signals back around a step, and then forgets them."""
 
-import _thread
 import signal
 import socket
 import sys
@@ -51,7 +50,7 @@ def raise_lost_interrupts() -> None:
         if not issubclass(unraisable.exc_type, KeyboardInterrupt):
             told(unraisable)
             return
-        again = threading.Timer(0.1, _thread.interrupt_main)
+        again = threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
         again.daemon = True
         again.start()
 

@@ -17,6 +17,10 @@ MEMORY = Path("/dev/shm")
 NEEDED_BYTES = 4 * 1024**3
 
 SLOWEST_FIRST = (
+    "test_shuushuu.py",
+    "test_pages.py",
+    "test_kills.py",
+    "test_disks.py",
     "test_retraining.py",
     "test_interrupted.py",
     "test_lineage.py",

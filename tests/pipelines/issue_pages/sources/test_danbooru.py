@@ -428,7 +428,7 @@ def test_whatever_the_site_answers_is_understood_or_named(lake):
         hasty = QUICK.model_copy(update={"spacing_s": 0, "max_wait_s": 0.05, "retries": 0})
 
         @settings(
-            max_examples=60,
+            max_examples=30,
             deadline=None,
             derandomize=True,
             suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -631,7 +631,7 @@ def test_a_folder_that_is_gone_or_empty(dump):
         source.list_pages(titles["set"], "../0001")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(line=mutated(json.dumps(dump_row(1001)).encode()))
 def test_whatever_the_metadata_say_is_understood_or_named(dump, line):
     titles = dump({"original/0001/1.jpg": b"x"}, [dump_row(1)])

@@ -552,7 +552,7 @@ def fuzzed(serve):
     return site, sources(Client(QUICK.model_copy(update={"spacing_s": 0})))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     spoilt=st.tuples(st.just("main/api"), mutations() | json_mutations())
     | st.tuples(st.just("main/webtoon/detail"), mutations())

@@ -340,7 +340,7 @@ def fuzzed(serve_2017):
     return site, sources(Client(QUICK.model_copy(update={"spacing_s": 0})))
 
 
-@settings(max_examples=45, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pattern=st.sampled_from(["list.nhn", "detail.nhn"]),
     at=st.floats(0, 1),

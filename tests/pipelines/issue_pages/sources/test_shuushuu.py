@@ -592,7 +592,7 @@ def test_whatever_the_site_answers_is_understood_or_named(source, tmp_path_facto
         hasty = QUICK.model_copy(update={"spacing_s": 0, "max_wait_s": 0.05})
 
         @settings(
-            max_examples=60 if source == "shuushuu" else 40,
+            max_examples=30,
             deadline=None,
             derandomize=True,
             suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -500,7 +500,7 @@ def fuzzed():
 
 
 @settings(
-    max_examples=50,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     database=None,
