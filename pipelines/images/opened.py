@@ -47,11 +47,6 @@ class PictureError(ValueError):
         self.seen = seen
         self.remedy = remedy
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
-        """Errors of worker processes travel pickled; by default with the message as their one argument."""
-        name = str(self).removesuffix(f": {self.seen}; {self.remedy}")
-        return type(self), (name, self.seen, self.remedy)
-
 
 @dataclass(frozen=True)
 class OpenPicture:
@@ -86,7 +81,7 @@ def open_picture(data: bytes, *, name: str) -> Iterator[OpenPicture]:
     if form is None:
         raise damaged(name, data, f"{_nature_of(data)}, and no picture")
     if reason := reason_against(data):
-        raise PictureError(name, *reason.split("; ", 1))
+        raise not_read(name, reason)
     try:
         if not FORMATS[form].pillow:
             yield OpenPicture(name, data, form, None, *_checked(name, *_size_of_other(data, form)))
@@ -114,6 +109,12 @@ def damaged(name: str, data: bytes, reason: object) -> PictureError:
         reason = "its head is damaged, or of a kind that is not read here"
     seen = " ".join(str(reason).split()) or type(reason).__name__
     return PictureError(name, f"no whole picture ({len(data)} bytes): {seen}", "fetch it again or replace the file")
+
+
+def not_read(name: str, reason: str) -> PictureError:
+    """The error of a picture of a format that is not read here: `reason_against` says why, and after it the remedy."""
+    seen, _, remedy = reason.partition("; ")
+    return PictureError(name, seen, remedy)
 
 
 def _nature_of(data: bytes) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from pipelines.images.formats import reason_against
-from pipelines.images.opened import PictureError, open_picture
+from pipelines.images.opened import not_read, open_picture
 from pipelines.images.pixels import read_pixels
 
 
@@ -25,7 +25,7 @@ def read_picture(data: bytes, *, name: str) -> Picture:
     Raises PictureError where they are no whole picture.
     """
     if reason := reason_against(data, suffix=PurePath(name).suffix):
-        raise PictureError(name, *reason.split("; ", 1))
+        raise not_read(name, reason)
     with open_picture(data, name=name) as opened:
         pixels = read_pixels(opened)
     height_px, width_px = pixels.rgb.shape[:2]

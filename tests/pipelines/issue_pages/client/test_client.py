@@ -48,7 +48,7 @@ def test_validators_bring_not_modified(image, site, client):
         (faults.truncated(), r"no whole picture \(\d+ bytes\)"),
         (faults.html_as_image(), r"an HTML page, and no picture \(Content-Type: image/jpeg\); open"),
         (faults.empty_body(), "0 bytes"),
-        (faults.other_body(b'{"message": "no"}'), "jpg: no whole picture .17 bytes.: JSON, and no picture"),
+        (faults.other_body(b'{"message": "no"}'), r"jpg: no whole picture \(17 bytes\): JSON, and no picture"),
     ],
 )
 def test_what_is_no_whole_picture_is_refused(image, site, client, fault, seen):
