@@ -4,12 +4,13 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo results up test faults coverage check format
+.PHONY: help install demo results up test bench faults coverage check format
 help:
 	@echo "make demo    install, then draw, serve, scrape and colorize a small webtoon: minutes on two cores"
 	@echo "make results train and evaluate eight colorizers on Pepper&Carrot (fetched) and the drawn webtoon: about an hour"
 	@echo "make up      the Dagster UI and the MLflow UI over the same store; Ctrl-C ends both"
 	@echo "make test    install, then every test"
+	@echo "make bench   speed, as ratios against peers and limits: under fifteen minutes on two cores"
 	@echo "make faults  hostile inputs, kills and full disks in the long form; SEED=1 repeats a run"
 	@echo "make coverage the tests, and the statements that they reach, by package"
 	@echo "make check   format, lint, types, definitions"
@@ -34,6 +35,10 @@ up: install
 TEST := $(RUN)/python -m pytest -n auto --dist loadfile
 test: install check
 	$(TEST)
+
+bench: install
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	$(RUN)/python -m benchmarks --keep
 
 # Seconds, as long as nobody names one: make prints the command, so that the run can be repeated.
 SEED ?= $(shell date +%s)
