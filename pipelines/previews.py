@@ -21,6 +21,7 @@ from pipelines.lake import IMAGE, Lake, digest_of
 from pipelines.panels.cut import Cut
 from pipelines.panels.filters import NOT_A_PANEL
 from pipelines.panels.overlay import draw_boxes
+from pipelines.panels.pixels import read_panels
 from pipelines.panels.slices import slices_of
 from pipelines.panels.strip import stitch
 from pipelines.params import SPLITS
@@ -129,13 +130,23 @@ def _page_caption(page: int, panels: list[dict[str, Any]]) -> str:
 
 def preview_panels(lake: Lake, key: str) -> dict[str, np.ndarray]:
     """Contact sheets of an issue's panels: those that pass the size filter in colour, and the others with reasons."""
-    rows = lake.read_table(lake.panels(key), ["panel", "drop_reason", "is_gray", "image"]).to_pylist()
+    rows = lake.read_table(lake.panels(key), ["panel", "panel_id", "drop_reason", "is_gray"]).to_pylist()
     reasons = [row["drop_reason"] or ("gray" if row["is_gray"] else None) for row in rows]
     sheets = {
         "passing panels": [(row, str(row["panel"])) for row, reason in zip(rows, reasons, strict=True) if not reason],
         "dropped panels": [(row, f"{row['panel']} {why}") for row, why in zip(rows, reasons, strict=True) if why],
     }
-    return {name: _sheet(found) for name, found in sheets.items() if found}
+    chosen = {name: _spread(found, MAX_PICTURES) for name, found in sheets.items() if found}
+    pixels = read_panels(lake, [row["panel_id"] for found in chosen.values() for row, _ in found])
+    return {
+        name: contact_sheet(
+            [pixels[row["panel_id"]] for row, _ in found],
+            [caption for _, caption in found],
+            columns=SHEET_COLUMNS,
+            cell_px=160,
+        )
+        for name, found in chosen.items()
+    }
 
 
 def preview_decisions(lake: Lake) -> dict[str, np.ndarray]:
@@ -215,26 +226,9 @@ def preview_variant(kind: str, split: str, lake: Lake, *, cache: Path | None = N
     return found
 
 
-def read_panels(lake: Lake, panel_ids: list[str]) -> dict[str, np.ndarray]:
-    """Panels by id, in the given order. Raises KeyError for an id that is in no table."""
-    found: dict[str, np.ndarray] = {}
-    for key in dict.fromkeys(panel_id.rsplit("__", 1)[0] for panel_id in panel_ids):
-        table = lake.read_table(lake.panels(key), ["panel_id", "image"])
-        for panel_id, image in zip(table["panel_id"].to_pylist(), table["image"], strict=True):
-            if panel_id in panel_ids:
-                found[panel_id] = decode_picture(image["bytes"].as_py(), name=panel_id)
-    return {panel_id: found[panel_id] for panel_id in panel_ids}
-
-
 def _spread(items: list[Any], at_most: int) -> list[Any]:
     """At most so many items, evenly spread, in their order."""
     return [items[index] for index in evenly_spaced(len(items), at_most)]
-
-
-def _sheet(found: list[tuple[dict[str, Any], str]]) -> np.ndarray:
-    chosen = _spread(found, MAX_PICTURES)
-    shown = [decode_picture(row["image"]["bytes"], name=caption) for row, caption in chosen]
-    return contact_sheet(shown, [caption for _, caption in chosen], columns=SHEET_COLUMNS, cell_px=160)
 
 
 def _decoded(page: dict[str, Any]) -> np.ndarray:

@@ -37,10 +37,10 @@ from upath import UPath
 
 from pipelines.errors.leftovers import part_name, remove_leftovers
 from pipelines.images.color import rgb_to_gray
-from pipelines.images.decode import decode_picture
 from pipelines.issue_splits import left_out_panels
 from pipelines.lake import DamagedFileError, Lake, atomic_write, digest_of, issue_key, natural_key
 from pipelines.panels.panel import PANEL_SCHEMA
+from pipelines.panels.pixels import panel_batches
 from pipelines.params import SPLITS, VariantParams
 from pipelines.terms.dropped import read_dropped
 
@@ -62,7 +62,7 @@ ROW_COLUMNS = ["panel_id", "title", "issue", "sha256", "licence", "attribution"]
 ROW_SCHEMA = pa.schema([PANEL_SCHEMA.field(name) for name in ROW_COLUMNS])
 
 BATCH_PICTURES = 16
-"""Pictures that one thread holds at a time."""
+"""Pictures of which one thread derives others at a time."""
 
 HASHED_PICTURES = 64
 """Pictures that are hashed at a time: 12 MB of colour at 256 px."""
@@ -310,17 +310,13 @@ def _kept_panels(split: str, lake: Lake) -> dict[str, pa.Table]:
 def _color_batches(panels: dict[str, pa.Table], lake: Lake, resolutions: list[int]) -> Iterator[list[np.ndarray]]:
     """Batches of colour, (n, R, R, 3) at each resolution. Decodes nothing until it is asked."""
 
-    def color(row: dict[str, Any]) -> list[np.ndarray]:
-        rgb = decode_picture(row["image"]["bytes"], name=row["panel_id"])
-        return [resize_square(rgb, side) for side in resolutions]
+    def color(panel: tuple[str, np.ndarray]) -> list[np.ndarray]:
+        return [resize_square(panel[1], side) for side in resolutions]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for key, table in panels.items():
-            wanted = set(table["panel_id"].to_pylist())
-            for batch in lake.read_batches(lake.panels(key), BATCH_PICTURES, ["panel_id", "image"]):
-                rows = [row for row in batch.to_pylist() if row["panel_id"] in wanted]
-                if rows:
-                    yield [np.stack(pictures) for pictures in zip(*pool.map(color, rows), strict=True)]
+            for batch in panel_batches(lake, key, table["panel_id"].to_pylist(), each=pool.map):
+                yield [np.stack(pictures) for pictures in zip(*pool.map(color, batch), strict=True)]
 
 
 def _derived_batches(

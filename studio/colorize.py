@@ -168,7 +168,7 @@ def _title_library(title: str) -> Library:
     from assets.home import Home
     from assets.resources import default_resources
     from pipelines.colorize.title_references import find_title_references, title_attributions
-    from pipelines.previews import read_panels
+    from pipelines.panels.pixels import read_panels
 
     home = Home.of()
     if not home.root.exists():

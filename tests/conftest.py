@@ -29,7 +29,7 @@ SLOWEST_FIRST = (
 )
 """Files that one process works at for long: begun last, the other processes would wait for it."""
 
-SET_BY_LIBRARIES = ("PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR")
+SET_BY_LIBRARIES = ("PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR", "_RJEM_MALLOC_CONF")
 """Variables that libraries set for their own use, once a process."""
 
 # Before torch is imported: threads of several processes on the same cores wait for one another.

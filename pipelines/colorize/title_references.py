@@ -22,13 +22,13 @@ from upath import UPath
 from pipelines.colorize.params import ReferencesParams
 from pipelines.colorize.places import LONG_SIDE_PX
 from pipelines.colorize.references import FORMAT, References, ReferencesError, reference_of
-from pipelines.images.decode import decode_picture
 from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import contact_sheet
 from pipelines.issue_splits import left_out_panels
 from pipelines.lake import Lake, atomic_write, digest_of, issue_key, split_issue_key
+from pipelines.panels.pixels import panels_of, read_panels
 from pipelines.params import SPLITS
-from pipelines.previews import MAX_PICTURES, SHEET_COLUMNS, keep_previews, read_panels
+from pipelines.previews import MAX_PICTURES, SHEET_COLUMNS, keep_previews
 from pipelines.progress import Progress
 
 VARIANTS = ("gray", "line")
@@ -275,12 +275,9 @@ class _Index:
         known = {one.name: one for one in self._entries_of(earlier)} if earlier else {}
         digests = dict(earlier["panels"]) if earlier else {}
         missing = {panel.panel_id for panel in panels if digests.get(panel.panel_id) != panel.sha256}
-        table = self._lake.read_table(self._lake.panels(key), ["panel_id", "image"])
-        for panel_id, image in zip(table["panel_id"].to_pylist(), table["image"], strict=True):
-            if panel_id in missing:
-                rgb = decode_picture(image["bytes"].as_py(), name=panel_id)
-                known[panel_id] = reference_of(panel_id, rgb, variant=self._variant)
-                on_panel()
+        for panel_id, rgb in panels_of(self._lake, key, missing):
+            known[panel_id] = reference_of(panel_id, rgb, variant=self._variant)
+            on_panel()
         data = References(self._variant, tuple(known[panel.panel_id] for panel in panels)).to_bytes()
         name = f"{split_issue_key(key)[1]}.{digest_of(listed)[:16]}.safetensors"
         self._lake.write_bytes(self._folder / name, data)

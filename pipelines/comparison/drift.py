@@ -19,9 +19,9 @@ import numpy as np
 
 from pipelines.comparison.params import DriftParams
 from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
-from pipelines.images.decode import decode_picture
 from pipelines.images.sampling import evenly_spaced
 from pipelines.lake import Lake, digest_of
+from pipelines.panels.pixels import panels_of
 from pipelines.training_set import TrainingSet
 from pipelines.variants import to_edges
 
@@ -223,17 +223,13 @@ def read_panels_of(lake: Lake, key: str, params: DriftParams, *, only: set[str] 
             "again, and train on it"
         )
     usable = [
-        place
-        for place, row in enumerate(rows)
+        row["panel_id"]
+        for row in rows
         if (row["panel_id"] in only if only is not None else not row["drop_reason"] and not row["is_gray"])
     ]
-    chosen = {usable[place] for place in evenly_spaced(len(usable), params.panels_per_issue)}
-    place = 0
-    for batch in lake.read_batches(lake.panels(key), 16, ["panel_id", "image"]):
-        for panel_id, image in zip(batch["panel_id"], batch["image"], strict=True):
-            if place in chosen:
-                yield decode_picture(image["bytes"].as_py(), name=panel_id.as_py())
-            place += 1
+    chosen = [usable[place] for place in evenly_spaced(len(usable), params.panels_per_issue)]
+    for _, rgb in panels_of(lake, key, chosen):
+        yield rgb
 
 
 def _key(panel_id: str) -> str:

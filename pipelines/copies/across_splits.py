@@ -5,16 +5,16 @@ are aligned by their pixels. What was compared is kept in `copies.json`: a new i
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from pipelines.copies.alignment import align, best_correlations, fine_of, luma_of
 from pipelines.copies.relations import Relation, color_distances, relation_of
-from pipelines.images.decode import decode_picture
 from pipelines.lake import Lake
+from pipelines.panels.pixels import PagesChanged, panels_of
 
 VERSION = "1"
 """Raise it when other pairs are found: all panels are then compared again."""
@@ -49,8 +49,8 @@ def find_copies(lake: Lake, panels: pd.DataFrame) -> list[Copy]:
 
     panels: PICTURE_COLUMNS, a row for each kept panel that is not flat, in the order of arrival.
 
-    Panels whose pictures the lake does not hold any more (their issue was cut anew meanwhile) are left out: the next
-    run of `unique_panels` decides on them.
+    Panels whose pictures the lake does not hold any more (their issue was fetched or cut anew meanwhile) are left out:
+    the next run of `unique_panels` decides on them.
     """
     state = lake.read_json(lake.copies) if lake.copies.exists() else {}
     if state.get("version") != VERSION:
@@ -118,8 +118,8 @@ def _fine_pictures(lake: Lake, panels: pd.DataFrame) -> dict[str, np.ndarray]:
         if not path.exists():
             continue
         wanted = set(of_issue["sha256"])
-        table = lake.read_table(path, ["panel_id", "sha256", "image"])
-        is_wanted = pa.array([digest in wanted for digest in table["sha256"].to_pylist()], pa.bool_())
-        for row in table.filter(is_wanted).to_pylist():
-            found[row["sha256"]] = fine_of(decode_picture(row["image"]["bytes"], name=row["panel_id"]))
+        rows = lake.read_table(path, ["panel_id", "sha256"]).to_pylist()
+        digests = {row["panel_id"]: row["sha256"] for row in rows if row["sha256"] in wanted}
+        with suppress(PagesChanged):
+            found |= {digests[panel_id]: fine_of(rgb) for panel_id, rgb in panels_of(lake, str(key), digests)}
     return found

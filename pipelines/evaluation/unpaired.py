@@ -12,7 +12,7 @@ from pipelines.images.color import resized, rgb_to_gray
 from pipelines.images.decode import decode_picture
 from pipelines.images.sampling import evenly_spaced
 from pipelines.lake import Lake
-from pipelines.previews import read_panels
+from pipelines.panels.pixels import read_panels
 from pipelines.terms.dropped import read_dropped
 
 PICTURES = 6

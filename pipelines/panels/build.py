@@ -106,6 +106,7 @@ class _Panel:
     strip_box: tuple[int, int, int, int] | None
     explanation: str
     page_score: float | None
+    strip_width_px: int | None = None
     is_left_out: bool = False
 
 
@@ -130,7 +131,7 @@ def _cut(images: list[np.ndarray], params: PanelParams) -> list[_Panel]:
             *((Cut(box, None), True) for box in page.left_out),
         ):
             pixels = _cropped(images[index], cut)
-            panel = _Panel(cut, pixels, [index], cut.box, None, page.explanation, page.score, is_left_out)
+            panel = _Panel(cut, pixels, [index], cut.box, None, page.explanation, page.score, is_left_out=is_left_out)
             placed.append((index, panel))
     return [panel for _, panel in sorted(placed, key=lambda one: (one[1].is_left_out, one[0]))]
 
@@ -148,7 +149,8 @@ def _strip_panels(images: list[np.ndarray], slices: list[int], params: PanelPara
             touched = [slices[index] for index in strip.pages_touched(cut.box)]
             after = max(slices[page], placed[-1][0] if placed else 0)
             pixels = _cropped(strip.image, cut)
-            placed.append((after, _Panel(cut, pixels, touched, page_box, cut.box, "strip", None)))
+            width = strip.image.shape[1]
+            placed.append((after, _Panel(cut, pixels, touched, page_box, cut.box, "strip", None, width)))
     return placed
 
 
@@ -179,6 +181,7 @@ def _described(panel: _Panel, params: PanelParams) -> dict[str, object]:
     return {
         "page_box": list(panel.page_box),
         "strip_box": None if panel.strip_box is None else list(panel.strip_box),
+        "strip_width_px": panel.strip_width_px,
         "explanation": panel.explanation,
         "page_score": panel.page_score,
         "width_px": width,
@@ -191,13 +194,8 @@ def _described(panel: _Panel, params: PanelParams) -> dict[str, object]:
         "is_flat": is_flat(panel.pixels),
         "sha256": pixels_sha256(panel.pixels),
         "thumbnail": thumbnail(panel.pixels),
-        "mask": None if mask is None else _png(mask.astype(np.uint8) * 255),
-        "image": {"bytes": _png(cv2.cvtColor(panel.pixels, cv2.COLOR_RGB2BGR)), "path": None},
+        "mask": None if mask is None else cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tobytes(),
     }
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    return cv2.imencode(".png", pixels)[1].tobytes()
 
 
 _CONTENT = ["panel_id", "page", "page_box", "drop_reason", "is_gray", "phash", "sha256", "mask"]

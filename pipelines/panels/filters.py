@@ -2,7 +2,8 @@
 
 A drop reason is a function below and a line in `FILTERS`; its threshold is a field of `PanelParams`. Filters look at
 panels, not at pages; the one reason of the cut itself, `NOT_A_PANEL`, has no function. A dropped panel keeps its row
-and pixels, so that a threshold can be changed at any time without collecting anything again. Works on uint8 RGB arrays.
+and its place, so that a threshold can be changed at any time without collecting anything again. Works on uint8 RGB
+arrays.
 """
 
 from collections.abc import Callable

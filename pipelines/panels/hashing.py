@@ -23,7 +23,7 @@ def pixels_sha256(rgb: np.ndarray) -> str:
     """SHA-256 (64 hex digits) of the size and the pixels of a picture, uint8 RGB (H, W, 3)."""
     height, width = rgb.shape[:2]
     digest = sha256(f"{width}x{height} RGB\n".encode())
-    digest.update(rgb.tobytes())
+    digest.update(np.ascontiguousarray(rgb).data)
     return digest.hexdigest()
 
 

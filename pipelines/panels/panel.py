@@ -1,8 +1,10 @@
-"""One row a panel: the table that `panels` keeps for each issue. Dropped panels stay, with their reason."""
+"""One row a panel: the table that `panels` keeps for each issue. Dropped panels stay, with their reason.
+
+The pixels are not in it: they are a part of the pages, which the lake keeps as they were served; `pixels.py` reads
+them.
+"""
 
 import pyarrow as pa
-
-from pipelines.lake import IMAGE
 
 BOX = pa.list_(pa.int32(), 4)
 """[x, y, width, height] in pixels, from the top left corner."""
@@ -20,6 +22,7 @@ PANEL_SCHEMA = pa.schema(
         pa.field("page_box", BOX, nullable=False),  # relative to the page where it begins; may run past its end
         # No fixed size here: Arrow cannot read a null of a fixed-size list back from Parquet.
         pa.field("strip_box", pa.list_(pa.int32())),  # a box relative to the stitched strip; null when cut page by page
+        pa.field("strip_width_px", pa.int32()),  # the width to which its slices are brought; null without a strip
         pa.field(
             "explanation", pa.string()
         ),  # which explanation of its page won (`explanations.py`); "strip" on a strip
@@ -37,6 +40,5 @@ PANEL_SCHEMA = pa.schema(
         pa.field("mask", pa.binary()),  # PNG, 255 inside the outline; null where the outline is the box
         pa.field("licence", pa.string(), nullable=False),
         pa.field("attribution", pa.string(), nullable=False),
-        pa.field("image", IMAGE, nullable=False),  # PNG: no second lossy encoding
     ]
 )

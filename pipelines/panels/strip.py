@@ -51,10 +51,11 @@ def stitch(pages: Sequence[np.ndarray]) -> Strip:
     if max(widths) > (1 + _ROUNDED) * width:
         width = max(widths)
     offsets = np.cumsum([0, *(len(page) for page in pages)])
-    return Strip(np.concatenate([_at_width(page, width) for page in pages]), tuple(offsets.tolist()))
+    return Strip(np.concatenate([at_width(page, width) for page in pages]), tuple(offsets.tolist()))
 
 
-def _at_width(page: np.ndarray, width: int) -> np.ndarray:
+def at_width(page: np.ndarray, width: int) -> np.ndarray:
+    """A slice, or some rows of it, uint8 RGB (H, W, 3), at the width of its strip, as `stitch` lays it in."""
     if page.shape[1] == width:
         return page
     if abs(page.shape[1] - width) <= _ROUNDED * width:

@@ -6,7 +6,6 @@ from typing import Any
 
 import dagster as dg
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from assets.collect import issue_pages, panels
@@ -19,9 +18,8 @@ from benchmarks.copy_changes import at_night, encoded_poorly, mirrored, zoomed
 from demo.draw import draw_webtoon
 from pipelines.lake import Lake
 from pipelines.panels.hashing import phash, thumbnail
-from pipelines.panels.panel import PANEL_SCHEMA
 from tests.installation import Installation
-from tests.pipelines.conftest import drawn_panel, panel_row
+from tests.pipelines.conftest import drawn_panel, put_panels
 from tests.pipelines.copies.pictures import detailed_panel
 
 CHECK = "no_lookalikes_across_splits"
@@ -60,17 +58,11 @@ def put(lake) -> Callable[..., None]:
 
     def write(found: dict[str, list[np.ndarray]], looks: dict[str, np.ndarray] | None = None) -> None:
         for issue, pictures in found.items():
-            rows = [
-                {
-                    **(row := panel_row("moon-cat", issue, number, rgb)),
-                    "pages_sha256": [issue],
-                    "phash": phash(look := (looks or {}).get(str(row["panel_id"]), rgb)),
-                    "thumbnail": thumbnail(look),
-                }
-                for number, rgb in enumerate(pictures, start=1)
-            ]
-            table = pa.Table.from_pylist(rows, PANEL_SCHEMA)
-            lake.write_table(lake.panels(f"moon-cat__{issue}"), table, made_from=str(rows))
+            names = (f"moon-cat__{issue}__{number:04d}" for number in range(1, len(pictures) + 1))
+            seen = [(looks or {}).get(name, rgb) for name, rgb in zip(names, pictures, strict=True)]
+            hashes, thumbnails = [phash(rgb) for rgb in seen], [thumbnail(rgb) for rgb in seen]
+            made_from = str([hashes, thumbnails])
+            put_panels(lake, "moon-cat", issue, pictures, made_from=made_from, phash=hashes, thumbnail=thumbnails)
 
     return write
 

@@ -1,7 +1,6 @@
 """A small lake, with the tables that the stages before the variants write."""
 
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -9,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipelines.issue_pages.page import PAGE_SCHEMA
 from pipelines.lake import Lake, issue_key
+from pipelines.panels.hashing import pixels_sha256
 from pipelines.panels.panel import PANEL_SCHEMA
 
 WriteLake = Callable[..., Lake]
@@ -28,17 +29,18 @@ def drawn_panel(seed: int, height_px: int = 60, width_px: int = 80) -> np.ndarra
 
 
 def panel_row(title: str, issue: str, panel: int, rgb: np.ndarray) -> dict[str, object]:
+    """The row of a panel that is a whole page, which `put_panels` writes."""
     height, width = rgb.shape[:2]
-    _, png = cv2.imencode(".png", rgb[..., ::-1])
+    digest = pixels_sha256(rgb)
     return {
         "title": title,
         "issue": issue,
         "panel": panel,
         "panel_id": f"{issue_key(title, issue)}__{panel:04d}",
-        "page": 1,
-        "pages_sha256": ["0" * 64],
+        "page": panel,
+        "pages_sha256": [digest],
         "page_box": [0, 0, width, height],
-        "strip_box": [0, 0, width, height],
+        "strip_box": None,
         "width_px": width,
         "height_px": height,
         "is_gray": False,
@@ -46,12 +48,36 @@ def panel_row(title: str, issue: str, panel: int, rgb: np.ndarray) -> dict[str, 
         "phash": "0" * 16,
         "hash_version": "test",
         "is_flat": False,
-        "sha256": sha256(rgb.tobytes()).hexdigest(),
+        "sha256": digest,
         "thumbnail": bytes(768),
         "licence": "CC-BY-4.0",
         "attribution": f"{title} by a tester",
-        "image": {"bytes": png.tobytes(), "path": None},
     }
+
+
+def put_panels(
+    lake: Lake, title: str, issue: str, pictures: list[np.ndarray], *, made_from: str = "test", **columns: list[object]
+) -> list[dict[str, object]]:
+    """Writes the tables of an issue of which each page is one panel; `columns` replace those of `panel_row`."""
+    rows = [panel_row(title, issue, number, rgb) for number, rgb in enumerate(pictures, 1)]
+    rows = [{**row, **{name: values[place] for name, values in columns.items()}} for place, row in enumerate(rows)]
+    pages = [
+        {
+            **{name: row[name] for name in ("title", "issue", "page", "sha256", "licence", "attribution")},
+            **{
+                "name": f"{row['page']}.png",
+                "url": f"https://comics.test/{row['page']}",
+                "status": "ok",
+                "facts": "{}",
+            },
+            "image": {"bytes": cv2.imencode(".png", rgb[..., ::-1])[1].tobytes(), "path": None},
+        }
+        for row, rgb in zip(rows, pictures, strict=True)
+    ]
+    key = issue_key(title, issue)
+    lake.write_table(lake.issue_pages(key), pa.Table.from_pylist(pages, PAGE_SCHEMA), made_from=made_from)
+    lake.write_table(lake.panels(key), pa.Table.from_pylist(rows, PANEL_SCHEMA), made_from=made_from)
+    return rows
 
 
 def writing_lake(
@@ -64,9 +90,7 @@ def writing_lake(
     lake = Lake.at(root)
     decisions, splits = [], []
     for (title, issue), (split, pictures) in issues.items():
-        rows = [panel_row(title, issue, number, rgb) for number, rgb in enumerate(pictures, 1)]
-        key = issue_key(title, issue)
-        lake.write_table(lake.panels(key), pa.Table.from_pylist(rows, PANEL_SCHEMA), made_from="test")
+        rows, key = put_panels(lake, title, issue, pictures), issue_key(title, issue)
         for row in rows:
             reason = dropped.get(str(row["panel_id"]))
             columns = ("title", "issue", "panel", "panel_id", "sha256", "phash", "width_px", "height_px")

@@ -21,7 +21,6 @@ from pipelines.previews import (
     preview_panels,
     preview_titles,
     preview_variant,
-    read_panels,
 )
 from pipelines.unique_panels import DECISION_SCHEMA
 from pipelines.variants import build_variant
@@ -221,11 +220,3 @@ def test_a_variant_of_an_empty_split_shows_nothing(tmp_path: Path, write_lake) -
     lake = write_lake(tmp_path / "empty", {("solo", "1"): ("train", [plain(RED)])})
     build_variant("gray", "test", lake, VariantParams(resolutions=[32]))
     assert preview_variant("gray", "test", lake) == {}
-
-
-def test_panels_are_read_in_the_given_order(decided: Lake) -> None:
-    found = read_panels(decided, ["sun__2__0001", "sun__1__0002"])
-    assert list(found) == ["sun__2__0001", "sun__1__0002"]
-    np.testing.assert_array_equal(found["sun__1__0002"], plain(GREEN))
-    with pytest.raises(KeyError, match="sun__1__0009"):
-        read_panels(decided, ["sun__1__0009"])

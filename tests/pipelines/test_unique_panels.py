@@ -34,7 +34,6 @@ def panel(title="a", issue="1", number=1, *, bits=0, page=None, **changes):
         "mask": None,
         "licence": "CC0-1.0",
         "attribution": "test",
-        "image": {"bytes": b"", "path": None},
     }
     return row | changes
 

@@ -30,6 +30,7 @@ from pipelines.variants import (
     to_gray,
     xdog_lines,
 )
+from tests.pipelines.conftest import drawn_panel
 
 PARAMS = VariantParams(resolutions=[32, 48])
 PEPPER = Path(__file__).resolve().parents[2] / "../shared/data/comics/pepper-carrot/ep05/P02.jpg"
@@ -141,10 +142,7 @@ def test_arrays_hold_the_kept_panels_in_order(small_lake: Lake) -> None:
     assert report.pictures_by_title == {"a-sun": 1, "moon-cat": 4}
     colors = np.load(folder / "train_32.npy", mmap_mode="r")
     assert colors.shape == (5, 32, 32, 3)
-    table = small_lake.read_table(small_lake.panels("moon-cat__ep9"))
-    png = table["image"][2]["bytes"].as_py()
-    expected = resize_square(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB), 32)
-    np.testing.assert_array_equal(colors[2], expected)
+    np.testing.assert_array_equal(colors[2], resize_square(drawn_panel(4), 32))
 
 
 @pytest.mark.parametrize(("kind", "styles"), [("gray", 1), ("edge", 1), ("line", len(LINE_STYLES))])
@@ -226,14 +224,14 @@ def test_a_remote_lake_gives_the_same_arrays(small_lake: Lake, write_lake, tmp_p
 
 def test_a_failed_build_leaves_nothing_and_the_retry_succeeds(small_lake: Lake) -> None:
     key = "moon-cat__ep10"
-    table = small_lake.read_table(small_lake.panels(key))
+    table = small_lake.read_table(small_lake.issue_pages(key))
     broken = table.to_pylist()
     broken[1]["image"] = {"bytes": b"no picture", "path": None}
-    small_lake.write_table(small_lake.panels(key), table.from_pylist(broken, table.schema), made_from="test")
-    with pytest.raises(ValueError, match="moon-cat__ep10__0002"):
+    small_lake.write_table(small_lake.issue_pages(key), table.from_pylist(broken, table.schema), made_from="test")
+    with pytest.raises(ValueError, match=r"moon-cat, issue ep10, page 2 \(2\.png\)"):
         build_variant("gray", "train", small_lake, PARAMS)
     assert not [path for path in small_lake.variants("color").rglob("*") if path.is_file()]
-    small_lake.write_table(small_lake.panels(key), table, made_from="test")
+    small_lake.write_table(small_lake.issue_pages(key), table, made_from="test")
     assert build_variant("gray", "train", small_lake, PARAMS).pictures == 5
 
 

@@ -2,17 +2,15 @@
 
 import cv2
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from pipelines.comparison.drift import BINS, FEATURES, Reference, check_drift, describe, distance
 from pipelines.comparison.params import DriftParams
 from pipelines.lake import Lake
-from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import TrainingSetParams, VariantParams
 from pipelines.training_set import TrainingSet, build_training_set
 from pipelines.variants import KINDS, build_variant
-from tests.pipelines.conftest import panel_row
+from tests.pipelines.conftest import put_panels
 
 PARAMS = DriftParams(side_px=64)
 COLOR = {"lightness", "chroma", "hue"}
@@ -127,8 +125,9 @@ def lake(tmp_path, write_lake) -> Lake:
 
 
 def add_issue(lake: Lake, name: str, pictures, **columns) -> None:
-    rows = [panel_row("moon-cat", name, number, rgb) | columns for number, rgb in enumerate(pictures, 1)]
-    lake.write_table(lake.panels(f"moon-cat__{name}"), pa.Table.from_pylist(rows, PANEL_SCHEMA), made_from="test")
+    put_panels(
+        lake, "moon-cat", name, pictures, **{column: [value] * len(pictures) for column, value in columns.items()}
+    )
 
 
 def test_new_issues_of_a_lake(lake):

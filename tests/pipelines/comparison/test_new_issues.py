@@ -5,17 +5,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from assets.tracking.registry import read_champions
 from pipelines.comparison.drift_picture import drift_previews
 from pipelines.comparison.new_issues import DriftResult, compare_new_issues
 from pipelines.comparison.params import DriftParams, PromotionParams
-from pipelines.panels.panel import PANEL_SCHEMA
 from tests.assets.test_unchanged import spoil
 from tests.assets.tinted import QUICK, Installation, freeze
-from tests.pipelines.conftest import WriteLake, drawn_panel, panel_row, write_lake
+from tests.pipelines.conftest import WriteLake, drawn_panel, put_panels, write_lake
 
 __all__ = ["write_lake"]
 
@@ -36,9 +34,7 @@ def grow(here: Installation, write: WriteLake, *, train_issues: int) -> str:
 
 def collect(here: Installation, name: str, pictures: list[np.ndarray]) -> None:
     """A new issue's panels."""
-    rows = [panel_row("moon-cat", name, number, rgb) for number, rgb in enumerate(pictures, 1)]
-    table = pa.Table.from_pylist(rows, PANEL_SCHEMA)
-    here.lake.write_table(here.lake.panels(f"moon-cat__{name}"), table, made_from="test")
+    put_panels(here.lake, "moon-cat", name, pictures)
 
 
 def reddened(pictures: list[np.ndarray]) -> list[np.ndarray]:
@@ -121,7 +117,7 @@ def test_the_same_inputs_are_not_compared_again(here, write_lake):
     assert first.report is not None
     previews = drift_previews(here.lake, first.report)
     for key in here.lake.keys_with("panels"):
-        spoil(here.lake, here.lake.panels(key), "image", {"bytes": b"no picture", "path": None})
+        spoil(here.lake, here.lake.issue_pages(key), "image", {"bytes": b"no picture", "path": None})
 
     again = compared(here)
     assert (again.report, again.digest, again.unchanged) == (first.report, first.digest, True)
