@@ -12,7 +12,6 @@ from typing import Any
 from benchmarks.comics import comics_name
 
 FOLDER = Path(__file__).parent / "results"
-PLOT = FOLDER / "ratios.png"
 
 _PACKAGES = ("torch", "numpy", "opencv-contrib-python-headless", "pillow", "pyarrow", "pandas", "dagster", "mlflow")
 
@@ -50,27 +49,30 @@ def result_of(rows: Iterable[dict[str, Any]], *, seconds: float) -> dict[str, An
     return {**commit(), **machine(), "comics": comics_name(), "seconds": round(seconds), "rows": list(rows)}
 
 
-def keep(result: dict[str, Any]) -> Path:
+def keep(result: dict[str, Any], folder: Path = FOLDER) -> Path:
     """Writes a result under the commit's name; a later run of the commit takes its place."""
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{result['commit'][:12]}.json"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{result['commit'][:12]}.json"
     path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
-def kept() -> list[dict[str, Any]]:
+def kept(folder: Path = FOLDER) -> list[dict[str, Any]]:
     """The results of all commits, the oldest first."""
     found = [
-        json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json") if path.name != "scaling.json"
+        json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json") if path.name != "scaling.json"
     ]
     return sorted(found, key=lambda one: one["committed"])
 
 
-def plot(path: Path = PLOT) -> None:
-    """Draws how far each row is from its target over the commits: 1 is the target, below it is reached."""
+def plot(folder: Path = FOLDER) -> None:
+    """Draws `ratios.png`: how far each row is from its target, over the commits.
+
+    1 is the target; below it, it is reached.
+    """
     import matplotlib.pyplot as plt
 
-    runs = kept()
+    runs = kept(folder)
     names = sorted({row["name"] for run in runs for row in run["rows"] if row["target"] is not None})
     figure, axes = plt.subplots(figsize=(11, max(4.0, 0.24 * len(names) + 1)))
     for place, name in enumerate(names):
@@ -85,7 +87,7 @@ def plot(path: Path = PLOT) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_xlabel("ratio by target (left of the line: reached); colour: the newest commit, gray: earlier ones")
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    figure.savefig(folder / "ratios.png", dpi=110)
     plt.close(figure)
 
 
