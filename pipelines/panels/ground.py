@@ -7,12 +7,23 @@ here it is measured, so that it may be white, black or tinted, and may change al
 import cv2
 import numpy as np
 
+from pipelines.panels.components import row_sums
+from pipelines.panels.medians import colour_medians
+
 _NEAR = 14  # largest channel difference of two colours that are the same to the eye and after JPEG
+_EVEN = 0.97  # share of a row of ground that has one colour
 
 
 def distance(image: np.ndarray, ground: np.ndarray) -> np.ndarray:
-    """Largest channel difference from the ground, uint8 (H, W); the ground broadcasts to the image's shape."""
-    red, green, blue = cv2.split(cv2.absdiff(image, np.broadcast_to(ground, image.shape)))
+    """Largest channel difference from the ground, uint8 (H, W).
+
+    ground: Of the whole image, uint8 (3,), or of each row, uint8 (H, 1, 3).
+    """
+    height, width = image.shape[:2]
+    colours = ground.reshape(-1, ground.shape[-2] if ground.ndim > 1 else 1, 3)
+    if colours.shape[:2] != (height, width):  # OpenCV widens many times faster than NumPy broadcasts
+        colours = cv2.resize(colours, (width, height), interpolation=cv2.INTER_NEAREST)
+    red, green, blue = cv2.split(cv2.absdiff(image, colours))
     return cv2.max(cv2.max(red, green), blue)
 
 
@@ -54,10 +65,34 @@ def strip_ground(strip: np.ndarray) -> np.ndarray:
 
 
 def _even_rows(strip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The median colour of each row, uint8 (H, 3), and whether nearly all of the row has it, bool (H,)."""
-    step = max(1, strip.shape[1] // 200)
-    row_colour = np.median(strip[:, ::step], axis=1).astype(np.uint8)
-    return row_colour, (distance(strip, row_colour[:, None]) <= _NEAR).mean(axis=1) >= 0.97
+    """The colour of each even row, uint8 (H, 3), its median, and which rows are even, bool (H,): nearly all has it."""
+    height, width = strip.shape[:2]
+    row_colour, is_even = np.zeros((height, 3), np.uint8), np.zeros(height, bool)
+    at = np.flatnonzero(_may_be_even(strip))
+    if len(at):
+        rows = strip[at]
+        row_colour[at] = colour_medians(rows[:, :: max(1, width // 200)]).astype(np.uint8)
+        is_even[at] = _near_in_rows(rows, row_colour[at, None]) >= _EVEN * width
+    return row_colour, is_even
+
+
+def _may_be_even(strip: np.ndarray) -> np.ndarray:
+    """Which rows can be even, bool (H,): in the others, too many pixels differ from those half a row away.
+
+    In an even row two pixels that both have its colour differ by at most twice `_NEAR`.
+    """
+    height, width = strip.shape[:2]
+    half = width // 2
+    if not half:
+        return np.ones(height, bool)
+    red, green, blue = cv2.split(cv2.absdiff(strip[:, :half], strip[:, width - half :]))
+    is_far = cv2.threshold(cv2.max(cv2.max(red, green), blue), 2 * _NEAR, 1, cv2.THRESH_BINARY)[1]
+    return row_sums(is_far) <= (1 - _EVEN) * width
+
+
+def _near_in_rows(rows: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """How many pixels of each row, uint8 (H, W, 3), have nearly its colour, (H, 1, 3): int (H,)."""
+    return row_sums(cv2.threshold(distance(rows, colours), _NEAR, 1, cv2.THRESH_BINARY_INV)[1])
 
 
 def _stepwise_ground(strip: np.ndarray, row_colour: np.ndarray, is_even: np.ndarray) -> np.ndarray:
@@ -128,7 +163,7 @@ def _is_seen_at_ends(rows: np.ndarray, expected: np.ndarray) -> bool:
     if not len(rows):
         return False
     edge = max(1, rows.shape[1] // 100)
-    ends = [np.median(part, axis=1) for part in (rows[:, :edge], rows[:, -edge:])]
+    ends = [colour_medians(part) for part in (rows[:, :edge], rows[:, -edge:])]
     is_near = [np.abs(end - expected).max(axis=1) <= _NEAR for end in ends]
     return bool((is_near[0] & is_near[1]).mean() >= 0.8)
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 class PanelParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of the stage `panels`. A title may set its own under `panels:` in titles.yaml."""
 
-    code_version: ClassVar[str] = "5"
+    code_version: ClassVar[str] = "6"
     """Part of every digest: raise it whenever the same pages and parameters give other panels."""
 
     layout: Literal["auto", "strip", "pages", "whole"] = Field(

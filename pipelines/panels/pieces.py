@@ -10,11 +10,15 @@ import cv2
 import numpy as np
 
 from pipelines.panels.boxes import Box, share_in_box, union
+from pipelines.panels.components import Components, components, row_sums, runs, windows
 from pipelines.panels.params import PanelParams
 
 _SPECK = 0.015  # of the width: smaller pieces on their own are dirt
 _PANEL_SIDE = 0.04  # of the width: smaller pieces are no panels of their own
 _INSET_GROUND = 0.008  # of the width: the ground around an inset is at least so wide
+_INSET_SIDE = 0.12  # of the width: insets are no smaller
+_INSET_HOST = 0.5  # of the host that is drawn
+_INSET_FOREGROUND = 0.1  # of the ground around an inset: no more of it is drawn
 _BRIDGED = 0.6  # of a gutter's length: what reaches over it may cover so much where the rest is plainly a gutter
 _OPEN = 0.03  # of a bridged gutter's length: it is open so far at both of its ends
 _STRAIGHT = 0.95  # of what is open of a bridged gutter: a panel begins at once on either side of it
@@ -35,6 +39,9 @@ class Piece:
     """Sides at which something reaches over the gutter, (axis, outward): (0, -1) is the upper, (1, 1) the right one."""
 
     def __post_init__(self) -> None:
+        if self.shape.all():
+            self.hull = self.shape
+            return
         contours, _ = cv2.findContours(self.shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         hull = np.zeros(self.shape.shape, np.uint8)
         cv2.fillConvexPoly(hull, cv2.convexHull(np.vstack(contours)), 1)
@@ -62,30 +69,27 @@ class Piece:
 
 def panels_and_drawings(foreground: np.ndarray, params: PanelParams) -> tuple[list[Piece], list[Box]]:
     """Panels of a foreground, bool (H, W), and the boxes of what is no part of one."""
-    height, width = foreground.shape
-    unit = min(height, width)
-    count, found, stats, _ = cv2.connectedComponentsWithStats(foreground.astype(np.uint8), connectivity=4)
-    labels = np.asarray(found, np.int32)
+    unit = min(foreground.shape)
     panels: list[Piece] = []
-    is_taken = np.zeros(count, bool)
-    for label in np.argsort(-stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]).tolist():
-        x, y, w, h, _ = stats[label].tolist()
-        if label == 0 or min(w, h) < _PANEL_SIDE * unit:
-            continue
-        own = labels[y : y + h, x : x + w] == label
-        parts = list(_panels_of(own, (x, y), unit, params))
-        if parts:
-            panels += parts
-            is_taken[label] = True
+    others: list[tuple[Box, Components | None, list[int]]] = []  # windows, their components, and which are panels
+    for window in windows(foreground):
+        own = _window(foreground, window)
+        if min(window[2:]) < _PANEL_SIDE * unit:
+            others.append((window, None, []))
+        elif _is_panel_as_it_is(own, unit):
+            panels.append(Piece(window, np.ones(own.shape, bool)))
+        else:
+            found = components(own)
+            large = np.flatnonzero(found.boxes[:, 2:].min(axis=1) >= _PANEL_SIDE * unit).tolist()
+            taken = []
+            for label in large:
+                parts = list(_panels_of(found, label, window[:2], unit, params))
+                panels += parts
+                taken += [label] if parts else []
+            others.append((window, found, taken))
     panels = _without_inner(panels, foreground, unit)
-    is_covered = np.zeros((height, width), bool)
-    for piece in panels:
-        _window(is_covered, piece.box)[piece.hull] = True
-    inside = np.bincount(labels[is_covered], minlength=count) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
-    is_loose = ~is_taken & (inside < 0.5)
-    is_loose[0] = False
     drawings: list[Box] = []
-    for box in drawings_of(is_loose[labels], unit, params):
+    for box in drawings_of(_loose(foreground, panels, others), unit, params):
         host = next((i for i, piece in enumerate(panels) if _belongs(box, piece.box)), None)
         if host is None:
             drawings.append(box)
@@ -96,9 +100,56 @@ def panels_and_drawings(foreground: np.ndarray, params: PanelParams) -> tuple[li
     return outer, _merged([*drawings, *(piece.box for piece in panels if piece not in outer)])
 
 
-def _panels_of(own: np.ndarray, corner: tuple[int, int], unit: int, params: PanelParams) -> Iterator[Piece]:
-    """The panels of one connected piece, several where they were bridged; none where it is a drawing."""
-    piece = Piece((*corner, own.shape[1], own.shape[0]), filled(own))
+def _is_panel_as_it_is(own: np.ndarray, unit: int) -> bool:
+    """True for a window, bool (H, W), that is one panel without insets, as its border and its number of pixels say.
+
+    All along its border it is set, so that one connected piece goes around it. An inset stands on ground.
+    """
+    if not (own[0].all() and own[-1].all() and own[:, 0].all() and own[:, -1].all()):
+        return False
+    ground = own.size - cv2.countNonZero(own.view(np.uint8))
+    least = 4 * (1 - _INSET_FOREGROUND) * _inset_reach(unit) * _INSET_SIDE * unit
+    return ground < least or ground > (1 - _INSET_HOST) * own.size
+
+
+def _loose(
+    foreground: np.ndarray, panels: list[Piece], others: list[tuple[Box, Components | None, list[int]]]
+) -> np.ndarray:
+    """What is no panel and lies for the most part in none, bool (H, W).
+
+    others: Windows of the foreground, their components, None where they are too small for panels, and which of these
+        are panels.
+    """
+    is_loose = np.zeros(foreground.shape, bool)
+    if not others:
+        return is_loose
+    is_covered = np.zeros(foreground.shape, bool)
+    for piece in panels:
+        _window(is_covered, piece.box)[:] |= piece.hull
+    for window, found, taken in others:
+        own, covered = _window(foreground, window), _window(is_covered, window)
+        if found is None and not covered.any():
+            _window(is_loose, window)[:] = own
+            continue
+        found = found or components(own)
+        inside = np.bincount(found.labels[covered], minlength=len(found.areas)) / np.maximum(found.areas, 1)
+        is_other = inside < 0.5
+        is_other[[0, *taken]] = False
+        if is_other.any():
+            _window(is_loose, window)[:] = is_other[found.labels]
+    return is_loose
+
+
+def _panels_of(
+    found: Components, label: int, corner: tuple[int, int], unit: int, params: PanelParams
+) -> Iterator[Piece]:
+    """The panels of one connected piece, several where they were bridged; none where it is a drawing.
+
+    corner: The place of the components on the page.
+    """
+    x, y, w, h = found.boxes[label].tolist()
+    own = _window(found.labels, (x, y, w, h)) == label
+    piece = Piece((corner[0] + x, corner[1] + y, w, h), filled(own))
     parts = _split(piece, own, unit, params)
     if len(parts) > 1:
         yield from parts
@@ -134,8 +185,8 @@ def _split(piece: Piece, own: np.ndarray, unit: int, params: PanelParams) -> lis
 
 def _open_gutters(shape: np.ndarray, params: PanelParams) -> list[tuple[int, int]]:
     """Runs of rows inside a shape, bool (H, W), of which little is covered."""
-    runs = _runs(shape.mean(axis=1) <= params.bridge_share, min_length=3)
-    return [run for run in runs if run[0] > 0 and run[1] < len(shape)]
+    found = runs(row_sums(shape) <= params.bridge_share * shape.shape[1], min_length=3)
+    return [run for run in found if run[0] > 0 and run[1] < len(shape)]
 
 
 def _bridged_gutters(shape: np.ndarray, unit: int) -> list[tuple[int, int]]:
@@ -146,7 +197,7 @@ def _bridged_gutters(shape: np.ndarray, unit: int) -> list[tuple[int, int]]:
     """
     found: list[tuple[int, int]] = []
     ends = max(2, round(_OPEN * shape.shape[1]))
-    for start, stop in _runs(shape.mean(axis=1) <= _BRIDGED, min_length=3):
+    for start, stop in runs(row_sums(shape) <= _BRIDGED * shape.shape[1], min_length=3):
         if start < _EDGE or stop > len(shape) - _EDGE or stop - start > max(4, _NARROW * unit):
             continue
         edges = np.any(shape[start - _EDGE : start], axis=0) & np.any(shape[stop : stop + _EDGE], axis=0)
@@ -165,7 +216,7 @@ def _in_balloons(band: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """
     is_touched = np.asarray(band.any(axis=0))
     is_inside = is_touched & ~edges
-    for start, stop in _runs(~is_touched & ~edges, min_length=1):
+    for start, stop in runs(~is_touched & ~edges):
         # The outline may leave the band just before the panels beside it end.
         if is_touched[max(0, start - 2 * _EDGE) : start].any() and is_touched[stop : stop + 2 * _EDGE].any():
             is_inside[start:stop] = True
@@ -204,19 +255,14 @@ def _parts(
     return parts
 
 
-def _runs(is_set: np.ndarray, *, min_length: int) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_set.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= min_length]
-
-
 def _trimmed(shape: np.ndarray, corner: tuple[int, int]) -> Piece | None:
     """The largest connected part of a shape, in its own box."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(shape.astype(np.uint8), connectivity=4)
-    if count < 2:
+    found = components(shape)
+    label = int(found.areas.argmax())
+    if label == 0:
         return None
-    label = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    x, y, w, h, _ = stats[label].tolist()
-    return Piece((corner[0] + x, corner[1] + y, w, h), labels[y : y + h, x : x + w] == label)
+    x, y, w, h = found.boxes[label].tolist()
+    return Piece((corner[0] + x, corner[1] + y, w, h), _window(found.labels, (x, y, w, h)) == label)
 
 
 def _window(image: np.ndarray, box: Box) -> np.ndarray:
@@ -284,15 +330,19 @@ def _share_inside(piece: Piece, host: Piece) -> float:
 
 def _is_inset(piece: Piece, host: Piece, foreground: np.ndarray, unit: int) -> bool:
     """True for a piece inside a panel that is a panel too: a large rectangle in a painted one, framed by ground."""
-    if min(piece.box[2:]) < 0.12 * unit or piece.shape.mean() < 0.95:
+    if min(piece.box[2:]) < _INSET_SIDE * unit or piece.shape.mean() < 0.95:
         return False
-    if _window(foreground, host.box).mean() < 0.5:
+    if _window(foreground, host.box).mean() < _INSET_HOST:
         return False  # line art on the ground's own colour: what looks like a frame is a drawn rectangle
     x, y, w, h = piece.box
-    reach = max(2, round(_INSET_GROUND * unit))  # wider than a line of ink on black ground
+    reach = _inset_reach(unit)
     ring = foreground[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach].copy()
     ring[min(reach, y) : min(reach, y) + h, min(reach, x) : min(reach, x) + w] = False
-    return bool(ring.sum() <= 0.1 * 2 * reach * (w + h))
+    return bool(ring.sum() <= _INSET_FOREGROUND * 2 * reach * (w + h))
+
+
+def _inset_reach(unit: int) -> int:
+    return max(2, round(_INSET_GROUND * unit))  # wider than a line of ink on black ground
 
 
 def _cut_out(host: Piece, inset: Piece) -> None:
@@ -306,11 +356,16 @@ def _cut_out(host: Piece, inset: Piece) -> None:
 def drawings_of(loose: np.ndarray, unit: int, params: PanelParams) -> list[Box]:
     """Boxes of loose pieces, each joined with its near neighbours, without dirt."""
     reach = max(1, round(params.join_share * unit / 2))
-    # Room on all sides, so that every group grows by `reach` on every side and can be shrunk back.
-    padded = cv2.copyMakeBorder(loose.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_CONSTANT)
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(padded, kernel), connectivity=4)
-    boxes = [(x, y, w - 2 * reach, h - 2 * reach) for x, y, w, h, _ in stats[1:].tolist()]
+    boxes: list[Box] = []
+    for left, top, width, height in windows(loose, gap=2 * reach + 1):
+        if max(width, height) < 2 * _SPECK * unit or min(width, height) < _SPECK * unit:
+            continue
+        # Room on all sides, so that every group grows by `reach` on every side and can be shrunk back.
+        own = _window(loose, (left, top, width, height)).view(np.uint8)
+        padded = cv2.copyMakeBorder(own, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
+        grown = components(cv2.dilate(padded, kernel).view(bool))
+        boxes += [(left + x, top + y, w - 2 * reach, h - 2 * reach) for x, y, w, h in grown.boxes[1:].tolist()]
     boxes = [box for box in boxes if max(box[2:]) >= 2 * _SPECK * unit and min(box[2:]) >= _SPECK * unit]
     return _merged(boxes)
 
