@@ -2,3 +2,7 @@
 
 No wiring happens on import; `assets.definitions` holds it all.
 """
+
+import gc
+
+gc.freeze()  # Dagster's modules stay for good: the collector would look at all of them again while the rest is loaded

@@ -6,7 +6,7 @@ asset, declare its stage here, and write its body (`@stage_asset`) in the file o
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Literal
 
 import dagster as dg
@@ -88,15 +88,20 @@ class Stage:
 
         Without default values: a field that a run leaves out stays out, so that a standing setting can fill it.
         """
-        # dg.Config knows which of Dagster's types each annotation is.
-        config: Any = create_model(self.params.__name__, __base__=(dg.Config, self.params))
-        defaults = {name: field.get_default(call_default_factory=True) for name, field in config.model_fields.items()}
-        return {
-            name: dg.Field(
-                field.config_type, is_required=False, description=f"{field.description} Default: {defaults[name]!r}."
-            )
-            for name, field in config.to_fields_dict().items()
-        }
+        return _fields_of(self.params)
+
+
+@cache
+def _fields_of(params: type[BaseModel]) -> dict[str, dg.Field]:
+    # dg.Config knows which of Dagster's types each annotation is.
+    config: Any = create_model(params.__name__, __base__=(dg.Config, params))
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in config.model_fields.items()}
+    return {
+        name: dg.Field(
+            field.config_type, is_required=False, description=f"{field.description} Default: {defaults[name]!r}."
+        )
+        for name, field in config.to_fields_dict().items()
+    }
 
 
 def _variants(kind: str, kinds: set[str]) -> Stage:

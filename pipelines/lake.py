@@ -37,14 +37,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
-from upath import UPath
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors.leftovers import part_name
 from pipelines.errors.stored_shapes import wrong_shape
+
+if TYPE_CHECKING:  # the definitions and every command import this module: what takes long is imported where it is used
+    import pyarrow as pa
+    from upath import UPath
 
 TITLE_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_TITLE_LENGTH = 80
@@ -70,14 +70,18 @@ _MADE_BY = {
 }
 """By the first part of a path in the lake, without its ending: the stage that makes it again."""
 
-IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-"""An encoded picture, as `datasets.Image` reads it."""
-
 PICTURES_A_GROUP = 4
 """Rows in a row group of a table of pictures: who reads one picture reads no more than these."""
 
 ROWS_A_GROUP = 65_536
 """Rows in a row group of any other table."""
+
+
+def image_type() -> "pa.StructType":
+    """The type of a column of encoded pictures, as `datasets.Image` reads it."""
+    import pyarrow as pa
+
+    return pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def may_be_in_key(sign: str) -> bool:
@@ -131,7 +135,7 @@ class DamagedFileError(ValueError):
     """A file is there, and is not what its writer wrote. The message names the file and the remedy."""
 
 
-def read_json(path: UPath | Path, *, remedy: str = "put back what was there, or remove it") -> Any:
+def read_json(path: "UPath | Path", *, remedy: str = "put back what was there, or remove it") -> Any:
     """The value in a JSON file. Raises FileNotFoundError, and DamagedFileError, both with the file and a remedy."""
     try:
         return json.loads(path.read_bytes())
@@ -142,7 +146,7 @@ def read_json(path: UPath | Path, *, remedy: str = "put back what was there, or 
 
 
 @contextmanager
-def atomic_write(path: UPath | Path) -> Iterator[Any]:
+def atomic_write(path: "UPath | Path") -> Iterator[Any]:
     """A neighbour of `path` to write to; it takes `path`'s place, at once, when the block ends without an error.
 
     What a killed process leaves of it is removed by `pipelines.errors.leftovers`.
@@ -164,7 +168,7 @@ def atomic_write(path: UPath | Path) -> Iterator[Any]:
 class Lake:
     """Every path of the lineage, and whole-or-nothing reads and writes below one root."""
 
-    root: UPath
+    root: "UPath"
 
     @classmethod
     def at(cls, root: str | Path) -> "Lake":
@@ -172,6 +176,8 @@ class Lake:
 
         Raises ValueError for a kind of URL that is unknown, or whose package is not installed.
         """
+        from upath import UPath
+
         try:
             place = UPath(root)
             if not isinstance(place, Path):
@@ -183,97 +189,97 @@ class Lake:
             ) from None
         return cls(place)
 
-    def issue_pages(self, key: str) -> UPath:
+    def issue_pages(self, key: str) -> "UPath":
         """The table of the pages of one issue."""
         title, issue = split_issue_key(key)
         return self.root / "issue_pages" / title / f"{issue}.parquet"
 
-    def panels(self, key: str) -> UPath:
+    def panels(self, key: str) -> "UPath":
         """The table of the panels of one issue."""
         title, issue = split_issue_key(key)
         return self.root / "panels" / title / f"{issue}.parquet"
 
     @property
-    def unique_panels(self) -> UPath:
+    def unique_panels(self) -> "UPath":
         """The table of decisions, one row a panel."""
         return self.root / "unique_panels.parquet"
 
     @property
-    def issue_splits(self) -> UPath:
+    def issue_splits(self) -> "UPath":
         """The table of splits, one row an issue."""
         return self.root / "issue_splits.parquet"
 
     @property
-    def picture_splits(self) -> UPath:
+    def picture_splits(self) -> "UPath":
         """The table of the pictures that ever had a split: what issues are recognised by under another name."""
         return self.root / "picture_splits.parquet"
 
     @property
-    def copies(self) -> UPath:
+    def copies(self) -> "UPath":
         """The copies across splits, and which panels were compared."""
         return self.root / "copies.json"
 
-    def variants(self, kind: str) -> UPath:
+    def variants(self, kind: str) -> "UPath":
         """The folder of one kind of variant arrays (`color`, `gray`, `edge`, `line`)."""
         return self.root / "variants" / kind
 
-    def references(self, title: str) -> UPath:
+    def references(self, title: str) -> "UPath":
         """The folder of the index of one title's panels (`pipelines.colorize.title_references`)."""
         return self.root / "references" / title
 
     @property
-    def training_set(self) -> UPath:
+    def training_set(self) -> "UPath":
         """The manifest of the current training set."""
         return self.root / "training_set.json"
 
-    def frozen_training_set(self, fingerprint: str) -> UPath:
+    def frozen_training_set(self, fingerprint: str) -> "UPath":
         """The manifest of a training set by its fingerprint."""
         return self.root / "training_sets" / f"{fingerprint}.json"
 
-    def trained(self, recipe: str) -> UPath:
+    def trained(self, recipe: str) -> "UPath":
         """The folder of one recipe's checkpoints."""
         return self.root / "trained" / recipe
 
-    def evaluations(self, recipe: str) -> UPath:
+    def evaluations(self, recipe: str) -> "UPath":
         """The folder of one recipe's benchmark results."""
         return self.root / "evaluations" / recipe
 
     @property
-    def leaderboard(self) -> UPath:
+    def leaderboard(self) -> "UPath":
         """The current leaderboard."""
         return self.root / "leaderboard.json"
 
     @property
-    def drift(self) -> UPath:
+    def drift(self) -> "UPath":
         """The result of the drift check: new issues that look unlike the champion's training set."""
         return self.root / "drift.json"
 
     @property
-    def lookalikes(self) -> UPath:
+    def lookalikes(self) -> "UPath":
         """The result of the check on the splits."""
         return self.root / "lookalikes.json"
 
-    def previews(self, stage: str, partition: str) -> UPath:
+    def previews(self, stage: str, partition: str) -> "UPath":
         """The table of pictures that show the output of one partition of a stage."""
         return self.root / "previews" / stage / f"{partition}.parquet"
 
     @property
-    def dropped(self) -> UPath:
+    def dropped(self) -> "UPath":
         """What was dropped for good (`pipelines.terms.dropped`)."""
         return self.root / "dropped.json"
 
     @property
-    def dropped_copy(self) -> UPath:
+    def dropped_copy(self) -> "UPath":
         """The same again, for no stage makes it anew."""
         return self.drop_reports / "record.json"
 
     @property
-    def drop_reports(self) -> UPath:
+    def drop_reports(self) -> "UPath":
         """The folder of the reports of drops."""
         return self.root / "dropped"
 
     @property
-    def ratings(self) -> UPath:
+    def ratings(self) -> "UPath":
         """The folder of people's ratings."""
         return self.root / "ratings"
 
@@ -282,16 +288,16 @@ class Lake:
         tables = (self.root / stage).glob("*/*.parquet")
         return sorted((f"{path.parent.name}__{path.name.removesuffix('.parquet')}" for path in tables), key=natural_key)
 
-    def write_bytes(self, path: UPath, data: bytes) -> None:
+    def write_bytes(self, path: "UPath", data: bytes) -> None:
         """Writes a file whole or not at all."""
         with atomic_write(path) as temporary:
             temporary.write_bytes(data)
 
-    def write_json(self, path: UPath, value: Any) -> None:
+    def write_json(self, path: "UPath", value: Any) -> None:
         """Writes a JSON file, readable by people, whole or not at all."""
         self.write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
-    def read_json(self, path: UPath) -> Any:
+    def read_json(self, path: "UPath") -> Any:
         """Reads a JSON file, whose shape its place below the lake decides (`pipelines.errors.stored_shapes`).
 
         Raises FileNotFoundError, and DamagedFileError, with the stage that makes it again.
@@ -301,10 +307,13 @@ class Lake:
             raise DamagedFileError(f"{path}: damaged, not what its writer wrote ({problem}); {self.remedy(path)}")
         return value
 
-    def write_table(self, path: UPath, table: pa.Table, *, made_from: str) -> None:
+    def write_table(self, path: "UPath", table: "pa.Table", *, made_from: str) -> None:
         """Writes a Parquet table whole or not at all, with the digest of what it was made from."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"made_from": made_from.encode()})
-        has_pictures = IMAGE in table.schema.types
+        has_pictures = image_type() in table.schema.types
         sink = pa.BufferOutputStream()
         pq.write_table(
             table,
@@ -317,19 +326,23 @@ class Lake:
         )
         self.write_bytes(path, sink.getvalue().to_pybytes())
 
-    def read_table(self, path: UPath, columns: list[str] | None = None) -> pa.Table:
+    def read_table(self, path: "UPath", columns: list[str] | None = None) -> "pa.Table":
         """Reads a Parquet table, or some columns of it.
 
         Raises FileNotFoundError, and DamagedFileError, with the stage that makes it again.
         """
+        import pyarrow.parquet as pq
+
         with self._reading(path) as source:
             return pq.read_table(source, columns=columns, page_checksum_verification=True)
 
-    def read_rows(self, path: UPath, places: Sequence[int], columns: list[str]) -> pa.Table:
+    def read_rows(self, path: "UPath", places: Sequence[int], columns: list[str]) -> "pa.Table":
         """Rows of a Parquet table by their places, in the given order; reads only the row groups that hold them.
 
         Raises what `read_table` raises.
         """
+        import pyarrow.parquet as pq
+
         with self._reading(path) as source:
             file = pq.ParquetFile(source, page_checksum_verification=True)
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
@@ -340,13 +353,18 @@ class Lake:
             found = [(bisect_right(ends, place), place) for place in places]
             return table.take([starts[group] + place - (ends[group] - sizes[group]) for group, place in found])
 
-    def columns(self, path: UPath) -> list[str]:
+    def columns(self, path: "UPath") -> list[str]:
         """The names of the columns of a Parquet table. Raises FileNotFoundError."""
+        import pyarrow.parquet as pq
+
         with self._reading(path) as source:
             return pq.read_schema(source).names
 
-    def made_from(self, path: UPath) -> str | None:
+    def made_from(self, path: "UPath") -> str | None:
         """The digest that `write_table` was given, or None where there is no such table, or a damaged one."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         if not path.exists():
             return None
         with path.open("rb") as source:
@@ -357,8 +375,10 @@ class Lake:
         return metadata.get(b"made_from", b"").decode() or None
 
     @contextmanager
-    def _reading(self, path: UPath) -> Iterator[Any]:
+    def _reading(self, path: "UPath") -> Iterator[Any]:
         """A Parquet file, opened for reading. Raises FileNotFoundError and DamagedFileError, with a remedy."""
+        import pyarrow as pa
+
         try:
             with path.open("rb") as source:
                 yield source
@@ -370,7 +390,7 @@ class Lake:
             reason = str(error).splitlines()[0]
             raise DamagedFileError(f"{path}: damaged, no whole table ({reason}); {self.remedy(path)}") from None
 
-    def remedy(self, path: UPath | Path) -> str:
+    def remedy(self, path: "UPath | Path") -> str:
         """What a person does about a file of the lake that is missing or damaged."""
         parts = self._parts(path)
         if not str(path).startswith(str(self.root)) or parts[0] == "dropped":  # a report: no stage makes it
@@ -386,6 +406,6 @@ class Lake:
         command = "sync" if parts[0] == "catalogue" else f"run {stage}"
         return f"remove what is left of it, then make it again: tintoon {command}"
 
-    def _parts(self, path: UPath | Path) -> list[str]:
+    def _parts(self, path: "UPath | Path") -> list[str]:
         """The names of a path below the lake's root, or all of them where it lies elsewhere."""
         return str(path).removeprefix(str(self.root)).strip("/\\").replace("\\", "/").split("/")

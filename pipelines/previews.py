@@ -17,7 +17,7 @@ from pipelines.images.line_brightness import histogram_picture, line_histograms
 from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import contact_sheet, labelled_grid, to_jpeg
 from pipelines.issue_splits import Lookalikes, left_out_panels
-from pipelines.lake import IMAGE, Lake, digest_of
+from pipelines.lake import Lake, digest_of, image_type
 from pipelines.panels.cut import Cut
 from pipelines.panels.filters import NOT_A_PANEL
 from pipelines.panels.overlay import draw_boxes
@@ -32,7 +32,9 @@ BRIGHTNESS_PICTURES = 64  # enough for a smooth histogram
 SHEET_COLUMNS = 6  # wider sheets run out of the window in which Dagster shows them
 COLUMN_PX = (230, 1100)  # width and height of one column of a strip's overview
 MAX_COLUMNS = 8
-PREVIEW_SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False), pa.field("image", IMAGE, nullable=False)])
+PREVIEW_SCHEMA = pa.schema(
+    [pa.field("name", pa.string(), nullable=False), pa.field("image", image_type(), nullable=False)]
+)
 PREVIEW_VERSION = "3"
 """Part of every kept preview's digest: raise it whenever the same output is drawn otherwise."""
 

@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.images.seen import resize_square
 from pipelines.issue_splits import left_out_panels
 from pipelines.lake import DamagedFileError, Lake, digest_of
 from pipelines.pairs import Pairs
 from pipelines.params import SPLITS, TrainingSetParams, VariantParams
 from pipelines.terms.dropped import read_dropped
 from pipelines.terms.terms import Terms
-from pipelines.variants import KINDS, derive, open_array, read_manifest, resize_square
+from pipelines.variants import KINDS, derive, open_array, read_manifest
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import numpy as np
 
 from assets.tracking.moved_home import follow_home
 from assets.tracking.schema import make_schema, one_writer
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from mlflow import MlflowClient
 
@@ -72,7 +72,7 @@ class TrackedRun:
             self._client.log_batch(self.run_id, metrics=self._buffer[start : start + 1000])
         self._buffer.clear()
 
-    def picture(self, key: str, picture: np.ndarray, *, step: int) -> None:
+    def picture(self, key: str, picture: "np.ndarray", *, step: int) -> None:
         """Writes a picture, uint8 RGB (H, W, 3), to the image grid, at a step; one that is there already stays."""
         if (key, step) in self._pictures:
             return

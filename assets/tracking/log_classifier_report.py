@@ -1,9 +1,7 @@
 """The report on a trained title classifier, in its MLflow run and in its run folder."""
 
 from pathlib import Path
-from typing import cast
-
-import numpy as np
+from typing import TYPE_CHECKING, cast
 
 from assets.tracking.client import Tracking
 from models.recipes import recipe_of
@@ -11,12 +9,15 @@ from pipelines.lake import Lake
 from pipelines.training.record import TrainingRecord
 from pipelines.training.store import checkpoint_path
 
+if TYPE_CHECKING:
+    import numpy as np
+
 PICTURES = ("confusion", "activations")
 
 
 def log_classifier_report(
     record: TrainingRecord, *, lake: Lake, cache: Path, tracking: Tracking
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+) -> tuple[dict[str, float], "dict[str, np.ndarray]"]:
     """Numbers and pictures (uint8 RGB) on the validation split, by name; made once for each checkpoint.
 
     Pictures that were removed, with a training set that was dropped, are left out.
@@ -42,7 +43,7 @@ def log_classifier_report(
     return lake.read_json(numbers), pictures
 
 
-def _report(record: TrainingRecord, lake: Lake, cache: Path) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _report(record: TrainingRecord, lake: Lake, cache: Path) -> tuple[dict[str, float], "dict[str, np.ndarray]"]:
     from models.checkpoint import load_checkpoint
     from models.classifiers.network import TitleNetwork
     from pipelines.training.classifier_report import report_on

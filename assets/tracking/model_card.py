@@ -4,18 +4,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from upath import UPath
-
 from assets.tracking.client import Tracking
 from assets.tracking.registry import Registry, Version
 from pipelines.lake import Lake
 from pipelines.training.record import TrainingRecord
 
 if TYPE_CHECKING:
+    from upath import UPath
+
     from pipelines.evaluation.evaluation import Evaluation
 
 
-def card_path(lake: Lake, registry: Registry, version: Version) -> UPath:
+def card_path(lake: Lake, registry: Registry, version: Version) -> "UPath":
     """The path of a version's card, with its pictures beside it."""
     return lake.root / "cards" / f"{registry.model}-{version.number}" / "model_card.md"
 
@@ -29,7 +29,7 @@ def write_card(
     *,
     reason: str,
     tracking: Tracking,
-) -> UPath:
+) -> "UPath":
     """Writes the card of a version that was just decided on. Returns its path."""
     from pipelines.comparison.card_files import card_files
 

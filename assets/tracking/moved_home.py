@@ -7,14 +7,13 @@ files of the original.
 import logging
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import url2pathname
 
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
-from sqlalchemy.pool import NullPool
-
 from assets.tracking.schema import one_writer
+
+if TYPE_CHECKING:  # loading the definitions does not import it
+    from sqlalchemy.engine import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +39,11 @@ def follow_home(uri: str, artifacts: str) -> None:
 
     uri: The store. artifacts: The `file:` URL of the home's artifacts.
     """
+    from sqlalchemy import create_engine
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, OperationalError
+    from sqlalchemy.pool import NullPool
+
     try:
         place = make_url(uri)
     except ArgumentError:
@@ -66,16 +70,20 @@ def follow_home(uri: str, artifacts: str) -> None:
         )
 
 
-def _elsewhere(connection: Connection, table: str, column: str, artifacts: str) -> list[str]:
+def _elsewhere(connection: "Connection", table: str, column: str, artifacts: str) -> list[str]:
     """The places in a column that are in the artifacts of another home."""
+    from sqlalchemy import text
+
     found = connection.execute(
         text(f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE :folder"), {"folder": f"file:%{_FOLDER}%"}
     )
     return [url for (url,) in found if url != artifacts and not url.startswith(f"{artifacts}/")]
 
 
-def _brought_here(connection: Connection, table: str, column: str, artifacts: str) -> set[str]:
+def _brought_here(connection: "Connection", table: str, column: str, artifacts: str) -> set[str]:
     """Changes the places in a column; returns the artifacts that they were in."""
+    from sqlalchemy import text
+
     former = set()
     for url in _elsewhere(connection, table, column, artifacts):
         root = url[: url.rindex(_FOLDER) + len(_FOLDER)]

@@ -6,10 +6,6 @@ from functools import cache
 from pathlib import Path
 
 from filelock import FileLock
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool
 
 _SCHEMA_LOCK = 0x71_4E_70_0F  # any number: processes that make the schema at once name the same
 
@@ -32,6 +28,11 @@ def one_writer(uri: str) -> Iterator[None]:
 
     In SQLite by a file beside it, in PostgreSQL by a lock of the server, so for processes of all machines.
     """
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+    from sqlalchemy.pool import NullPool
+
     try:
         place = make_url(uri)
     except ArgumentError:  # a folder

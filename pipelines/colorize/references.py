@@ -18,8 +18,8 @@ from safetensors.numpy import save
 
 from pipelines.colorize.places import LONG_SIDE_PX, PicturePlaces, find_places, working_size
 from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
+from pipelines.images.seen import xdog_lines
 from pipelines.lake import atomic_write
-from pipelines.variants import xdog_lines
 
 COLORS_PER_SIDE = 2
 """Each place has so many colours by so many: a place of 8 x 8 pixels may hold hair and skin."""

@@ -17,11 +17,12 @@ import numpy as np
 from models.recipes import RECIPES, Recipe
 from pipelines.colorize.picture import TrainedColorizer
 from pipelines.colorize.segments import SnappedColorizer
+from pipelines.images.seen import resize_square
 from pipelines.pairs import Pairs
 from pipelines.params import VariantParams
 from pipelines.training.loop import StepResult, TrainingResult, train
 from pipelines.training.params import TrainingParams
-from pipelines.variants import derive, resize_square
+from pipelines.variants import derive
 
 REFERENCE_RECIPE = RECIPES["ajou_cgan"]
 """What learns from one picture."""

@@ -10,7 +10,7 @@ from pipelines.colorize.hints import Hint
 from pipelines.colorize.picture import Colorizer, TrainedColorizer
 from pipelines.colorize.segments import SnappedColorizer, snap_to_segments
 from pipelines.images.color import rgb_to_gray
-from pipelines.variants import resize_square, to_edges
+from pipelines.images.seen import resize_square, to_edges
 
 
 def colorize_whole(

@@ -20,10 +20,10 @@ import numpy as np
 from pipelines.comparison.params import DriftParams
 from pipelines.images.color import resized, rgb_to_gray, rgb_to_lab
 from pipelines.images.sampling import evenly_spaced
+from pipelines.images.seen import to_edges
 from pipelines.lake import Lake, digest_of
 from pipelines.panels.pixels import panels_of
 from pipelines.training_set import TrainingSet
-from pipelines.variants import to_edges
 
 MIN_TRAINING_ISSUES = 3
 

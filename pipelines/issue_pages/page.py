@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from pipelines.lake import IMAGE
+from pipelines.lake import image_type
 
 PAGE_SCHEMA = pa.schema(
     [
@@ -35,7 +35,7 @@ PAGE_SCHEMA = pa.schema(
         pa.field("attribution", pa.string(), nullable=False),
         pa.field("facts", pa.string(), nullable=False),  # a JSON object: from the source: tags, time, ...
         pa.field("note", pa.string()),  # for people: why its colours may be wrong; null in older tables
-        pa.field("image", IMAGE),  # the bytes exactly as served
+        pa.field("image", image_type()),  # the bytes exactly as served
     ]
 )
 

@@ -12,11 +12,12 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
-
-from upath import UPath
+from typing import TYPE_CHECKING, Any
 
 from pipelines.lake import DamagedFileError, Lake, issue_key, split_issue_key
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 _log = logging.getLogger(__name__)
 
@@ -193,7 +194,7 @@ def read_drops(lake: Lake) -> list[Drop]:
     raise DamagedFileError(f"{lake.dropped}: {what}; {lake.remedy(lake.dropped)}")
 
 
-def _read(lake: Lake, path: UPath) -> list[Drop] | None:
+def _read(lake: Lake, path: "UPath") -> list[Drop] | None:
     """The drops of a record; None where it is missing or damaged."""
     try:
         return [_from_json(values) for values in lake.read_json(path)["drops"]]

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-import requests
-
 from pipelines.lake import atomic_write
 
 _CHUNK_BYTES = 1 << 20
@@ -75,6 +73,8 @@ def fetched(weights: WeightsFile, folder: Path) -> Path:
         return path
     if not weights.has_url:
         raise _unavailable(weights, path, "it is not there, and no URL serves it")
+    import requests  # takes a moment, and the definitions import this module
+
     digest = sha256()
     try:
         with atomic_write(path) as temporary:

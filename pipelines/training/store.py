@@ -8,14 +8,16 @@ training in `current.json`. Both are read.
 """
 
 from pathlib import Path
-
-from upath import UPath
+from typing import TYPE_CHECKING
 
 from models.weights_file import CheckpointError
 from pipelines.lake import Lake, atomic_write
 from pipelines.training.record import TrainingRecord, record_from_json
 from pipelines.training.registry import trained_by
 from pipelines.training.run_folder import CHECKPOINT, CURVES, RECORD, SAMPLES, require_recorded, save_record
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 _EARLIER_SUFFIX = ".safetensors"
 """Registered versions of earlier versions name a file of this suffix in place of a key."""
@@ -109,11 +111,11 @@ def checkpoint_path(lake: Lake, recipe: str, key: str, cache: Path) -> Path:
     return copy
 
 
-def _current_file(lake: Lake, recipe: str) -> UPath:
+def _current_file(lake: Lake, recipe: str) -> "UPath":
     return lake.trained(recipe) / "current.json"
 
 
-def _record_file(lake: Lake, recipe: str, key: str) -> UPath:
+def _record_file(lake: Lake, recipe: str, key: str) -> "UPath":
     key = key.removesuffix(_EARLIER_SUFFIX)
     path = lake.trained(recipe) / key / RECORD
     earlier = lake.trained(recipe) / f"{key}.json"

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from upath import UPath
 
+from pipelines.images.seen import resize_square
 from pipelines.lake import DamagedFileError, Lake
 from pipelines.params import TrainingSetParams, VariantParams
 from pipelines.training_set import TrainingSet, build_training_set
-from pipelines.variants import KINDS, LINE_STYLES, build_variant, derive, open_array, read_manifest, resize_square
+from pipelines.variants import KINDS, LINE_STYLES, build_variant, derive, open_array, read_manifest
 
 PARAMS = VariantParams(resolutions=[32, 64])
 

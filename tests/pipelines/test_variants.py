@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipelines import variants
+from pipelines.images.seen import dilate_lines, resize_square, to_edges, to_gray, xdog_lines
 from pipelines.lake import DamagedFileError, Lake
 from pipelines.params import VariantParams
 from pipelines.variants import (
@@ -22,13 +23,8 @@ from pipelines.variants import (
     XDOG_SIGMAS_PX,
     build_variant,
     derive,
-    dilate_lines,
     open_array,
     read_manifest,
-    resize_square,
-    to_edges,
-    to_gray,
-    xdog_lines,
 )
 from tests.pipelines.conftest import drawn_panel
 

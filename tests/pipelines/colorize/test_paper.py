@@ -6,8 +6,8 @@ import pytest
 
 from pipelines.colorize.paper import is_line_art, pale_ground, paper_of
 from pipelines.images.color import rgb_to_gray
+from pipelines.images.seen import xdog_lines
 from pipelines.panels.cut import Cut
-from pipelines.variants import xdog_lines
 from tests.pipelines.colorize.pages import BALLOON, PANELS, colored_page
 
 CUTS = [Cut(box, None) for box in PANELS]
