@@ -27,7 +27,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.copies.former_issues import content_of, former_holders, in_use, successors
-from pipelines.copies.near_hashes import hash_bits, near_values, nearby_pairs
+from pipelines.copies.near_hashes import earlier_lookalikes, hash_bits, near_values
 from pipelines.copies.relations import RECOLOURED_DISTANCE, color_distances
 from pipelines.lake import Lake, digest_of, issue_key, natural_key, split_issue_key
 from pipelines.panels.filters import NOT_A_PANEL
@@ -64,27 +64,6 @@ class UniqueReport:
     issues: int
     digest: str
     unchanged: bool
-
-
-def earlier_lookalikes(hashes: np.ndarray, radius_bits: int) -> np.ndarray:
-    """For each hash, in order, the index of the earlier one that makes it a duplicate, or -1 where it stays.
-
-    hashes: (N,) uint64. Only hashes that stay make others duplicates, so no chain of small steps can link two
-    pictures that are far apart. Returns (N,) int64.
-    """
-    values, first, group = np.unique(hashes, return_index=True, return_inverse=True)
-    by_arrival = np.argsort(first, kind="stable")
-    rank = np.empty_like(by_arrival)
-    rank[by_arrival] = np.arange(len(values))
-    i, j, _ = nearby_pairs(values[by_arrival], radius_bits)
-    leader = np.full(len(values), -1)
-    for earlier, later in zip(i, j, strict=True):
-        if leader[later] < 0 and leader[earlier] < 0:
-            leader[later] = earlier
-    place = rank[group]
-    own = first[by_arrival]
-    answer = np.where(leader[place] >= 0, own[leader[place]], own[place])
-    return np.where(answer == np.arange(len(hashes)), -1, answer)
 
 
 def decide(

@@ -1,13 +1,12 @@
 """Decisions about duplicates: the reason of each drop, the earliest kept, and no change by what comes later."""
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from pipelines.lake import Lake
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
-from pipelines.unique_panels import build_unique_panels, earlier_lookalikes, nearby_pairs
+from pipelines.unique_panels import build_unique_panels
 
 
 def panel(title="a", issue="1", number=1, *, bits=0, page=None, **changes):
@@ -58,24 +57,6 @@ def lake(tmp_path) -> Lake:
 
 
 FAR = 0xFFFF_0000_FFFF_0000
-
-
-@pytest.mark.parametrize("radius", [0, 3, 4, 8, 12])
-def test_pairs_are_those_of_brute_force(radius):
-    rng = np.random.default_rng(radius)
-    hashes = rng.integers(0, 2**64, 300, dtype=np.uint64)
-    flips = np.array([sum(1 << int(b) for b in rng.choice(64, n % 14, replace=False)) for n in range(300)], np.uint64)
-    hashes = np.unique(np.concatenate([hashes, hashes ^ flips]))
-    distance = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
-    expected = {(i, j) for i, j in zip(*np.nonzero(distance <= radius), strict=True) if i < j}
-    i, j, found_distance = nearby_pairs(hashes, radius)
-    assert set(zip(i, j, strict=True)) == expected
-    assert (found_distance == distance[i, j]).all()
-
-
-def test_only_panels_that_stay_make_duplicates():
-    # 0 - 0b1111 - 0b11111111 is a chain of near steps: the third is far from the first, so it stays.
-    assert earlier_lookalikes(np.array([0, 0xF, 0xFF, 0xF, 0], np.uint64), 4).tolist() == [-1, 0, -1, 0, 0]
 
 
 def test_the_earliest_stays_and_the_reason_names_it(lake):
