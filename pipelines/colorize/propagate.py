@@ -34,13 +34,13 @@ def propagate(guide: np.ndarray, colors: np.ndarray, weights: np.ndarray) -> np.
     if colors.shape[:2] != weights.shape or colors.ndim != 3:
         raise ValueError(f"propagate: colours {colors.shape} and weights {weights.shape} have different sizes")
     solved = solved_size(guide.shape)
-    small = resized(guide, solved)
-    given = np.concatenate([colors * weights[..., np.newaxis], weights[..., np.newaxis]], axis=2, dtype=np.float32)
-    smooth = cv2.ximgproc.fastGlobalSmootherFilter(
-        small, resized(given, solved), _SMOOTHNESS, _EDGE_SIGMA, lambda_attenuation=_ATTENUATION, num_iter=_ITERATIONS
+    # Plane by plane: the filter parts interleaved channels itself, and numpy's steps on those are slow.
+    smoother = cv2.ximgproc.createFastGlobalSmootherFilter(
+        resized(guide, solved), _SMOOTHNESS, _EDGE_SIGMA, _ATTENUATION, _ITERATIONS
     )
-    found = smooth[..., :-1] / np.maximum(smooth[..., -1:], _LEAST_WEIGHT)
-    return resized(found, guide.shape)
+    mass = np.maximum(smoother.filter(resized(weights, solved)), _LEAST_WEIGHT)
+    found = [cv2.divide(smoother.filter(resized(channel * weights, solved)), mass) for channel in cv2.split(colors)]
+    return cv2.merge([resized(channel, guide.shape) for channel in found]).reshape(*guide.shape, -1)
 
 
 def solved_size(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ under the picture's own hints, before they are propagated.
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from pipelines.colorize.hints import Hint, rasterize
@@ -15,6 +16,7 @@ from pipelines.colorize.places import LONG_SIDE_PX, PicturePlaces, find_places
 from pipelines.colorize.propagate import propagate, solved_size
 from pipelines.colorize.proposals import Proposals, propose
 from pipelines.colorize.references import References
+from pipelines.images.bands import CACHED_PIXELS, by_bands
 from pipelines.images.color import (
     gray_to_lightness,
     gray_to_rgb,
@@ -25,7 +27,6 @@ from pipelines.images.color import (
 )
 
 _PROPOSED_WEIGHT = 0.003  # of a pixel that is sure of its proposal; a pixel of a hint has 1
-_STRIPE_ROWS = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,13 +107,15 @@ class ReferenceColorizer(PictureByPicture):
         return colors, weights
 
     def _composed(self, picture: np.ndarray, colors: np.ndarray) -> np.ndarray:
-        rgb = np.empty((*picture.shape, 3), np.uint8)
-        for first in range(0, len(picture), _STRIPE_ROWS):
-            rows = slice(first, first + _STRIPE_ROWS)
-            if self.variant == "gray":
-                lab = np.concatenate([gray_to_lightness(picture[rows])[..., np.newaxis], colors[rows]], axis=2)
-                rgb[rows] = with_luma(lab_to_rgb(lab), picture[rows])
-            else:
-                ink = gray_to_rgb(picture[rows]).astype(np.float32) / 255
-                rgb[rows] = np.rint(lab_to_rgb(colors[rows]) * ink)
-        return rgb
+        compose = _under_lightness if self.variant == "gray" else _under_ink
+        return by_bands(compose, picture, colors, pixels=CACHED_PIXELS)
+
+
+def _under_lightness(picture: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    lab = cv2.merge([gray_to_lightness(picture), *cv2.split(ab)])
+    return with_luma(lab_to_rgb(lab), picture)
+
+
+def _under_ink(lines: np.ndarray, lab: np.ndarray) -> np.ndarray:
+    ink = gray_to_rgb(lines).astype(np.float32) / 255
+    return np.rint(lab_to_rgb(lab) * ink).astype(np.uint8)

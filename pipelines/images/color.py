@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from models.specs.base import AB_SCALE, ColorSpace
+from pipelines.images.bands import CACHED_PIXELS, by_bands
 
 _SRGB = np.arange(256) / 255
 _LINEAR = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4).astype(np.float32)
@@ -67,15 +68,35 @@ def with_luma(rgb: np.ndarray, gray: np.ndarray) -> np.ndarray:
 
 
 def _with_luma(rgb: np.ndarray, gray: np.ndarray) -> np.ndarray:
-    """`with_luma` of one picture, channel by channel: broadcasts of numpy take three times as long."""
-    chroma = rgb.astype(np.float32)
-    chroma -= cv2.transform(chroma, _LUMA[np.newaxis])[..., np.newaxis]
-    channels = cv2.split(resized(chroma, gray.shape))
+    """`with_luma` of one picture. Each step works on one channel as a plane, and on as much as the cache holds: numpy's
+    loops over interleaved channels, and large arrays in between, take several times as long.
+    """
+    if rgb.shape[:2] == gray.shape:
+        return by_bands(_recomposed, rgb, gray, pixels=CACHED_PIXELS)
+    channels = (resized(channel, gray.shape) for channel in _chroma(rgb))
+    return by_bands(_composed, *channels, gray, pixels=CACHED_PIXELS)
+
+
+def _chroma(rgb: np.ndarray) -> list[np.ndarray]:
+    """What each channel has more than the luma: (H, W, 3) uint8 -> 3 times (H, W) float32."""
+    values = rgb.astype(np.float32)
+    luma = cv2.transform(values, _LUMA[np.newaxis])
+    return [np.subtract(channel, luma, out=channel) for channel in cv2.split(values)]
+
+
+def _recomposed(rgb: np.ndarray, gray: np.ndarray) -> np.ndarray:
+    red, green, blue = _chroma(rgb)
+    return _composed(red, green, blue, gray)
+
+
+def _composed(red: np.ndarray, green: np.ndarray, blue: np.ndarray, gray: np.ndarray) -> np.ndarray:
+    """Chroma, (H, W) float32 each, under the luma of `gray`, (H, W) uint8, weakened where it does not fit."""
     luma = gray.astype(np.float32)
-    highest = np.maximum(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), 1e-3)
-    lowest = np.minimum(cv2.min(cv2.min(channels[0], channels[1]), channels[2]), -1e-3)
+    highest = np.maximum(cv2.max(cv2.max(red, green), blue), 1e-3)
+    lowest = np.minimum(cv2.min(cv2.min(red, green), blue), -1e-3)
     room = np.minimum(cv2.min((255 - luma) / highest, -luma / lowest), 1)
-    return _to_uint8(cv2.merge([luma + channel * room for channel in channels]))
+    # The absolute value changes nothing: with that room no sum is below 0 by more than rounding.
+    return cv2.merge([cv2.convertScaleAbs(luma + channel * room) for channel in (red, green, blue)])
 
 
 def resized(picture: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
