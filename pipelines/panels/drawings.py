@@ -73,9 +73,10 @@ def _is_beside_paper(box: Box, hull_share: float, page: np.ndarray) -> bool:
 
 
 def joined_over_ink(panels: list[Piece], drawings: list[Box], ground: np.ndarray) -> tuple[list[Piece], list[Box]]:
-    """Panels and drawings, where those on black ground that only lines of ink part are one panel.
+    """Panels and drawings, where those on black ground that only lines of ink part are one panel, or one drawing.
 
-    Lines of ink within a panel that touch its frame belong to the black ground. Gutters are wider.
+    Lines of ink within a panel that touch its frame belong to the black ground. Gutters are wider. What lies in the box
+    of those that were joined, a star in a sky, is a part of them.
 
     ground: The colour of the ground in each row, uint8 (H, 3).
     """
@@ -88,14 +89,20 @@ def joined_over_ink(panels: list[Piece], drawings: list[Box], ground: np.ndarray
     for at in on_ink:
         near = [group for group in groups if any(_gap(boxes[at], boxes[other]) <= reach for other in group)]
         groups = [group for group in groups if group not in near] + [[at, *(one for group in near for one in group)]]
-    joined = {at for group in groups if len(group) > 1 and min(group) < len(panels) for at in group}
-    kept = [piece for at, piece in enumerate(panels) if at not in joined]
+    kept = [piece for at, piece in enumerate(panels) if [at] in groups or at not in on_ink]
+    loose = [box for at, box in enumerate(drawings, start=len(panels)) if [at] in groups or at not in on_ink]
     for group in groups:
-        if joined.issuperset(group):
+        if len(group) == 1:
+            continue
+        around = union([boxes[at] for at in group])
+        loose = [box for box in loose if share_in_box(box, around) <= 0.5]
+        if min(group) < len(panels):
             kept.append(
                 _one_piece([boxes[at] for at in group], [panels[at] for at in group if at < len(panels)], reach)
             )
-    return kept, [box for at, box in enumerate(drawings, start=len(panels)) if at not in joined]
+        else:
+            loose.append(around)
+    return kept, loose
 
 
 def _gap(one: Box, other: Box) -> int:

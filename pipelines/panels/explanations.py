@@ -15,15 +15,16 @@ import numpy as np
 
 from pipelines.panels.boxes import Box, share_in_box, union
 from pipelines.panels.drawings import INK, joined_over_ink, tidy
-from pipelines.panels.ground import distance, is_paper, page_ground, strip_ground
+from pipelines.panels.ground import distance, is_near, is_paper, page_ground, strip_ground
 from pipelines.panels.lines import Lines
 from pipelines.panels.params import PanelParams
 from pipelines.panels.parts import parts_between_gutters
 from pipelines.panels.pieces import Piece, panels_and_drawings
 from pipelines.panels.turn import turned_back
-from pipelines.panels.view import View
+from pipelines.panels.view import View, shrunk
 
 _NOISE = 24  # channel difference from the ground that noise reaches
+_SAMPLED = 7  # each such row of a strip tells its noise
 _LINE = 0.15  # of the shorter side: a line so long is a part of a drawing
 
 
@@ -103,11 +104,11 @@ def by_ground(view: View, params: PanelParams) -> Explanation:
     margin = page_ground(view.page)
     if margin is None:
         for colour in (255, 0):  # white or black gutters may still cross it
-            found = _tidied(_on(view, np.full((height, 3), colour, np.uint8), params), view)
+            found = _tidied(_on_page(view, np.full((height, 3), colour, np.uint8), params), view)
             if found.angular_px >= 0.8 * view.size and found.is_side_by_side:
                 return found
         return whole_page(view)
-    found = _tidied(_on(view, np.tile(margin, (height, 1)), params), view)
+    found = _tidied(_on_page(view, np.tile(margin, (height, 1)), params), view)
     if not found.panels and not found.drawings:
         return found
     if is_paper(margin):
@@ -120,7 +121,7 @@ def by_strip_ground(view: View, params: PanelParams) -> Explanation:
     rows = strip_ground(view.small)
     ground = np.repeat(rows, view.scale, axis=0)
     ground = np.concatenate([ground, np.tile(ground[-1:], (len(view.page), 1))])[: len(view.page)]
-    found = _on(view, ground, params)
+    found = _on(_foreground_of_strip(view, ground, params), ground, params)
     panels, drawings = joined_over_ink(found.panels, found.drawings, rows)
     return replace(found, panels=panels, drawings=drawings)
 
@@ -160,9 +161,13 @@ def _one_picture(found: Explanation, view: View, params: PanelParams) -> Explana
     return Explanation(found.name, [], [union(boxes)], found.ground)
 
 
-def _on(view: View, ground: np.ndarray, params: PanelParams) -> Explanation:
-    """The pieces of the foreground, on a ground, uint8 (H, 3)."""
-    panels, drawings = panels_and_drawings(_foreground(view, ground, params), params)
+def _on_page(view: View, ground: np.ndarray, params: PanelParams) -> Explanation:
+    return _on(_foreground(view, ground, params), ground, params)
+
+
+def _on(foreground: np.ndarray, ground: np.ndarray, params: PanelParams) -> Explanation:
+    """The pieces of a foreground, bool on the working scale, with its ground, uint8 (H, 3)."""
+    panels, drawings = panels_and_drawings(foreground, params)
     return Explanation("ground", panels, drawings, ground)
 
 
@@ -170,6 +175,16 @@ def _foreground(view: View, ground: np.ndarray, params: PanelParams) -> np.ndarr
     """What differs from the ground, uint8 (H, 3): bool, on the working scale."""
     difference = distance(view.small, ground[:: view.scale][: len(view.small), None])
     return difference > _tolerance(difference, params)
+
+
+def _foreground_of_strip(view: View, ground: np.ndarray, params: PanelParams) -> np.ndarray:
+    """What differs from the ground, uint8 (H, 3), anywhere in the pixels that one of the working scale stands for.
+
+    Means would lose the grain of a painted sky, which holds it together where it has the colour of the ground.
+    """
+    sample = np.s_[:: _SAMPLED if len(ground) > _SAMPLED**2 else 1]
+    tolerance = _tolerance(distance(view.page[sample], ground[sample, None]), params)
+    return shrunk(is_near(view.page, ground, tolerance), view.scale) < 255
 
 
 def _tidied(found: Explanation, view: View) -> Explanation:

@@ -4,6 +4,8 @@ Works on uint8 RGB arrays (H, W, 3); touches no files. Paper 000 cuts webtoons "
 here it is measured, so that it may be white, black or tinted, and may change along a strip.
 """
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
@@ -11,6 +13,7 @@ from pipelines.panels.components import row_sums
 from pipelines.panels.medians import colour_medians
 
 _NEAR = 14  # largest channel difference of two colours that are the same to the eye and after JPEG
+_MANY = 256  # changes of the ground of a strip: it fades
 _EVEN = 0.97  # share of a row of ground that has one colour
 
 
@@ -25,6 +28,19 @@ def distance(image: np.ndarray, ground: np.ndarray) -> np.ndarray:
         colours = cv2.resize(colours, (width, height), interpolation=cv2.INTER_NEAREST)
     red, green, blue = cv2.split(cv2.absdiff(image, colours))
     return cv2.max(cv2.max(red, green), blue)
+
+
+def is_near(image: np.ndarray, ground: np.ndarray, tolerance: int) -> np.ndarray:
+    """Where no channel differs from the ground, uint8 (H, 3), by more than a tolerance: 255 there, else 0, (H, W)."""
+    changes = np.flatnonzero((ground[1:] != ground[:-1]).any(axis=1)) + 1
+    if len(changes) > _MANY:
+        return cv2.threshold(distance(image, ground[:, None]), tolerance, 255, cv2.THRESH_BINARY_INV)[1]
+    found = np.empty(image.shape[:2], np.uint8)
+    for start, stop in pairwise([0, *changes.tolist(), len(image)]):
+        colour = ground[start].tolist()
+        least, most = (tuple(channel + reach for channel in colour) for reach in (-tolerance, tolerance))
+        found[start:stop] = cv2.inRange(image[start:stop], least, most)
+    return found
 
 
 def page_ground(page: np.ndarray) -> np.ndarray | None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from pipelines.panels.lines import Lines
 
-_WORKING_SIDE_PX = 480  # the shorter side of a page is scaled down to about this
+PAGE_SIDE_PX = 480  # the shorter side of a page is scaled down to about this
+STRIP_SIDE_PX = 400  # and that of a strip: its gutters are wider, and have no frames
 
 
 @dataclass(frozen=True)
@@ -16,20 +17,17 @@ class View:
     """A page, uint8 RGB (H, W, 3), and its copy that is `scale` times smaller."""
 
     page: np.ndarray
+    working_side_px: int = PAGE_SIDE_PX
 
     @cached_property
     def scale(self) -> int:
         """Pixels of the page on a side of one of the copy."""
-        return max(1, min(self.page.shape[:2]) // _WORKING_SIDE_PX)
+        return max(1, min(self.page.shape[:2]) // self.working_side_px)
 
     @cached_property
     def small(self) -> np.ndarray:
         """The copy, uint8 RGB; its last row and column may stand for less than `scale` ones."""
-        if self.scale == 1:
-            return self.page
-        height, width = self.page.shape[:2]
-        size = -(-width // self.scale), -(-height // self.scale)
-        return cv2.resize(self.page, size, interpolation=cv2.INTER_AREA)
+        return shrunk(self.page, self.scale)
 
     @cached_property
     def lines(self) -> Lines:
@@ -40,3 +38,24 @@ class View:
     def size(self) -> int:
         """The copy's number of pixels."""
         return self.small.shape[0] * self.small.shape[1]
+
+
+def shrunk(image: np.ndarray, scale: int) -> np.ndarray:
+    """The means of squares of `scale` x `scale` pixels of uint8 (H, W, ...), rounded; `image` itself where it is 1.
+
+    At the lower and the right border, squares are cut off where the image ends. OpenCV is many times slower where it
+    is told to fit a size that is no whole share of the image's.
+    """
+    if scale == 1:
+        return image
+    height, width = image.shape[:2]
+    small = np.empty((-(-height // scale), -(-width // scale), *image.shape[2:]), np.uint8)
+    rows, columns = height // scale * scale, width // scale * scale
+    for top, bottom in ((0, rows), (rows, height)):
+        for left, right in ((0, columns), (columns, width)):
+            part = image[top:bottom, left:right]
+            if part.size:
+                size = -(-(right - left) // scale), -(-(bottom - top) // scale)
+                place = np.s_[-(-top // scale) :, -(-left // scale) :]
+                small[place][: size[1], : size[0]] = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    return small
