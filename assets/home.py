@@ -59,6 +59,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def cache(self) -> Path:
+        """The folder of memory-mapped copies and of trainings that are under way."""
+        return self.root / "cache"
+
+    @property
     def dagster(self) -> Path:
         """Dagster's own folder, its DAGSTER_HOME."""
         return self.root / "dagster"

@@ -106,7 +106,7 @@ def default_resources(home: Home | None = None) -> dict[str, Any]:
     """The resources of one installation."""
     home = home or Home.of()
     return {
-        "lake": LakeResource(root=home.lake, cache_path=str(home.root / "cache")),
+        "lake": LakeResource(root=home.lake, cache_path=str(home.cache)),
         "extractors": Extractors(path=str(home.root / "weights")),
         "studies": Studies(home=str(home.root)),
         "catalogue": Catalogue(titles_path=str(home.titles)),

@@ -10,7 +10,8 @@ from rich.console import Console
 from assets.resources import default_resources
 from assets.tracking.model_card import card_path
 from assets.tracking.promote import undo
-from assets.tracking.registry import CHAMPIONS, Registry
+from assets.tracking.registry import Registry
+from assets.tracking.versions import CHAMPIONS
 
 out = Console()
 

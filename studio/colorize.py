@@ -1,24 +1,25 @@
 """`tintoon colorize`: a picture, a folder or a book in colour. The home is asked only where what is said needs it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from assets.home import Home
 from pipelines.books.book import Book
 from pipelines.books.open import open_book
 from pipelines.books.target import check_target
-from pipelines.colorize.book import BookSettings, ColoredBook, Library, color_book
-from pipelines.colorize.book_hints import BookHints
-from pipelines.colorize.page import Painter
-from pipelines.colorize.references import References
-from pipelines.colorize.report.report import ColoringReport
-from pipelines.colorize.shipped import default_colorizer, shipped_digest
-from pipelines.colorize.survey import Variant
 from pipelines.issue_pages.local_files import shown
+from pipelines.lake import Lake
 from pipelines.progress import Progress
+
+if TYPE_CHECKING:  # importing what colours takes longer than finding that a file is not there
+    from pipelines.colorize.book import ColoredBook, Library
+    from pipelines.colorize.page import Painter
+    from pipelines.colorize.references import References
+    from pipelines.colorize.survey import Variant
 
 DEFAULT = "default"
 """The name of the colorizer that needs no home."""
@@ -41,7 +42,7 @@ class Wanted:
     """Pictures, folders, books, or indexes (`.safetensors`)."""
     title: str | None = None
     hints: Path | None = None
-    variant: Variant | None = None
+    variant: "Variant | None" = None
     snap: bool = False
     recolor: bool = False
     report: Path | None = None
@@ -52,15 +53,20 @@ class Wanted:
 class _Chosen:
     """What colours, and the digest that names it."""
 
-    painter_of: Callable[[Variant], Painter]
+    painter_of: "Callable[[Variant], Painter]"
     digest: str
-    library: Library = field(default_factory=Library)
+    library: "Library"
 
 
-def colorize(wanted: Wanted, *, progress: Callable[[str], Progress]) -> ColoredBook:
+def colorize(wanted: Wanted, *, progress: Callable[[str], Progress]) -> "ColoredBook":
     """Does what is wanted. Raises ValueError or FileNotFoundError that names the file and the remedy."""
     book = open_book(wanted.source)
     check_target(book, wanted.target)
+
+    from pipelines.colorize.book import BookSettings, color_book
+    from pipelines.colorize.book_hints import BookHints
+    from pipelines.colorize.report.report import ColoringReport
+
     report = ColoringReport(wanted.report) if wanted.report else None
     hints = BookHints.read(wanted.hints) if wanted.hints else BookHints()
     indexes, reference_books = _references(wanted.references)
@@ -119,8 +125,10 @@ def _require_of_like(wanted: Wanted, *, has_hints: bool) -> None:
             raise ValueError(f"--like trains {recipe.name}, which takes no {what}; leave --{what} or --like out")
 
 
-def _references(paths: Sequence[Path]) -> tuple[list[tuple[str, References]], list[Book]]:
+def _references(paths: Sequence[Path]) -> "tuple[list[tuple[str, References]], list[Book]]":
     """Indexes with their files' names, and books of pictures in colour."""
+    from pipelines.colorize.references import References
+
     indexes, books = [], []
     for path in paths:
         if path.suffix.lower() == ".safetensors":
@@ -131,6 +139,10 @@ def _references(paths: Sequence[Path]) -> tuple[list[tuple[str, References]], li
 
 
 def _choose(wanted: Wanted, progress: Callable[[str], Progress]) -> _Chosen:
+    from pipelines.colorize.book import Library
+    from pipelines.colorize.page import Painter
+    from pipelines.colorize.shipped import default_colorizer, shipped_digest
+
     if wanted.like is not None:
         learned = learn_colorizer(wanted.like, minutes=wanted.minutes, on_progress=progress("percent learned"))
         return _by(learned, wanted, snap=True)
@@ -138,7 +150,7 @@ def _choose(wanted: Wanted, progress: Callable[[str], Progress]) -> _Chosen:
         return _by(named_checkpoint(wanted.colorizer), wanted, snap=wanted.snap)
 
     @cache
-    def painter_of(variant: Variant) -> Painter:
+    def painter_of(variant: "Variant") -> Painter:
         return Painter(default_colorizer(variant), snap=wanted.snap)
 
     library = _title_library(wanted.title) if wanted.title else Library()
@@ -147,7 +159,9 @@ def _choose(wanted: Wanted, progress: Callable[[str], Progress]) -> _Chosen:
 
 def _by(checkpoint: Path, wanted: Wanted, *, snap: bool) -> _Chosen:
     """The colorizer of a checkpoint, for pages of every variant."""
+    from pipelines.colorize.book import Library
     from pipelines.colorize.load import load_colorizer
+    from pipelines.colorize.page import Painter
 
     colorizer, title = load_colorizer(checkpoint), wanted.title
     titles: tuple[str, ...] = getattr(colorizer, "titles", ())
@@ -160,13 +174,12 @@ def _by(checkpoint: Path, wanted: Wanted, *, snap: bool) -> _Chosen:
     return _Chosen(lambda _: painter, f"{colorizer.name} {digest}, title {title}, snap {snap}", library)
 
 
-def _title_library(title: str) -> Library:
+def _title_library(title: str) -> "Library":
     """The references of a title in the lake, for gray pictures and for lines, where there are some.
 
     Raises ValueError where there is no home, and FileNotFoundError, with what makes them, without any.
     """
-    from assets.home import Home
-    from assets.resources import default_resources
+    from pipelines.colorize.book import Library
     from pipelines.colorize.title_references import find_title_references, title_attributions
     from pipelines.panels.pixels import read_panels
 
@@ -175,14 +188,13 @@ def _title_library(title: str) -> Library:
         raise ValueError(
             f"--title {title}: there is no home at {home.root} yet; run 'tintoon run all' there, or give --references"
         )
-    resource = default_resources(home)["lake"]
-    lake, cache_folder = resource.open(), resource.cache
-    indexes = find_title_references(lake, title, cache=cache_folder)
+    lake = Lake.at(home.lake)
+    indexes = find_title_references(lake, title, cache=home.cache)
     known = {name for index in indexes for name in index.names}
     return Library(
         indexes,
         find_picture=lambda name: read_panels(lake, [name])[name] if name in known else None,
-        credits=title_attributions(lake, title, cache=cache_folder),
+        credits=title_attributions(lake, title, cache=home.cache),
     )
 
 
@@ -191,7 +203,6 @@ def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[i
 
     Raises ValueError or FileNotFoundError that names the file.
     """
-    from assets.resources import default_resources
     from pipelines.colorize.single_reference import REFERENCE_PARAMS, colorizer_like
     from pipelines.images.decode import decode_picture
     from pipelines.training.run_folder import CHECKPOINT
@@ -202,7 +213,7 @@ def learn_colorizer(reference: Path, *, minutes: float, on_progress: Callable[[i
     picture = decode_picture(data, name=str(reference))
     params = REFERENCE_PARAMS.model_copy(update={"minutes": minutes})
     key = sha256(data + params.model_dump_json().encode()).hexdigest()[:16]
-    checkpoint = default_resources()["lake"].cache / "references" / key / CHECKPOINT
+    checkpoint = Home.of().cache / "references" / key / CHECKPOINT
     if not checkpoint.exists():
         colorizer_like(
             picture,
@@ -221,20 +232,18 @@ def named_checkpoint(name: str) -> Path:
     """
     if name.endswith(".safetensors"):
         return _checkpoint_file(Path(name))
-    from assets.resources import default_resources
-    from assets.tracking.promote import champion_checkpoint
-    from assets.tracking.registry import CHAMPIONS
+    from assets.tracking.versions import CHAMPIONS, champion_checkpoint
     from models.recipes import RECIPES
     from pipelines.training.store import current_checkpoint
 
-    resources = default_resources()
-    opened, cache_folder = resources["lake"].open(), resources["lake"].cache
+    home = Home.of()
+    lake = Lake.at(home.lake)
     if name in CHAMPIONS:
-        return champion_checkpoint(opened, cache=cache_folder, tracking=resources["tracking"], track=CHAMPIONS[name])
+        return champion_checkpoint(lake, cache=home.cache, store=home.mlflow_uri, track=CHAMPIONS[name])
     if name not in RECIPES:
         known = ", ".join((DEFAULT, *CHAMPIONS, *RECIPES))
         raise ValueError(f"no colorizer {name!r}; expected the file of a checkpoint (.safetensors), or one of: {known}")
-    return current_checkpoint(opened, name, cache_folder)
+    return current_checkpoint(lake, name, home.cache)
 
 
 def _checkpoint_file(path: Path) -> Path:

@@ -30,8 +30,8 @@ from assets.automation import new_issues, nightly_selection, weekly_retraining
 from assets.definitions import definitions_of
 from assets.home import Home
 from assets.resources import default_resources
-from assets.tracking.promote import champion_checkpoint
-from assets.tracking.registry import Registry, Version
+from assets.tracking.registry import Registry
+from assets.tracking.versions import Version, champion_checkpoint
 from demo.draw import Webtoon, draw_webtoon
 from demo.naver import NaverSite, SiteTitle
 from pipelines.evaluation.evaluation import find_evaluation
@@ -154,7 +154,7 @@ class Studio:
     def served(self) -> str:
         """The SHA-256 of the checkpoint that users get."""
         path = champion_checkpoint(
-            self.resources["lake"].open(), cache=self.resources["lake"].cache, tracking=self.resources["tracking"]
+            self.resources["lake"].open(), cache=self.resources["lake"].cache, store=self.resources["tracking"].uri
         )
         return sha256(path.read_bytes()).hexdigest()
 

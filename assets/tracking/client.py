@@ -15,6 +15,7 @@ import dagster as dg
 
 from assets.tracking.moved_home import follow_home
 from assets.tracking.schema import make_schema, one_writer
+from assets.tracking.versions import is_absent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -228,9 +229,3 @@ class Tracking(dg.ConfigurableResource):
         )
         tag = InputTag(key="mlflow.data.context", value="training")
         self.client().log_inputs(run_id, datasets=[DatasetInput(dataset, [tag])])
-
-
-def is_absent(error: Any) -> bool:
-    """True for an error that means that there is no such thing; any other error is a failure."""
-    # MLflow 3 answers INVALID_PARAMETER_VALUE for an alias that is not set and for an invalid run number.
-    return error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}

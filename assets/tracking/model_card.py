@@ -5,7 +5,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from assets.tracking.client import Tracking
-from assets.tracking.registry import Registry, Version
+from assets.tracking.registry import Registry
+from assets.tracking.versions import Version
 from pipelines.lake import Lake
 from pipelines.training.record import TrainingRecord
 

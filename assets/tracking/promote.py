@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from assets.tracking.client import Tracking
 from assets.tracking.model_card import card_path, write_card
-from assets.tracking.registry import Registry, Version, registry_lock
+from assets.tracking.registry import Registry, registry_lock
+from assets.tracking.versions import Version
 from pipelines.comparison.leaderboards import stored_leaderboards
 from pipelines.comparison.params import PromotionParams
 from pipelines.evaluation.context import EvaluationContext
 from pipelines.lake import Lake
-from pipelines.training.store import checkpoint_path, read_record
+from pipelines.training.store import read_record
 
 if TYPE_CHECKING:
     from pipelines.comparison.leaderboard import Leaderboard
@@ -184,16 +185,6 @@ def _before(champion: Version, registry: Registry) -> Version:
             return version
         passed.add(version.number)
     raise ValueError(f"no champion of track {registry.track} to go back to: {champion.recipe} is the first")
-
-
-def champion_checkpoint(lake: Lake, *, cache: Path, tracking: Tracking, track: "Track" = "gray") -> Path:
-    """A local path of a champion's checkpoint. Raises FileNotFoundError when there is no champion yet."""
-    champion = Registry(tracking, track).at("champion")
-    if champion is None:
-        raise FileNotFoundError(
-            f"there is no champion yet of track {track}: train and compare first (tintoon run all, or make demo)"
-        )
-    return checkpoint_path(lake, champion.recipe, champion.tags["checkpoint"], cache)
 
 
 def _now() -> str:

@@ -4,81 +4,47 @@ Every call names its model and version. A version is a checkpoint artifact of a 
 recipe, the training set, the benchmark and the decision on it.
 """
 
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from assets.tracking.client import Tracking, is_absent
+from assets.tracking.client import Tracking
+from assets.tracking.versions import CHAMPIONS, MODELS, Alias, Version, is_absent, version_at, version_of
 from pipelines.comparison.champion import Champion
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow import MlflowClient
 
     from pipelines.evaluation.tracks import Track
 
-MODELS: "dict[Track, str]" = {"gray": "colorizer", "line": "colorizer_line"}
-"""The registered model of each track: results of two tracks do not compare, so each has its champion."""
-
-CHAMPIONS: "dict[str, Track]" = {"champion": "gray", "champion_line": "line"}
-"""The name by which commands and pages call the champion of a track."""
-
 CHECKPOINT = "checkpoint/checkpoint.safetensors"
 """The artifact of a run that is registered."""
-
-Alias = Literal["champion", "challenger"]
-
-
-@dataclass(frozen=True)
-class Version:
-    """One registered colorizer."""
-
-    number: str
-    run_id: str
-    tags: dict[str, str]
-
-    @property
-    def recipe(self) -> str:
-        """The name of its recipe."""
-        return self.tags["recipe"]
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of its checkpoint."""
-        return self.tags["checkpoint_sha256"]
-
-    @property
-    def champion(self) -> Champion:
-        """The version as comparisons take it."""
-        return Champion(self.recipe, self.tags["checkpoint"], self.sha256, self.tags["training_set"], self.run_id)
 
 
 class Registry:
     """The versions of one track."""
 
     def __init__(self, tracking: Tracking, track: "Track") -> None:
-        self._client = tracking.client()
+        self._tracking = tracking
         self.model = MODELS[track]
-        self.track = track
+        self.track: Track = track
+
+    @cached_property
+    def _client(self) -> "MlflowClient":
+        return self._tracking.client()
 
     def at(self, alias: Alias) -> Version | None:
         """The version of an alias, or None."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return _version(self._client.get_model_version_by_alias(self.model, alias))
-        except MlflowException as error:
-            if is_absent(error):
-                return None
-            raise
+        return version_at(self._tracking.uri, self.track, alias)
 
     def numbered(self, number: str) -> Version | None:
         """A version by its number; None where there is none, or where it was deleted in MLflow's UI."""
         from mlflow.exceptions import MlflowException
 
         try:
-            return _version(self._client.get_model_version(self.model, number))
+            return version_of(self._client.get_model_version(self.model, number))
         except MlflowException as error:
             if is_absent(error):
                 return None
@@ -90,12 +56,12 @@ class Registry:
         found = self._client.search_model_versions(
             f"name = '{self.model}' and tag.checkpoint_sha256 = '{sha256}'", max_results=1
         )
-        return _version(found[0]) if found else None
+        return version_of(found[0]) if found else None
 
     def undone(self) -> list[Version]:
         """The versions that were taken back as champions."""
         found = self._client.search_model_versions(f"name = '{self.model}'", max_results=10_000)
-        return [version for version in map(_version, found) if "undone" in version.tags]
+        return [version for version in map(version_of, found) if "undone" in version.tags]
 
     def register(self, run_id: str, *, tags: dict[str, str]) -> Version:
         """Registers the checkpoint of a run as a new version."""
@@ -105,7 +71,7 @@ class Registry:
                 self.model, description=f"Trained colorizers of the track {self.track}, as safetensors."
             )
         source = f"{client.get_run(run_id).info.artifact_uri}/{CHECKPOINT}"
-        return _version(client.create_model_version(self.model, source, run_id, tags=tags))
+        return version_of(client.create_model_version(self.model, source, run_id, tags=tags))
 
     def describe(self, version: Version, text: str) -> None:
         """Sets the text beside the version. MLflow keeps 5,000 characters of it, so it leads to the card."""
@@ -143,7 +109,3 @@ def registry_lock(cache: Path) -> FileLock:
     """
     cache.mkdir(parents=True, exist_ok=True)
     return FileLock(cache / "registry.lock")
-
-
-def _version(found: "ModelVersion") -> Version:
-    return Version(str(found.version), str(found.run_id), dict(found.tags))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from assets.tracking.client import Tracking
 from assets.tracking.publish_leaderboard import EXPERIMENT as LEADERBOARDS
-from assets.tracking.registry import MODELS
+from assets.tracking.versions import MODELS
 from pipelines.training.run_folder import SAMPLES
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from assets.resources import default_resources
-from assets.tracking.registry import CHAMPIONS, Registry
+from assets.tracking.registry import Registry
+from assets.tracking.versions import CHAMPIONS
 from models.checkpoint import load_checkpoint
 from models.recipes import RECIPES
 from pipelines.colorize.hints import Hint

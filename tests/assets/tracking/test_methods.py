@@ -7,9 +7,9 @@ import pytest
 from assets.tracking.log_evaluation import log_evaluation
 from assets.tracking.log_training import log_training
 from assets.tracking.model_card import card_path
-from assets.tracking.promote import champion_checkpoint
 from assets.tracking.registry import Registry
 from assets.tracking.transfer import export_results, import_results
+from assets.tracking.versions import champion_checkpoint
 from models.recipes import recipe_of
 from pipelines.colorize.levin import LevinColorizer
 from pipelines.colorize.load import load_colorizer
@@ -76,7 +76,7 @@ def test_a_method_goes_the_way_of_every_recipe(here: Installation, tmp_path: Pat
     (promotion,) = here.promote()
     assert promotion.moved
     assert promotion.version.recipe == NAME
-    loaded = load_colorizer(champion_checkpoint(here.lake, cache=here.cache, tracking=here.tracking))
+    loaded = load_colorizer(champion_checkpoint(here.lake, cache=here.cache, store=here.tracking.uri))
     assert isinstance(loaded, LevinColorizer)
     card = card_path(here.lake, Registry(here.tracking, "gray"), promotion.version).read_text()
     assert "Levin, Lischinski and Weiss" in card

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from assets.tracking.model_card import card_path
-from assets.tracking.promote import Promotion, champion_checkpoint, promote_best, undo
-from assets.tracking.registry import Registry, Version, registry_lock
+from assets.tracking.promote import Promotion, promote_best, undo
+from assets.tracking.registry import Registry, registry_lock
+from assets.tracking.versions import Version, champion_checkpoint
 from pipelines.comparison.leaderboards import stored_leaderboards
 from pipelines.comparison.params import PromotionParams
 from pipelines.evaluation.evaluation import load_evaluation
@@ -73,7 +74,7 @@ def evaluate(here: Installation, name: str, tint: float) -> str:
 
 def served(here: Installation) -> str:
     """The SHA-256 of what a user of the champion gets."""
-    return sha256(champion_checkpoint(here.lake, cache=here.cache, tracking=here.tracking).read_bytes()).hexdigest()
+    return sha256(champion_checkpoint(here.lake, cache=here.cache, store=here.tracking.uri).read_bytes()).hexdigest()
 
 
 def test_the_first_champion_is_registered_with_its_card(here):
@@ -241,7 +242,7 @@ def test_each_track_has_a_champion_of_its_own(here):
         "gray": (A, "1"),
         "line": (LINES, "1"),
     }
-    path = champion_checkpoint(here.lake, cache=here.cache, tracking=here.tracking, track="line")
+    path = champion_checkpoint(here.lake, cache=here.cache, store=here.tracking.uri, track="line")
     assert sha256(path.read_bytes()).hexdigest() == promotions["line"].sha256 != served(here)
     assert card_path(here.lake, Registry(here.tracking, "line"), promotions["line"]).exists()
 

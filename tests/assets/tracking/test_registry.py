@@ -1,11 +1,17 @@
 """MLflow's registry, for real: versions, aliases and tags in a SQLite store."""
 
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
+from assets.home import PROJECT
 from assets.tracking.client import Tracking
 from assets.tracking.registry import Registry
+from assets.tracking.versions import Version, version_at
 
 
 @pytest.fixture
@@ -57,3 +63,31 @@ def test_each_track_has_its_own_versions(tracking, registered):
     assert line.of_checkpoint(registry_version.sha256) is None
     assert registered(line, "drawn").number == "1"
     assert gray.at("champion") == registry_version
+
+
+def test_an_alias_is_read_as_mlflow_reads_it_and_makes_no_store(tracking, registered, tmp_path):
+    missing = tmp_path / "none" / "mlflow.db"
+    assert version_at(f"sqlite:///{missing}", "gray", "champion") is None
+    assert not missing.parent.exists()
+    registry = Registry(tracking, "gray")
+    for name in ("first", "second"):
+        registry.point("champion", registered(registry, name))
+        asked = tracking.client().get_model_version_by_alias(registry.model, "champion")
+        assert registry.at("champion") == Version(str(asked.version), asked.run_id, dict(asked.tags))
+    with sqlite3.connect(tracking.uri.removeprefix("sqlite:///")) as store:  # as tables of another version
+        store.execute("ALTER TABLE registered_model_aliases RENAME COLUMN alias TO called")
+    with pytest.raises(MlflowException):
+        registry.at("champion")
+    store.close()
+
+
+def test_a_champion_is_looked_up_without_dagster_and_mlflow(tracking, registered):
+    registry = Registry(tracking, "gray")
+    registry.point("champion", registered(registry, "first"))
+    code = (
+        "import sys; from assets.tracking.versions import version_at; "
+        f"found = version_at({tracking.uri!r}, 'gray', 'champion').number; "
+        "print(found, sorted({'dagster', 'mlflow'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert found.stdout == "1 []\n"
