@@ -26,10 +26,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.copies.former_issues import content_of, former_holders, in_use, successors
+from pipelines.copies.former_issues import content_of, former_holders, in_use, keys_of, successors
 from pipelines.copies.near_hashes import earlier_lookalikes, hash_bits, near_values
 from pipelines.copies.relations import RECOLOURED_DISTANCE, color_distances
-from pipelines.lake import Lake, digest_of, issue_key, natural_key, split_issue_key
+from pipelines.lake import Lake, digest_of, natural_key, split_issue_key
 from pipelines.panels.filters import NOT_A_PANEL
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
@@ -75,61 +75,56 @@ def decide(
     Returns it with kept, reason, stage, duplicate_of, distance_bits.
     """
     panels = panels.reset_index(drop=True)
-    decided = pd.DataFrame(
-        {
-            "reason": pd.Series(None, index=panels.index, dtype="object"),
-            "stage": pd.Series(None, index=panels.index, dtype="object"),
-            "twin": -1,
-        }
-    )
+    reason, stage = np.full(len(panels), None, object), np.full(len(panels), None, object)
+    twin = np.full(len(panels), -1)
+    is_gray, size = panels["is_gray"].to_numpy(bool), panels["drop_reason"].to_numpy(object)
+    is_sized = panels["drop_reason"].notna().to_numpy(bool)
+    hashes = _comparable_hashes(panels)
 
-    def drop(rows: np.ndarray, stage: str, reason: str | pd.Series, twins: np.ndarray | int = -1) -> None:
-        decided.loc[rows, "stage"] = stage
-        decided.loc[rows, "reason"] = reason
-        decided.loc[rows, "twin"] = twins
+    def left() -> np.ndarray:
+        return np.flatnonzero(reason == None)  # noqa: E711 (element by element)
 
-    def drop_lookalikes(stage: str, within: list[str]) -> None:
-        left = panels[decided["reason"].isna().to_numpy()]
-        verdict = left["drop_reason"].isna().rename("passes_size")
-        for _, group in left.groupby([*(left[name] for name in within), verdict, "is_gray"], sort=False):
-            rows, hashes = group.index.to_numpy(), _comparable_hashes(group)
-            while len(rows):  # once, and again for those in other colours, which may repeat one another
-                twins = earlier_lookalikes(hashes, params.radius_bits)
-                found = twins >= 0
-                recoloured = found.copy()
-                recoloured[found] = _are_recoloured(panels, rows[found], rows[twins[found]])
-                drop(rows[found & ~recoloured], stage, "near_duplicate", rows[twins[found & ~recoloured]])
-                rows, hashes = rows[recoloured], hashes[recoloured]
+    def drop(rows: np.ndarray, name: str, why: str | np.ndarray, twins: np.ndarray | int = -1) -> None:
+        stage[rows], reason[rows], twin[rows] = name, why, twins
+
+    def drop_lookalikes(name: str, within: np.ndarray) -> None:
+        rows = left()
+        groups = (within * 2 + is_sized) * 2 + is_gray
+        while len(rows):  # once, and again for those in other colours, which may repeat one another
+            twins = earlier_lookalikes(hashes[rows], params.radius_bits, groups[rows])
+            later, earlier = rows[twins >= 0], rows[twins[twins >= 0]]
+            recoloured = _are_recoloured(panels, later, earlier)
+            drop(later[~recoloured], name, "near_duplicate", earlier[~recoloured])
+            rows = later[recoloured]
 
     if dropped and dropped.drops:
         drop(np.flatnonzero(_is_dropped(panels, dropped)), "terms", "dropped")
     if terms:
-        places = zip(panels["title"], panels["licence"], strict=True)
-        refusals = pd.Series([terms.refusal(*place) for place in places], index=panels.index, dtype="object")
-        refused = refusals.notna() & decided["reason"].isna()
-        drop(np.flatnonzero(refused), "terms", refusals[refused])
-    left = np.flatnonzero(decided["reason"].isna())
-    pages = _earlier_pages(panels.iloc[left])
-    drop(left[pages >= 0], "page", "duplicate_page", left[pages[pages >= 0]])
-    drop_lookalikes("crop", within=["title"])
-    sized = decided["reason"].isna() & panels["drop_reason"].notna()
-    drop(np.flatnonzero(sized), "size", panels.loc[sized, "drop_reason"])
-    drop_lookalikes("filter", within=[])
-    drop(np.flatnonzero(decided["reason"].isna() & panels["is_gray"]), "gray", "gray")
+        places = [*zip(panels["title"].tolist(), panels["licence"].tolist(), strict=True)]
+        refusals = {place: terms.refusal(*place) for place in set(places)}
+        refused = np.array([refusals[place] for place in places], object)
+        rows = np.flatnonzero((refused != None) & (reason == None))  # noqa: E711
+        drop(rows, "terms", refused[rows])
+    rows = left()
+    pages = _earlier_pages(panels.iloc[rows])
+    drop(rows[pages >= 0], "page", "duplicate_page", rows[pages[pages >= 0]])
+    drop_lookalikes("crop", within=pd.factorize(panels["title"])[0])
+    rows = left()
+    rows = rows[is_sized[rows]]
+    drop(rows, "size", size[rows])
+    drop_lookalikes("filter", within=np.zeros(len(panels), int))
+    rows = left()
+    drop(rows[is_gray[rows]], "gray", "gray")
 
-    twin = decided["twin"].to_numpy()
     has_twin = twin >= 0
     bits = hash_bits(panels["phash"])
     distance = np.bitwise_count(bits ^ bits[np.where(has_twin, twin, 0)]).astype(np.int32)
     return panels.assign(
-        kept=decided["reason"].isna(),
-        reason=decided["reason"],
-        stage=decided["stage"],
-        duplicate_of=panels["panel_id"].to_numpy()[twin],
-        distance_bits=pd.array(distance, dtype="Int32"),
-    ).assign(
-        duplicate_of=lambda table: table["duplicate_of"].where(has_twin, None),
-        distance_bits=lambda table: table["distance_bits"].where(has_twin, pd.NA),
+        kept=reason == None,  # noqa: E711
+        reason=reason,
+        stage=stage,
+        duplicate_of=np.where(has_twin, panels["panel_id"].to_numpy(object)[twin], None),
+        distance_bits=pd.arrays.IntegerArray(distance, ~has_twin),
     )
 
 
@@ -159,13 +154,12 @@ def _earlier_pages(panels: pd.DataFrame) -> np.ndarray:
     first_page: dict[tuple[str, str], tuple[int, int]] = {}
     first_panel: dict[tuple, int] = {}
     answer = np.full(len(panels), -1)
-    for row, panel in enumerate(panels.to_dict("records")):
-        shas = tuple(panel["pages_sha256"])
-        title = panel["title"]
-        places = [(panel["sequence"], panel["page"] + offset) for offset in range(len(shas))]
-        firsts = [first_page.setdefault((title, sha), place) for sha, place in zip(shas, places, strict=True)]
-        is_repeat = all(first < place for first, place in zip(firsts, places, strict=True))
-        first = first_panel.setdefault((title, shas, tuple(panel["page_box"])), row)
+    columns = (panels[name].tolist() for name in ("title", "sequence", "page", "pages_sha256", "page_box"))
+    for row, (title, sequence, page, shas, box) in enumerate(zip(*columns, strict=True)):
+        is_repeat = True
+        for place, sha in enumerate(shas, start=page):
+            is_repeat &= first_page.setdefault((title, sha), (sequence, place)) < (sequence, place)
+        first = first_panel.setdefault((title, *shas, *box), row)
         if is_repeat and first != row:
             answer[row] = first
     return answer
@@ -221,11 +215,7 @@ def _panels_of(lake: Lake, keys: list[str]) -> pd.DataFrame:
     tables = [lake.read_table(lake.panels(key), PANEL_COLUMNS) for key in keys]
     panels = pa.concat_tables(tables).to_pandas()
     panels = panels[panels["drop_reason"] != NOT_A_PANEL].reset_index(drop=True)
-    return panels.assign(key=_keys(panels))
-
-
-def _keys(panels: pd.DataFrame) -> list[str]:
-    return [issue_key(title, issue) for title, issue in zip(panels["title"], panels["issue"], strict=True)]
+    return panels.assign(key=keys_of(panels))
 
 
 def _places(lake: Lake) -> dict[str, int]:
@@ -233,7 +223,7 @@ def _places(lake: Lake) -> dict[str, int]:
     if not lake.unique_panels.exists():
         return {}
     before = lake.read_table(lake.unique_panels, ["title", "issue", "sequence"]).to_pandas().drop_duplicates()
-    return dict(zip(_keys(before), before["sequence"].astype(int), strict=True))
+    return dict(zip(keys_of(before), before["sequence"].astype(int), strict=True))
 
 
 def _places_by_content(lake: Lake, panels: pd.DataFrame) -> dict[str, int]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from upath import UPath
 
-from pipelines.copies.near_hashes import hash_bits, near_values
+from pipelines.copies.near_hashes import hash_bits, near_pairs, near_values
 from pipelines.lake import Lake, issue_key
 
 T = TypeVar("T")
@@ -45,7 +45,14 @@ def content_of(lake: Lake, path: UPath, columns: Sequence[str]) -> pd.DataFrame:
     known = lake.columns(path)
     table = lake.read_table(path, [name for name in wanted if name in known]).to_pandas()
     table = table.assign(**{name: None for name in wanted if name not in known})
-    return table.assign(key=[issue_key(*names) for names in zip(table["title"], table["issue"], strict=True)])
+    return table.assign(key=keys_of(table))
+
+
+def keys_of(panels: pd.DataFrame) -> list[str]:
+    """The key of each panel's issue. panels: `title` and `issue`."""
+    names = [*zip(panels["title"].tolist(), panels["issue"].tolist(), strict=True)]
+    keys = {one: issue_key(*one) for one in set(names)}
+    return [keys[one] for one in names]
 
 
 def in_use(panels: pd.DataFrame) -> pd.DataFrame:
@@ -63,27 +70,39 @@ def former_holders(now: pd.DataFrame, known: pd.DataFrame) -> dict[str, Counter[
         now: CONTENT_COLUMNS and `key`, the issue; a row a panel.
         known: CONTENT_COLUMNS, `key` and `split`, which name who held it; a row a panel.
     """
+    is_hashed, bits = has_hash(now).to_numpy(bool), np.zeros(len(now), np.uint64)
+    bits[is_hashed] = hash_bits(now["phash"][is_hashed])
+    known = _alike(known, now, bits[is_hashed])
     holders = [Holder(key, split) for key, split in zip(known["key"], known["split"], strict=True)]
     sha = _holders(zip(known["sha256"], holders, strict=True))
     of_page = _holders(
         (page, holder) for pages, holder in zip(known["pages_sha256"], holders, strict=True) for page in _listed(pages)
     )
-    is_hashed, was_hashed = has_hash(now), has_hash(known)
-    bits = iter(hash_bits(now.loc[is_hashed, "phash"]))
-    of_hash = _holders(
-        (int(value), holder)
-        for value, holder in zip(hash_bits(known.loc[was_hashed, "phash"]), compress(holders, was_hashed), strict=True)
-    )
-    near = near_values(hash_bits(now.loc[is_hashed, "phash"]), np.array(list(of_hash), np.uint64), NEAR_BITS)
+    was_hashed = has_hash(known).to_numpy(bool)
+    known_bits = hash_bits(known["phash"][was_hashed])
+    of_hash = _holders(zip(known_bits.tolist(), compress(holders, was_hashed), strict=True))
+    near = near_values(bits[is_hashed], known_bits, NEAR_BITS)
 
     found: dict[str, Counter[Holder]] = defaultdict(Counter)
-    for key, digest, pages, hashed in zip(now["key"], now["sha256"], now["pages_sha256"], is_hashed, strict=True):
-        nearest = near.get(int(next(bits)), []) if hashed else []
+    columns = (now["key"].tolist(), now["sha256"].tolist(), now["pages_sha256"].tolist(), bits.tolist(), is_hashed)
+    for key, digest, pages, value, hashed in zip(*columns, strict=True):
+        nearest = near.get(value, []) if hashed else []
         ways = (sha.get(digest), *(of_page.get(page) for page in _listed(pages)), _all(of_hash[one] for one in nearest))
         if holder := next((sole for holders in ways if (sole := _sole(holders))), None):
             found[key][holder] += 1
     panels = now["key"].value_counts()
     return {key: held for key, held in found.items() if held.total() >= MIN_SHARE * panels[key]}
+
+
+def _alike(known: pd.DataFrame, now: pd.DataFrame, bits: np.ndarray) -> pd.DataFrame:
+    """The rows of `known` that have a digest, a page or a near hash of what there is now."""
+    pages = {page for listed in now["pages_sha256"].tolist() for page in _listed(listed)}
+    is_alike = np.array([not pages.isdisjoint(_listed(listed)) for listed in known["pages_sha256"].tolist()], bool)
+    is_alike |= known["sha256"].isin(now["sha256"]).to_numpy(bool)
+    was_hashed = np.flatnonzero(has_hash(known))
+    for _, near in near_pairs(np.unique(bits), hash_bits(known["phash"].iloc[was_hashed]), NEAR_BITS):
+        is_alike[was_hashed[near]] = True
+    return known[is_alike]
 
 
 def successors(held: Mapping[str, Counter[Holder]]) -> dict[str, str]:
