@@ -56,6 +56,7 @@ def log_cross_validation(
 
     recipe = RECIPES[name]
     training_set = TrainingSet.open(lake, cache=cache)
+    params = params.on_this_machine()
     digest = cross_validation_key(recipe, params, training_set.fingerprint)
     folder = lake.root / "cross_validations" / name
     path, record = folder / f"{digest}.parquet", folder / f"{digest}.json"

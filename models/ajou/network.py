@@ -116,7 +116,7 @@ class Discriminator(nn.Module):
 
     def _noisy(self, x: Tensor, layer: int, done: float) -> Tensor:
         sigma = self.spec.noise.sigma_at(layer, done)
-        return x + sigma * torch.randn_like(x) if self.training and sigma else x
+        return x + sigma * noise_like(x) if self.training and sigma else x
 
 
 class AjouObjective(Objective):
@@ -166,6 +166,16 @@ class AjouObjective(Objective):
     def _shown(self, picture: Tensor, batch: Batch) -> Tensor:
         """The discriminator's input for a picture, real or generated."""
         return torch.cat([batch.condition, picture], dim=1) if self._spec.discriminator.conditional else picture
+
+
+def noise_like(x: Tensor) -> Tensor:
+    """Gaussian noise of standard deviation 1, with the shape, the type and the layout of a dense tensor.
+
+    Drawn in the order of memory: on a CPU, `torch.randn_like` takes eight times as long for channels-last.
+    """
+    noise = torch.empty_like(x, dtype=torch.float32)
+    noise.as_strided((noise.numel(),), (1,)).normal_()
+    return noise.to(x.dtype)
 
 
 def soft_labels(labels: SoftLabels, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,9 +31,6 @@ from pipelines.training.run_folder import CHECKPOINT, is_finished
 from pipelines.training.workflow import train_with_dependencies
 from pipelines.training_set import TrainingSet
 
-_KEYED_BY_BENCHMARK = "1.3.5"
-"""The version whose keys hold the version of the benchmark alone."""
-
 EVALUATED_BASELINES = 2
 """The picture itself, and the mean of train; the nearest panel and the truth say nothing new here."""
 
@@ -72,6 +69,7 @@ def cross_validate(
 
     Raises ValueError where there are fewer issues, titles or pictures than folds, and WeightsUnavailable.
     """
+    params = params.on_this_machine()
     folds = Folds(training_set, FoldParams(by=params.by, folds=params.folds, seed=params.seed))
     own = {name: value for name, value in params.model_dump().items() if name in TrainingParams.model_fields}
     training = TrainingParams(**own)
@@ -107,11 +105,7 @@ def cross_validation_key(recipe: Recipe, params: CrossValidationParams, training
     """A digest of all that a cross-validation hangs on; `training_set` is a fingerprint."""
     # `log_every` changes no result, and keys of earlier versions are without it.
     values = params.model_dump(mode="json", exclude={"log_every"})
-    # Earlier versions held the benchmark's version alone: their results stay valid until one of the others is raised.
-    version = params.code_version
-    if version == _KEYED_BY_BENCHMARK:
-        version = BenchmarkParams.code_version
-    return digest_of([version, with_earlier_names(recipe.to_json()), values, training_set])[:16]
+    return digest_of([params.code_version, with_earlier_names(recipe.to_json()), values, training_set])[:16]
 
 
 def _evaluated(

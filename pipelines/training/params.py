@@ -4,7 +4,7 @@ Values only, no torch: showing these parameters needs no installation that can t
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -25,7 +25,7 @@ def command_on_several(recipe: str, devices: int) -> str:
 class TrainingParams(BaseModel, frozen=True, extra="forbid"):
     """Parameters of one training that are not the recipe's: its size, its pace and its machine."""
 
-    code_version: ClassVar[str] = "5"
+    code_version: ClassVar[str] = "6"
     """Part of every training's key: raise it whenever the same recipe, parameters and pictures give another result."""
 
     steps: int | None = Field(
@@ -74,8 +74,10 @@ class TrainingParams(BaseModel, frozen=True, extra="forbid"):
         description="Processes, each with its GPU, that share every batch: 1, except in `python -m pipelines` under "
         "torchrun.",
     )
-    precision: Literal["32-true", "bf16-mixed"] = Field(
-        default="32-true", description="Lightning Fabric's precision; bf16-mixed is faster where the chip has it."
+    precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
+        default="auto",
+        description="Lightning Fabric's precision; auto takes bf16-mixed where the chip computes in bfloat16. Weights, "
+        "their optimizers and validation are float32 in each.",
     )
     compile: bool = Field(default=False, description="Compile the networks: minutes of waiting, then faster steps.")
     validate_every: int = Field(
@@ -100,6 +102,15 @@ class TrainingParams(BaseModel, frozen=True, extra="forbid"):
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)}: a training has one budget; leave all but one of them empty")
         return self
+
+    def on_this_machine(self) -> Self:
+        """The same parameters with the precision that this machine takes for "auto": what keys and records hold."""
+        if self.precision != "auto":
+            return self
+        from models.precision import computes_in_bfloat16
+
+        is_fast = computes_in_bfloat16(self.device)
+        return self.model_copy(update={"precision": "bf16-mixed" if is_fast else "32-true"})
 
     def log_stride(self, step: int) -> int:
         """Steps between points of the training curves, around a step (1, 2, ...)."""

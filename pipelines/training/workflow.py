@@ -43,6 +43,7 @@ class PlannedTraining:
 
     recipe: Recipe
     params: TrainingParams
+    """Those of this machine: see `TrainingParams.on_this_machine`."""
     training_set: "TrainingSet"
     dependencies: Dependencies
 
@@ -219,6 +220,7 @@ def plan_training(
     Raises NotTrainedError and WeightsUnavailable, as `find_dependencies` does.
     """
     dependencies = find_dependencies(recipe, params, find_training=find_training, extractors=extractors)
+    params = params if recipe.is_untrained else params.on_this_machine()
     return PlannedTraining(recipe, params, training_set, dependencies)
 
 
@@ -272,6 +274,7 @@ def require_same_training(recipe: Recipe, params: TrainingParams, training_set: 
     folder = out / recipe.name
     if not is_finished(folder):
         return
+    params = params if recipe.is_untrained else params.on_this_machine()
     record, parameters = load_record(folder), params.parameters(recipe)
     names = (parameters.keys() | TrainingParams.model_fields.keys()) - EXCLUDED_FROM_KEY
     # As strings: records that were exported from MLflow hold no other values.

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.ajou.network import Discriminator, Generator, soft_labels
+from models.ajou.network import Discriminator, Generator, noise_like, soft_labels
 from models.ajou.spec import AjouDiscriminator, AjouGan, AjouGenerator, LayerNoise, SoftLabels
 from models.build import build_network, build_objective
 from models.kinds import spec_from_json
@@ -181,6 +181,14 @@ def test_each_layer_of_the_discriminator_sees_noise_of_its_sigma():
     given.clear()
     network.eval()(torch.zeros(16, 3, 64, 64), 0.0)
     assert not any(x.any() for x in given)  # none in evaluation mode
+
+
+def test_noise_is_normal_and_lies_in_memory_as_what_it_is_added_to():
+    torch.manual_seed(0)
+    maps = torch.empty(4, 8, 32, 32, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last)
+    noise = noise_like(maps)
+    assert (noise.shape, noise.dtype, noise.stride()) == (maps.shape, maps.dtype, maps.stride())
+    assert (float(noise.float().mean()), float(noise.float().std())) == pytest.approx((0, 1), abs=0.02)
 
 
 def test_soft_labels_are_uniform_and_now_and_then_flipped():

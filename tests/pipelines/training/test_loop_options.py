@@ -448,7 +448,7 @@ def watched(*arguments):
     networks.append(built(*arguments))
     return networks[-1]
 loop.build_objective = watched
-results = list(training(Path(sys.argv[2]), norm_free(), devices=int(sys.argv[3])))
+results = list(training(Path(sys.argv[2]), norm_free(), devices=int(sys.argv[3]), precision="32-true"))
 rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
 losses = [dict(result.metrics) for result in results[:-1]]
 weights = networks[0].networks["generator"].state_dict()

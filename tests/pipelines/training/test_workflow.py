@@ -1,4 +1,4 @@
-"""The training workflow: keys of earlier versions, states of earlier versions, several processes."""
+"""The training workflow: keys, precision, states of earlier versions, several processes."""
 
 import json
 import shlex
@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from models.checkpoint import load_checkpoint
 from models.methods.spec import ReferenceMatch
+from models.precision import computes_in_bfloat16
 from models.recipes import recipe_of
 from pipelines.comparison.cross_validation import cross_validation_key
 from pipelines.comparison.params import CrossValidationParams
@@ -25,14 +26,21 @@ from pipelines.training.dependencies import Dependencies
 from pipelines.training.loop import StepResult
 from pipelines.training.params import TrainingParams, command_on_several
 from pipelines.training.run_folder import CHECKPOINT, load_record, read_curves, read_samples
-from pipelines.training.workflow import PlannedTraining
+from pipelines.training.workflow import PlannedTraining, plan_training
 from pipelines.training_set import TrainingSet
 from tests.assets.tinted import freeze
 from tests.installation import PROJECT
 from tests.pipelines.conftest import WriteLake, drawn_panel
 
 DEMO = TrainingParams(
-    steps=600, batch=16, resolution=64, width=32, validate_every=100, sample_every=200, checkpoint_every_s=30
+    steps=600,
+    batch=16,
+    resolution=64,
+    width=32,
+    validate_every=100,
+    sample_every=200,
+    checkpoint_every_s=30,
+    precision="32-true",
 )
 NOTHING = Dependencies({}, {}, {}, None)
 FINGERPRINT = "70b05137736de66c0c5a8d7f923bb08934d073f14d52adb034500ef87f3c106c"
@@ -88,25 +96,41 @@ def test_the_size_of_a_training_changes_no_method():
     assert "validate_every" not in planned("levin_hints").parameters
 
 
-# The version before computed these keys for its demo.
+# Another key means that all trainings are made again: raise `code_version` where that is meant.
 @pytest.mark.parametrize(
-    ("recipe", "key"), [("webtoon_l2", "6f224fb9e26b3692"), ("frames_gan_gray", "713037f3d8de0418")]
+    ("recipe", "key"), [("webtoon_l2", "4d0f6a2e6ae575a3"), ("frames_gan_gray", "24ec7bc91c77222f")]
 )
-def test_keys_are_those_of_the_version_before(recipe: str, key: str):
+def test_keys_stay_while_the_version_does(recipe: str, key: str):
     training_set = SimpleNamespace(fingerprint=FINGERPRINT)
     assert planned(recipe, DEMO, training_set).key == key
     assert planned(recipe, DEMO.model_copy(update={"log_every": 7}), training_set).key == key
 
 
-def test_keys_of_cross_validations_are_those_of_the_version_before():
-    key = cross_validation_key(recipe_of("two_stage"), CrossValidationParams(steps=2), "f" * 64)
-    assert key == "791d16e6be6c110e"
+def test_keys_of_cross_validations_stay_while_the_version_does():
+    key = cross_validation_key(recipe_of("two_stage"), CrossValidationParams(steps=2, precision="32-true"), "f" * 64)
+    assert key == "191a7332a7a7cd46"
+
+
+def test_auto_is_resolved_before_key_and_parameters():
+    training_set = cast(TrainingSet, DrawnSet())
+    asked = SMALL.model_copy(update={"precision": "auto"})
+    training = plan_training(recipe_of("webtoon_l2"), asked, training_set, find_training=untrained, extractors=Path())
+    taken = training.parameters["precision"]
+    assert taken == ("bf16-mixed" if computes_in_bfloat16("cpu") else "32-true")
+    assert training.key == planned("webtoon_l2", SMALL.model_copy(update={"precision": taken})).key
+
+
+def untrained(recipe: str) -> tuple[Path, Any]:
+    raise AssertionError(recipe)
 
 
 def test_a_raised_version_changes_the_key_of_a_cross_validation(monkeypatch: pytest.MonkeyPatch):
-    before = cross_validation_key(recipe_of("two_stage"), CrossValidationParams(steps=2), "f" * 64)
-    monkeypatch.setattr(CrossValidationParams, "code_version", "1.3.6")
-    assert cross_validation_key(recipe_of("two_stage"), CrossValidationParams(steps=2), "f" * 64) != before
+    before = cross_validation_key(recipe_of("two_stage"), CrossValidationParams(steps=2, precision="32-true"), "f" * 64)
+    monkeypatch.setattr(CrossValidationParams, "code_version", "1.3.7")
+    assert (
+        cross_validation_key(recipe_of("two_stage"), CrossValidationParams(steps=2, precision="32-true"), "f" * 64)
+        != before
+    )
 
 
 def test_states_are_those_of_the_version_before_and_resume(tmp_path: Path):
