@@ -12,6 +12,7 @@ from models.matching import CHANNELS
 _QUERY_SCALE = 20.0
 """About the square root of CHANNELS: the entries of a vector of unit length times this are about 1."""
 _SOFT_TEMPERATURE = 0.05
+_BLOCK = 64  # places at once
 
 
 class ReferencePlaces(NamedTuple):
@@ -25,6 +26,8 @@ class ReferencePlaces(NamedTuple):
     """(N, C): mean ab / AB_SCALE of each place; for lines L / 50 - 1 before them."""
     bonus: Tensor
     """(N,): what is added to the similarity of each place: for a picture that is alike as a whole, or a correction."""
+    similarity: Tensor | None = None
+    """(M, N) of the M places that look, where it is known already; None: it is computed."""
 
 
 class Match(nn.Module):
@@ -62,19 +65,42 @@ class Match(nn.Module):
         Returns (M, channels): the heads' mean colours, the standard deviation around each of them, and the highest
         and the smooth highest similarity.
         """
+        keys = self._split(self.key(references.features)) / self._channels**0.5 * _QUERY_SCALE
+        values = torch.cat([references.colors, references.colors.square()], dim=1).T.contiguous()
+        # Without gradients on the CPU a few places at a time: what is held in between stays in the cache.
+        is_blocked = not torch.is_grad_enabled() and features.device.type == "cpu"
+        rows = _BLOCK if is_blocked else len(features)
+        found = [
+            self._found(own, own_lightness, similar, references, keys, values)
+            for own, own_lightness, similar in zip(
+                features.split(rows), lightness.split(rows), _similar(features, references).split(rows), strict=True
+            )
+        ]
+        return torch.cat(found)
+
+    def _found(
+        self,
+        features: Tensor,
+        lightness: Tensor,
+        similar: Tensor,
+        references: ReferencePlaces,
+        keys: Tensor,
+        values: Tensor,
+    ) -> Tensor:
+        """`forward` of some places. similar: (M, N). values: (2 C, N), colours and their squares."""
         device = "cpu" if features.is_meta else features.device.type  # there is no autocast of shapes alone
         with torch.no_grad(), torch.autocast(device, enabled=False):
-            light = (lightness[:, None] - references.lightness).abs() / 100
-            scored = features @ references.features.T - self._penalty * 100 * light  # (M, N)
+            light = (lightness[:, None] - references.lightness).abs_().div_(100)
+            scored = similar - self._penalty * 100 * light  # (M, N)
+            preferred = scored + references.bonus
         queries = self._split(self.query(features))
-        keys = self._split(self.key(references.features)) / self._channels**0.5 * _QUERY_SCALE
-        values = torch.cat([references.colors, references.colors.square()], dim=1)
         means, spreads = [], []
         for head in range(self._heads):
-            logits = (scored + references.bonus) * self.sharpness[head].exp()
+            logits = preferred * self.sharpness[head].exp()
             if head:
                 logits = logits + queries[head] @ keys[head].T - self.penalty[head] * 10 * light
-            mean, square = (torch.softmax(logits, dim=1) @ values).chunk(2, dim=1)
+            # Few values by many places: this way round the product takes a fifth of the time.
+            mean, square = (values @ torch.softmax(logits, dim=1).T).T.chunk(2, dim=1)
             means.append(mean)
             spreads.append(((square - mean.square()).clamp(min=0).sum(dim=1, keepdim=True) + 1e-6).sqrt())
         best = scored.amax(dim=1, keepdim=True)
@@ -105,11 +131,25 @@ class LookUp(nn.Module):
     def forward(self, state: Tensor, references: ReferencePlaces) -> Tensor:
         """The state of M places, (M, channels)."""
         features, colors = references.features, references.colors
-        queries, keys = self._split(self.query(state)), self._split(self.key(features))  # (heads, M or N, _KEY)
-        weights = torch.softmax(queries @ keys.mT * (_QUERY_SCALE / self._KEY**0.5), dim=2)
+        queries = self._split(self.query(state) * (_QUERY_SCALE / self._KEY**0.5))  # (heads, M, _KEY)
+        keys = self._split(self.key(features))  # (heads, N, _KEY)
         values = self._split(self.value(torch.cat([features * _QUERY_SCALE, colors], dim=1)))
-        values = torch.cat([values, colors.expand(self._HEADS, -1, -1)], dim=2)
-        return self.out((weights @ values).transpose(0, 1).flatten(1))
+        # Head by head, few values by many places: all heads at once fill memory that is new to the process each time.
+        found = [
+            torch.cat([own, colors], dim=1).T.contiguous() @ torch.softmax(query @ key.T, dim=1).T
+            for query, key, own in zip(queries, keys, values, strict=True)
+        ]
+        return self.out(torch.cat(found).T)
 
     def _split(self, rows: Tensor) -> Tensor:
         return rows.unflatten(1, (self._HEADS, -1)).transpose(0, 1)
+
+
+@torch.no_grad()
+def _similar(features: Tensor, references: ReferencePlaces) -> Tensor:
+    """The similarity of places, (M, CHANNELS), and those of references: (M, N) float32 cosines."""
+    if references.similarity is not None:
+        return references.similarity
+    device = "cpu" if features.is_meta else features.device.type
+    with torch.autocast(device, enabled=False):
+        return features @ references.features.T

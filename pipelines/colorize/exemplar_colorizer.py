@@ -16,7 +16,15 @@ from models.exemplar.network import ExemplarUNet
 from models.specs.base import AB_SCALE
 from pipelines.colorize.hints import Hint, rasterize
 from pipelines.colorize.places import PicturePlaces
-from pipelines.colorize.proposals import FROM_NETWORK, FROM_NOTHING, MAX_REFERENCES, Proposals, bonus_of, propose
+from pipelines.colorize.proposals import (
+    FROM_NETWORK,
+    FROM_NOTHING,
+    MAX_REFERENCES,
+    Proposals,
+    bonus_of,
+    propose,
+    similarities,
+)
 from pipelines.colorize.reference_colorizer import ReferenceColorizer
 from pipelines.colorize.references import References
 from pipelines.images.color import gray_to_lightness, resized, rgb_to_lab
@@ -43,13 +51,14 @@ class ExemplarColorizer(ReferenceColorizer):
         self, picture: np.ndarray, places: PicturePlaces, references: References | None, hint: Hint | None
     ) -> Proposals:
         """The network's colours at the size at which the picture is looked at, with the sources of the match."""
-        sources = propose(picture, places, references, hint)
+        found = (references or References()).nearest(places.pooled, MAX_REFERENCES)
+        similar = similarities(places, found)
+        sources = propose(picture, places, found, hint, similar=similar)
         rows, columns = places.size
         size = (rows * 8, columns * 8)
         lightness = torch.from_numpy(gray_to_lightness(resized(picture, size)))[None, None] / 50 - 1
         features = torch.from_numpy(places.features).float().T.reshape(1, -1, rows, columns)
-        found = (references or References()).nearest(places.pooled, MAX_REFERENCES)
-        known = self._known(found, places) if len(found) else None
+        known = self._known(found, places, similar) if len(found) else None
         marks = self._marks(hint, size)
         answer = self._network.refine(lightness, features, [known], marks)
         confidence = answer.confidence[0, 0].numpy()
@@ -78,7 +87,7 @@ class ExemplarColorizer(ReferenceColorizer):
             place=enlarged(sources.place),
         )
 
-    def _known(self, found: References, places: PicturePlaces) -> ReferencePlaces:
+    def _known(self, found: References, places: PicturePlaces, similar: Tensor) -> ReferencePlaces:
         lab = np.concatenate([one.colors.mean(axis=1, dtype=np.float32) for one in found])
         chosen = evenly_spaced(len(lab), _MAX_PLACES)
         return ReferencePlaces(
@@ -86,6 +95,7 @@ class ExemplarColorizer(ReferenceColorizer):
             lightness=torch.from_numpy(np.concatenate([one.places.lightness for one in found])[chosen]),
             colors=self._inside(torch.from_numpy(lab[chosen])),
             bonus=torch.from_numpy(bonus_of(places, found)[chosen]),
+            similarity=similar.index_select(1, torch.from_numpy(chosen)),
         )
 
     def _marks(self, hint: Hint | None, size: tuple[int, int]) -> Tensor | None:
