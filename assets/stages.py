@@ -158,7 +158,7 @@ _DECLARED = (
         group="2_select",
         job="select_panels",
         params=UniqueParams,
-        kinds={"imagehash", "parquet"},
+        kinds={"numba", "parquet"},
         owner="team:data",
         deps=("panels",),
     ),

@@ -14,7 +14,7 @@ from assets.stages import STAGES
 from pipelines.colorize.references import References
 from pipelines.images.color import rgb_to_gray
 from pipelines.images.decode import decode_picture
-from pipelines.panels.filters import colored_share
+from pipelines.panels.filters import MeasuredPanel, colored_share
 from pipelines.panels.params import PanelParams
 from studio.materialize import DEFAULT_STAGES
 from tests.demo_home import demo_home
@@ -97,8 +97,8 @@ def test_the_demo_ends_with_its_newest_issue_as_a_coloured_book(demo):
     with zipfile.ZipFile(folder / "0004_gray.cbz") as gray, zipfile.ZipFile(folder / "0004_colored.cbz") as colored:
         assert gray.namelist() == colored.namelist()
         before, after = (decode_picture(book.read("002.png"), name="002.png") for book in (gray, colored))
-    assert colored_share(before, PanelParams()) == 0
-    assert colored_share(after, PanelParams()) > 0.1
+    assert colored_share(MeasuredPanel(before), PanelParams()) == 0
+    assert colored_share(MeasuredPanel(after), PanelParams()) > 0.1
     assert np.abs(rgb_to_gray(after).astype(int) - rgb_to_gray(before)).max() <= 1
     names = References.load(folder / "references.safetensors").names
     assert names

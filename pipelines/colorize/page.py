@@ -21,7 +21,7 @@ from pipelines.colorize.whole_picture import colorize_whole
 from pipelines.images.color import rgb_to_gray, with_luma
 from pipelines.panels.boxes import Box
 from pipelines.panels.cut import Cut, cut_page
-from pipelines.panels.filters import colored_share, is_gray
+from pipelines.panels.filters import MeasuredPanel, colored_share, is_gray
 from pipelines.panels.params import PanelParams
 
 CORRECTION_WEIGHT = 4.0
@@ -124,7 +124,7 @@ def panel_pixels(page: np.ndarray, cut: Cut) -> np.ndarray:
 
 def has_color(rgb: np.ndarray) -> bool:
     """True for a picture, (H, W, 3) uint8 RGB, that is drawn in colour. A tint of the whole (sepia) is none."""
-    return not is_gray(colored_share(rgb, _PARAMS), _PARAMS)
+    return not is_gray(colored_share(MeasuredPanel(rgb), _PARAMS), _PARAMS)
 
 
 def colored_panels(page: np.ndarray, cuts: Sequence[Cut]) -> list[bool]:

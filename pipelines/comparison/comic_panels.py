@@ -14,7 +14,7 @@ from pipelines.images.decode import decode_picture
 from pipelines.images.formats import PICTURE_SUFFIXES
 from pipelines.lake import natural_key
 from pipelines.panels.cut import cut_page
-from pipelines.panels.filters import colored_share, is_gray
+from pipelines.panels.filters import MeasuredPanel, colored_share, is_gray
 from pipelines.panels.hashing import is_flat, phash
 from pipelines.panels.params import PanelParams
 
@@ -70,7 +70,7 @@ def panels_of(folder: Path, title: str, issues: frozenset[str] | None = None) ->
         for number, (x, y, width, height) in enumerate(page.boxes, start=1):
             rgb = np.ascontiguousarray(page.rgb[y : y + height, x : x + width])
             is_small = min(width, height) < _PARAMS.min_side_px
-            if is_small or is_flat(rgb) or is_gray(colored_share(rgb, _PARAMS), _PARAMS):
+            if is_small or is_flat(rgb) or is_gray(colored_share(MeasuredPanel(rgb), _PARAMS), _PARAMS):
                 continue
             own = int(phash(rgb), 16)
             if any((own ^ other).bit_count() <= NEAR_DUPLICATE_BITS for other in hashes):

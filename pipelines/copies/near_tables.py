@@ -5,20 +5,13 @@ which they lie one behind the other. Where rows are taken in that order too, and
 rows read neighbouring places: the memory is read in runs, which is most of the speed.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, compiled when it is first called, and kept on disk where there is a place for it."""
-    try:
-        return njit(cache=True)(function)
-    except RuntimeError:  # neither beside the module nor in the user's cache folder
-        return njit(function)
+from pipelines.images.compiled import compiled
 
 
 def _bit_count(_context: Any, _value: Any) -> Any:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipelines.images.decode import decode_picture
 from pipelines.lake import Lake, digest_of, split_issue_key
 from pipelines.panels.cut import Cut, CutPage, cut_strip, explain_page
-from pipelines.panels.filters import DROP_REASONS, NOT_A_PANEL, colored_share, drop_reason, is_gray
+from pipelines.panels.filters import DROP_REASONS, NOT_A_PANEL, MeasuredPanel, colored_share, drop_reason, is_gray
 from pipelines.panels.hashing import HASH_VERSION, is_flat, phash, pixels_sha256, thumbnail
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.params import PanelParams
@@ -176,7 +176,8 @@ def _cropped(image: np.ndarray, cut: Cut) -> np.ndarray:
 def _described(panel: _Panel, params: PanelParams) -> dict[str, object]:
     """The columns of a panel that its pixels, outline and place decide."""
     height, width = panel.pixels.shape[:2]
-    share = colored_share(panel.pixels, params)
+    measured = MeasuredPanel(panel.pixels)
+    share = colored_share(measured, params)
     mask = panel.cut.mask
     return {
         "page_box": list(panel.page_box),
@@ -186,14 +187,14 @@ def _described(panel: _Panel, params: PanelParams) -> dict[str, object]:
         "page_score": panel.page_score,
         "width_px": width,
         "height_px": height,
-        "drop_reason": NOT_A_PANEL if panel.is_left_out else drop_reason(panel.pixels, params),
+        "drop_reason": NOT_A_PANEL if panel.is_left_out else drop_reason(measured, params),
         "is_gray": is_gray(share, params),
         "colored_share": share,
         "phash": phash(panel.pixels),
         "hash_version": HASH_VERSION,
-        "is_flat": is_flat(panel.pixels),
+        "is_flat": is_flat(measured.small),
         "sha256": pixels_sha256(panel.pixels),
-        "thumbnail": thumbnail(panel.pixels),
+        "thumbnail": thumbnail(measured.small),
         "mask": None if mask is None else cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tobytes(),
     }
 

@@ -3,20 +3,30 @@
 from hashlib import sha256
 
 import cv2
-import imagehash
 import numpy as np
-import PIL
-from PIL import Image
 
-HASH_VERSION = f"phash64 imagehash-{imagehash.__version__} pillow-{PIL.__version__}"
-"""The versions that a stored hash depends on: Pillow's versions resize with different rounding."""
+from pipelines.panels.reduced import reduced
 
-_FLAT_STD = 3.0  # of the lightness, 0..255, on the small picture that the hash is made of
+HASH_VERSION = "phash64 imagehash-4.3.2 pillow-13.0.0"
+"""The algorithm, and whose bits it gives: Pillow's versions resize with different rounding."""
+
+_SIDE_PX, _BITS = 32, 8  # of what is hashed, and of the hash on each side
+_FLAT_STD = 3.0  # of the lightness, 0..255, on a small picture
 
 
 def phash(rgb: np.ndarray) -> str:
-    """Perceptual hash of a picture, uint8 RGB (H, W, 3): 16 hex digits, as `imagehash.phash` writes it."""
-    return str(imagehash.phash(Image.fromarray(rgb)))
+    """Perceptual hash of a picture, uint8 RGB (H, W, 3): 16 hex digits, those of `imagehash.phash` [Buchner].
+
+    A bit for each of the lowest 8 x 8 frequencies of the luma at 32 x 32: is it above their median?
+    """
+    import scipy.fft
+
+    from pipelines.images.lanczos import lanczos_luma
+
+    columns = np.asarray(scipy.fft.dct(lanczos_luma(rgb, _SIDE_PX).astype(np.float64), axis=0))[:_BITS]
+    low = np.asarray(scipy.fft.dct(columns, axis=1))[:, :_BITS]
+    median = np.sort(low, axis=None)[_BITS**2 // 2 - 1 :][:2].mean()
+    return np.packbits(low > median).tobytes().hex()
 
 
 def pixels_sha256(rgb: np.ndarray) -> str:
@@ -29,10 +39,11 @@ def pixels_sha256(rgb: np.ndarray) -> str:
 
 def is_flat(rgb: np.ndarray) -> bool:
     """True where a picture, uint8 RGB (H, W, 3), has too little contrast for a meaningful perceptual hash."""
-    small = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
+    luma = cv2.cvtColor(reduced(rgb), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(luma, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)
     return float(small.std()) < _FLAT_STD
 
 
 def thumbnail(rgb: np.ndarray) -> bytes:
     """A picture, uint8 RGB (H, W, 3), averaged down to 16 x 16: 768 bytes, RGB, row by row."""
-    return cv2.resize(rgb, (16, 16), interpolation=cv2.INTER_AREA).tobytes()
+    return cv2.resize(reduced(rgb), (16, 16), interpolation=cv2.INTER_AREA).tobytes()

@@ -2,7 +2,6 @@
 not known; and never ranked.
 """
 
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from pipelines.comparison.leaderboard import Leaderboard, build_leaderboard
 from pipelines.evaluation.evaluation import load_evaluation, save_evaluation
 from pipelines.evaluation.learned import learned_pictures
 from pipelines.lake import Lake
-from pipelines.panels.hashing import is_flat, phash, thumbnail
+from pipelines.panels.hashing import is_flat, phash, pixels_sha256, thumbnail
 from pipelines.training.record import TrainingRecord
 from pipelines.training_set import TrainingSet
 from tests.pipelines.conftest import WriteLake, drawn_panel
@@ -49,15 +48,11 @@ def know(lake: Lake, *pictures: np.ndarray) -> None:
     rows = [
         {
             **{"title": "saga", "issue": "1", "panel_id": f"saga__1__{number:04d}", "kept": True, "reason": None},
-            **{"sha256": digest_of_row(rgb), "phash": phash(rgb), "is_flat": is_flat(rgb), "thumbnail": thumbnail(rgb)},
+            **{"sha256": pixels_sha256(rgb), "phash": phash(rgb), "is_flat": is_flat(rgb), "thumbnail": thumbnail(rgb)},
         }
         for number, rgb in enumerate(pictures)
     ]
     lake.write_table(lake.unique_panels, pa.Table.from_pylist(rows), made_from="test")
-
-
-def digest_of_row(rgb: np.ndarray) -> str:
-    return sha256(rgb.tobytes()).hexdigest()  # as the small lake of the tests has it
 
 
 def test_pictures_that_were_train_or_val_are_found_under_any_name(freeze_splits):

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.panels.filters import colored_share, drop_reason, is_gray
+from pipelines.panels.filters import MeasuredPanel, colored_share, drop_reason, is_gray
 from pipelines.panels.params import PanelParams
 
 PARAMS = PanelParams()
@@ -22,11 +22,11 @@ def as_jpeg(picture, quality):
 
 
 def reason_of_size(width_px, height_px, params):
-    return drop_reason(np.zeros((height_px, width_px, 3), np.uint8), params)
+    return drop_reason(MeasuredPanel(np.zeros((height_px, width_px, 3), np.uint8)), params)
 
 
 def seems_gray(picture):
-    return is_gray(colored_share(picture, PARAMS), PARAMS)
+    return is_gray(colored_share(MeasuredPanel(picture), PARAMS), PARAMS)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_sepia_ink_counts_as_gray():
 def test_a_coloured_figure_on_gray_is_coloured():
     picture = gray_drawing()
     cv2.circle(picture, (300, 150), 40, (210, 60, 50), cv2.FILLED)
-    assert colored_share(picture, PARAMS) == pytest.approx(np.pi * 40**2 / (300 * 400), rel=0.25)
+    assert colored_share(MeasuredPanel(picture), PARAMS) == pytest.approx(np.pi * 40**2 / (300 * 400), rel=0.25)
     assert not seems_gray(picture)
 
 
@@ -91,7 +91,7 @@ def test_the_share_that_a_title_asks_for_is_coloured():
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1)])
 def test_pictures_one_pixel_wide(size):
-    assert colored_share(np.full((*size, 3), 90, np.uint8), PARAMS) == 0
+    assert colored_share(MeasuredPanel(np.full((*size, 3), 90, np.uint8)), PARAMS) == 0
 
 
 def coloured(*, lightness: tuple[float, float] = (20, 90), tint: tuple[int, int] = (0, 0), spread: float = 25):
@@ -124,15 +124,15 @@ ALL = PanelParams(max_aspect=3, high_key_lightness=85, low_key_lightness=25, max
     ],
 )
 def test_light_and_colours_that_paper_003_took_out(picture, reason):
-    assert drop_reason(picture, ALL) == reason
-    assert drop_reason(picture, PARAMS) is None
+    assert drop_reason(MeasuredPanel(picture), ALL) == reason
+    assert drop_reason(MeasuredPanel(picture), PARAMS) is None
 
 
 def test_a_light_picture_with_a_dark_figure_is_no_high_key():
     picture = coloured(lightness=(92, 99), spread=4)
-    assert drop_reason(picture, ALL) == "high_key"
+    assert drop_reason(MeasuredPanel(picture), ALL) == "high_key"
     picture[100:220, 100:220] = (90, 60, 40)
-    assert drop_reason(picture, ALL) is None
+    assert drop_reason(MeasuredPanel(picture), ALL) is None
 
 
 @pytest.mark.parametrize(
@@ -147,6 +147,6 @@ def test_shapes_that_are_too_long(size, reason):
 
 def test_size_and_shape_go_before_looks():
     dark = np.zeros((100, 700, 3), np.uint8)
-    assert drop_reason(dark, ALL) == "too_small"
-    assert drop_reason(dark, ALL.model_copy(update={"min_side_px": 100})) == "extreme_aspect"
-    assert drop_reason(dark[:, :300], ALL.model_copy(update={"min_side_px": 100})) == "low_key"
+    assert drop_reason(MeasuredPanel(dark), ALL) == "too_small"
+    assert drop_reason(MeasuredPanel(dark), ALL.model_copy(update={"min_side_px": 100})) == "extreme_aspect"
+    assert drop_reason(MeasuredPanel(dark[:, :300]), ALL.model_copy(update={"min_side_px": 100})) == "low_key"

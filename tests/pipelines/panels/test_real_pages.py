@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.images.decode import decode_picture
 from pipelines.panels.cut import Cut, cut_page, cut_strip
-from pipelines.panels.filters import colored_share, is_gray
+from pipelines.panels.filters import MeasuredPanel, colored_share, is_gray
 from pipelines.panels.params import PanelParams
 from pipelines.panels.slices import are_slices
 from pipelines.panels.strip import stitch
@@ -70,7 +70,8 @@ def test_annotated_panels_come_in_reading_order_with_edges_within_two_pixels(ann
 
 def test_coloured_panels_are_not_marked_gray(annotated):
     pictures = [picture for _, page, _, cuts in annotated for picture in panels(cuts, page)]
-    assert sum(is_gray(colored_share(picture, PARAMS), PARAMS) for picture in pictures) / len(pictures) <= 0.02
+    marks = [is_gray(colored_share(MeasuredPanel(picture), PARAMS), PARAMS) for picture in pictures]
+    assert sum(marks) / len(marks) <= 0.02
 
 
 def test_black_and_white_comics_are_gray():
@@ -78,7 +79,10 @@ def test_black_and_white_comics_are_gray():
     coloured = {"2007-cover-open", "2007-cover-shut", "dwemthy-back-castol", "quil-3"}
     for path in sorted((DATA / "extras/bw-negatives").glob("*/*")):
         page = decode_picture(path.read_bytes(), name=path.name)
-        marks = [is_gray(colored_share(picture, PARAMS), PARAMS) for picture in panels(cut_page(page, PARAMS), page)]
+        marks = [
+            is_gray(colored_share(MeasuredPanel(picture), PARAMS), PARAMS)
+            for picture in panels(cut_page(page, PARAMS), page)
+        ]
         assert all(marks) != (path.stem in coloured) or not marks, path.name
 
 
