@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import py7zr
-import pypdfium2
 from PIL import Image
 
 _MODE = 0o644
@@ -54,6 +52,8 @@ def pack_tar(file: Path, parts: Iterable[Part]) -> None:
 
 def pack_7z(file: Path, parts: Iterable[Part]) -> None:
     """A 7z file of entries that are only stored; names have to be Unicode."""
+    import py7zr  # takes a moment, and few books are 7z files
+
     entry = file.with_name(f"{file.name}.entry")  # the time of an entry is that of a file
     try:
         with file.open("wb") as opened, py7zr.SevenZipFile(opened, "w", filters=[{"id": py7zr.FILTER_COPY}]) as archive:
@@ -68,6 +68,8 @@ def pack_7z(file: Path, parts: Iterable[Part]) -> None:
 
 def pack_pdf(file: Path, parts: Iterable[Part]) -> None:
     """A PDF file of JPEG pictures, each on a page of its size at its resolution."""
+    import pypdfium2
+
     document = pypdfium2.PdfDocument.new()
     try:
         for part in parts:

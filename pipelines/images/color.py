@@ -5,6 +5,8 @@ So all Lab here is float32 with L in 0..100 and a, b in about -108..99 (sRGB, D6
 Also here: the ranges in which networks see and give colour, so that training and colorizing cannot differ.
 """
 
+from functools import cache
+
 import cv2
 import numpy as np
 
@@ -45,7 +47,7 @@ def gray_to_rgb(gray: np.ndarray) -> np.ndarray:
 def gray_to_lightness(gray: np.ndarray) -> np.ndarray:
     """L of gray values: any shape uint8 -> the same shape float32 in 0..100."""
     _require(gray, np.uint8, "gray_to_lightness")
-    return _LIGHTNESS[gray]
+    return _lightness()[gray]
 
 
 def with_luma(rgb: np.ndarray, gray: np.ndarray) -> np.ndarray:
@@ -115,7 +117,7 @@ def network_input(variant: np.ndarray, space: ColorSpace) -> np.ndarray:
     gray page is colorized; under "rgb" the gray value.
     """
     _require(variant, np.uint8, "network_input")
-    scale = _LIGHTNESS / 50 - 1 if space == "lab" else np.arange(256, dtype=np.float32) / 127.5 - 1
+    scale = _lightness() / 50 - 1 if space == "lab" else np.arange(256, dtype=np.float32) / 127.5 - 1
     return scale[variant][:, np.newaxis]
 
 
@@ -135,7 +137,7 @@ def network_picture(output: np.ndarray, variant: np.ndarray, space: ColorSpace) 
     channels = np.moveaxis(output, 1, -1)
     if space == "rgb":
         return _to_uint8((channels + 1) * 127.5)
-    lightness = _LIGHTNESS[variant][..., np.newaxis]
+    lightness = _lightness()[variant][..., np.newaxis]
     return with_luma(lab_to_rgb(np.concatenate([lightness, channels * AB_SCALE], axis=-1)), variant)
 
 
@@ -156,5 +158,7 @@ def _require(pictures: np.ndarray, dtype: type, function: str) -> None:
         raise TypeError(f"{function}: expected {np.dtype(dtype)}, got {pictures.dtype}; ranges would not fit")
 
 
-_LIGHTNESS = rgb_to_lab(gray_to_rgb(np.arange(256, dtype=np.uint8)[np.newaxis]))[0, :, 0]
-"""L of each gray value."""
+@cache
+def _lightness() -> np.ndarray:
+    """L of each gray value: (256,) float32. Made on use: OpenCV's first Lab takes longer than all other imports."""
+    return rgb_to_lab(gray_to_rgb(np.arange(256, dtype=np.uint8)[np.newaxis]))[0, :, 0]

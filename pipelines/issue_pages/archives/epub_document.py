@@ -3,12 +3,11 @@
 import posixpath
 import re
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from bs4 import BeautifulSoup, Tag
-from soupsieve import SelectorSyntaxError
-
-from pipelines.issue_pages.html_page import HtmlError, read_html
+if TYPE_CHECKING:  # what opens any archive imports this module, and few archives are EPUB books
+    from bs4 import BeautifulSoup, Tag
 
 _MAX_RULES = 100  # of style sheets that set a background, for one document
 _MAX_SELECTOR = 200
@@ -47,6 +46,8 @@ def shown_by(name: str, document: bytes, style: Callable[[str], str]) -> list[st
 
     `style` gives the text of a style sheet by its name. Raises NoSpine.
     """
+    from pipelines.issue_pages.html_page import HtmlError, read_html
+
     # Documents of EPUB are in UTF-8 or UTF-16.
     encoding = "utf-16" if document.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
@@ -63,7 +64,7 @@ def _entry(document: str, reference: str) -> str:
     return reference if is_whole else resolved(document, reference)
 
 
-def _references(element: Tag) -> Iterator[str]:
+def _references(element: "Tag") -> Iterator[str]:
     """The one picture that an element shows, if any."""
     if element.name == "source" and (element.parent is None or element.parent.find("img", src=True)):
         return  # a choice for other devices
@@ -86,8 +87,10 @@ def _largest(choices: str) -> str | None:
     return max(sized, default=(0.0, None), key=lambda choice: choice[0])[1]
 
 
-def _backgrounds(name: str, soup: BeautifulSoup, style: Callable[[str], str]) -> list[tuple[str, str]]:
+def _backgrounds(name: str, soup: "BeautifulSoup", style: Callable[[str], str]) -> list[tuple[str, str]]:
     """The backgrounds of elements, in order, each with the document or style sheet that its reference counts from."""
+    from soupsieve import SelectorSyntaxError
+
     by_element: dict[int, tuple[str, str]] = {}
     for place, sheet in _sheets(name, soup, style):
         for selector, reference in _rules(sheet):
@@ -105,7 +108,7 @@ def _backgrounds(name: str, soup: BeautifulSoup, style: Callable[[str], str]) ->
     return found
 
 
-def _sheets(name: str, soup: BeautifulSoup, style: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+def _sheets(name: str, soup: "BeautifulSoup", style: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     for element in soup.find_all(["link", "style"]):
         if element.name == "style":
             yield name, element.get_text()

@@ -8,7 +8,6 @@ import rarfile
 
 from pipelines.issue_pages.archives.entry import ArchiveLimits, Container, parts_of
 from pipelines.issue_pages.archives.rar import RarContainer
-from pipelines.issue_pages.archives.sevenzip import SevenZipContainer
 from pipelines.issue_pages.archives.tar import TarContainer
 from pipelines.issue_pages.archives.zip import ZipContainer
 from pipelines.issue_pages.names import left_by_system, leftover
@@ -22,7 +21,7 @@ _MAGIC: dict[bytes, ArchiveKind] = {
     **{b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PK00PK\x03\x04": "zip", b"PK\x07\x08PK\x03\x04": "zip"},
     **{b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"},
 }
-_CONTAINERS = {"zip": ZipContainer, "tar": TarContainer, "7z": SevenZipContainer, "rar": RarContainer}
+_CONTAINERS = {"zip": ZipContainer, "tar": TarContainer, "rar": RarContainer}
 _PACKED_TARS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 _PROGRAMS = (b"MZ", b"\x7fELF")
 _TAR_MAGIC_AT, _TAR_MAGIC = 257, b"ustar"
@@ -64,6 +63,10 @@ def is_archive(file: Path) -> bool:
 
 def open_container(file: Path, kind: Literal["zip", "tar", "7z", "rar"], limits: ArchiveLimits) -> Container:
     """The entries of an archive of a known kind; nothing is read yet."""
+    if kind == "7z":
+        from pipelines.issue_pages.archives.sevenzip import SevenZipContainer  # py7zr takes a moment
+
+        return SevenZipContainer(file, limits)
     return _CONTAINERS[kind](file, limits)
 
 
