@@ -7,7 +7,8 @@ import dagster as dg
 from assets.stages import STAGES
 
 DESCRIPTIONS = {
-    "collect_issues": "Fetch an issue's pages and cut its panels: one run is the unit of scraping, retry and backfill.",
+    "collect_issues": "Fetch the pages of issues.",
+    "cut_panels": "Cut the panels of issues out of their pages.",
     "select_panels": "Drop duplicates, gray and oddly sized panels; assign issues to splits; compare new issues.",
     "make_variants": "Make the gray, edge and line pictures of a split.",
     "freeze_training_set": "Freeze the arrays that trainings read, with a fingerprint and a datasheet.",

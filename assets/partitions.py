@@ -21,6 +21,18 @@ def titles_of(issue_keys: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(split_issue_key(key)[0] for key in issue_keys))
 
 
+def ranges(keys: Sequence[str], known: Sequence[str], *, at_most: int) -> list[list[str]]:
+    """The keys, in their order, cut where two are no neighbours among the known ones: a run takes a range of these."""
+    places = {key: place for place, key in enumerate(known)}
+    found: list[list[str]] = []
+    for key in keys:
+        if found and len(found[-1]) < at_most and places[key] == places[found[-1][-1]] + 1:
+            found[-1].append(key)
+        else:
+            found.append([key])
+    return found
+
+
 def undeclared_issues(instance: dg.DagsterInstance, declared: Collection[str]) -> list[str]:
     """The issues that are partitions though their title is not declared any more."""
     known = instance.get_dynamic_partitions(str(issues.name))

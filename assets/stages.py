@@ -4,6 +4,7 @@ Assets, groups, partitions, code versions, jobs, settings and the command line f
 asset, declare its stage here, and write its body (`@stage_asset`) in the file of its group.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, wraps
@@ -48,6 +49,9 @@ class Stage:
     settings: str = ""
     """The key in settings.yaml; empty: the name."""
     pool: str | None = None
+    issues_per_run: int | None = None
+    """Of a stage of issues: how many of them a backfill takes into one run. Stages of different numbers have runs of
+    their own, so that one issue without pages does not keep back the panels of the others."""
     condition: dg.AutomationCondition | None = None
     checks: tuple[dg.AssetCheckSpec, ...] = ()
     is_usual: bool = True
@@ -141,17 +145,20 @@ _DECLARED = (
         kinds={"requests", "parquet"},
         owner="team:data",
         partitions="issue",
-        pool="sources",  # one issue at a time: hosts see one connection, and pauses between requests
+        pool="sources",  # one run at a time: hosts see one connection, and pauses between requests
+        issues_per_run=100,
     ),
     Stage(
         name="panels",
         group="1_collect",
-        job="collect_issues",
+        job="cut_panels",
         params=PanelParams,
         kinds={"opencv", "parquet"},
         owner="team:data",
         deps=("issue_pages",),
         partitions="issue",
+        pool="cores",  # one run at a time: it works on as many issues at once as there are cores
+        issues_per_run=200,
     ),
     Stage(
         name="unique_panels",
@@ -273,8 +280,15 @@ STAGES = {stage.name: stage for stage in _DECLARED}
 def stage_asset(name: str, *, description: str | None = None) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Decorates the body of a stage's asset; all but the body and its description is declared in `STAGES`."""
     stage = STAGES[name]
-    declared = dg.asset(
-        name=name,
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # of `backfill_policy`, which is years old
+        declared = _declared(stage, description)
+    return lambda body: declared(_explained(body))
+
+
+def _declared(stage: Stage, description: str | None) -> Callable[..., dg.AssetsDefinition]:
+    return dg.asset(
+        name=stage.name,
         description=description,
         deps=stage.asset_deps,
         partitions_def=stage.partitions_def,
@@ -285,9 +299,10 @@ def stage_asset(name: str, *, description: str | None = None) -> Callable[[Calla
         code_version=stage.code_version,
         automation_condition=stage.condition,
         config_schema=stage.config_schema,
+        dagster_type=dg.Nothing,  # pyright: ignore[reportArgumentType]  as documented: IO managers have nothing to do
         check_specs=stage.checks,
+        backfill_policy=dg.BackfillPolicy.multi_run(stage.issues_per_run) if stage.issues_per_run else None,
     )
-    return lambda body: declared(_explained(body))
 
 
 def _explained(body: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,7 +4,9 @@
 files by name, and keep them in the lake: an output that did not change is not drawn again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,12 @@ from pipelines.images.sampling import evenly_spaced
 from pipelines.images.sheets import contact_sheet, labelled_grid, to_jpeg
 from pipelines.issue_splits import Lookalikes, left_out_panels
 from pipelines.lake import Lake, digest_of, image_type
+from pipelines.panels.build import PanelReport, build_panels
 from pipelines.panels.cut import Cut
 from pipelines.panels.filters import NOT_A_PANEL
+from pipelines.panels.on_all_cores import on_all_cores
 from pipelines.panels.overlay import draw_boxes
+from pipelines.panels.params import PanelParams
 from pipelines.panels.pixels import read_panels
 from pipelines.panels.slices import slices_of
 from pipelines.panels.strip import stitch
@@ -72,6 +77,32 @@ def panel_previews(lake: Lake, key: str) -> dict[str, bytes]:
         made_from=lake.made_from(lake.panels(key)),
         draw=lambda: {"cut": preview_cut(lake, key), **preview_panels(lake, key)},
     )
+
+
+@dataclass(frozen=True)
+class DrawnPanels:
+    """The panels of an issue that were made now or before."""
+
+    report: PanelReport
+    is_drawn: bool
+    """True where their previews were drawn now: the panels changed, or an earlier run was interrupted."""
+
+
+def build_drawn_panels(params: Mapping[str, PanelParams], lake: Lake) -> Iterator[tuple[str, DrawnPanels | Exception]]:
+    """Builds the panels of issues, by their keys, on all cores, and draws the previews of those that changed.
+
+    Yields issues as they end; an error is the result of its issue.
+    """
+    work = partial(_build_drawn, params, lake)
+    yield from on_all_cores(work, list(params), was_quick=lambda found: not found.is_drawn)
+
+
+def _build_drawn(params: Mapping[str, PanelParams], lake: Lake, key: str) -> DrawnPanels:
+    report = build_panels(key, lake, params[key])
+    is_drawn = not report.unchanged or not lake.previews("panels", key).exists()
+    if is_drawn:
+        panel_previews(lake, key)
+    return DrawnPanels(report, is_drawn)
 
 
 def decision_previews(lake: Lake) -> dict[str, bytes]:

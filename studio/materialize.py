@@ -2,24 +2,26 @@
 
 import logging
 import os
-import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from dagster_shared.error import SerializableErrorInfo
 from upath import UPath
 
 from assets.definitions import definitions_of
+from assets.each_issue import IssueListener, IssueOutcome, report_issues_to
 from assets.home import Home
 from assets.instance import instance_of
-from assets.partitions import issues, left_line, remove_undeclared, splits, titles, titles_of
+from assets.partitions import issues, left_line, ranges, remove_undeclared, splits, titles, titles_of
 from assets.progress import report_progress_to
 from assets.resources import Catalogue, default_resources, one_client
 from assets.settings import StandingSettings
@@ -28,6 +30,7 @@ from models.recipes import Recipe
 from pipelines.comparison.params import RetrainingParams
 from pipelines.errors.leftovers import ABANDONED_S, remove_leftovers
 from pipelines.errors.processes import is_alive, start_of
+from pipelines.errors.said import said
 from pipelines.issue_pages.catalogue import sync_titles
 from pipelines.issue_pages.client.fetch_error import FetchError
 from pipelines.issue_pages.entry import ListingFailed, TitleUnavailable
@@ -43,8 +46,6 @@ DEFAULT_STAGES = [name for name, stage in STAGES.items() if stage.is_usual]
 """The stages that `all` means."""
 
 _log = logging.getLogger(__name__)
-
-_PACKAGES = Path(__file__).parents[1]
 
 PROCESS_TAG = "tintoon/process"
 
@@ -63,7 +64,6 @@ class Materialized:
 
     stage: str
     partition: str | None
-    run_id: str
     metadata: dict[str, Any] = field(default_factory=dict)
     problem: str | None = None
     details: str = ""
@@ -198,28 +198,57 @@ def materialize(
     config: dict[str, dict[str, Any]],
     on_start: Callable[[str, str | None, int, int], None],
     on_progress: Callable[[int, int], None],
-) -> Iterator[Materialized]:
-    """Materializes stages in the order of the lineage, one partition after the other; yields each as it ends.
+    on_end: Callable[[Materialized], None],
+) -> None:
+    """Materializes stages in the order of the lineage, one partition after the other, many issues a run.
 
     Later stages of the same call skip an issue that failed, and a recipe that depends on a training that failed. A
-    failure of a stage without partitions ends the call.
-    on_start is called with (stage, partition, place, number of partitions).
+    failure of a stage without partitions ends the call, as does one before the first issue of a run over many.
+    on_start is called with (stage, partition, place, number of partitions), on_end as each of them ends.
     Raises KeyboardInterrupt on Ctrl-C, after what was interrupted is closed.
     """
     failed: set[str] = set()
+
+    def end(outcome: Materialized) -> None:
+        if outcome.problem:
+            failed.update(_hangs_on(outcome.stage, outcome.partition)[-1:])
+        on_end(outcome)
+
     with one_client(_fetch_params(config.get("issue_pages", {}))), noticed_interrupts() as end_if_asked:
         for stage in sorted(stages, key=list(STAGES).index):
             keys = [key for key in selection.keys(stage, instance) if failed.isdisjoint(_hangs_on(stage, key))]
-            for place, key in enumerate(keys):
-                on_start(stage, key, place, len(keys))
+            places = count()
+            for run in _runs(stage, keys, instance):
                 with report_progress_to(on_progress):
-                    outcome = _materialize_one(stage, key, instance, config.get(STAGES[stage].settings_key, {}))
+                    goes_on = _materialize(
+                        stage,
+                        run,
+                        instance,
+                        config.get(STAGES[stage].settings_key, {}),
+                        on_start=partial(_on_start, on_start, stage, places, len(keys)),
+                        on_end=end,
+                    )
                 end_if_asked()
-                yield outcome
-                if outcome.problem:
-                    if STAGES[stage].partitions is None:
-                        return
-                    failed.update(_hangs_on(stage, key)[-1:])
+                if not goes_on:
+                    return
+
+
+def _on_start(
+    on_start: Callable[[str, str | None, int, int], None],
+    stage: str,
+    places: Iterator[int],
+    total: int,
+    key: str | None,
+) -> None:
+    on_start(stage, key, next(places), total)
+
+
+def _runs(stage: str, keys: Sequence[str | None], instance: dg.DagsterInstance) -> list[list[str | None]]:
+    """The partitions of each run: many issues, or one of anything else."""
+    if not (at_most := STAGES[stage].issues_per_run):
+        return [[key] for key in keys]
+    known = instance.get_dynamic_partitions(str(issues.name))
+    return [[*run] for run in ranges([str(key) for key in keys], known, at_most=at_most)]
 
 
 def _fetch_params(explicit: dict[str, Any]) -> FetchParams:
@@ -236,27 +265,52 @@ def _definitions(home: Home) -> dg.Definitions:
     return definitions
 
 
-def _materialize_one(stage: str, key: str | None, instance: dg.DagsterInstance, config: dict[str, Any]) -> Materialized:
+def _materialize(
+    stage: str,
+    keys: Sequence[str | None],
+    instance: dg.DagsterInstance,
+    config: dict[str, Any],
+    *,
+    on_start: Callable[[str | None], None],
+    on_end: Callable[[Materialized], None],
+) -> bool:
+    """One run. Returns False where it failed and had no partitions, or did not come to the end of those it had."""
+    ended: set[str] = set()
+
+    def end(outcome: IssueOutcome) -> None:
+        ended.add(outcome.key)
+        on_end(Materialized(stage, outcome.key, outcome.metadata, outcome.problem, outcome.details))
+
+    is_range = len(keys) > 1
+    if not is_range:
+        on_start(keys[0])
     job = _definitions(Home.of()).resolve_job_def(STAGES[stage].job)
-    result = job.execute_in_process(
-        partition_key=key,
-        asset_selection=[dg.AssetKey(stage)],
-        instance=instance,
-        raise_on_error=False,
-        tags={PROCESS_TAG: _this_process()},
-        run_config={
-            "ops": {stage: {"config": config}} if config else {},
-            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-        },
-    )
+    span = {ASSET_PARTITION_RANGE_START_TAG: str(keys[0]), ASSET_PARTITION_RANGE_END_TAG: str(keys[-1])}
+    with report_issues_to(IssueListener(on_start, end)):
+        result = job.execute_in_process(
+            partition_key=None if is_range else keys[0],
+            asset_selection=[dg.AssetKey(stage)],
+            instance=instance,
+            raise_on_error=False,
+            tags={PROCESS_TAG: _this_process(), **(span if is_range else {})},
+            run_config={
+                "ops": {stage: {"config": config}} if config else {},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+        )
+    if is_range and ended.issuperset(keys):
+        return True
     metadata = {
         name: value.value
         for event in result.get_asset_materialization_events()
         for name, value in event.step_materialization_data.materialization.metadata.items()
     }
+    key = None if is_range else keys[0]
     if result.success:
-        return Materialized(stage, key, result.run_id, metadata)
-    return Materialized(stage, key, result.run_id, metadata, _problem(result), _details(result))
+        on_end(Materialized(stage, key, metadata))
+        return True
+    on_end(Materialized(stage, key, metadata, _problem(result), _details(result)))
+    return key is not None
 
 
 def _problem(result: dg.ExecuteInProcessResult) -> str:
@@ -271,21 +325,7 @@ def _problem(result: dg.ExecuteInProcessResult) -> str:
         if event.is_step_failure and event.step_failure_data.user_failure_data:
             return str(event.step_failure_data.user_failure_data.description)
     error = _error(result)
-    return _said(error) if error else "failed without a word"
-
-
-_OWN_KIND = re.compile(r"(?:pipelines|models|assets)\.[\w.]+: ")
-_ANY_KIND = re.compile(r"[\w.]+: ")
-_RAISED_HERE = re.compile(rf'\s*File "{re.escape(str(_PACKAGES))}/(?:pipelines|models|assets)/[^\n]*\n\s*raise\b')
-"""The last place of a traceback, where our own code raises: its message says everything."""
-
-
-def _said(error: SerializableErrorInfo) -> str:
-    """The message of an error in one line; with its kind, where it may need that to be understood."""
-    text = " ".join(error.message.split())
-    is_ours = bool(error.stack) and _RAISED_HERE.match(error.stack[-1])
-    found = (_ANY_KIND if is_ours else _OWN_KIND).match(text)
-    return text[found.end() :] if found else text
+    return said(error.message, error.stack) if error else "failed without a word"
 
 
 def _error(result: dg.ExecuteInProcessResult) -> SerializableErrorInfo | None:

@@ -40,14 +40,9 @@ def run_stages(
     with open_progress() as progress:
         report = StageReport(progress)
         started = time.monotonic()
-        for outcome in materialize(
-            stages,
-            selection,
-            instance=instance,
-            config=settings,
-            on_start=report.on_start,
-            on_progress=report.on_progress,
-        ):
+
+        def on_end(outcome: Materialized) -> None:
+            nonlocal started
             outcomes.append(outcome)
             seconds[outcome.stage] = seconds.get(outcome.stage, 0.0) + time.monotonic() - started
             started = time.monotonic()
@@ -60,6 +55,16 @@ def run_stages(
                 err.print(f"{outcome.stage}: {escape(notice)}", highlight=False, soft_wrap=True)
             if report.is_last:
                 progress.line(_in_words(outcome.stage, outcomes, seconds[outcome.stage]))
+
+        materialize(
+            stages,
+            selection,
+            instance=instance,
+            config=settings,
+            on_start=report.on_start,
+            on_progress=report.on_progress,
+            on_end=on_end,
+        )
     out.print(_summary(outcomes, seconds))
     failed = [outcome for outcome in outcomes if outcome.problem]
     if failed:

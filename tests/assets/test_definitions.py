@@ -46,7 +46,8 @@ def test_the_command_line_knows_every_stage_in_the_order_of_the_lineage():
 
 def test_jobs_cover_every_stage_once():
     graph_of = {job.name: {node.name for node in job.nodes_in_topological_order} for job in defs.resolve_all_job_defs()}
-    assert graph_of["collect_issues"] == {"issue_pages", "panels"}
+    assert graph_of["collect_issues"] == {"issue_pages"}
+    assert graph_of["cut_panels"] == {"panels"}
     assert graph_of["select_panels"] == {"unique_panels", "issue_splits", "drift"}  # the weekly schedule reads all
     assert graph_of["train_colorizers"] == {"colorizer", "evaluation"}
     assert graph_of["compare_colorizers"] == {"leaderboard", "champion"}

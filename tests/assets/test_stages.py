@@ -28,7 +28,7 @@ import assets.stages as stages
 
 # The one declaration ...
 stages.STAGES["thumbnails"] = stages.Stage(
-    name="thumbnails", group="1_collect", job="collect_issues", params=ThumbnailParams, kinds={"opencv"},
+    name="thumbnails", group="1_collect", job="cut_panels", params=ThumbnailParams, kinds={"opencv"},
     owner="team:data", deps=("panels",), partitions="issue",
 )
 
@@ -53,7 +53,7 @@ from studio.materialize import DEFAULT_STAGES, Selection, materialize, open_inst
 node = defs.resolve_asset_graph().get(dg.AssetKey("thumbnails"))
 assert (node.group_name, node.code_version) == ("1_collect", "7")
 assert node.partitions_def == issues and node.parent_keys == {dg.AssetKey("panels")}
-assert {n.name for n in defs.resolve_job_def("collect_issues").nodes} == {"issue_pages", "panels", "thumbnails"}
+assert {n.name for n in defs.resolve_job_def("cut_panels").nodes} == {"panels", "thumbnails"}
 assert DEFAULT_STAGES[-1] == "thumbnails"
 assert "thumbnails" in CliRunner().invoke(app, ["run", "--help"]).output
 
@@ -63,10 +63,12 @@ assert load_settings(settings) == {"thumbnails": {"side_px": 32}}
 instance = open_instance()
 instance.add_dynamic_partitions(str(issues.name), ["days__1"])
 for config, side in (({}, 64), (load_settings(settings), 32)):
-    (done,) = materialize(
+    ended = []
+    materialize(
         ["thumbnails"], Selection([]), instance=instance, config=config,
-        on_start=lambda *_: None, on_progress=lambda *_: None,
+        on_start=lambda *_: None, on_progress=lambda *_: None, on_end=ended.append,
     )
+    (done,) = ended
     assert (done.problem, done.partition, done.metadata) == (None, "days__1", {"side_px": side}), done
 print("all of it")
 """

@@ -13,8 +13,9 @@ import torch
 from dagster_shared.error import SerializableErrorInfo
 
 from models.weights_file import require_sha256
+from pipelines.errors.said import said
 from pipelines.lake import Lake
-from studio.materialize import PROCESS_TAG, _said, open_instance
+from studio.materialize import PROCESS_TAG, open_instance
 from tests.installation import Installation
 
 
@@ -22,7 +23,8 @@ def _spoken(failing: Callable[[], object]) -> str:
     try:
         failing()
     except Exception as error:
-        return _said(SerializableErrorInfo.from_traceback(traceback.TracebackException.from_exception(error)))
+        info = SerializableErrorInfo.from_traceback(traceback.TracebackException.from_exception(error))
+        return said(info.message, info.stack)
     raise AssertionError("nothing failed")
 
 

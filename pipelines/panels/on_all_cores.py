@@ -1,0 +1,89 @@
+"""Work on many issues at once, in as many processes as this one may use cores.
+
+Processes are started anew (`spawn`): a fork would copy the locks of Dagster's threads. Each costs a second or two of
+imports, so they are started only once there is work to share.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
+
+TRACEBACK = "traceback_there"
+"""The attribute of an error from another process with its `traceback.TracebackException`."""
+
+
+def on_all_cores(
+    work: Callable[[str], _Result], keys: Sequence[str], *, was_quick: Callable[[_Result], bool]
+) -> Generator[tuple[str, _Result | Exception], None, None]:
+    """The results of `work` by key, as they come; an error is the result of its key.
+
+    work: Can be pickled, with its results. was_quick: Tells of a result that it took no work: as long as all did so,
+    no other process is started. Processes end with the iteration, also where it is broken off.
+    """
+    workers = min(len(os.sched_getaffinity(0)), len(keys))
+    for place, key in enumerate(keys, start=1):
+        result = _tried(work, key)
+        yield key, result
+        left = keys[place:]
+        if workers > 1 and len(left) > 1 and (isinstance(result, Exception) or not was_quick(result)):
+            yield from _in_processes(work, left, min(workers, len(left)))
+            return
+
+
+def _tried(work: Callable[[str], _Result], key: str) -> _Result | Exception:
+    try:
+        return work(key)
+    except Exception as error:
+        return error
+
+
+def _in_processes(
+    work: Callable[[str], _Result], keys: Sequence[str], workers: int
+) -> Generator[tuple[str, _Result | Exception], None, None]:
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
+    try:
+        futures = {pool.submit(partial(_tried_there, work), key): key for key in keys}
+        for future in as_completed(futures):
+            key = futures.pop(future)
+            try:
+                yield key, future.result()
+            except BrokenProcessPool:
+                yield key, RuntimeError(f"{key}: the process that worked on it was killed, as for memory; run it again")
+    except BaseException:  # Ctrl-C, a run that is ended: nobody waits for what is begun
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Ends with Ctrl-C at once and without a word: the process that started this one tells of it."""
+    import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    cv2.setNumThreads(1)  # the cores are taken
+
+
+def _tried_there(work: Callable[[str], _Result], key: str) -> _Result | Exception:
+    """`_tried` in another process: an error that cannot be sent is told by its words."""
+    result = _tried(work, key)
+    if not isinstance(result, Exception):
+        return result
+    told = traceback.TracebackException.from_exception(result)
+    try:
+        found = pickle.loads(pickle.dumps(result))
+    except Exception:
+        found = RuntimeError(f"{type(result).__name__}: {result}")
+    setattr(found, TRACEBACK, told)
+    return found
