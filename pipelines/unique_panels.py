@@ -13,20 +13,26 @@ paper 000 (III.A) removes duplicates between its steps and gray pictures last:
 
 The earliest panel stays. Issues keep the place in which they were first seen, also under another name (their pictures
 tell, see `pipelines.copies.former_issues`), and new ones come after them, so a new issue never changes what old issues
-keep. A panel that a later step drops anyway (by its size, or because it is gray) is never the reason to drop one that
-would pass, and neither is one that the terms refuse: a title under a new name takes the place of the old one. A
-near-duplicate in other colours, by night for one, is another thing to learn and is kept: what counts as a copy is in
-`pipelines.copies.relations`.
+keep, and decides about its own panels alone: the table remembers what it was made from, and what was decided about the
+first issues holds as long as those are the same. A panel that a later step drops anyway (by its size, or because it is
+gray) is never the reason to drop one that would pass, and neither is one that the terms refuse: a title under a new
+name takes the place of the old one. A near-duplicate in other colours, by night for one, is another thing to learn and
+is kept: what counts as a copy is in `pipelines.copies.relations`.
 """
 
+import json
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.copies.former_issues import content_of, former_holders, in_use, keys_of, successors
+from pipelines.copies.decisive import comparable_hashes, decisive_rows
+from pipelines.copies.former_issues import content_of, former_holders, in_use, keys_of, most_of, successors
 from pipelines.copies.near_hashes import earlier_lookalikes, hash_bits, near_values
 from pipelines.copies.relations import RECOLOURED_DISTANCE, color_distances
 from pipelines.lake import Lake, digest_of, natural_key, split_issue_key
@@ -55,6 +61,10 @@ DECISION_SCHEMA = pa.schema(
     ]
 )
 
+DECIDED_FROM = b"decided_from"
+"""In the metadata of the table: all that its decisions were made from, as JSON. It counts only where `made_from` is its
+digest."""
+
 
 @dataclass(frozen=True)
 class UniqueReport:
@@ -79,7 +89,7 @@ def decide(
     twin = np.full(len(panels), -1)
     is_gray, size = panels["is_gray"].to_numpy(bool), panels["drop_reason"].to_numpy(object)
     is_sized = panels["drop_reason"].notna().to_numpy(bool)
-    hashes = _comparable_hashes(panels)
+    hashes = comparable_hashes(panels)
 
     def left() -> np.ndarray:
         return np.flatnonzero(reason == None)  # noqa: E711 (element by element)
@@ -123,7 +133,7 @@ def decide(
         kept=reason == None,  # noqa: E711
         reason=reason,
         stage=stage,
-        duplicate_of=np.where(has_twin, panels["panel_id"].to_numpy(object)[twin], None),
+        duplicate_of=pd.Series(panels["panel_id"].to_numpy(object)[twin]).where(has_twin, None),
         distance_bits=pd.arrays.IntegerArray(distance, ~has_twin),
     )
 
@@ -142,11 +152,6 @@ def _is_dropped(panels: pd.DataFrame, dropped: Dropped) -> np.ndarray:
     known = np.array([int(digits, 16) for digits in dropped.hashes], np.uint64)
     near = np.array([*near_values(bits, known, NEAR_BITS)], np.uint64)
     return found | (np.isin(bits, near) & ~panels["is_flat"].to_numpy(bool))
-
-
-def _comparable_hashes(panels: pd.DataFrame) -> np.ndarray:
-    """The perceptual hash; for a picture too flat for one, 64 bits of its digest: equal only when identical."""
-    return hash_bits(panels["phash"].where(~panels["is_flat"], panels["sha256"].str[:16]))
 
 
 def _earlier_pages(panels: pd.DataFrame) -> np.ndarray:
@@ -176,44 +181,101 @@ def build_unique_panels(
     keys = lake.keys_with("panels")
     if not keys:
         raise FileNotFoundError("no panels yet: materialize `panels` first (tintoon run panels)")
-    made_before = lake.made_from(lake.unique_panels)
+    made_from = {key: lake.made_from(lake.panels(key)) for key in keys}
     sequence = _sequence(keys, _places(lake), title_order)
     dropped = read_dropped(lake)
-    unchanged = made_before == _made_from(lake, sequence, params, terms, dropped)
+    now = _Basis(made_from, params, terms, dropped)
+    unchanged = lake.made_from(lake.unique_panels) == digest_of(now.of(sequence))
     if not unchanged:
-        panels = _panels_of(lake, keys)
-        sequence = _sequence(keys, _places_by_content(lake, panels), title_order)
-        panels["sequence"] = panels["key"].map({key: place for place, key in enumerate(sequence)})
-        decided = decide(panels.sort_values(["sequence", "panel"], kind="stable"), params, terms, dropped)
-        table = pa.Table.from_pandas(decided, schema=DECISION_SCHEMA, preserve_index=False)
-        lake.write_table(lake.unique_panels, table, made_from=_made_from(lake, sequence, params, terms, dropped))
-    decisions = lake.read_table(lake.unique_panels, ["reason", "panel_id"]).to_pandas()
-    counts = Counter(decisions["reason"].fillna("kept"))
+        sequence, table = _decide_in_lake(lake, now, title_order)
+        # An unfinished drop still takes panels away, which its name alone does not tell.
+        is_settled = all(drop.finished for drop in dropped.drops)
+        basis = {DECIDED_FROM: json.dumps(now.of(sequence)).encode()} if is_settled else {}
+        table = table.replace_schema_metadata({**table.schema.metadata, **basis})
+        lake.write_table(lake.unique_panels, table, made_from=digest_of(now.of(sequence)))
+    decisions = lake.read_table(lake.unique_panels, ["reason", "panel_id"])
+    reasons = decisions["reason"].to_pylist()
+    counts = Counter(reason or "kept" for reason in reasons)
     return UniqueReport(
         counts={"panels": len(decisions), **{reason: counts[reason] for reason in sorted(counts)}},
         issues=len(sequence),
-        digest=digest_of([decisions["panel_id"].tolist(), decisions["reason"].fillna("").tolist()]),
+        digest=digest_of([decisions["panel_id"].to_pylist(), [reason or "" for reason in reasons]]),
         unchanged=unchanged,
     )
 
 
-def _made_from(lake: Lake, sequence: list[str], params: UniqueParams, terms: Terms | None, dropped: Dropped) -> str:
-    titles = {split_issue_key(key)[0] for key in sequence}
-    return digest_of(
-        [
+@dataclass(frozen=True)
+class _Basis:
+    """All that decisions are made from."""
+
+    made_from: Mapping[str, str | None]
+    """By key of an issue: what its table of panels was made from; None where that is not known."""
+    params: UniqueParams
+    terms: Terms | None
+    dropped: Dropped
+
+    def of(self, sequence: Iterable[str]) -> list[Any]:
+        """As a JSON value, with these issues in this order."""
+        issues = [[key, self.made_from.get(key)] for key in sequence]
+        titles = {split_issue_key(key)[0] for key, _ in issues}
+        return [
             UniqueParams.code_version,
-            params.model_dump(),
-            [[key, lake.made_from(lake.panels(key))] for key in sequence],
-            *([terms.within(titles)] if terms else []),
-            *([[drop.id for drop in dropped.drops]] if dropped.drops else []),
+            self.params.model_dump(),
+            issues,
+            *([self.terms.within(titles)] if self.terms else []),
+            *([[drop.id for drop in self.dropped.drops]] if self.dropped.drops else []),
         ]
-    )
+
+    def unchanged_issues(self, before: pa.Table) -> dict[str, int]:
+        """The issues of before whose panels, and all that was decided about them from outside, are the same now, with
+        their places.
+        """
+        metadata = before.schema.metadata or {}
+        was = json.loads(metadata.get(DECIDED_FROM, b"null"))
+        if was is None or metadata.get(b"made_from", b"").decode() != digest_of(was):
+            return {}
+        today = self.of(key for key, _ in was[2])
+        if [*was[:2], *was[3:]] != [*today[:2], *today[3:]]:
+            return {}
+        pairs = zip(was[2], today[2], strict=True)
+        return {key: place for place, ((key, digest), (_, now)) in enumerate(pairs) if digest == now is not None}
 
 
-def _panels_of(lake: Lake, keys: list[str]) -> pd.DataFrame:
-    """PANEL_COLUMNS and `key` of all issues, without what the cut left out beside their panels."""
-    tables = [lake.read_table(lake.panels(key), PANEL_COLUMNS) for key in keys]
-    panels = pa.concat_tables(tables).to_pandas()
+def _decide_in_lake(lake: Lake, now: _Basis, title_order: list[str]) -> tuple[list[str], pa.Table]:
+    """The issues in the order of their arrival, and the decisions about their panels: DECISION_SCHEMA.
+
+    What was decided about the first issues holds as long as those are the same. About the panels of the others is
+    decided together with those of the first ones that they depend on: the result is that of deciding about all.
+    """
+    before = lake.read_table(lake.unique_panels) if lake.unique_panels.exists() else DECISION_SCHEMA.empty_table()
+    unchanged = now.unchanged_issues(before)
+
+    @cache
+    def read(key: str) -> pa.Table:
+        return lake.read_table(lake.panels(key), PANEL_COLUMNS)
+
+    keys = [*now.made_from]
+    sequence = _sequence(keys, _places_by_content(lake, read, keys, unchanged), title_order)
+    first = next((at for at, key in enumerate(sequence) if unchanged.get(key) != at), len(sequence))
+    place = {key: number for number, key in enumerate(sequence)}
+
+    old = before.slice(0, np.searchsorted(before["sequence"], first)) if first else DECISION_SCHEMA.empty_table()
+    new = _panels_of(read, sequence[first:])
+    rows = old.take(decisive_rows(old, new, now.params.radius_bits)).select(["title", "issue", "panel_id"]).to_pandas()
+    earlier = _panels_of(read, sorted({*keys_of(rows)}))
+    earlier = earlier[earlier["panel_id"].isin(rows["panel_id"])]
+    panels = pd.concat([earlier, new], ignore_index=True) if len(earlier) else new
+    panels = panels.assign(sequence=panels["key"].map(place)).sort_values(["sequence", "panel"], kind="stable")
+    decided = decide(panels, now.params, now.terms, now.dropped)
+    decided = decided[decided["sequence"] >= first]
+    table = pa.Table.from_pandas(decided, schema=DECISION_SCHEMA, preserve_index=False)
+    return sequence, pa.concat_tables([table.slice(0, 0), old.select(table.column_names).cast(table.schema), table])
+
+
+def _panels_of(read: Callable[[str], pa.Table], keys: Sequence[str]) -> pd.DataFrame:
+    """PANEL_COLUMNS and `key` of issues, without what the cut left out beside their panels."""
+    none = pa.schema([PANEL_SCHEMA.field(name) for name in PANEL_COLUMNS]).empty_table()
+    panels = pa.concat_tables([none, *map(read, keys)]).to_pandas()
     panels = panels[panels["drop_reason"] != NOT_A_PANEL].reset_index(drop=True)
     return panels.assign(key=keys_of(panels))
 
@@ -222,21 +284,29 @@ def _places(lake: Lake) -> dict[str, int]:
     """The place of each issue among all, by its name, as it was the last time."""
     if not lake.unique_panels.exists():
         return {}
-    before = lake.read_table(lake.unique_panels, ["title", "issue", "sequence"]).to_pandas().drop_duplicates()
-    return dict(zip(keys_of(before), before["sequence"].astype(int), strict=True))
+    columns = ["title", "issue", "sequence"]
+    before = lake.read_table(lake.unique_panels, columns).group_by(columns).aggregate([]).to_pandas()
+    return dict(zip(keys_of(before), before["sequence"].tolist(), strict=True))
 
 
-def _places_by_content(lake: Lake, panels: pd.DataFrame) -> dict[str, int]:
+def _places_by_content(
+    lake: Lake, read: Callable[[str], pa.Table], keys: list[str], unchanged: Iterable[str]
+) -> dict[str, int]:
     """The place of each issue of before among all: an issue has that of the issue whose pictures it holds.
 
-    A name whose pictures are another issue's now, and that holds others, has no place: it is a new issue.
+    A name whose pictures are another issue's now, and that holds others, has no place: it is a new issue. Unchanged
+    issues that keep some panels hold what they held; they are only looked at where another one claims that, too.
     """
     places = _places(lake)
     if not places:
         return {}
     before = in_use(content_of(lake, lake.unique_panels, ["kept"])).assign(split=None)
-    continued = successors(former_holders(panels, before))
-    by_name = {key: place for key, place in places.items() if key not in continued.values()}
+    settled = {*unchanged} & {*before["key"]}
+    held = former_holders(_panels_of(read, [key for key in keys if key not in settled]), before)
+    claimed = settled & {most_of(key, holders)[0] for key, holders in held.items()}
+    continued = successors(held | former_holders(_panels_of(read, sorted(claimed)), before))
+    gone = {*continued.values()}
+    by_name = {key: place for key, place in places.items() if key not in gone}
     return by_name | {key: places[was] for key, was in continued.items()}
 
 

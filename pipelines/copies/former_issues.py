@@ -70,6 +70,8 @@ def former_holders(now: pd.DataFrame, known: pd.DataFrame) -> dict[str, Counter[
         now: CONTENT_COLUMNS and `key`, the issue; a row a panel.
         known: CONTENT_COLUMNS, `key` and `split`, which name who held it; a row a panel.
     """
+    if now.empty:
+        return {}
     is_hashed, bits = has_hash(now).to_numpy(bool), np.zeros(len(now), np.uint64)
     bits[is_hashed] = hash_bits(now["phash"][is_hashed])
     known = _alike(known, now, bits[is_hashed])
@@ -97,8 +99,9 @@ def former_holders(now: pd.DataFrame, known: pd.DataFrame) -> dict[str, Counter[
 def _alike(known: pd.DataFrame, now: pd.DataFrame, bits: np.ndarray) -> pd.DataFrame:
     """The rows of `known` that have a digest, a page or a near hash of what there is now."""
     pages = {page for listed in now["pages_sha256"].tolist() for page in _listed(listed)}
-    is_alike = np.array([not pages.isdisjoint(_listed(listed)) for listed in known["pages_sha256"].tolist()], bool)
-    is_alike |= known["sha256"].isin(now["sha256"]).to_numpy(bool)
+    is_alike = known["sha256"].isin(now["sha256"]).to_numpy(bool, copy=True)
+    page = pd.Series(known["pages_sha256"].to_numpy(object)).explode()
+    is_alike[page.index[page.isin(pages)]] = True
     was_hashed = np.flatnonzero(has_hash(known))
     for _, near in near_pairs(np.unique(bits), hash_bits(known["phash"].iloc[was_hashed]), NEAR_BITS):
         is_alike[was_hashed[near]] = True

@@ -41,7 +41,7 @@ class Band(NamedTuple):
 
 def hash_bits(hexadecimal: pd.Series) -> np.ndarray:
     """16 hex digits each -> (N,) uint64. Raises ValueError for anything else."""
-    digits = "".join(hexadecimal)
+    digits = "".join(hexadecimal.tolist())
     if len(digits) != 16 * len(hexadecimal):
         raise ValueError(f"{len(hexadecimal)} hashes: expected 16 hex digits each, found {len(digits)} in all")
     return np.frombuffer(bytes.fromhex(digits), ">u8").astype(np.uint64)

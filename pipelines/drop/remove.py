@@ -21,6 +21,7 @@ from pipelines.issue_pages.page_store import drop_pages, partial_folder
 from pipelines.lake import Lake, issue_key, read_json, split_issue_key
 from pipelines.terms.dropped import write_drop
 from pipelines.training.run_folder import UNDER_WAY
+from pipelines.unique_panels import DECIDED_FROM
 from pipelines.variants import withdraw
 
 Removed = Callable[[str, str, int], None]
@@ -86,8 +87,10 @@ def _remove_rows(lake: Lake, plan: Plan, on_removed: Removed) -> None:
         columns = (table[name].to_pylist() for name in ("title", "issue", "sha256", "panel_id"))
         going = [name in plan.panel_ids or plan.holds(*row) for *row, name in zip(*columns, strict=True)]
         if any(going):
-            stays = pa.array([not one for one in going])
-            lake.write_table(lake.unique_panels, table.filter(stays), made_from="")
+            # What the decisions were made from names what goes, too.
+            metadata = {name: value for name, value in (table.schema.metadata or {}).items() if name != DECIDED_FROM}
+            left = table.filter(pa.array([not one for one in going])).replace_schema_metadata(metadata)
+            lake.write_table(lake.unique_panels, left, made_from="")
             on_removed("decisions", f"{_name(lake, lake.unique_panels)}: {going.count(True)} rows", 0)
     if lake.issue_splits.exists():
         table = lake.read_table(lake.issue_splits)
