@@ -94,7 +94,7 @@ def started_server(folder: Path) -> Iterator[Commands]:
 
 
 _LOADED_ONCE = (
-    *("mlflow", "torch", "torch._dynamo", "lightning", "torchmetrics", "skimage.morphology", "scipy.ndimage"),
+    *("mlflow", "torch", "torch._dynamo", "lightning", "skimage.morphology", "scipy.ndimage"),
     *("pandas", "numba", "matplotlib.pyplot", "studio.cli.app"),
 )
 """What takes long to load, and the commands need sooner or later."""

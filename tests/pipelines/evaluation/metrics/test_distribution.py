@@ -1,5 +1,6 @@
 """FID and KID against closed forms, their protocol, and the networks that they look through."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 from torch import nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
 
 from models.build import build_network
 from models.classifiers.spec import TitleVgg16
@@ -95,6 +98,28 @@ def test_kid_of_sets_of_different_sizes_takes_subsets_the_same_each_time() -> No
     assert kernel_distance(one, other, seed=1) == kernel_distance(one, other, seed=1)
     assert kernel_distance(one, other, seed=1) != kernel_distance(one, other, seed=2)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("count", "other_count"), [(9, 7), (40, 40), (1010, 1004)])
+def test_both_are_those_of_torchmetrics(count: int, other_count: int, monkeypatch) -> None:
+    monkeypatch.setattr("pipelines.evaluation.metrics.distribution.KID_SUBSETS", 3)
+    random = np.random.default_rng(count)
+    one, other = random.normal(0, 1, (count, 6)), random.normal(0.1, 1.1, (other_count, 6))
+    given = nn.Identity()
+    given.num_features = 6  # pyright: ignore[reportArgumentType]
+    both = np.concatenate([one, other])
+    turned = both - both.mean(axis=0)  # as they are before they are compared: rounding depends on it
+    fid = FrechetInceptionDistance(feature=given).set_dtype(torch.float64)
+    size = min(count, other_count, 1000)
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.filterwarnings("ignore", message=".*will save all extracted features.*")
+        kid = KernelInceptionDistance(feature=given, subsets=1 if count == other_count == size else 3, subset_size=size)
+        for metric, pictures in ((fid, turned), (kid, both)):
+            metric.update(torch.from_numpy(pictures[:count]), real=False)
+            metric.update(torch.from_numpy(pictures[count:]), real=True)
+        torch.manual_seed(3)
+        assert kernel_distance(one, other, seed=3) == float(kid.compute()[0])
+    assert frechet_distance(one, other) == float(fid.compute())
 
 
 def test_the_truth_equals_the_oracle_and_the_gray_copy_the_baseline() -> None:
