@@ -19,6 +19,7 @@ from benchmarks.results import FOLDER, commit, machine
 
 CURVES: dict[str, str] = {
     # name: the module of this package that has `curves(quick: bool) -> list[Curve]`.
+    "colorize": "colorize",
 }
 POINTS = FOLDER / "scaling.json"
 PLOT = Path(__file__).resolve().parents[1] / "docs" / "performance.png"

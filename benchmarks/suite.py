@@ -6,6 +6,8 @@ from benchmarks.row import Row
 
 BENCHMARKS: tuple[str, ...] = (
     # A module a line.
+    "colorize",
+    "inference",
 )
 """Modules of this package that have `run(quick: bool) -> list[Row]`."""
 
