@@ -1,12 +1,15 @@
 """The pages of an issue in the lake: its table, and those of an interrupted collection.
 
 issue_pages/<title>/<issue>.parquet          the pages of an issue
-issue_pages/<title>/.<issue>.partial/        pages of an interrupted collection, one small table a page
+issue_pages/<title>/.<issue>.partial/        pages of an interrupted collection, one file a page: its row as one line
+                                             of JSON, then its bytes; a small table in earlier versions
 """
 
 import glob
+import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,10 +20,11 @@ from pipelines.errors.leftovers import remove_leftovers
 from pipelines.issue_pages.client.fetch_error import Gone
 from pipelines.issue_pages.entry import SKIP_STATUSES
 from pipelines.issue_pages.page import PAGE_SCHEMA, PageRow
-from pipelines.lake import Lake, digest_of
+from pipelines.lake import DamagedFileError, Lake, digest_of
 from pipelines.terms.dropped import Drop, Dropped
 
 OK = "ok"
+_KEPT = ".page"
 _HARMLESS = frozenset({OK}) | SKIP_STATUSES
 KnownPages = dict[str, tuple[PageRow, bytes]]
 """Whole pages by address, with their bytes."""
@@ -57,15 +61,31 @@ def kept_partial(lake: Lake, key: str) -> KnownPages:
     folder = partial_folder(lake, key)
     if not folder.exists():
         return {}
-    pages = (page for path in sorted(folder.glob("*.parquet")) for page in _rows(lake.read_table(path)))
+    pages = [_kept_page(lake, path) for path in sorted(folder.glob(f"*{_KEPT}"))]
+    pages += (page for path in sorted(folder.glob("*.parquet")) for page in _rows(lake.read_table(path)))
     return {row.url: (row, data) for row, data in pages if data}
 
 
 def keep_partial(lake: Lake, key: str, row: PageRow, picture: bytes) -> None:
     """Stores a page that has come, so that an interruption does not lose it."""
     # Named by its address, so that a list that changes between two attempts mixes no pages up.
-    name = f"{sha256(row.url.encode()).hexdigest()[:24]}.parquet"
-    lake.write_table(partial_folder(lake, key) / name, page_table([row], [picture]), made_from=row.sha256 or "")
+    name = f"{sha256(row.url.encode()).hexdigest()[:24]}{_KEPT}"
+    line = json.dumps(vars(row), default=datetime.isoformat, ensure_ascii=False)
+    lake.write_bytes(partial_folder(lake, key) / name, line.encode() + b"\n" + picture)
+
+
+def _kept_page(lake: Lake, path: UPath) -> tuple[PageRow, bytes | None]:
+    """What `keep_partial` stored. Raises DamagedFileError."""
+    line, _, picture = path.read_bytes().partition(b"\n")
+    try:
+        values = json.loads(line)
+        times = {name: datetime.fromisoformat(values[name]) for name in ("fetched_at", "checked_at")}
+        row = PageRow(**{**values, **times})
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedFileError(f"{path}: damaged, no page ({error}); {lake.remedy(path)}") from None
+    if sha256(picture).hexdigest() != row.sha256:
+        raise DamagedFileError(f"{path}: damaged, its bytes are not those of its page; {lake.remedy(path)}")
+    return row, picture
 
 
 def clear_partial(lake: Lake, key: str) -> None:
@@ -129,7 +149,7 @@ def is_gone(row: PageRow) -> bool:
 def page_table(rows: list[PageRow], pictures: list[bytes | None]) -> pa.Table:
     """The table of an issue: one row a page, with its bytes where they came."""
     records = [
-        {**asdict(row), "image": None if data is None else {"bytes": data, "path": row.name}}
+        {**vars(row), "image": None if data is None else {"bytes": data, "path": row.name}}
         for row, data in zip(rows, pictures, strict=True)
     ]
     return pa.Table.from_pylist(records, schema=PAGE_SCHEMA)

@@ -5,10 +5,12 @@ ever: in the status line, in the headers, or in the length of a chunk.
 """
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from threading import Lock, Timer
+from math import inf
+from threading import Condition, Lock, Thread
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -45,6 +47,46 @@ class Deadline:
             self._is_over = True
 
 
+class _Watch:
+    """One thread that ends what is due, for all exchanges: a thread for each would cost more than its exchange."""
+
+    def __init__(self) -> None:
+        self._due: dict[Deadline, float] = {}
+        self._changed = Condition()
+        self._wakes_at = 0.0
+        self._thread: Thread | None = None
+
+    def add(self, found: Deadline, seconds: float) -> None:
+        """Ends it after so many seconds, unless it is removed before."""
+        moment = time.monotonic() + seconds
+        with self._changed:
+            self._due[found] = moment
+            if self._thread is None or not self._thread.is_alive():  # also after a fork
+                self._thread = Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+            elif moment < self._wakes_at:
+                self._changed.notify()
+
+    def remove(self, found: Deadline) -> None:
+        """The exchange is over."""
+        with self._changed:
+            self._due.pop(found, None)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                over = [found for found, moment in self._due.items() if moment <= now]
+                for found in over:
+                    del self._due[found]
+                self._wakes_at = min(self._due.values(), default=inf)
+                if not over:
+                    self._changed.wait(None if self._wakes_at == inf else self._wakes_at - now)
+            for found in over:
+                found.end()
+
+
+_watch_of_all = _Watch()
 _of_this_thread: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
@@ -52,16 +94,14 @@ _of_this_thread: ContextVar[Deadline | None] = ContextVar("deadline", default=No
 def deadline(seconds: float) -> Iterator[Deadline]:
     """Ends the connections that the block uses by way of `TimedAdapter` after so many seconds."""
     found = Deadline()
-    timer = Timer(seconds, found.end)
-    timer.daemon = True
-    timer.start()
+    _watch_of_all.add(found, seconds)
     before = _of_this_thread.set(found)
     try:
         yield found
     finally:
         _of_this_thread.reset(before)
         found.finish()
-        timer.cancel()
+        _watch_of_all.remove(found)
 
 
 class TimedAdapter(HTTPAdapter):

@@ -502,7 +502,7 @@ def test_a_killed_collection_resumes(serve, all_sources, lake):
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
     assert not lake.issue_pages(KEY).exists()
-    kept = len(list((Path(str(lake.root)) / "issue_pages/days/.0001.partial").glob("*.parquet")))
+    kept = len(list((Path(str(lake.root)) / "issue_pages/days/.0001.partial").glob("*.page")))
     assert kept >= 5
     # What a kill in the middle of a write leaves behind; of an earlier version, whose names told no process.
     left = Path(str(lake.root)) / "issue_pages/days/.0001.parquet.0badcafe.part"
