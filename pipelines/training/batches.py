@@ -1,6 +1,7 @@
 """From rows of `Pairs` to batches on the training device: augmentation, ranges, hints and labels.
 
-Reads  uint8 arrays: from the GPU's memory where they fit into it, else memory-mapped.
+Reads  pictures from where they lie (`pipelines.training.pictures`), already converted where nothing random comes
+       before that.
 Gives  `Batch`, float32 in [-1, 1]. Everything after the choice of rows is computed on tensors, for the whole batch
        at once, on the device.
 
@@ -9,22 +10,19 @@ Random numbers come from torch's global generators alone: the same seed before a
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from models.color import gray_of, lightness_of, rgb_to_lab
+from models.color import gray_of
 from models.hints import sample_hint
 from models.objective import Batch, References
 from models.recipe import Augmentation, Recipe
 from pipelines.pairs import Pairs
+from pipelines.training.pictures import Converted, can_convert, color_values, unit_pictures, variant_values
 from pipelines.training.references import issue_mates, random_references, rotated_hues
-
-HELD_SHARE = 0.5
-"""Arrays move into the GPU's memory where they take at most this share of the free memory."""
 
 
 class Batches:
@@ -34,7 +32,8 @@ class Batches:
         """Labels are places in `titles`; a picture of any other title has the label -1."""
         self._recipe = recipe
         self._device = device
-        self._pictures: _Pictures = _Held(pairs, device) if _fits(pairs, device) else _Mapped(pairs, device)
+        self._converted = Converted(recipe, pairs, device) if can_convert(recipe, pairs, device) else None
+        self._pictures = unit_pictures(pairs, device) if self._converted is None else None
         self._styles = pairs.variant.shape[1]
         self._panel_ids = pairs.panel_ids
         places = {title: place for place, title in enumerate(titles)}
@@ -43,6 +42,26 @@ class Batches:
     def train_batch(self, rows: np.ndarray) -> Batch:
         """Training pictures of some rows, in a random style each, augmented."""
         styles = torch.randint(self._styles, (len(rows),))
+        recipe, how = self._recipe, self._recipe.augmentation
+        batch = self._mirrored(rows, styles) if self._converted else self._augmented(rows, styles)
+        if recipe.references:
+            batch = self._with_references(batch)
+        if not how.lightness_dropout:
+            return batch
+        is_kept = torch.rand_like(batch.condition[:, :1]) >= how.lightness_dropout
+        return replace(batch, condition=batch.condition * is_kept)
+
+    def _mirrored(self, rows: np.ndarray, styles: Tensor) -> Batch:
+        """Converted pictures, mirrored at random."""
+        assert self._converted is not None
+        condition, target = self._converted.at(rows, styles)
+        parts = [condition] if target is condition else [condition, target]
+        mirror(parts, self._recipe.augmentation)
+        return self._complete(rows, condition, target)
+
+    def _augmented(self, rows: np.ndarray, styles: Tensor) -> Batch:
+        """Pictures in [0, 1], augmented, then converted."""
+        assert self._pictures is not None
         color, variant = self._pictures.at(rows, styles)
         recipe, how = self._recipe, self._recipe.augmentation
         if how.contrast or how.saturation or how.hue:
@@ -52,23 +71,24 @@ class Batches:
         seen = color if recipe.variant == "color" else variant
         if recipe.task != "draw_lines" and recipe.variant in ("edge", "line"):
             seen = _augment_lines(seen, color, how)
-        batch = self._batch(rows, color, variant, seen)
-        if self._recipe.references:
-            batch = self._with_references(batch)
-        if not how.lightness_dropout:
-            return batch
-        is_kept = torch.rand_like(batch.condition[:, :1]) >= how.lightness_dropout
-        return replace(batch, condition=batch.condition * is_kept)
+        return self._batch(rows, color, variant, seen)
 
     def eval_batch(self, rows: np.ndarray) -> Batch:
         """Unchanged pictures, each in the style of its row number, always with the same hints.
 
         Seeds torch's global generators, so that everything random in their evaluation is fixed too.
         """
-        color, variant = self._pictures.at(rows, torch.from_numpy(self.eval_styles(rows)))
         torch.manual_seed(int(rows[0]))
-        batch = self._batch(rows, color, variant, color if self._recipe.variant == "color" else variant)
+        batch = self._unchanged(rows)
         return self._with_issue_mates(batch, rows) if self._recipe.references else batch
+
+    def _unchanged(self, rows: np.ndarray) -> Batch:
+        styles = torch.from_numpy(self.eval_styles(rows))
+        if self._converted:
+            return self._complete(rows, *self._converted.at(rows, styles))
+        assert self._pictures is not None
+        color, variant = self._pictures.at(rows, styles)
+        return self._batch(rows, color, variant, color if self._recipe.variant == "color" else variant)
 
     def eval_styles(self, rows: np.ndarray) -> np.ndarray:
         """The style of each picture in `eval_batch`."""
@@ -95,8 +115,7 @@ class Batches:
         mates, chosen = issue_mates(self._panel_ids, rows)
         if not len(mates):
             return replace(batch, references=References(batch.condition, batch.target, chosen))
-        color, variant = self._pictures.at(mates, torch.from_numpy(self.eval_styles(mates)))
-        others = self._batch(mates, color, variant, color if self._recipe.variant == "color" else variant)
+        others = self._unchanged(mates)
         return replace(
             batch,
             references=References(
@@ -109,15 +128,18 @@ class Batches:
     def _batch(self, rows: np.ndarray, color: Tensor, variant: Tensor, seen: Tensor) -> Batch:
         """The batch of `color` (B, 3, H, W), `variant` (B, 1, H, W) and the input `seen`, all in [0, 1]."""
         recipe = self._recipe
-        condition = _in_range(seen)
-        if recipe.color_space == "lab" and recipe.variant != "color":
-            condition = lightness_of(condition)
+        condition = color_values(recipe, seen) if seen.shape[1] == 3 else variant_values(recipe, seen)
         if recipe.task == "tell_title":
             target = condition
         elif recipe.task == "draw_lines":
-            target = _in_range(variant)
+            target = variant_values(recipe, variant)
         else:
-            target = rgb_to_lab(_in_range(color))[1] if recipe.color_space == "lab" else _in_range(color)
+            target = color_values(recipe, color)
+        return self._complete(rows, condition, target)
+
+    def _complete(self, rows: np.ndarray, condition: Tensor, target: Tensor) -> Batch:
+        """The batch of condition and target, with hints and labels."""
+        recipe = self._recipe
         return Batch(
             condition=condition.contiguous(memory_format=torch.channels_last),
             target=target.contiguous(memory_format=torch.channels_last),
@@ -151,57 +173,6 @@ def _blank_references(target: Tensor) -> References:
     return References(torch.zeros(pictures, 1, height, width), target, others)
 
 
-def _in_range(unit: Tensor) -> Tensor:
-    return unit * 2 - 1
-
-
-class _Pictures(Protocol):
-    """A source of pictures."""
-
-    def at(self, rows: np.ndarray, styles: Tensor) -> tuple[Tensor, Tensor]:
-        """Colour (B, 3, R, R) and variant (B, 1, R, R), float32 in [0, 1], on the device."""
-        ...
-
-
-class _Held:
-    """Pictures in the memory of the device."""
-
-    def __init__(self, pairs: Pairs, device: torch.device) -> None:
-        self._color, self._variant = (torch.from_numpy(np.array(array)).to(device) for array in _arrays(pairs))
-
-    def at(self, rows: np.ndarray, styles: Tensor) -> tuple[Tensor, Tensor]:
-        places = torch.from_numpy(rows).to(self._color.device)
-        return _as_unit(self._color[places], self._variant[places, styles.to(places.device)])
-
-
-class _Mapped:
-    """Pictures on disk, or in the memory of this machine."""
-
-    def __init__(self, pairs: Pairs, device: torch.device) -> None:
-        self._color, self._variant = _arrays(pairs)
-        self._device = device
-
-    def at(self, rows: np.ndarray, styles: Tensor) -> tuple[Tensor, Tensor]:
-        color, variant = self._color[rows], self._variant[rows, styles.numpy()]
-        return _as_unit(*(torch.from_numpy(np.asarray(array)).to(self._device) for array in (color, variant)))
-
-
-def _arrays(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    return pairs.color, pairs.variant
-
-
-def _as_unit(color: Tensor, variant: Tensor) -> tuple[Tensor, Tensor]:
-    """uint8 (B, R, R, 3) and (B, R, R) -> float32 (B, 3, R, R) and (B, 1, R, R) in [0, 1]."""
-    return color.permute(0, 3, 1, 2).float() / 255, variant.unsqueeze(1).float() / 255
-
-
-def _fits(pairs: Pairs, device: torch.device) -> bool:
-    if device.type != "cuda":
-        return False
-    free_bytes, _ = torch.cuda.mem_get_info(device)
-    return sum(array.nbytes for array in _arrays(pairs)) <= HELD_SHARE * free_bytes
-
-
 # Augmentation. Pictures are (B, C, H, W) in [0, 1]; each draws its own numbers.
 
 
@@ -215,12 +186,21 @@ def _happens(pictures: Tensor, probability: float) -> Tensor:
     return torch.rand(len(pictures), 1, 1, 1, device=pictures.device) < probability
 
 
+def mirror(parts: Sequence[Tensor], how: Augmentation) -> None:
+    """Mirrors pictures in place, (B, C, H, W) each, all parts of one picture alike."""
+    for probability, dimension in ((how.flip, 3), (how.flip_vertical, 2)):
+        if not probability:
+            continue
+        chosen = torch.nonzero(torch.rand(len(parts[0])) < probability)[:, 0]  # on the CPU: no wait for a GPU
+        for part in parts:
+            places = chosen.to(part.device)
+            part[places] = part[places].flip(dimension)
+
+
 def _moved(color: Tensor, variant: Tensor, how: Augmentation) -> tuple[Tensor, Tensor]:
     """Mirrors and crops, the variant together with its colour."""
     both = torch.cat([color, variant], dim=1)
-    for probability, dimension in ((how.flip, 3), (how.flip_vertical, 2)):
-        if probability:
-            both = torch.where(_happens(both, probability), both.flip(dimension), both)
+    mirror([both], how)
     if how.min_crop < 1:
         side = _uniform(both, how.min_crop, 1.0).reshape(-1)
         centers = (torch.rand(len(both), 2, device=both.device) * 2 - 1) * (1 - side[:, None])

@@ -15,7 +15,8 @@ from models.recipes import RECIPES, Augmentation, Recipe
 from models.specs.hints import Points
 from pipelines.images.color import network_input, network_target, rgb_to_gray
 from pipelines.pairs import Pairs
-from pipelines.training.batches import Batches, _Held, _Mapped, equalized
+from pipelines.training.batches import Batches, equalized
+from pipelines.training.pictures import Converted, Held, Mapped
 
 CPU = torch.device("cpu")
 SIDE = 24
@@ -273,15 +274,53 @@ def test_the_seed_decides_everything():
 def test_pictures_in_memory_and_mapped_ones_are_the_same():
     pairs = pairs_of(styles=3)
     rows, styles = np.array([7, 1, 63]), torch.tensor([2, 0, 1])
-    held, mapped = _Held(pairs, CPU).at(rows, styles), _Mapped(pairs, CPU).at(rows, styles)
+    held, mapped = Held(pairs, CPU).at(rows, styles), Mapped(pairs, CPU).at(rows, styles)
     assert all(torch.equal(left, right) for left, right in zip(held, mapped, strict=True))
     assert np.array_equal((mapped[0] * 255).round().numpy(), pairs.color[rows].transpose(0, 3, 1, 2))
     assert np.array_equal((mapped[1] * 255).round().numpy()[:, 0], pairs.variant[rows, [2, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        LAB,
+        replace(LAB, hint=Points(), augmentation=Augmentation(lightness_dropout=0.5)),
+        replace(LINES, augmentation=Augmentation(flip_vertical=0.5)),
+        replace(RGB, task="draw_lines", variant="color", augmentation=Augmentation()),
+        replace(LAB, task="tell_title", augmentation=Augmentation()),
+        replace(RGB, task="tell_title", variant="color", augmentation=Augmentation()),
+    ],
+    ids=lambda recipe: f"{recipe.task}-{recipe.variant}-{recipe.color_space}",
+)
+def test_converted_pictures_are_those_of_every_batch_bit_for_bit(recipe: Recipe, monkeypatch: pytest.MonkeyPatch):
+    pairs = pairs_of(styles=2)
+    kept = Batches(recipe, pairs, CPU)
+    assert kept._converted
+    monkeypatch.setattr("pipelines.training.batches.can_convert", lambda *_: False)
+    anew = Batches(recipe, pairs, CPU)
+    rows = np.array([5, 0, 63, 5])
+    for _ in range(2):
+        batches = []
+        for source in (kept, anew):
+            torch.manual_seed(3)
+            batches += [source.train_batch(rows), source.eval_batch(rows)]
+        for own, other in (batches[::2], batches[1::2]):
+            assert all(
+                torch.equal(left, right)
+                for left, right in zip(vars(own).values(), vars(other).values(), strict=True)
+                if left is not None
+            )
+            assert own.condition.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("how", [{"hue": 0.1}, {"min_crop": 0.5}, {"line_brightness": 0.7}, {"equalize": 0.1}])
+def test_what_changes_levels_at_random_is_converted_anew(how: dict[str, float]):
+    assert Batches(replace(LINES, augmentation=Augmentation(**how)), PAIRS, CPU)._converted is None
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_small_sets_live_in_the_gpus_memory():
     batches = Batches(LAB, PAIRS, torch.device("cuda"))
-    assert isinstance(batches._pictures, _Held)
+    assert isinstance(batches._converted, Converted)
     assert close(batches.eval_batch(ROWS).target.cpu(), network_target(PAIRS.color, "lab"), to=5e-4)
