@@ -31,6 +31,7 @@ from models.ajou.spec import AjouDiscriminator, AjouGan, AjouGenerator, SoftLabe
 from models.blocks import Double, initialize_kaiming
 from models.losses import discriminator_terms, real_loss
 from models.objective import Batch, Objective, OptimizerStep, adams, frozen
+from models.precision import full_precision
 
 
 class Generator(nn.Module):
@@ -97,11 +98,15 @@ class Discriminator(nn.Module):
         initialize_kaiming(self, spec.leaky_slope)
 
     def forward(self, picture: Tensor, done: float = 1.0) -> Tensor:
-        """The logits of "real": (B, 3 or 4, H, W) -> (B,).
+        """The logits of "real": (B, 3 or 4, H, W) -> (B,), computed in float32 also under autocast.
 
         done: the share of the budget that is behind; the noise, which is there in training mode only, decays with it.
         """
-        x = picture
+        # bfloat16 keeps 8 bits: it would lose the noise on bright maps, and norms over few pixels would blow up.
+        with full_precision(picture.device):
+            return self._logits(picture.float(), done)
+
+    def _logits(self, x: Tensor, done: float) -> Tensor:
         for layer, convolution in enumerate(self.convolutions):
             x = convolution(self._noisy(x, layer, done))  # (B, 32 .. 256, H .. H/64, W .. W/64)
             x = leaky_relu(_normalized(x) if layer else x, self.spec.leaky_slope)
