@@ -4,4 +4,20 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-BENCHMARKS: tuple[str, ...] = ("scrape",)
+BENCHMARKS: tuple[str, ...] = (
+    # A module a line.
+    "scrape",
+    "colorize",
+    "inference",
+)
+"""Modules of this package that have `run(quick: bool) -> list[Row]`."""
+
+
+def run_benchmark(name: str, *, quick: bool) -> list[Row]:
+    """Runs one benchmark in this process.
+
+    Raises ValueError for an unknown name, AssertionError where an output is not that of its reference.
+    """
+    if name not in BENCHMARKS:
+        raise ValueError(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
+    return import_module(f"benchmarks.{name}").run(quick)
