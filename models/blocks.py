@@ -4,7 +4,9 @@ from math import gcd
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, pad
+from torch.nn.functional import fold, leaky_relu, pad
+
+_FEW_PLACES = 64
 
 
 class Halve(nn.Conv2d):
@@ -32,7 +34,32 @@ class Double(nn.ConvTranspose2d):
     def forward(self, input: Tensor, size: torch.Size) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """(B, in, h, w) -> (B, out, *size); `size` is what `Halve` made (h, w) of: 2h or 2h - 1, 2w or 2w - 1."""
         height, width = size
-        return super().forward(input)[..., :height, :width]
+        doubled = self._of_few_places(input) if self._has_few_places(input) else super().forward(input)
+        return doubled[..., :height, :width]
+
+    def _has_few_places(self, input: Tensor) -> bool:
+        """Whether this is a use on the CPU of weights in channels-last order, for fewer places than pay for oneDNN: it
+        orders all weights anew at each call, which takes up to seven times as long as the product itself.
+        """
+        return (
+            input.device.type == "cpu"
+            and input.dtype == self.weight.dtype
+            and not torch.is_grad_enabled()
+            and not torch.is_autocast_enabled("cpu")
+            and len(input) * input.shape[-2] * input.shape[-1] <= _FEW_PLACES
+            and self.weight.is_contiguous(memory_format=torch.channels_last)
+        )
+
+    def _of_few_places(self, input: Tensor) -> Tensor:
+        """The transposed convolution as one product, and the sum of what overlaps."""
+        batch, _, height, width = input.shape
+        places = input.permute(0, 2, 3, 1).flatten(0, 2)  # (B h w, in)
+        spread = places @ self.weight.permute(0, 2, 3, 1).flatten(1)  # (B h w, kernel, kernel, out), flat
+        columns = spread.reshape(batch, height * width, -1, self.out_channels).transpose(1, 3).flatten(1, 2)
+        kernel, padding = self.kernel_size, self.padding
+        assert not isinstance(padding, str)
+        doubled = fold(columns, (2 * height, 2 * width), kernel, padding=padding, stride=2)
+        return doubled if self.bias is None else doubled + self.bias[:, None, None]
 
 
 class ResNeXt(nn.Module):

@@ -153,3 +153,14 @@ def test_a_specification_fits_itself_to_smaller_pictures():
     assert spec.sized(width=64, resolution=512) == spec
     with pytest.raises(ValueError, match="levels is 1"):
         Pix2pixUNet(in_channels=1, out_channels=2, levels=1)
+
+
+@pytest.mark.parametrize("kernel_px", [3, 4, 5])
+def test_doubling_few_places_is_the_transposed_convolution(kernel_px: int) -> None:
+    torch.manual_seed(0)
+    layer = Double(12, 7, kernel_px=kernel_px, bias=True).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    for shape in ((1, 12, 1, 1), (2, 12, 3, 5)):
+        picture, size = torch.rand(shape), torch.Size((2 * shape[2], 2 * shape[3] - 1))
+        expected = layer(picture, size)  # with gradients: torch's
+        with torch.no_grad():
+            assert torch.allclose(layer(picture, size), expected, atol=1e-6)
