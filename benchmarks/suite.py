@@ -9,6 +9,7 @@ BENCHMARKS: tuple[str, ...] = (
     "scrape",
     "colorize",
     "inference",
+    "start_up",
 )
 """Modules of this package that have `run(quick: bool) -> list[Row]`."""
 
