@@ -7,6 +7,10 @@ from benchmarks.row import Row
 BENCHMARKS: tuple[str, ...] = (
     # A module a line.
     "scrape",
+    "storage",
+    "stored_panels",
+    "phash",
+    "variants",
     "colorize",
     "inference",
     "start_up",
