@@ -214,6 +214,7 @@ def _with_champion(home: Path) -> Path:
     from pipelines.training.store import read_record
     from tests.untrained import install_untrained
 
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # as `tintoon` does
     recipe = "webtoon_l2"
     checkpoint = install_untrained(home, recipe)
     places = Home.of({"TINTOON_HOME": str(home)})

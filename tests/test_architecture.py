@@ -143,6 +143,19 @@ def test_loading_the_definitions_imports_nothing_heavy():
     assert found.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("studio.cli.app", HEAVY | SLOW | {"dagster"}),
+        ("studio.colorize", HEAVY - {"cv2"} | {"dagster", "sqlalchemy", "py7zr", "bs4"}),
+    ],
+)
+def test_a_command_starts_without_what_it_may_not_need(module, absent):
+    code = f"import {module}, sys; print(sorted({absent!r} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
 def test_loading_the_definitions_touches_no_file(tmp_path):
     code = "import os; os.environ['TINTOON_HOME'] = 'home'; import assets.definitions"
     subprocess.run(
