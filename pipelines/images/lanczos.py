@@ -5,6 +5,7 @@ are added up does not matter, and several are added at a time. Works on uint8 ar
 """
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -29,7 +30,7 @@ def lanczos_luma(rgb: np.ndarray, side_px: int) -> np.ndarray:
 
 def _down(luma: np.ndarray, rows: int) -> np.ndarray:
     """(H, W) uint8 -> (rows, W) uint8."""
-    return luma if len(luma) == rows else _weighted(luma, *lanczos_weights(len(luma), rows))
+    return luma if len(luma) == rows else _weighted(luma, *_known_weights(len(luma), rows))
 
 
 def _across(luma: np.ndarray, columns: int) -> np.ndarray:
@@ -96,6 +97,9 @@ def lanczos_weights(size: int, target: int) -> tuple[np.ndarray, np.ndarray, np.
             weights[row, tap] = np.int32(weight + (0.5 if weight >= 0 else -0.5))
         first[row], count[row] = begin, end - begin
     return weights, first, count
+
+
+_known_weights = lru_cache(maxsize=512)(lanczos_weights)  # about 10 MB; panels of a title have few sizes
 
 
 @compiled
