@@ -41,9 +41,9 @@ def run(quick: bool) -> list[Row]:
     """Measures every row."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    rounds = 3 if quick else 9
+    rounds = 3 if quick else 7
     page = next(drawn_pages(1))
-    rows = [luma_row(page, rounds), propagation_row(page, rounds), match_row(rounds), *page_rows(page, 2 + rounds // 2)]
+    rows = [luma_row(page, rounds), propagation_row(page, rounds), match_row(rounds), *page_rows(page, 2 + rounds // 3)]
     return rows if quick else [*rows, memory_row()]
 
 

@@ -34,7 +34,7 @@ def run(quick: bool) -> list[Row]:
     cv2.setNumThreads(1)
     page = rgb_to_gray(next(drawn_pages(1)))
     names = RECIPE_NAMES[1:] if quick else RECIPE_NAMES
-    return [row for name in names for row in rows_of(name, page, rounds=3 if quick else 7)]
+    return [row for name in names for row in rows_of(name, page, rounds=2 if quick else 4)]
 
 
 def rows_of(name: str, page: np.ndarray, *, rounds: int) -> list[Row]:
