@@ -21,6 +21,7 @@ CURVES: dict[str, str] = {
     # name: the module of this package that has `curves(quick: bool) -> list[Curve]`.
     "scrape": "scrape",
     "colorize": "colorize",
+    "near_hashes": "near_hashes",
 }
 POINTS = FOLDER / "scaling.json"
 PLOT = Path(__file__).resolve().parents[1] / "docs" / "performance.png"

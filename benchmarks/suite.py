@@ -10,6 +10,8 @@ BENCHMARKS: tuple[str, ...] = (
     "storage",
     "stored_panels",
     "phash",
+    "near_hashes",
+    "unique_panels",
     "variants",
     "colorize",
     "inference",
