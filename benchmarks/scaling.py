@@ -18,6 +18,7 @@ from benchmarks.curve import Curve
 from benchmarks.results import FOLDER, commit, machine
 
 CURVES: dict[str, str] = {
+    "training_memory": "training_memory",
     # name: the module of this package that has `curves(quick: bool) -> list[Curve]`.
     "scrape": "scrape",
     "colorize": "colorize",

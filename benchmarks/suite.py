@@ -5,6 +5,9 @@ from importlib import import_module
 from benchmarks.row import Row
 
 BENCHMARKS: tuple[str, ...] = (
+    "training_step",
+    "loss_curves",
+    "loader",
     # A module a line.
     "scrape",
     "storage",
