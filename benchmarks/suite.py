@@ -10,6 +10,7 @@ BENCHMARKS: tuple[str, ...] = (
     "loader",
     # A module a line.
     "scrape",
+    "cut",
     "storage",
     "stored_panels",
     "phash",

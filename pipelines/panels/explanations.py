@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from pipelines.panels.boxes import Box, share_in_box, union
+from pipelines.panels.components import components
 from pipelines.panels.drawings import INK, joined_over_ink, tidy
 from pipelines.panels.ground import distance, is_near, is_paper, page_ground, strip_ground
 from pipelines.panels.lines import Lines
@@ -155,9 +156,9 @@ def _one_picture(found: Explanation, view: View, params: PanelParams) -> Explana
         return found
     boxes = [*(piece.box for piece in found.panels), *found.drawings]
     assert found.ground is not None
-    _, _, stats, _ = cv2.connectedComponentsWithStats(_foreground(view, found.ground, params).astype(np.uint8))
+    lines = components(_foreground(view, found.ground, params), connectivity=8).boxes[1:].tolist()
     least = _LINE * min(view.small.shape[:2])
-    boxes += [(x, y, w, h) for x, y, w, h, _ in stats[1:].tolist() if max(w, h) >= least]
+    boxes += [(x, y, w, h) for x, y, w, h in lines if max(w, h) >= least]
     return Explanation(found.name, [], [union(boxes)], found.ground)
 
 

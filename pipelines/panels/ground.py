@@ -186,15 +186,16 @@ def _is_seen_at_ends(rows: np.ndarray, expected: np.ndarray) -> bool:
 
 def _commonest_colour(colours: np.ndarray) -> np.ndarray:
     """The median of the fullest cell of a 16 x 16 x 16 histogram and its neighbourhood."""
-    bins = (colours >> 4).astype(np.int32) @ np.array([256, 16, 1])
+    red, green, blue = (colours >> 4).astype(np.int16).T
+    bins = red * 256 + green * 16 + blue
     cell = int(np.bincount(bins, minlength=4096).argmax())
     centre = np.array([cell >> 8, (cell >> 4) & 15, cell & 15]) * 16 + 8
-    near = np.abs(colours.astype(np.int16) - centre).max(axis=1) <= 16
-    return np.median(colours[near], axis=0).astype(np.uint8)
+    near = (np.abs(colours - centre.astype(np.int16)) <= 16).all(axis=1)
+    return colour_medians(colours[near]).astype(np.uint8)
 
 
 def _is_near(colours: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    return np.abs(colours.astype(np.int16) - colour).max(axis=-1) <= _NEAR
+    return np.asarray((np.abs(colours.astype(np.int16) - colour) <= _NEAR).all(axis=-1))
 
 
 def _spans(row_colour: np.ndarray, is_even: np.ndarray) -> list[tuple[int, int, np.ndarray]]:

@@ -29,9 +29,9 @@ def left_out(boxes: list[Box], view: View, params: PanelParams) -> list[Box]:
         for x, y, w, h in boxes:
             where[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach] = False
     # Letters that reach into the frame of a panel are whole.
-    count, labelled, stats, _ = cv2.connectedComponentsWithStats(is_beside.astype(np.uint8), connectivity=8)
+    count, labelled = cv2.connectedComponents(is_beside.view(np.uint8), connectivity=8)
     labels = np.asarray(labelled, np.int32)
-    is_letter = np.bincount(labels[is_far], minlength=count) > 0.5 * stats[:, cv2.CC_STAT_AREA]
+    is_letter = np.bincount(labels[is_far], minlength=count) > 0.5 * np.bincount(labels[is_beside], minlength=count)
     is_letter[0] = False
     found = drawings_of(is_far | is_letter[labels], view.lines.unit, params)
     beside = (box for box in found if not any(share_in_box(panel, box) >= _AROUND for panel in boxes))

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 
 from pipelines.panels.boxes import Box
+from pipelines.panels.components import row_sums
+from pipelines.panels.medians import colour_medians, line_medians
 
 _STEP = 20  # channel difference of neighbours in a band that is more than noise and JPEG
 _NEAR = 24  # gray levels from the band's own colour there
@@ -28,55 +30,55 @@ class Lines:
         self.unit = min(page.shape[:2])
         self.reach = max(2, round(_REACH * self.unit))
         gray = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY)
-        self._colour = page, np.ascontiguousarray(page.transpose(1, 0, 2))
-        self._gray = gray, np.ascontiguousarray(gray.T)
-        self._along = tuple(_sums(_differs(lines[:, 1:], lines[:, :-1], _STEP), axis=1) for lines in self._colour)
-        self._across = tuple(_sums(_differs(lines[1:], lines[:-1], _SIDE_STEP), axis=0) for lines in self._colour)
+        self._colour = page, cv2.transpose(page)
+        self._gray = gray, cv2.transpose(gray)
+        # Differences of each pixel from the one before it in its row and in its column.
+        steps = np.zeros(gray.shape, np.uint8), np.zeros(gray.shape, np.uint8)
+        steps[0][:, 1:] = _difference(page[:, 1:], page[:, :-1])
+        steps[1][1:] = _difference(page[1:], page[:-1])
+        self._steps = tuple(_exceeds(one, _STEP) for one in steps)
+        self._along = tuple(cv2.integral(one) for one in self._steps)
+        self._across = tuple(cv2.integral(_exceeds(one, _SIDE_STEP)) for one in steps[::-1])
 
     def even(self, region: Box, axis: int) -> np.ndarray:
         """Which lines of a region are of one colour, which may fade along them: bool."""
         start, stop, left, right = span(region, axis)
-        sums = self._along[axis][start:stop]
-        is_even = (sums[:, right] - sums[:, min(left + 1, right)]) <= (1 - _EVEN) * (right - left)
+        steps = _line_sums(self._along[axis], axis, (start, stop), (min(left + 1, right), right))
+        is_even = steps <= (1 - _EVEN) * (right - left)
         at = np.flatnonzero(is_even)
-        lines = self._gray[axis][start:stop, left:right][at].astype(np.int16)
+        if not len(at):
+            return is_even
+        lines = self._gray[axis][start:stop, left:right][at]
         edges = np.linspace(0, right - left, _BLOCKS + 1).round().astype(int)
-        near, before = np.zeros(len(at), np.int64), None
-        is_smooth = np.ones(len(at), bool)
-        for first, last in pairwise(edges.tolist()):
-            if first == last:
-                continue
-            block = lines[:, first:last]
-            middle = np.median(block, axis=1)
-            near += (np.abs(block - middle[:, None]) <= _NEAR).sum(axis=1)
-            if before is not None:
-                is_smooth &= np.abs(middle - before) <= _FADE
-            before = middle
-        is_even[at] = is_smooth & (near >= _EVEN * (right - left))
+        blocks = [(first, last) for first, last in pairwise(edges.tolist()) if first < last]
+        # Twice the medians, which are whole numbers.
+        middles = np.stack([2 * line_medians(lines[:, first:last]) for first, last in blocks], axis=1).astype(np.int16)
+        is_smooth = (np.abs(np.diff(middles, axis=1)) <= 2 * _FADE).all(axis=1)
+        near = np.abs(2 * lines.astype(np.int16) - middles.repeat([last - first for first, last in blocks], axis=1))
+        is_even[at] = is_smooth & (row_sums(near <= 2 * _NEAR) >= _EVEN * (right - left))
         return is_even
 
     def colour(self, region: Box, axis: int, line: int) -> np.ndarray:
         """The median colour of a line of a region: float (3,)."""
         start, _, left, right = span(region, axis)
-        return np.median(self._colour[axis][start + line, left:right], axis=0)
+        return colour_medians(self._colour[axis][start + line, left:right])
 
     def evenness(self, region: Box, axis: int, line: int) -> float:
         """Share of a line of a region that hardly differs from its neighbours along it."""
         start, _, left, right = span(region, axis)
-        sums = self._along[axis][start + line]
-        return 1 - float(sums[right] - sums[min(left + 1, right)]) / (right - left)
+        at = start + line
+        steps = _line_sums(self._along[axis], axis, (at, at + 1), (min(left + 1, right), right))
+        return 1 - float(steps[0]) / (right - left)
 
     @cached_property
     def is_edge(self) -> np.ndarray:
         """Where a pixel differs from the one before it in its row or column: bool (H, W)."""
-        steps = [np.diff(sums, axis=1).astype(bool) for sums in self._along]
-        return steps[0] | steps[1].T
+        return (self._steps[0] | self._steps[1]).view(bool)
 
     def changes(self, region: Box, axis: int) -> np.ndarray:
         """The share of each line of a region that differs from the line before it: float (lines,)."""
         start, stop, left, right = span(region, axis)
-        sums = self._across[axis][start:stop]
-        return (sums[:, right] - sums[:, left]) / (right - left)
+        return _line_sums(self._across[axis], axis, (start, stop), (left, right)) / (right - left)
 
     def side(self, region: Box, axis: int, line: int, outward: int) -> float:
         """Share of a line of a region beside which something else begins within `reach`; `outward` is 1 or -1."""
@@ -86,8 +88,8 @@ class Lines:
         if not len(lines):
             return 0.0
         own = self._colour[axis][start + line, left:right]
-        differs = cv2.absdiff(lines, np.broadcast_to(own, lines.shape)).max(axis=2) > _SIDE_STEP
-        return float(differs.any(axis=0).mean())
+        farthest = (np.maximum(lines, own) - np.minimum(lines, own)).max(axis=0)
+        return float((farthest > _SIDE_STEP).any(axis=1).mean())
 
 
 def span(region: Box, axis: int) -> tuple[int, int, int, int]:
@@ -96,18 +98,22 @@ def span(region: Box, axis: int) -> tuple[int, int, int, int]:
     return (y, y + h, x, x + w) if axis == 0 else (x, x + w, y, y + h)
 
 
-def _differs(one: np.ndarray, other: np.ndarray, step: int) -> np.ndarray:
-    """Where two arrays of colours, uint8 (..., 3), differ in a channel by more than a step: bool."""
+def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The largest channel difference of two arrays of colours, uint8 (H, W, 3): uint8 (H, W)."""
+    if not one.size:
+        return np.zeros(one.shape[:2], np.uint8)
     red, green, blue = cv2.split(cv2.absdiff(one, other))
-    return cv2.max(cv2.max(red, green), blue) > step
+    return cv2.max(cv2.max(red, green), blue)
 
 
-def _sums(differs: np.ndarray, *, axis: int) -> np.ndarray:
-    """Sums along lines up to each pixel, int32 (lines, length + 1), of differences from the one before on an axis."""
-    lines, length = differs.shape[0] + (axis == 0), differs.shape[1] + (axis == 1)
-    sums = np.zeros((lines, length + 1), np.int32)
+def _exceeds(differences: np.ndarray, step: int) -> np.ndarray:
+    """1 where a difference is larger than a step, else 0: uint8 (H, W)."""
+    return cv2.threshold(differences, step, 1, cv2.THRESH_BINARY)[1]
+
+
+def _line_sums(integral: np.ndarray, axis: int, lines: tuple[int, int], pixels: tuple[int, int]) -> np.ndarray:
+    """The sums of a range of pixels of each of a range of lines, from the sums of all rectangles, int32 (H+1, W+1)."""
+    (start, stop), (first, last) = lines, pixels
     if axis == 0:
-        sums[1:, 1:] = differs
-    else:
-        sums[:, 2:] = differs
-    return sums.cumsum(axis=1, dtype=np.int32)
+        return np.diff(integral[start : stop + 1, last] - integral[start : stop + 1, first])
+    return np.diff(integral[last, start : stop + 1] - integral[first, start : stop + 1])

@@ -62,15 +62,15 @@ def score(explanation: Explanation, view: View) -> float:
         is_held[y : y + h, x : x + w] |= piece.hull.astype(np.uint8)
     reach = 2 * max(2, round(FRAME * view.lines.unit)) + 1
     is_frame = (cv2.dilate(is_held, np.ones((reach, reach), np.uint8)) > 0) & (is_held == 0)
-    total = max(1, int((is_edge & ~is_frame).sum()))
+    total = max(1, int(np.count_nonzero(is_edge & ~is_frame)))
     value = 0.0
     is_alone = explanation.boxes == 1
     for piece in explanation.panels:
         x, y, w, h = piece.box
         quality = _quality(piece, view.lines, _ALONE if is_alone else 0)
-        value += int((is_edge[y : y + h, x : x + w] & piece.hull).sum()) / total * quality
+        value += np.count_nonzero(is_edge[y : y + h, x : x + w] & piece.hull) / total * quality
     for x, y, w, h in explanation.drawings:
-        value += (_ALONE if is_alone else _LOOSE) * int(is_edge[y : y + h, x : x + w].sum()) / total
+        value += (_ALONE if is_alone else _LOOSE) * np.count_nonzero(is_edge[y : y + h, x : x + w]) / total
     return float(np.clip(value - _PER_BOX * explanation.boxes - _OVERLAP * _overlap(explanation.panels), 0, 1))
 
 
@@ -141,6 +141,9 @@ def _filled(piece: Piece, lines: Lines, grounds: list[np.ndarray]) -> float:
     seen = lines.page[top : y + h + 2 * thin, left : x + w + 2 * thin]
     is_ground = distance(seen, np.median(grounds, axis=0).astype(np.uint8)) <= _NEAR
     opened = cv2.morphologyEx(is_ground.astype(np.uint8), cv2.MORPH_OPEN, np.ones((thin, thin), np.uint8))
+    sides = opened[y - top + thin : y - top + h - thin, x - left + thin : x - left + w - thin]
+    if sum(bool(side.any()) for side in (sides[0], sides[-1], sides[:, 0], sides[:, -1])) < 2:
+        return 1.0  # none reaches two of them
     count, found = cv2.connectedComponents(opened, connectivity=4)
     labels = np.asarray(found, np.int32)
     inside = labels[y - top + thin : y - top + h - thin, x - left + thin : x - left + w - thin]
@@ -152,7 +155,9 @@ def _filled(piece: Piece, lines: Lines, grounds: list[np.ndarray]) -> float:
         is_outside[np.unique(side)] = True
     is_outside[0] = False
     # Ground that comes in on one side and ends there is a balloon.
-    return max(_LEAST_FILLED, 1 - _ENTERED * float((is_outside & (touched >= 2))[inside].mean()))
+    return max(
+        _LEAST_FILLED, 1 - _ENTERED * float(np.count_nonzero((is_outside & (touched >= 2))[inside]) / inside.size)
+    )
 
 
 def _overlap(panels: list[Piece]) -> float:
