@@ -11,12 +11,11 @@ import json
 from collections.abc import Sequence
 
 import cv2
-import numpy as np
 import simplejpeg
 
 from benchmarks.comics import comics_folder, pages_of
 from benchmarks.drawn_pages import drawn_pages
-from benchmarks.rounds import in_turns
+from benchmarks.rounds import Times, in_turns
 from benchmarks.row import Row, check_equal, row_of_times
 from demo.draw import draw_webtoon
 from pipelines.images.decode import decode_picture
@@ -24,7 +23,7 @@ from pipelines.panels.boxes import Box, share_in_box
 from pipelines.panels.cut import cut_page, cut_strip
 from pipelines.panels.params import PanelParams
 from pipelines.panels.strip import stitch
-from pipelines.panels.view import PAGE_SIDE_PX, STRIP_SIDE_PX, View
+from pipelines.panels.view import View
 
 _PARAMS = PanelParams(layout="auto")
 _TARGET = 1.35
@@ -72,7 +71,7 @@ def check_annotated(most: int) -> None:
     annotated = json.loads(file.read_text())["images"]
     for name in sorted(annotated)[:: -(-len(annotated) // most)]:
         page = decode_picture((folder / name).read_bytes(), name=name)
-        truth = [tuple(box) for box in annotated[name]["panels"]]
+        truth: list[Box] = [(x, y, w, h) for x, y, w, h in annotated[name]["panels"]]
         _check_found([cut.box for cut in cut_page(page, _PARAMS)], truth, name)
 
 
@@ -93,7 +92,7 @@ def _strip_row(files: list[bytes], rounds: int) -> Row:
 
     def least() -> None:
         for data in files:
-            _passes(simplejpeg.decode_jpeg(data), STRIP_SIDE_PX)
+            _passes(View(simplejpeg.decode_jpeg(data), is_strip=True))
 
     times = in_turns({"simplejpeg": lambda: _decoded(files), "least": least, "ours": ours}, rounds=rounds)
     return _row("strip", times, files)
@@ -106,14 +105,14 @@ def _pages_row(name: str, files: list[bytes], rounds: int) -> Row:
 
     def least() -> None:
         for data in files:
-            _passes(simplejpeg.decode_jpeg(data), PAGE_SIDE_PX)
+            _passes(View(simplejpeg.decode_jpeg(data)))
 
     times = in_turns({"simplejpeg": lambda: _decoded(files), "least": least, "ours": ours}, rounds=rounds)
     return _row(name, times, files)
 
 
-def _row(name: str, times: dict, files: list[bytes]) -> Row:
-    megapixels = sum(np.prod(simplejpeg.decode_jpeg_header(data)[:2], dtype=float) for data in files) / 1e6
+def _row(name: str, times: dict[str, Times], files: list[bytes]) -> Row:
+    megapixels = sum(int(height) * int(width) for height, width, *_ in map(simplejpeg.decode_jpeg_header, files)) / 1e6
     least = times["least"].cpu_s / times["simplejpeg"].cpu_s
     ours = times["ours"].cpu_s / times["simplejpeg"].cpu_s
     return row_of_times(
@@ -135,9 +134,9 @@ def _decoded(files: list[bytes]) -> None:
         simplejpeg.decode_jpeg(data)
 
 
-def _passes(image: np.ndarray, working_side_px: int) -> None:
-    cv2.inRange(image, (249, 249, 249), (255, 255, 255))
-    _ = View(image, working_side_px).small
+def _passes(view: View) -> None:
+    cv2.inRange(view.page, (249, 249, 249), (255, 255, 255))
+    _ = view.small
 
 
 def _enlarged(files: list[bytes], side_px: int) -> list[bytes]:

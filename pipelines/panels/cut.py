@@ -26,7 +26,7 @@ from pipelines.panels.left_out import left_out
 from pipelines.panels.params import PanelParams
 from pipelines.panels.pieces import SOLID, Piece, filled
 from pipelines.panels.score import score
-from pipelines.panels.view import STRIP_SIDE_PX, View
+from pipelines.panels.view import View
 
 _STRIP_ASPECT = 3.0  # a page that is so many times higher than wide is a strip of its own
 _LEAST_PX = 64  # a page with a shorter side is not judged
@@ -81,7 +81,7 @@ def cut_strip(strip: np.ndarray, params: PanelParams) -> list[Cut]:
 
     Lettering between the panels is cut as well, as boxes of its own.
     """
-    view = View(strip, STRIP_SIDE_PX)
+    view = View(strip, is_strip=True)
     return _cuts(by_strip_ground(view, params), view, params)
 
 

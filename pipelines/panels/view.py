@@ -8,8 +8,8 @@ import numpy as np
 
 from pipelines.panels.lines import Lines
 
-PAGE_SIDE_PX = 480  # the shorter side of a page is scaled down to about this
-STRIP_SIDE_PX = 400  # and that of a strip: its gutters are wider, and have no frames
+_PAGE_SIDE_PX = 480  # the shorter side of a page is scaled down to about this
+_STRIP_SIDE_PX = 400  # and that of a strip: its gutters are wider, and have no frames
 
 
 @dataclass(frozen=True)
@@ -17,17 +17,21 @@ class View:
     """A page, uint8 RGB (H, W, 3), and its copy that is `scale` times smaller."""
 
     page: np.ndarray
-    working_side_px: int = PAGE_SIDE_PX
+    is_strip: bool = False
 
     @cached_property
     def scale(self) -> int:
         """Pixels of the page on a side of one of the copy."""
-        return max(1, min(self.page.shape[:2]) // self.working_side_px)
+        return max(1, min(self.page.shape[:2]) // (_STRIP_SIDE_PX if self.is_strip else _PAGE_SIDE_PX))
 
     @cached_property
     def small(self) -> np.ndarray:
         """The copy, uint8 RGB; its last row and column may stand for less than `scale` ones."""
-        return shrunk(self.page, self.scale)
+        if self.is_strip or self.scale == 1:
+            return shrunk(self.page, self.scale)
+        height, width = self.page.shape[:2]
+        size = -(-width // self.scale), -(-height // self.scale)
+        return cv2.resize(self.page, size, interpolation=cv2.INTER_AREA)  # stretched to its last row and column
 
     @cached_property
     def lines(self) -> Lines:
