@@ -60,6 +60,6 @@ def shrunk(image: np.ndarray, scale: int) -> np.ndarray:
             part = image[top:bottom, left:right]
             if part.size:
                 size = -(-(right - left) // scale), -(-(bottom - top) // scale)
-                place = np.s_[-(-top // scale) :, -(-left // scale) :]
-                small[place][: size[1], : size[0]] = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+                place = small[-(-top // scale) :, -(-left // scale) :][: size[1], : size[0]]
+                cv2.resize(part, size, dst=place, interpolation=cv2.INTER_AREA)
     return small
