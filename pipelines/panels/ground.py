@@ -200,13 +200,17 @@ def _is_near(colours: np.ndarray, colour: np.ndarray) -> np.ndarray:
 
 def _spans(row_colour: np.ndarray, is_even: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
     """Runs of even rows of one colour, (first row, row after the last, colour); other rows may lie within."""
-    spans: list[tuple[int, int, np.ndarray]] = []
-    for row in np.flatnonzero(is_even).tolist():
-        if spans and _is_near(row_colour[row], spans[-1][2]):
-            spans[-1] = (spans[-1][0], row + 1, spans[-1][2])
-        else:
-            spans.append((row, row + 1, row_colour[row]))
-    return spans
+    rows = np.flatnonzero(is_even)
+    starts, stops = [], []
+    red = green = blue = 1 << 10  # near to no colour
+    # Plain numbers: a strip has tens of thousands of rows.
+    for row, (r, g, b) in zip(rows.tolist(), row_colour[rows].tolist(), strict=True):
+        if abs(r - red) > _NEAR or abs(g - green) > _NEAR or abs(b - blue) > _NEAR:
+            starts.append(row)
+            stops.append(row)
+            red, green, blue = r, g, b
+        stops[-1] = row + 1
+    return [(start, stop, row_colour[start]) for start, stop in zip(starts, stops, strict=True)]
 
 
 def _joined(spans: list[tuple[int, int, np.ndarray]]) -> list[tuple[int, int, np.ndarray]]:
