@@ -21,6 +21,8 @@ CURVES: dict[str, str] = {
     "training_memory": "training_memory",
     # name: the module of this package that has `curves(quick: bool) -> list[Curve]`.
     "scrape": "scrape",
+    "many_issues": "many_issues",
+    "unchanged_runs": "unchanged_runs",
     "colorize": "colorize",
     "near_hashes": "near_hashes",
 }

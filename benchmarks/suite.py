@@ -17,6 +17,8 @@ BENCHMARKS: tuple[str, ...] = (
     "near_hashes",
     "unique_panels",
     "variants",
+    "many_issues",
+    "unchanged_runs",
     "colorize",
     "inference",
     "start_up",

@@ -94,7 +94,7 @@ def build_drawn_panels(params: Mapping[str, PanelParams], lake: Lake) -> Iterato
     Yields issues as they end; an error is the result of its issue.
     """
     work = partial(_build_drawn, params, lake)
-    yield from on_all_cores(work, list(params), was_quick=lambda found: not found.is_drawn)
+    yield from on_all_cores(work, list(params))
 
 
 def _build_drawn(params: Mapping[str, PanelParams], lake: Lake, key: str) -> DrawnPanels:

@@ -1,13 +1,14 @@
 """Work on many issues at once, in as many processes as this one may use cores.
 
-Processes are started anew (`spawn`): a fork would copy the locks of Dagster's threads. Each costs a second or two of
-imports, so they are started only once there is work to share.
+Processes are started anew (`spawn`): a fork would copy the locks of Dagster's threads. Each costs some seconds of
+imports, so they are started only where there is more work than that.
 """
 
 import multiprocessing
 import os
 import pickle
 import signal
+import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -22,19 +23,21 @@ TRACEBACK = "traceback_there"
 
 
 def on_all_cores(
-    work: Callable[[str], _Result], keys: Sequence[str], *, was_quick: Callable[[_Result], bool]
+    work: Callable[[str], _Result], keys: Sequence[str], *, worth_s: float = 20.0
 ) -> Generator[tuple[str, _Result | Exception], None, None]:
     """The results of `work` by key, as they come; an error is the result of its key.
 
-    work: Can be pickled, with its results. was_quick: Tells of a result that it took no work: as long as all did so,
-    no other process is started. Processes end with the iteration, also where it is broken off.
+    work: Can be pickled, with its results. worth_s: No process is started as long as the rest would take this one less
+    than so many seconds, by the key before. Processes end with the iteration, also where it is broken off.
     """
     workers = min(len(os.sched_getaffinity(0)), len(keys))
     for place, key in enumerate(keys, start=1):
+        started = time.monotonic()
         result = _tried(work, key)
+        spent_s = time.monotonic() - started
         yield key, result
         left = keys[place:]
-        if workers > 1 and len(left) > 1 and (isinstance(result, Exception) or not was_quick(result)):
+        if workers > 1 and len(left) > 1 and spent_s * len(left) > worth_s:
             yield from _in_processes(work, left, min(workers, len(left)))
             return
 

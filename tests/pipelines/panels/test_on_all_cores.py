@@ -27,22 +27,26 @@ def place(key: str) -> int:
     return os.getpid()
 
 
-def test_processes_begin_once_there_is_work_to_share():
-    keys = ["a", "b", "missing", "c", "d", "e"]
-    found = dict(on_all_cores(place, keys, was_quick=lambda _: True))
-    assert {key for key, result in found.items() if result == os.getpid()} == {"a", "b"}
+def test_processes_begin_where_there_is_enough_work():
+    keys = ["a", "missing", "b", "c"]
+    found = dict(on_all_cores(place, keys))
+    error = found.pop("missing")
+    assert isinstance(error, FileNotFoundError)
+    assert set(found.values()) == {os.getpid()}
+    found = dict(on_all_cores(place, keys, worth_s=0))
     error = found.pop("missing")
     assert isinstance(error, FileNotFoundError)
     assert error.filename == "/nowhere"
-    assert all(isinstance(result, int) for result in found.values())
-    assert set(found) == set(keys) - {"missing"}
+    assert found.pop("a") == os.getpid()
+    assert set(found) == {"b", "c"}
+    assert os.getpid() not in found.values()
 
 
 def test_a_killed_process_fails_what_is_left_and_the_end_of_the_iteration_ends_the_others():
-    found = dict(on_all_cores(place, ["a", "killed", "killed", "killed"], was_quick=lambda _: False))
+    found = dict(on_all_cores(place, ["a", "killed", "killed", "killed"], worth_s=0))
     assert [str(found["killed"])] == ["killed: the process that worked on it was killed, as for memory; run it again"]
     others = set(multiprocessing.active_children())
-    results = on_all_cores(place, ["a", "missing", "long", "long"], was_quick=lambda _: False)
+    results = on_all_cores(place, ["a", "missing", "long", "long"], worth_s=0)
     assert next(results)[0] == "a"
     key, error = next(results)
     assert key == "missing"
