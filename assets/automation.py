@@ -1,10 +1,13 @@
 """Schedules and sensors, with the reason for each. All are off at first: see docs/guide.md, "Operations"."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+from dagster._core.definitions.partitions.subset import DefaultPartitionsSubset
 
 from assets.failed_trainings import RECIPE_TAG, TRAINING_SET_TAG, failed_trainings
 from assets.jobs import JOBS, training_tags
@@ -19,6 +22,8 @@ from pipelines.comparison.retraining import plan_retraining
 from pipelines.issue_pages.params import FetchParams
 from pipelines.lake import split_issue_key
 from pipelines.training.registry import TRAININGS
+
+_COLLECTED = ("issue_pages", "panels")
 
 # A schedule, not eager(): eager() waits for every issue, so one dead page would freeze the dataset.
 nightly_selection = dg.ScheduleDefinition(
@@ -72,7 +77,7 @@ def weekly_retraining(
 
 @dg.sensor(
     name="new_issues",
-    job=JOBS["collect_issues"],
+    asset_selection=list(_COLLECTED),
     minimum_interval_seconds=3600,
     description="Every hour: ask the sources which issues exist; register new ones and their titles, and collect those "
     "not yet there.",
@@ -80,7 +85,7 @@ def weekly_retraining(
 def new_issues(
     context: dg.SensorEvaluationContext, lake: LakeResource, catalogue: Catalogue, settings: StandingSettings
 ) -> dg.SensorResult:
-    """New issues become partitions, and each that is not there yet is collected in a run of its own."""
+    """New issues become partitions, and those that are not there yet are collected in one backfill: in few runs."""
     from pipelines.issue_pages.catalogue import sync_titles
 
     params = FetchParams(**settings.of("issue_pages"))
@@ -100,7 +105,11 @@ def new_issues(
     known_titles = set(context.instance.get_dynamic_partitions(str(titles.name))) - set(gone_titles)
     new_titles = [title for title in titles_of([*known, *new]) if title not in known_titles]
     collected = context.instance.get_materialized_partitions(dg.AssetKey("panels"))
-    today = datetime.now(UTC).date().isoformat()  # a failed issue is collected again, once a day
+    # A failed issue is collected again, once a day.
+    today = datetime.now(UTC).date().isoformat()
+    day, asked = json.loads(context.cursor) if context.cursor else (today, [])
+    asked = set(asked) if day == today else set()
+    missing = [key for key in report.keys if key not in collected and key not in asked]
     return dg.SensorResult(
         dynamic_partitions_requests=[
             *([issues.build_add_request(new)] if new else []),
@@ -108,10 +117,17 @@ def new_issues(
             *([issues.build_delete_request(gone)] if gone else []),
             *([titles.build_delete_request(gone_titles)] if gone_titles else []),
         ],
-        run_requests=[
-            dg.RunRequest(run_key=f"{today}:{key}", partition_key=key) for key in report.keys if key not in collected
-        ],
+        run_requests=[_backfill(missing)] if missing else [],
+        cursor=json.dumps([today, sorted(asked.union(missing))]),
     )
+
+
+def _backfill(keys: Sequence[str]) -> dg.RunRequest:
+    """The request for the pages of issues, and then for the panels of those that came."""
+    subset = AssetGraphSubset(
+        partitions_subsets_by_asset_key={dg.AssetKey(name): DefaultPartitionsSubset(set(keys)) for name in _COLLECTED}
+    )
+    return dg.RunRequest.for_asset_graph_subset(subset, tags={})
 
 
 follow_the_data = dg.AutomationConditionSensorDefinition(

@@ -18,6 +18,7 @@ from tests.pipelines.issue_pages.small_site import QUICK, TITLE_ID, drawn_issue,
 from tests.sites.faults import answer
 
 OTHER_ID = 900002
+COLLECTED = ("issue_pages", "panels")
 VARIANTS = ("gray_panels", "edge_panels", "line_panels")
 
 
@@ -48,11 +49,13 @@ def tick(site, instance, tmp_path) -> Callable[[], tuple[list[str], list[str]]]:
     home = Home.of({"TINTOON_HOME": str(tmp_path), "TINTOON_TITLES": str(tmp_path / "titles.yaml")})
     needed = ("lake", "catalogue", "settings")
     resources = {name: found for name, found in default_resources(home).items() if name in needed}
-    run_keys: set[str | None] = set()
+    cursor: str | None = None
 
     def call() -> tuple[list[str], list[str]]:
+        nonlocal cursor
         context = dg.build_sensor_context(
             instance=instance,
+            cursor=cursor,
             definitions=defs,
             resources=resources,
         )
@@ -68,12 +71,27 @@ def tick(site, instance, tmp_path) -> Callable[[], tuple[list[str], list[str]]]:
             instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
             if request.partitions_def_name == issues.name:
                 added += request.partition_keys
-        # A run key that was there before starts nothing.
-        requests = [request for request in result.run_requests or [] if request.run_key not in run_keys]
-        run_keys.update(request.run_key for request in requests)
-        return added, [str(request.partition_key) for request in requests]
+        cursor = result.cursor
+        return added, backfilled(result)
 
     return call
+
+
+def backfilled(result: dg.SensorResult) -> list[str]:
+    """The issues whose pages and panels a tick asks for, in one request."""
+    requests = list(result.run_requests or [])
+    assert len(requests) <= 1
+    for request in requests:
+        subset = request.asset_graph_subset
+        assert subset
+        keys = {
+            name.to_user_string(): one.get_partition_keys()
+            for name, one in subset.partitions_subsets_by_asset_key.items()
+        }
+        assert set(keys) == set(COLLECTED)
+        assert set(keys["issue_pages"]) == set(keys["panels"])
+        return sorted(keys["issue_pages"])
+    return []
 
 
 def test_each_new_free_issue_is_registered_and_collected_once(site, tick):
@@ -110,8 +128,10 @@ def test_titles_that_are_not_declared_any_more_leave(tick, instance):
     assert not [key for key in instance.get_dynamic_partitions(str(issues.name)) if key.startswith("years")]
 
 
-def test_new_issues_are_collected_by_the_job_of_collecting():
-    assert new_issues.job_name == "collect_issues"
+def test_new_issues_are_collected_and_cut():
+    assert isinstance(new_issues.asset_selection, dg.AssetSelection)
+    found = new_issues.asset_selection.resolve(defs.resolve_asset_graph())
+    assert found == {dg.AssetKey(name) for name in COLLECTED}
     assert new_issues.default_status is dg.DefaultSensorStatus.STOPPED
 
 
