@@ -50,8 +50,8 @@ class Family:
 
 
 _FEW = (
-    "few pictures a step: the deep layers read and write all weights for a few pixels. Convolutions and Adam are 94 % of "
-    "our step, and they gain less than 2x in bfloat16"
+    "few pictures a step: the deep layers read and write all weights for a few pixels. Convolutions and Adam are 94 % "
+    "of our step, and they gain less than 2x in bfloat16"
 )
 FAMILIES = (
     Family("webtoon_l2", 256, 1, why=_FEW),
