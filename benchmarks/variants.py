@@ -56,7 +56,7 @@ def check(pictures: np.ndarray) -> None:
             s = small - XDOG_P * large
             lines = np.where(s < XDOG_EPSILON, 1, 1 + np.tanh(XDOG_PHI * s)) * 127.5 @ [0.299, 0.587, 0.114]
             is_on_jump = np.abs(s - XDOG_EPSILON).min(axis=-1) < 1e-5
-            off = np.abs(found[place] - lines)[~is_on_jump].max()
+            off = np.abs(found[place] - np.rint(lines))[~is_on_jump].max()
             check_equal(bool(off <= 1), True, f"XDoG with sigma {sigma}, {off} gray levels away,")
 
 

@@ -170,13 +170,14 @@ def _whole(image: np.ndarray) -> CutPage:
 
 def _cropped(image: np.ndarray, cut: Cut) -> np.ndarray:
     x, y, width, height = cut.box
-    return np.ascontiguousarray(image[y : y + height, x : x + width])
+    return image[y : y + height, x : x + width]
 
 
 def _described(panel: _Panel, params: PanelParams) -> dict[str, object]:
     """The columns of a panel that its pixels, outline and place decide."""
-    height, width = panel.pixels.shape[:2]
-    measured = MeasuredPanel(panel.pixels)
+    pixels = np.ascontiguousarray(panel.pixels)  # copied once, here: it is then near at hand for all that reads it
+    height, width = pixels.shape[:2]
+    measured = MeasuredPanel(pixels)
     share = colored_share(measured, params)
     mask = panel.cut.mask
     return {
@@ -190,10 +191,10 @@ def _described(panel: _Panel, params: PanelParams) -> dict[str, object]:
         "drop_reason": NOT_A_PANEL if panel.is_left_out else drop_reason(measured, params),
         "is_gray": is_gray(share, params),
         "colored_share": share,
-        "phash": phash(panel.pixels),
+        "phash": phash(pixels),
         "hash_version": HASH_VERSION,
         "is_flat": is_flat(measured.small),
-        "sha256": pixels_sha256(panel.pixels),
+        "sha256": pixels_sha256(pixels),
         "thumbnail": thumbnail(measured.small),
         "mask": None if mask is None else cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tobytes(),
     }
