@@ -7,7 +7,6 @@ others must be better by a margin. The edges of the winner's panels are then ref
 Works on uint8 RGB arrays (H, W, 3); touches no files.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import cv2
@@ -92,9 +91,12 @@ def _best(view: View, params: PanelParams) -> tuple[Explanation, float | None]:
     if not best.boxes or min(height, width) < _LEAST_PX or view.size > _MOST_PX:
         return best, None
     best_score = score(best, view)
-    for other in _others(view):
+    for explain in (by_gutters, by_turned_gutters):
         if best_score >= _PLAIN and best.is_plain:
             break
+        other = explain(view)
+        if other is None:
+            continue
         other_score = score(other, view)
         if other_score < (_LEAST_OF_WHOLE if best.is_whole else _LEAST):
             continue
@@ -104,13 +106,6 @@ def _best(view: View, params: PanelParams) -> tuple[Explanation, float | None]:
         if other_score > best_score + margin:
             best, best_score = other, other_score
     return best, best_score
-
-
-def _others(view: View) -> Iterator[Explanation]:
-    for explain in (by_gutters, by_turned_gutters):
-        found = explain(view)
-        if found is not None:
-            yield found
 
 
 def _cuts(found: Explanation, view: View, params: PanelParams) -> list[Cut]:
