@@ -4,14 +4,11 @@ Works on uint8 RGB arrays (H, W, 3) on the working scale; touches no files.
 """
 
 from functools import cached_property
-from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from pipelines.panels.boxes import Box
-from pipelines.panels.components import row_sums
-from pipelines.panels.medians import colour_medians, line_medians
 
 _STEP = 20  # channel difference of neighbours in a band that is more than noise and JPEG
 _NEAR = 24  # gray levels from the band's own colour there
@@ -26,11 +23,14 @@ class Lines:
     """The rows (axis 0) and columns (axis 1) of a page, uint8 RGB (H, W, 3), and what differs between neighbours."""
 
     def __init__(self, page: np.ndarray):
-        self.page = page
+        from pipelines.panels import line_loops  # numba takes 0.3 s
+
+        self._loops = line_loops
+        self.page = np.ascontiguousarray(page)
         self.unit = min(page.shape[:2])
         self.reach = max(2, round(_REACH * self.unit))
         gray = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY)
-        self._colour = page, cv2.transpose(page)
+        self._colour = self.page, cv2.transpose(page)
         self._gray = gray, cv2.transpose(gray)
         # Differences of each pixel from the one before it in its row and in its column.
         steps = np.zeros(gray.shape, np.uint8), np.zeros(gray.shape, np.uint8)
@@ -48,20 +48,16 @@ class Lines:
         at = np.flatnonzero(is_even)
         if not len(at):
             return is_even
-        lines = self._gray[axis][start:stop, left:right][at]
-        edges = np.linspace(0, right - left, _BLOCKS + 1).round().astype(int)
-        blocks = [(first, last) for first, last in pairwise(edges.tolist()) if first < last]
-        # Twice the medians, which are whole numbers.
-        middles = np.stack([2 * line_medians(lines[:, first:last]) for first, last in blocks], axis=1).astype(np.int16)
-        is_smooth = (np.abs(np.diff(middles, axis=1)) <= 2 * _FADE).all(axis=1)
-        near = np.abs(2 * lines.astype(np.int16) - middles.repeat([last - first for first, last in blocks], axis=1))
-        is_even[at] = is_smooth & (row_sums(near <= 2 * _NEAR) >= _EVEN * (right - left))
+        edges = np.unique(left + np.linspace(0, right - left, _BLOCKS + 1).round().astype(int))
+        is_even[at] = self._loops.smooth_lines(
+            self._gray[axis], start + at, edges, _FADE, _NEAR, _EVEN * (right - left)
+        )
         return is_even
 
     def colour(self, region: Box, axis: int, line: int) -> np.ndarray:
         """The median colour of a line of a region: float (3,)."""
         start, _, left, right = span(region, axis)
-        return colour_medians(self._colour[axis][start + line, left:right])
+        return self._loops.median_colour(self._colour[axis], start + line, left, right)
 
     def evenness(self, region: Box, axis: int, line: int) -> float:
         """Share of a line of a region that hardly differs from its neighbours along it."""
@@ -84,12 +80,10 @@ class Lines:
         """Share of a line of a region beside which something else begins within `reach`; `outward` is 1 or -1."""
         start, stop, left, right = span(region, axis)
         first, last = sorted((start + line + outward, start + line + outward * self.reach))
-        lines = self._colour[axis][max(first, start) : min(last + 1, stop), left:right]
-        if not len(lines):
-            return 0.0
-        own = self._colour[axis][start + line, left:right]
-        farthest = (np.maximum(lines, own) - np.minimum(lines, own)).max(axis=0)
-        return float((farthest > _SIDE_STEP).any(axis=1).mean())
+        first, last = max(first, start), min(last + 1, stop)
+        return self._loops.count_beside(self._colour[axis], start + line, first, last, left, right, _SIDE_STEP) / (
+            right - left
+        )
 
 
 def span(region: Box, axis: int) -> tuple[int, int, int, int]:
