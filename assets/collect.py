@@ -62,7 +62,7 @@ def panels(
 
     Pictures are shown where something changed. Many issues are worked on at once, on all cores of this process.
     """
-    from pipelines.previews import build_drawn_panels, panel_previews
+    from pipelines.previews.panels import build_drawn_panels, panel_previews
 
     titles, opened = catalogue.titles(), lake.open()
     params = settings.params(context, PanelParams)

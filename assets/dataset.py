@@ -25,7 +25,7 @@ def variant_asset(kind: str) -> dg.AssetsDefinition:
     def panels_of_split(
         context: dg.AssetExecutionContext, lake: LakeResource, settings: StandingSettings
     ) -> dg.MaterializeResult:
-        from pipelines.previews import variant_previews
+        from pipelines.previews.variants import variant_previews
         from pipelines.variants import build_variant
 
         split, opened = context.partition_key, lake.open()

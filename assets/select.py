@@ -20,7 +20,7 @@ def unique_panels(
     context: dg.AssetExecutionContext, lake: LakeResource, settings: StandingSettings, catalogue: Catalogue
 ) -> dg.MaterializeResult:
     """One decision a panel: kept, or dropped and why, and which earlier panel it repeats."""
-    from pipelines.previews import decision_previews
+    from pipelines.previews.decisions import decision_previews
     from pipelines.unique_panels import build_unique_panels
 
     opened = lake.open()
@@ -54,7 +54,7 @@ def issue_splits(
 ) -> dg.MaterializeResult:
     """Train, val or test for every issue: per title, by issue, sticky."""
     from pipelines.issue_splits import build_issue_splits, check_lookalikes
-    from pipelines.previews import leak_previews, title_previews
+    from pipelines.previews.decisions import leak_previews, title_previews
 
     opened = lake.open()
     report = build_issue_splits(opened, settings.params(context, SplitParams))

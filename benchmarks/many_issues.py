@@ -16,7 +16,7 @@ from pipelines.issue_pages.collect import collect_issue
 from pipelines.issue_pages.sources.registry import sources
 from pipelines.lake import Lake, issue_key
 from pipelines.panels.params import PanelParams
-from pipelines.previews import build_drawn_panels
+from pipelines.previews.panels import build_drawn_panels
 from pipelines.titles import Title
 
 

@@ -28,7 +28,7 @@ from pipelines.issue_splits import left_out_panels
 from pipelines.lake import Lake, atomic_write, digest_of, issue_key, split_issue_key
 from pipelines.panels.pixels import panels_of, read_panels
 from pipelines.params import SPLITS
-from pipelines.previews import MAX_PICTURES, SHEET_COLUMNS, keep_previews
+from pipelines.previews.kept import MAX_PICTURES, SHEET_COLUMNS, keep_previews
 from pipelines.progress import Progress
 
 VARIANTS = ("gray", "line")

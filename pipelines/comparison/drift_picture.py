@@ -7,7 +7,7 @@ import numpy as np
 
 from pipelines.images.figure import BLUE, INK, RED, figure_picture, new_figure
 from pipelines.lake import Lake
-from pipelines.previews import keep_previews
+from pipelines.previews.kept import keep_previews
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

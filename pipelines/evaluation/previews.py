@@ -7,7 +7,7 @@ from pipelines.evaluation.gallery import gallery_grid
 from pipelines.evaluation.sources import sources_sheet
 from pipelines.evaluation.tracks import REFERENCE_CONDITIONS, ReferenceCondition
 from pipelines.lake import Lake
-from pipelines.previews import keep_previews
+from pipelines.previews.kept import keep_previews
 
 
 def evaluation_previews(lake: Lake, result: Evaluation) -> dict[str, bytes]:

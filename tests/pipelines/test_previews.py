@@ -13,15 +13,9 @@ from pipelines.lake import Lake
 from pipelines.panels.build import build_panels
 from pipelines.panels.params import PanelParams
 from pipelines.params import VariantParams
-from pipelines.previews import (
-    COLUMN_PX,
-    preview_cut,
-    preview_decisions,
-    preview_leaks,
-    preview_panels,
-    preview_titles,
-    preview_variant,
-)
+from pipelines.previews.decisions import preview_decisions, preview_leaks, preview_titles
+from pipelines.previews.panels import COLUMN_PX, preview_cut, preview_panels
+from pipelines.previews.variants import preview_variant
 from pipelines.unique_panels import DECISION_SCHEMA
 from pipelines.variants import build_variant
 

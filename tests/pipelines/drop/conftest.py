@@ -23,7 +23,7 @@ from pipelines.lake import Lake
 from pipelines.panels.build import build_panels
 from pipelines.panels.params import PanelParams
 from pipelines.params import SplitParams, TrainingSetParams, UniqueParams, VariantParams
-from pipelines.previews import panel_previews
+from pipelines.previews.panels import panel_previews
 from pipelines.titles import Title
 from pipelines.training.record import TrainingRecord
 from pipelines.training_set import build_training_set

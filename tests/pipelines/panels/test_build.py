@@ -16,7 +16,7 @@ from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.panels.params import PanelParams
 from pipelines.panels.pixels import read_panels
 from pipelines.params import UniqueParams
-from pipelines.previews import preview_cut
+from pipelines.previews.panels import preview_cut
 from pipelines.unique_panels import build_unique_panels
 
 KEY = "drawn-title__ep01"
