@@ -23,7 +23,7 @@ TRACEBACK = "traceback_there"
 
 
 def on_all_cores(
-    work: Callable[[str], _Result], keys: Sequence[str], *, worth_s: float = 6.0
+    work: Callable[[str], _Result], keys: Sequence[str], *, worth_s: float = 3.0
 ) -> Generator[tuple[str, _Result | Exception], None, None]:
     """The results of `work` by key, as they come; an error is the result of its key.
 
