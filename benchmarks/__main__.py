@@ -31,6 +31,8 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}")
+    if options.keep and (options.quick or options.names):
+        parser.error("--keep is for a whole run: without names and without --quick")
     if options.here:
         found = [row.to_json() for row in run_benchmark(options.names[0], quick=options.quick)]
         options.json.write_text(json.dumps(found), "utf-8")

@@ -4,10 +4,11 @@
     python -m benchmarks.training_step NAME ...    # any recipes, as a table; "all": every one that learns
 
 On a CPU a step of ours is that of the training loop, at the default parameters, with its batch from memory. The peer
-takes the same steps on a batch in memory: contiguous, in float32, with Adam as torch gives it. A GPU's rows are
-pictures a second, eager and compiled, against the rate of a matrix product in bfloat16 on the same GPU.
+takes the same steps on a batch in memory: contiguous, in float32, with torch's own Adam and glibc's own thresholds of
+memory. A GPU's rows are pictures a second, eager and compiled, against the rate of a matrix product in bfloat16 on it.
 """
 
+import ctypes
 import sys
 import tempfile
 import time
@@ -29,6 +30,7 @@ from models.checkpoint import Checkpoint, save_checkpoint
 from models.features import Extractor
 from models.objective import Batch, Objective
 from models.recipes import CLASSIFIERS, DRAFTS, LINE_DETECTOR, RECIPES, Recipe, recipe_of
+from pipelines.memory import MMAP_THRESHOLD, TOP_PAD, TRIM_THRESHOLD, keep_freed_memory
 from pipelines.training.dependencies import FEATURES
 from pipelines.training.loop import _Training
 from pipelines.training.params import TrainingParams
@@ -88,7 +90,18 @@ def _cpu_rows(family: Family, *, rounds: int) -> list[Row]:
         ours = _training(family, Path(name), precision="auto")
         plain = _training(family, Path(name), precision="32-true")
         check_close(ours, plain, family)
-        steps = in_turns({"ours": lambda: _step(ours), "eager float32": _plain_step(plain)}, rounds=rounds)
+        take_plain_step = _plain_step(plain)
+
+        def our_step() -> None:
+            keep_freed_memory()  # as `train` does
+            _step(ours)
+
+        def plain_step() -> None:
+            give_freed_memory_back()
+            take_plain_step()
+
+        steps = in_turns({"ours": our_step, "eager float32": plain_step}, rounds=rounds)
+        keep_freed_memory()
         waits = in_turns({"ours": lambda: _batch(ours)}, rounds=3 * rounds)
     facts = {"side": family.side, "batch": family.batch, "precision": ours.params.precision}
     name = f"training step: {family.recipe}, {family.side} px, batch {family.batch}"
@@ -114,6 +127,15 @@ def _cpu_rows(family: Family, *, rounds: int) -> list[Row]:
             facts=facts,
         ),
     ]
+
+
+def give_freed_memory_back() -> None:
+    """Has glibc treat memory as in a process that freed large arrays before: nothing of them is kept beyond 64 MB."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        for name, size in ((MMAP_THRESHOLD, 32 << 20), (TRIM_THRESHOLD, 64 << 20), (TOP_PAD, 128 << 10)):
+            libc.mallopt(name, size)
+        libc.malloc_trim(0)
 
 
 def check_close(ours: _Training, plain: _Training, family: Family) -> None:

@@ -21,7 +21,7 @@ FORBIDDEN = {
 }
 
 ROOMS_OF_PIPELINES = [
-    *("errors", "yaml", "progress", "params", "lake", "pairs", "images"),
+    *("errors", "memory", "yaml", "progress", "params", "lake", "pairs", "images"),
     *("panels", "titles", "terms", "issue_pages"),
     *("copies", "unique_panels", "issue_splits", "variants", "previews", "training_set"),
     *("books", "training", "colorize", "evaluation", "comparison", "studies", "drop"),

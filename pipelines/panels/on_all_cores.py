@@ -16,6 +16,8 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import TypeVar
 
+from pipelines.memory import keep_freed_memory
+
 _Result = TypeVar("_Result")
 
 TRACEBACK = "traceback_there"
@@ -76,6 +78,7 @@ def _begin() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     cv2.setNumThreads(1)  # the cores are taken
+    keep_freed_memory()
 
 
 def _tried_there(work: Callable[[str], _Result], key: str) -> _Result | Exception:

@@ -39,6 +39,7 @@ from models.old_names import with_earlier_names
 from models.recipes import Recipe
 from pipelines.images.sampling import evenly_spaced
 from pipelines.lake import atomic_write
+from pipelines.memory import keep_freed_memory
 from pipelines.pairs import Pairs
 from pipelines.training.batches import Batches
 from pipelines.training.inputs import (
@@ -145,6 +146,7 @@ def train(
     another training; TrainingDivergedError for a loss or a gradient that is not finite.
     """
     params = params.on_this_machine()
+    keep_freed_memory()
     titles = chosen_titles(recipe, params, train_pairs)
     recipe = recipe.resized(resolution=params.resolution, width=params.width).fitted(titles)
     require_pictures(recipe, "training", train_pairs)
