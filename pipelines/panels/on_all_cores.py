@@ -5,14 +5,17 @@ imports, so they are started only where there is more work than that.
 """
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import pickle
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -30,9 +33,10 @@ def on_all_cores(
     """The results of `work` by key, as they come; an error is the result of its key.
 
     work: Can be pickled, with its results. worth_s: No process is started as long as the rest would take this one less
-    than so many seconds, by the key before. Processes end with the iteration, also where it is broken off.
+    than so many seconds, by the key before. Processes end with the iteration, also where it is broken off, and with
+    this process, however it ends. Where one of them is killed, only the key that it worked on has an error.
     """
-    workers = min(len(os.sched_getaffinity(0)), len(keys))
+    workers = min(_cores(), len(keys))
     for place, key in enumerate(keys, start=1):
         started = time.monotonic()
         result = _tried(work, key)
@@ -42,6 +46,13 @@ def on_all_cores(
         if workers > 1 and len(left) > 1 and spent_s * len(left) > worth_s:
             yield from _in_processes(work, left, min(workers, len(left)))
             return
+
+
+def _cores() -> int:
+    """How many cores this process may use; outside Linux, how many there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _tried(work: Callable[[str], _Result], key: str) -> _Result | Exception:
@@ -54,16 +65,34 @@ def _tried(work: Callable[[str], _Result], key: str) -> _Result | Exception:
 def _in_processes(
     work: Callable[[str], _Result], keys: Sequence[str], workers: int
 ) -> Generator[tuple[str, _Result | Exception], None, None]:
+    """Every result. What was worked on when a process was killed is done again alone, to find whose fault it was."""
+    left = list(keys)
+    while left:
+        left = yield from _in_pool(work, left, min(workers, len(left)))
+        if left and workers == 1:
+            key = left.pop(0)
+            yield key, RuntimeError(f"{key}: the process that worked on it was killed, as for memory; run it again")
+        elif left:
+            yield from _in_processes(work, left[:workers], 1)
+            left = left[workers:]
+
+
+def _in_pool(
+    work: Callable[[str], _Result], keys: Sequence[str], workers: int
+) -> Generator[tuple[str, _Result | Exception], None, list[str]]:
+    """The results until a process is killed. Returns the keys without one, in order: it worked on one of the first."""
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
+    futures = {}
     try:
-        futures = {pool.submit(partial(_tried_there, work), key): key for key in keys}
-        for future in as_completed(futures):
-            key = futures.pop(future)
-            try:
-                yield key, future.result()
-            except BrokenProcessPool:
-                yield key, RuntimeError(f"{key}: the process that worked on it was killed, as for memory; run it again")
+        with suppress(BrokenProcessPool):  # killed before all are submitted
+            for key in keys:
+                futures[pool.submit(partial(_tried_there, work), key)] = key
+        unsubmitted = keys[len(futures) :]
+        for future in as_completed(list(futures)):
+            if not isinstance(future.exception(), BrokenProcessPool):
+                yield futures.pop(future), future.result()
+        return [*futures.values(), *unsubmitted]
     except BaseException:  # Ctrl-C, a run that is ended: nobody waits for what is begun
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
@@ -73,12 +102,21 @@ def _in_processes(
 
 
 def _begin() -> None:
-    """Ends with Ctrl-C at once and without a word: the process that started this one tells of it."""
+    """Ends with Ctrl-C at once and without a word, for the process that started this one tells of it, and with that."""
     import cv2
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)  # the cores are taken
     keep_freed_memory()
+
+
+def _end_with_parent() -> None:
+    """A killed process cannot end those that it started, and they would go on writing."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def _tried_there(work: Callable[[str], _Result], key: str) -> _Result | Exception:

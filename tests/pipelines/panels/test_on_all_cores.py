@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,44 @@ def test_processes_begin_where_there_is_enough_work():
     assert os.getpid() not in found.values()
 
 
-def test_a_killed_process_fails_what_is_left_and_the_end_of_the_iteration_ends_the_others():
-    found = dict(on_all_cores(place, ["a", "killed", "killed", "killed"], worth_s=0))
-    assert [str(found["killed"])] == ["killed: the process that worked on it was killed, as for memory; run it again"]
+def test_a_killed_process_fails_only_what_it_worked_on():
+    keys = ["a", "b", "killed", "c", "d", "e"]
+    found = dict(on_all_cores(place, keys, worth_s=0))
+    assert sorted(found) == sorted(keys)
+    error = found.pop("killed")
+    assert str(error) == "killed: the process that worked on it was killed, as for memory; run it again"
+    assert all(isinstance(process, int) for process in found.values())
+
+
+def hold(pipe: Path, key: str) -> None:
+    """Holds the pipe open for long, but for the key "a"."""
+    if key != "a":
+        with pipe.open("w") as writer:
+            writer.write(key)
+            writer.flush()
+            time.sleep(60)
+
+
+def hold_in_two_processes(pipe: Path) -> None:
+    os.sched_getaffinity = lambda _: {0, 1}
+    list(on_all_cores(partial(hold, pipe), ["a", "b", "c"], worth_s=0))
+
+
+def test_processes_end_with_a_killed_parent(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    parent = multiprocessing.get_context("spawn").Process(target=hold_in_two_processes, args=(pipe,))
+    parent.start()
+    with pipe.open() as reader:
+        assert {reader.read(1), reader.read(1)} == {"b", "c"}
+        parent.kill()
+        killed = time.monotonic()
+        assert reader.read() == ""  # ends when nobody holds the pipe any more
+    assert time.monotonic() - killed < 30
+    parent.join()
+
+
+def test_the_end_of_the_iteration_ends_the_processes():
     others = set(multiprocessing.active_children())
     results = on_all_cores(place, ["a", "missing", "long", "long"], worth_s=0)
     assert next(results)[0] == "a"
@@ -53,3 +89,9 @@ def test_a_killed_process_fails_what_is_left_and_the_end_of_the_iteration_ends_t
     assert "in place" in "".join(getattr(error, TRACEBACK).format())
     results.close()
     assert set(multiprocessing.active_children()) <= others
+
+
+def test_cores_are_counted_where_a_process_cannot_be_bound_to_some(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert set(dict(on_all_cores(place, ["a", "b", "c"], worth_s=0)).values()) == {os.getpid()}
