@@ -22,6 +22,7 @@ from dagster._core.definitions.data_version import (
     get_input_event_pointer_tag,
 )
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG, RESUME_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.home import Home
@@ -33,6 +34,9 @@ Results = Iterable[tuple[str, dg.MaterializeResult | Exception]]
 """What became of issues, in whatever order they end."""
 
 _SHOWN = 5
+
+_RETRY_TAGS = {RESUME_RETRY_TAG, ASSET_RESUME_RETRY_TAG}
+"""Of a run that was asked to go on from the failure of its parent."""
 
 
 @dataclass(frozen=True)
@@ -173,15 +177,22 @@ def _input_tags(context: dg.AssetExecutionContext, keys: Sequence[str]) -> dict[
 
 def _done_before(context: dg.AssetExecutionContext) -> set[str]:
     """The issues that earlier attempts of this run materialized: a retry is for those that failed."""
-    attempts = [context.run.run_id] if context.op_execution_context.retry_number else []
-    parent = context.run.get_parent_run_id()
-    while parent:
-        attempts.append(parent)
-        run = context.instance.get_run_by_id(parent)
-        parent = run.get_parent_run_id() if run else None
+    attempts = _earlier_attempts(context.instance, context.run)
+    if context.op_execution_context.retry_number:
+        attempts.append(context.run.run_id)
     events = [
         event.dagster_event
         for run_id in attempts
         for event in context.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     ]
     return {str(event.partition) for event in events if event and event.asset_key == context.asset_key}
+
+
+def _earlier_attempts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    """The runs that a run tries again. One that repeats a run that had succeeded is none of its retries."""
+    found: list[str] = []
+    parent = instance.get_run_by_id(run.get_parent_run_id() or "")
+    while parent and (parent.status != dg.DagsterRunStatus.SUCCESS or _RETRY_TAGS & run.tags.keys()):
+        found.append(parent.run_id)
+        run, parent = parent, instance.get_run_by_id(parent.get_parent_run_id() or "")
+    return found

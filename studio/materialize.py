@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import cache, partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +216,7 @@ def materialize(
     with one_client(_fetch_params(config.get("issue_pages", {}))), noticed_interrupts() as end_if_asked:
         for stage in sorted(stages, key=list(STAGES).index):
             keys = [key for key in selection.keys(stage, instance) if failed.isdisjoint(_hangs_on(stage, key))]
-            places = count()
+            places: dict[str | None, int] = {}
             for run in _runs(stage, keys, instance):
                 with report_progress_to(on_progress):
                     goes_on = _materialize(
@@ -227,8 +226,8 @@ def materialize(
                         config.get(STAGES[stage].settings_key, {}),
                         on_start=partial(_on_start, on_start, stage, places, len(keys)),
                         on_end=end,
+                        end_if_asked=end_if_asked,
                     )
-                end_if_asked()
                 if not goes_on:
                     return
 
@@ -236,11 +235,11 @@ def materialize(
 def _on_start(
     on_start: Callable[[str, str | None, int, int], None],
     stage: str,
-    places: Iterator[int],
+    places: dict[str | None, int],
     total: int,
     key: str | None,
 ) -> None:
-    on_start(stage, key, next(places), total)
+    on_start(stage, key, places.setdefault(key, len(places)), total)  # a retry starts it again, at its place
 
 
 def _runs(stage: str, keys: Sequence[str | None], instance: dg.DagsterInstance) -> list[list[str | None]]:
@@ -273,6 +272,7 @@ def _materialize(
     *,
     on_start: Callable[[str | None], None],
     on_end: Callable[[Materialized], None],
+    end_if_asked: Callable[[], None],
 ) -> bool:
     """One run. Returns False where it failed and had no partitions, or did not come to the end of those it had."""
     ended: set[str] = set()
@@ -282,7 +282,7 @@ def _materialize(
         on_end(Materialized(stage, outcome.key, outcome.metadata, outcome.problem, outcome.details))
 
     is_range = len(keys) > 1
-    if not is_range:
+    if not STAGES[stage].issues_per_run:  # else the stage itself tells when it starts an issue
         on_start(keys[0])
     job = _definitions(Home.of()).resolve_job_def(STAGES[stage].job)
     span = {ASSET_PARTITION_RANGE_START_TAG: str(keys[0]), ASSET_PARTITION_RANGE_END_TAG: str(keys[-1])}
@@ -298,6 +298,7 @@ def _materialize(
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
         )
+    end_if_asked()  # before the run is reported: what was interrupted did not fail
     if is_range and ended.issuperset(keys):
         return True
     metadata = {

@@ -1,7 +1,7 @@
 """One run over many issues: each has its own event, a failed one fails alone, a retry is for the failed ones."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -25,10 +25,10 @@ class Run:
     """Four issues of one page in a folder, the second one damaged, and runs over all of them."""
 
     def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
-        self._pages = folder / "drawn"
+        self.pages = folder / "drawn"
         for number in (1, 2, 3, 4):
             self.draw(number)
-        (self._pages / "2" / "1.png").write_bytes(b"no picture")
+        (self.pages / "2" / "1.png").write_bytes(b"no picture")
         (folder / "titles.yaml").write_text(
             "titles:\n  drawn: {source: folder, address: drawn, licence: CC0-1.0, attribution: A tester}\n"
         )
@@ -41,17 +41,21 @@ class Run:
 
     def draw(self, number: int) -> None:
         picture = np.random.default_rng(number).integers(0, 255, (320, 320, 3), np.uint8)
-        (self._pages / str(number)).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(self._pages / str(number) / "1.png")
+        (self.pages / str(number)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(self.pages / str(number) / "1.png")
 
     def __call__(
-        self, asset: dg.AssetsDefinition, *, retries: dg.ExecuteInProcessResult | None = None
+        self,
+        asset: dg.AssetsDefinition,
+        *,
+        retries: dg.ExecuteInProcessResult | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        tags = {ASSET_PARTITION_RANGE_START_TAG: KEYS[0], ASSET_PARTITION_RANGE_END_TAG: KEYS[-1]}
+        found = {ASSET_PARTITION_RANGE_START_TAG: KEYS[0], ASSET_PARTITION_RANGE_END_TAG: KEYS[-1], **(tags or {})}
         if retries:
-            tags |= dict.fromkeys(("dagster/parent_run_id", "dagster/root_run_id"), retries.run_id)
+            found |= dict.fromkeys(("dagster/parent_run_id", "dagster/root_run_id"), retries.run_id)
         job = self._definitions.resolve_job_def(f"only_{asset.key.to_user_string()}")
-        return job.execute_in_process(instance=self.instance, raise_on_error=False, tags=tags)
+        return job.execute_in_process(instance=self.instance, raise_on_error=False, tags=found)
 
     def states(self, asset: dg.AssetsDefinition) -> tuple[set[str], set[str]]:
         """The issues that the UI shows as materialized, and those that it shows as failed."""
@@ -106,6 +110,21 @@ def test_a_failed_issue_is_named_and_keeps_the_others(run):
     unchanged = events(run(panels))
     assert all(one.metadata["unchanged"].value and "cut" not in one.metadata for one in unchanged.values())
     assert {key: one.tags for key, one in unchanged.items()} == {key: one.tags for key, one in made.items()}
+
+
+def test_only_a_retry_leaves_out_what_was_done(run):
+    run.draw(2)
+    first = run(issue_pages)
+    assert first.success
+    all_again = run(issue_pages, retries=first)
+    assert set(events(all_again)) == set(KEYS)
+    assert events(run(issue_pages, retries=first, tags={"dagster/is_resume_retry": "true"})) == {}
+
+    (run.pages / "3" / "1.png").write_bytes(b"no picture")
+    repeated = run(issue_pages, retries=all_again)
+    assert set(events(repeated)) == set(KEYS) - {KEYS[2]}
+    run.draw(3)
+    assert set(events(run(issue_pages, retries=repeated))) == {KEYS[2]}
 
 
 @pytest.mark.parametrize(

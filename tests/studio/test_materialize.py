@@ -1,9 +1,10 @@
 """What runs from the command line do around Dagster: the words of errors, and what killed processes left."""
 
 import os
+import signal
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -11,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 from dagster_shared.error import SerializableErrorInfo
+from PIL import Image
 
 from models.weights_file import require_sha256
 from pipelines.errors.said import said
 from pipelines.lake import Lake
-from studio.materialize import PROCESS_TAG, open_instance
+from studio.materialize import PROCESS_TAG, Materialized, Selection, materialize, open_instance, register_issues
 from tests.installation import Installation
 
 
@@ -85,3 +87,43 @@ def test_a_run_that_ended_before_it_was_started_is_closed(tmp_path: Path, monkey
     with open_instance() as instance:
         found = {record.dagster_run.run_id: record.dagster_run.status for record in instance.get_run_records()}
     assert found == {run.run_id: dg.DagsterRunStatus.FAILURE, others.run_id: dg.DagsterRunStatus.NOT_STARTED}
+
+
+@pytest.fixture
+def one_issue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """An installation with one issue of one page in a folder."""
+    home = Installation.with_stores(tmp_path / "home").home
+    (tmp_path / "drawn" / "1").mkdir(parents=True)
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "drawn" / "1" / "1.png")
+    (tmp_path / "titles.yaml").write_text(
+        "titles:\n  drawn: {source: folder, address: drawn, licence: CC0-1.0, attribution: A tester}\n"
+    )
+    monkeypatch.setenv("TINTOON_HOME", str(home))
+    monkeypatch.setenv("TINTOON_TITLES", str(tmp_path / "titles.yaml"))
+    monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+    with open_instance() as instance:
+        register_issues(["drawn__1"], instance)
+        yield instance
+
+
+def test_an_issue_starts_once_and_an_interrupt_is_no_failure_of_it(one_issue):
+    started: list[tuple[str, str | None, int, int]] = []
+    ended: list[Materialized] = []
+
+    def collect(on_start: Callable[..., None]) -> None:
+        materialize(
+            ["issue_pages"],
+            Selection(recipes=[]),
+            instance=one_issue,
+            config={},
+            on_start=on_start,
+            on_progress=lambda *_: None,
+            on_end=ended.append,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        collect(lambda *_: signal.raise_signal(signal.SIGINT))
+    assert ended == []
+    collect(lambda *call: started.append(call))
+    assert started == [("issue_pages", "drawn__1", 0, 1)]
+    assert [(one.partition, one.problem) for one in ended] == [("drawn__1", None)]
