@@ -74,12 +74,14 @@ class Explanation:
     @property
     def angular_px(self) -> int:
         """What panels with angular outlines hold, in pixels of the working scale."""
-        return sum(int(piece.shape.sum()) for piece in self.panels if piece.is_angular)
+        return sum(int(np.count_nonzero(piece.shape)) for piece in self.panels if piece.is_angular)
 
     @property
     def drawn_px(self) -> int:
         """What panels and drawings hold, in pixels of the working scale."""
-        return sum(int(piece.shape.sum()) for piece in self.panels) + sum(w * h for _, _, w, h in self.drawings)
+        return sum(int(np.count_nonzero(piece.shape)) for piece in self.panels) + sum(
+            w * h for _, _, w, h in self.drawings
+        )
 
     @property
     def is_side_by_side(self) -> bool:

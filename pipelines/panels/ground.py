@@ -24,9 +24,13 @@ def distance(image: np.ndarray, ground: np.ndarray) -> np.ndarray:
     """
     height, width = image.shape[:2]
     colours = ground.reshape(-1, ground.shape[-2] if ground.ndim > 1 else 1, 3)
-    if colours.shape[:2] != (height, width):  # OpenCV widens many times faster than NumPy broadcasts
-        colours = cv2.resize(colours, (width, height), interpolation=cv2.INTER_NEAREST)
-    red, green, blue = cv2.split(cv2.absdiff(image, colours))
+    if (colours == colours[:1, :1]).all():
+        difference = cv2.absdiff(image, np.array([*colours[0, 0], 0], np.float64))  # four numbers are one colour
+    else:
+        if colours.shape[:2] != (height, width):  # OpenCV widens many times faster than NumPy broadcasts
+            colours = cv2.resize(colours, (width, height), interpolation=cv2.INTER_NEAREST)
+        difference = cv2.absdiff(image, colours)
+    red, green, blue = cv2.split(difference)
     return cv2.max(cv2.max(red, green), blue)
 
 
@@ -54,8 +58,9 @@ def page_ground(page: np.ndarray) -> np.ndarray | None:
     sides = [side.reshape(-1, 3) for side in sides]
     border = np.concatenate(sides)
     colour = _commonest_colour(border)
-    shares = [float(_is_near(side, colour).mean()) for side in sides]
-    is_margin = sorted(shares)[1] >= 0.6 and float(_is_near(border, colour).mean()) >= 0.6
+    near = [cv2.countNonZero(is_near(side[np.newaxis], colour[np.newaxis], _NEAR)) for side in sides]
+    shares = [count / len(side) for count, side in zip(near, sides, strict=True)]
+    is_margin = sorted(shares)[1] >= 0.6 and sum(near) / len(border) >= 0.6
     return colour if is_margin else None
 
 
@@ -186,12 +191,16 @@ def _is_seen_at_ends(rows: np.ndarray, expected: np.ndarray) -> bool:
 
 def _commonest_colour(colours: np.ndarray) -> np.ndarray:
     """The median of the fullest cell of a 16 x 16 x 16 histogram and its neighbourhood."""
-    red, green, blue = (colours >> 4).astype(np.int16).T
-    bins = red * 256 + green * 16 + blue
-    cell = int(np.bincount(bins, minlength=4096).argmax())
-    centre = np.array([cell >> 8, (cell >> 4) & 15, cell & 15]) * 16 + 8
-    near = (np.abs(colours - centre.astype(np.int16)) <= 16).all(axis=1)
-    return colour_medians(colours[near]).astype(np.uint8)
+    line = colours[np.newaxis]
+    counts = cv2.calcHist([line], [0, 1, 2], None, [16, 16, 16], [0, 256] * 3)
+    centre = [16 * int(cell) + 8 for cell in np.unravel_index(counts.argmax(), counts.shape)]
+    least, most = (tuple(channel + reach for channel in centre) for reach in (-16, 16))
+    is_in_cell = cv2.inRange(line, least, most)
+    # Medians by counting: to take the pixels of the cell out would cost more.
+    levels = [cv2.calcHist([line], [channel], is_in_cell, [256], [0, 256]).cumsum() for channel in range(3)]
+    pixels = cv2.countNonZero(is_in_cell)
+    middles = [np.searchsorted(counts, [(pixels - 1) // 2, pixels // 2], side="right").sum() // 2 for counts in levels]
+    return np.array(middles, np.uint8)
 
 
 def _is_near(colours: np.ndarray, colour: np.ndarray) -> np.ndarray:

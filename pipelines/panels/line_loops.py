@@ -4,12 +4,22 @@ import numpy as np
 
 from pipelines.images.compiled import compiled
 
+_AT_ONCE = 16  # levels that are added up together: many times faster than one after another
+
 
 @compiled
-def _twice_median(counts: np.ndarray, lowest: int, pixels: int) -> int:
-    """Twice the median of so many levels, a whole number. `counts`: how often each occurs from the lowest on."""
+def _twice_median(counts: np.ndarray, pixels: int) -> int:
+    """Twice the median of so many levels, a whole number, from how often each occurs, int32 (256,)."""
     lower, upper = (pixels - 1) // 2, pixels // 2  # the ranks of the middle levels
-    seen, level = 0, int(lowest)
+    seen, level = 0, 0
+    while True:
+        some = 0
+        for one in range(_AT_ONCE):
+            some += counts[level + one]
+        if seen + some > lower:
+            break
+        seen += some
+        level += _AT_ONCE
     while seen + counts[level] <= lower:
         seen += counts[level]
         level += 1
@@ -41,10 +51,10 @@ def smooth_lines(
         total, before = 0, 0
         for block in range(len(edges) - 1):
             levels = page[at, edges[block] : edges[block + 1]]
-            counts[lowest : np.int64(highest) + 1] = 0
+            counts[:] = 0
             for level in levels:
                 counts[level] += 1
-            middle = _twice_median(counts, lowest, len(levels))
+            middle = _twice_median(counts, len(levels))
             if block and abs(middle - before) > 2 * fade:
                 total = 0
                 break
@@ -66,7 +76,7 @@ def median_colour(page: np.ndarray, line: int, left: int, right: int) -> np.ndar
             counts[channel, page[line, at, channel]] += 1
     median = np.empty(3)
     for channel in range(3):
-        median[channel] = _twice_median(counts[channel], 0, right - left) / 2
+        median[channel] = _twice_median(counts[channel], right - left) / 2
     return median
 
 

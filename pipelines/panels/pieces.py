@@ -50,7 +50,7 @@ class Piece:
     @property
     def hull_share(self) -> float:
         """Share of the box that the convex hull fills: 1 for a rectangle, whatever leaks into it."""
-        return float(self.hull.mean())
+        return float(np.count_nonzero(self.hull) / self.hull.size)
 
     @property
     def is_angular(self) -> bool:
@@ -64,7 +64,7 @@ class Piece:
     @property
     def solidity(self) -> float:
         """Share of the convex hull that the piece fills."""
-        return float(self.shape.sum() / self.hull.sum())
+        return float(np.count_nonzero(self.shape) / np.count_nonzero(self.hull))
 
 
 def panels_and_drawings(foreground: np.ndarray, params: PanelParams) -> tuple[list[Piece], list[Box]]:
@@ -325,12 +325,12 @@ def _share_inside(piece: Piece, host: Piece) -> float:
         return 0.0
     mine = piece.shape[top - y : bottom - y, left - x : right - x]
     its = host.hull[top - hy : bottom - hy, left - hx : right - hx]
-    return float((mine & its).sum() / piece.shape.sum())
+    return float(np.count_nonzero(mine & its) / np.count_nonzero(piece.shape))
 
 
 def _is_inset(piece: Piece, host: Piece, foreground: np.ndarray, unit: int) -> bool:
     """True for a piece inside a panel that is a panel too: a large rectangle in a painted one, framed by ground."""
-    if min(piece.box[2:]) < _INSET_SIDE * unit or piece.shape.mean() < 0.95:
+    if min(piece.box[2:]) < _INSET_SIDE * unit or np.count_nonzero(piece.shape) / piece.shape.size < 0.95:
         return False
     if _window(foreground, host.box).mean() < _INSET_HOST:
         return False  # line art on the ground's own colour: what looks like a frame is a drawn rectangle

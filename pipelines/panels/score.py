@@ -25,7 +25,7 @@ import numpy as np
 
 from pipelines.panels.drawings import INK
 from pipelines.panels.explanations import Explanation
-from pipelines.panels.ground import distance
+from pipelines.panels.ground import is_near
 from pipelines.panels.gutters import gutters
 from pipelines.panels.left_out import FRAME
 from pipelines.panels.lines import Lines
@@ -139,8 +139,9 @@ def _filled(piece: Piece, lines: Lines, grounds: list[np.ndarray]) -> float:
         return 1.0
     left, top = max(0, x - 2 * thin), max(0, y - 2 * thin)
     seen = lines.page[top : y + h + 2 * thin, left : x + w + 2 * thin]
-    is_ground = distance(seen, np.median(grounds, axis=0).astype(np.uint8)) <= _NEAR
-    opened = cv2.morphologyEx(is_ground.astype(np.uint8), cv2.MORPH_OPEN, np.ones((thin, thin), np.uint8))
+    ground = np.median(grounds, axis=0).astype(np.uint8)
+    is_ground = is_near(seen, ground[np.newaxis], _NEAR)
+    opened = cv2.morphologyEx(is_ground, cv2.MORPH_OPEN, np.ones((thin, thin), np.uint8))
     sides = opened[y - top + thin : y - top + h - thin, x - left + thin : x - left + w - thin]
     if sum(bool(side.any()) for side in (sides[0], sides[-1], sides[:, 0], sides[:, -1])) < 2:
         return 1.0  # none reaches two of them
