@@ -44,6 +44,7 @@ from pipelines.errors.stored_shapes import wrong_shape
 
 if TYPE_CHECKING:  # the definitions and every command import this module: what takes long is imported where it is used
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from upath import UPath
 
 TITLE_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -162,6 +163,42 @@ def atomic_write(path: "UPath | Path") -> Iterator[Any]:
     finally:
         if temporary.exists():
             temporary.unlink()
+
+
+@contextmanager
+def _parquet(path: "UPath", columns: list[str] | None) -> Iterator["pq.ParquetFile"]:
+    """A Parquet file, opened for reading, or these columns of it.
+
+    Of a remote file nothing is read ahead, for after four rows come their pictures. Columns are fetched in parts at
+    once (`fsspec`'s `cat_ranges`), for each has a few bytes after many pictures.
+    """
+    import pyarrow.parquet as pq
+
+    remote = not isinstance(path, Path)
+    options: Any = {"cache_type": "none"} if remote else {}
+    with path.open("rb", **options) as source:
+        file = pq.ParquetFile(source, page_checksum_verification=True)
+        if not remote or columns is None:
+            yield file
+            return
+        metadata = file.metadata
+    options = {"cache_type": "parts", "cache_options": {"data": _fetched(path, metadata, columns)}}
+    with path.open("rb", **options) as source:
+        yield pq.ParquetFile(source, metadata=metadata, page_checksum_verification=True)
+
+
+def _fetched(path: "UPath", metadata: "pq.FileMetaData", columns: list[str]) -> dict[tuple[int, int], bytes]:
+    """The bytes of some columns of a remote Parquet file, by start and end; parts close together are one."""
+    from fsspec.utils import merge_offset_ranges
+
+    groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
+    chunks = [chunk for chunk in chunks if chunk.path_in_schema.partition(".")[0] in columns]
+    starts = [chunk.dictionary_page_offset or chunk.data_page_offset for chunk in chunks]
+    ends = [start + chunk.total_compressed_size for start, chunk in zip(starts, chunks, strict=True)]
+    places: Any = merge_offset_ranges([path.path] * len(chunks), starts, ends, max_gap=64_000)
+    parts = path.fs.cat_ranges(*places, on_error="raise")
+    return dict(zip(zip(*places[1:], strict=True), parts, strict=True))
 
 
 @dataclass(frozen=True)
@@ -332,11 +369,9 @@ class Lake:
         Raises FileNotFoundError, and DamagedFileError, with the stage that makes it again.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        with self._reading(path) as source:
-            # Not pq.read_table, which loads Arrow's datasets for it: they take longer than most tables.
-            file = pq.ParquetFile(source, page_checksum_verification=True)
+        # Not by pq.read_table, which loads Arrow's datasets for it: they take longer than most tables.
+        with self._reading(path, columns) as file:
             if missing := sorted(set(columns or ()) - set(file.schema_arrow.names)):
                 raise pa.ArrowInvalid(f"it has no column {missing[0]!r}")
             table = file.read(columns)
@@ -347,10 +382,7 @@ class Lake:
 
         Raises what `read_table` raises.
         """
-        import pyarrow.parquet as pq
-
-        with self._reading(path) as source:
-            file = pq.ParquetFile(source, page_checksum_verification=True)
+        with self._reading(path) as file:
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
             ends = list(accumulate(sizes))
             groups = sorted({bisect_right(ends, place) for place in places})
@@ -361,10 +393,8 @@ class Lake:
 
     def columns(self, path: "UPath") -> list[str]:
         """The names of the columns of a Parquet table. Raises FileNotFoundError."""
-        import pyarrow.parquet as pq
-
-        with self._reading(path) as source:
-            return pq.read_schema(source).names
+        with self._reading(path) as file:
+            return file.schema_arrow.names
 
     def made_from(self, path: "UPath") -> str | None:
         """The digest that `write_table` was given, or None where there is no such table, or a damaged one."""
@@ -381,13 +411,16 @@ class Lake:
         return metadata.get(b"made_from", b"").decode() or None
 
     @contextmanager
-    def _reading(self, path: "UPath") -> Iterator[Any]:
-        """A Parquet file, opened for reading. Raises FileNotFoundError and DamagedFileError, with a remedy."""
+    def _reading(self, path: "UPath", columns: list[str] | None = None) -> Iterator["pq.ParquetFile"]:
+        """A Parquet file, opened for reading, or these columns of it.
+
+        Raises FileNotFoundError and DamagedFileError, with a remedy.
+        """
         import pyarrow as pa
 
         try:
-            with path.open("rb") as source:
-                yield source
+            with _parquet(path, columns) as file:
+                yield file
         except FileNotFoundError:
             raise FileNotFoundError(f"{path}: no such table; {self.remedy(path)}") from None
         except (pa.ArrowException, OSError) as error:  # Arrow also raises OSError for bytes that it cannot understand

@@ -1,12 +1,24 @@
 """The lake: keys, digests, and files that appear whole or not at all."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.spec import AbstractBufferedFile
 from upath import UPath
 
-from pipelines.lake import DamagedFileError, Lake, atomic_write, digest_of, issue_key, natural_key, split_issue_key
+from pipelines.lake import (
+    DamagedFileError,
+    Lake,
+    atomic_write,
+    digest_of,
+    image_type,
+    issue_key,
+    natural_key,
+    split_issue_key,
+)
 
 
 def test_keys_go_both_ways():
@@ -66,6 +78,50 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert path.read_bytes() == b"old"
 
 
+class RemoteFile(AbstractBufferedFile):
+    """A file in memory that is fetched in parts, as from a store."""
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return self.fs.cat_file(self.path, start, end)
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The bytes of each part that is fetched from memory://."""
+    counts: list[int] = []
+    cat_file, opened = MemoryFileSystem.cat_file, MemoryFileSystem._open
+
+    def counted(self: MemoryFileSystem, *args: Any, **options: Any) -> bytes:
+        data = cat_file(self, *args, **options)
+        counts.append(len(data))
+        return data
+
+    def remote(self: MemoryFileSystem, path: str, mode: str = "rb", **options: Any) -> Any:
+        if mode != "rb":
+            return opened(self, path, mode, **options)
+        return RemoteFile(self, path, size=self.size(path), **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", counted)
+    monkeypatch.setattr(MemoryFileSystem, "_open", remote)
+    return counts
+
+
+def test_of_a_remote_table_little_more_than_what_is_asked_for_is_fetched(fetched: list[int]):
+    lake = Lake.at("memory://counted")
+    path = lake.unique_panels
+    pictures = [{"bytes": bytes([number]) * 100_000, "path": None} for number in range(100)]
+    table = pa.table({"panel": range(100), "image": pa.array(pictures, image_type()), "reason": ["ok"] * 100})
+    lake.write_table(path, table, made_from="m")
+    assert lake.read_table(path, ["reason", "panel"]).equals(table.select(["reason", "panel"]))
+    assert sum(fetched) < 200_000
+    fetched.clear()
+    assert lake.read_rows(path, [50, 9], ["image"]).equals(table.select(["image"]).take([50, 9]))
+    assert sum(fetched) < 1_000_000
+    with pytest.raises(DamagedFileError, match="it has no column 'other'"):
+        lake.read_table(path, ["other"])
+
+
+@pytest.mark.parametrize("root", ["{tmp}", "memory://damaged"])
 @pytest.mark.parametrize(
     ("place", "stage"),
     [
@@ -74,11 +130,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         ("evaluations/webtoon_l2/k.parquet", "evaluation"),
     ],
 )
-def test_a_damaged_or_missing_table_names_file_and_stage(tmp_path: Path, place: str, stage: str):
-    lake = Lake.at(tmp_path)
+def test_a_damaged_or_missing_table_names_file_and_stage(tmp_path: Path, root: str, place: str, stage: str):
+    lake = Lake.at(root.format(tmp=tmp_path))
     path = lake.root / place
     with pytest.raises(FileNotFoundError, match=rf"{place}: no such table; .*tintoon run {stage}$"):
         lake.read_table(path)
+    with pytest.raises(FileNotFoundError, match="no such table"):
+        lake.read_table(path, ["image"])
     lake.write_table(path, pa.table({"image": [bytes(range(256)) * 40] * 8}), made_from="m")
     whole = path.read_bytes()
     spoilt = bytearray(whole)
@@ -87,6 +145,8 @@ def test_a_damaged_or_missing_table_names_file_and_stage(tmp_path: Path, place: 
         path.write_bytes(data)
         with pytest.raises(DamagedFileError, match=rf"{place}: damaged, no whole table .*tintoon run {stage}$"):
             lake.read_table(path)
+        with pytest.raises(DamagedFileError, match="no whole table"):
+            lake.read_table(path, ["image"])
         with pytest.raises(DamagedFileError, match="no whole table"):
             lake.read_rows(path, [2], ["image"])
 
