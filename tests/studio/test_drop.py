@@ -4,16 +4,25 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import cv2
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.definitions.partitions.context import partition_loading_context
+from dagster._core.loader import LoadingContextForTest
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from dagster._core.utils import make_new_run_id
 from filelock import FileLock
 
-from assets.drop import IN_PROGRESS, drop_events
+from assets.automation import new_issues
+from assets.drop import IN_PROGRESS, compact, drop_events, drop_partitions
+from assets.each_issue import each_issue, one_by_one
+from assets.home import Home
 from assets.partitions import issues
+from assets.resources import default_resources
 from pipelines.drop.places import Places
 from pipelines.terms.dropped import read_dropped
 from studio.drop import DropInTheWayError, carry_out, look
@@ -158,6 +167,118 @@ def test_trainings_that_never_saw_it_keep_their_history(is_learned, kept):
         assert {record.dagster_run.tags["name"] for record in opened.get_run_records()} == kept
         assert opened.has_asset_key(dg.AssetKey("leaderboard")) != is_learned
         assert not opened.has_asset_key(dg.AssetKey("training_set"))
+
+
+PICTURE = dg.MetadataValue.md("![](data:image/jpeg;base64,its-picture)")
+
+
+class Log:
+    """Runs over issues of two titles in a log of Dagster's, as the stages of issues write them."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        instance.add_dynamic_partitions(str(issues.name), ["hers__1", "ours__1", "ours__2"])
+
+    def run(self, stage: str, *keys: str) -> None:
+        """A run, each event of which has the data version `KEY of STAGE` and shows a picture."""
+        span = {ASSET_PARTITION_RANGE_START_TAG: keys[0], ASSET_PARTITION_RANGE_END_TAG: keys[-1]}
+
+        def result(key: str) -> dg.MaterializeResult:
+            version = dg.DataVersion(f"{key} of {stage}")
+            return dg.MaterializeResult(metadata={"panels": 3, "cut": PICTURE}, data_version=version)
+
+        def body(context: dg.AssetExecutionContext) -> Any:
+            return each_issue(context, lambda keys: one_by_one(keys, result))
+
+        deps = [_pages] if stage == "panels" else []
+        nothing: Any = dg.Nothing
+        make = dg.asset(name=stage, partitions_def=issues, deps=deps, dagster_type=nothing, code_version="1")
+        made = make(body)
+        job = dg.Definitions([made, *deps], jobs=[dg.define_asset_job("made", [made])]).resolve_job_def("made")
+        assert job.execute_in_process(instance=self.instance, tags=span).success
+
+    def done(self, stage: str) -> set[str]:
+        return self.instance.get_materialized_partitions(dg.AssetKey(stage))
+
+    def is_stale(self, key: str) -> bool:
+        """Whether Dagster finds the panels of an issue out of date."""
+        graph = dg.Definitions([_pages, _panels]).resolve_asset_graph()
+        with partition_loading_context(None, self.instance):
+            resolver = CachingStaleStatusResolver(self.instance, graph, LoadingContextForTest(self.instance))
+            return resolver.get_status(dg.AssetKey("panels"), key) is not StaleStatus.FRESH
+
+    def drop(self, key: str) -> None:
+        drop_partitions(self.instance, [key], [])
+        drop_events(self.instance, {key}, is_learned=False)
+
+
+@dg.asset(name="issue_pages", partitions_def=issues, code_version="1")
+def _pages() -> None: ...
+
+
+@dg.asset(name="panels", partitions_def=issues, deps=[_pages], code_version="1")
+def _panels() -> None: ...
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Log]:
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"telemetry": {"enabled": False}}) as opened:
+        yield Log(opened)
+
+
+def found_in(folder: Path, text: str) -> bool:
+    """Whether a text is in any file of a log, after what was deleted is overwritten."""
+    assert not compact(folder)
+    return any(text.encode() in path.read_bytes() for path in folder.rglob("*.db*"))
+
+
+def asked_for(instance: dg.DagsterInstance, folder: Path) -> int:
+    """How many requests the sensor `new_issues` has where a folder holds both issues of ours."""
+    for number in ("1", "2"):
+        (folder / "ours" / number).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / "ours" / number / "1.png"), drawn_panel(1, 64, 64))
+    title = "{source: folder, address: ours, licence: CC0-1.0, attribution: A tester}"
+    (folder / "titles.yaml").write_text(f"titles:\n  ours: {title}\n")
+    home = Home.of({"TINTOON_HOME": str(folder), "TINTOON_TITLES": str(folder / "titles.yaml")})
+    resources = {name: default_resources(home)[name] for name in ("lake", "catalogue", "settings")}
+    result = new_issues(dg.build_sensor_context(instance=instance, resources=resources))
+    assert isinstance(result, dg.SensorResult)
+    return len(result.run_requests or [])
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_what_stays_of_a_run_over_many_keeps_its_history(log, tmp_path, single):
+    log.run("issue_pages", "hers__1", "ours__1", "ours__2")
+    log.run("panels", *(["ours__1"] if single else ["hers__1", "ours__1", "ours__2"]))
+    if single:
+        log.run("panels", "ours__2")
+        log.run("panels", "hers__1")
+    assert not log.is_stale("ours__2")
+    assert not log.is_stale("ours__1")
+    assert found_in(tmp_path, "hers__1 of panels")
+
+    log.drop("hers__1")
+    assert log.done("issue_pages") == log.done("panels") == {"ours__1", "ours__2"}
+    (last,) = log.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("panels"), asset_partitions=["ours__2"]), limit=1
+    ).records
+    assert last.asset_materialization
+    assert last.asset_materialization.metadata == {"panels": dg.IntMetadataValue(3)}
+    assert (last.asset_materialization.tags or {})["dagster/data_version"] == "ours__2 of panels"
+    assert asked_for(log.instance, tmp_path) == 0
+    assert not log.is_stale("ours__1")
+    assert not log.is_stale("ours__2")
+    assert not found_in(tmp_path, "hers__1 of")
+
+    log.drop("ours__1")  # which was reported once more
+    assert log.done("issue_pages") == log.done("panels") == {"ours__2"}
+    assert not log.is_stale("ours__2")
+    assert not found_in(tmp_path, "ours__1 of")
+    log.drop("ours__2")
+    assert asked_for(log.instance, tmp_path) == 1  # of the title that is still declared
+    assert log.done("issue_pages") == log.done("panels") == set()
+    assert not found_in(tmp_path, "ours__2 of")
+    assert not found_in(tmp_path, "its-picture")
 
 
 def _graph():
