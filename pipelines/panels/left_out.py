@@ -30,9 +30,10 @@ def left_out(boxes: list[Box], view: View, params: PanelParams) -> list[Box]:
             where[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach] = False
     # Letters that reach into the frame of a panel are whole.
     count, labelled = cv2.connectedComponents(is_beside.view(np.uint8), connectivity=8)
-    labels = np.asarray(labelled, np.int32)
-    is_letter = np.bincount(labels[is_far], minlength=count) > 0.5 * np.bincount(labels[is_beside], minlength=count)
-    is_letter[0] = False
-    found = drawings_of(is_far | is_letter[labels], view.lines.unit, params)
+    drawn = np.flatnonzero(is_beside)  # few pixels: only these have a label
+    labels, far = np.asarray(labelled, np.int32).ravel()[drawn], is_far.ravel()[drawn]
+    is_letter = np.bincount(labels[far], minlength=count) > 0.5 * np.bincount(labels, minlength=count)
+    is_far.ravel()[drawn] = far | is_letter[labels]
+    found = drawings_of(is_far, view.lines.unit, params)
     beside = (box for box in found if not any(share_in_box(panel, box) >= _AROUND for panel in boxes))
     return sorted(beside, key=lambda box: (box[1], box[0]))
