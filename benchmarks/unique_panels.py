@@ -17,6 +17,7 @@ import pyarrow as pa
 from benchmarks.near_hashes import drawn
 from benchmarks.rounds import in_turns
 from benchmarks.row import Row, check_equal, row_of_times
+from pipelines.issue_pages.page import PAGE_SCHEMA
 from pipelines.lake import Lake
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
@@ -55,6 +56,17 @@ def put_issue(lake: Lake, key: str, hashes: np.ndarray, random: np.random.Genera
     lake.write_table(
         lake.panels(key), pa.Table.from_arrays(arrays, schema=PANEL_SCHEMA), made_from=f"{key} {digits[0]}"
     )
+    put_pages(lake, key, list(dict.fromkeys(digest for [digest] in columns["pages_sha256"])))
+
+
+def put_pages(lake: Lake, key: str, digests: list[str]) -> None:
+    """Writes the table of pages of one issue, without their pictures, which a reader of other columns passes over."""
+    shared = {"title": key, "issue": key, "status": "ok", "licence": "CC0-1.0", "attribution": "drawn", "facts": "{}"}
+    rows = [
+        shared | {"page": number, "name": f"{number}.png", "url": f"https://comics.test/{number}", "sha256": digest}
+        for number, digest in enumerate(digests, start=1)
+    ]
+    lake.write_table(lake.issue_pages(key), pa.Table.from_pylist(rows, schema=PAGE_SCHEMA), made_from=digests[0])
 
 
 def draw_lake(root: str, issues: int, panels: int) -> Lake:

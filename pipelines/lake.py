@@ -398,17 +398,34 @@ class Lake:
 
     def made_from(self, path: "UPath") -> str | None:
         """The digest that `write_table` was given, or None where there is no such table, or a damaged one."""
+        return self.metadata(path).get(b"made_from", b"").decode() or None
+
+    def metadata(self, path: "UPath") -> dict[bytes, bytes]:
+        """The metadata of a table's schema; none where there is no such table, or a damaged one."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         if not path.exists():
-            return None
+            return {}
         with path.open("rb") as source:
             try:
-                metadata = pq.read_schema(source).metadata or {}
+                return pq.read_schema(source).metadata or {}
             except (pa.ArrowException, OSError):
-                return None
-        return metadata.get(b"made_from", b"").decode() or None
+                return {}
+
+    def stamp(self, path: "UPath") -> str | None:
+        """Tells a file from what was at its path before and will be after; opens nothing. None where there is none.
+
+        Written by `atomic_write`, another file has another stamp. A copy of a lake has other stamps, too.
+        """
+        try:
+            if isinstance(path, Path):
+                found = path.stat()
+                return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
+            path.fs.invalidate_cache(path.parent.path)  # another process may have written it
+            return digest_of(sorted((name, str(value)) for name, value in path.fs.info(path.path).items()))
+        except FileNotFoundError:
+            return None
 
     @contextmanager
     def _reading(self, path: "UPath", columns: list[str] | None = None) -> Iterator["pq.ParquetFile"]:

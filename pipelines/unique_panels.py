@@ -5,6 +5,7 @@ paper 000 (III.A) removes duplicates between its steps and gray pictures last:
 
     terms    not to be learned from now: it was dropped, or is a copy of what was; its title is undeclared; its licence
              is another one, or is not collected
+    changed  a page that it was cut from is no longer there (`pages_changed`), and the issue was not cut again
     page     the whole page is, byte for byte, an earlier page of the same title
     crop     a near-duplicate of an earlier panel of the same title
     size     outside the size filter
@@ -15,9 +16,9 @@ The earliest panel stays. Issues keep the place in which they were first seen, a
 tell, see `pipelines.copies.former_issues`), and new ones come after them, so a new issue never changes what old issues
 keep, and decides about its own panels alone: the table remembers what it was made from, and what was decided about the
 first issues holds as long as those are the same. A panel that a later step drops anyway (by its size, or because it is
-gray) is never the reason to drop one that would pass, and neither is one that the terms refuse: a title under a new
-name takes the place of the old one. A near-duplicate in other colours, by night for one, is another thing to learn and
-is kept: what counts as a copy is in `pipelines.copies.relations`.
+gray) is never the reason to drop one that would pass, and neither is one that the terms refuse or whose pages changed:
+a title under a new name takes the place of the old one. A near-duplicate in other colours, by night for one, is another
+thing to learn and is kept: what counts as a copy is in `pipelines.copies.relations`.
 """
 
 import json
@@ -37,6 +38,7 @@ from pipelines.copies.near_hashes import earlier_lookalikes, hash_bits, near_val
 from pipelines.copies.relations import RECOLOURED_DISTANCE, color_distances
 from pipelines.lake import Lake, digest_of, natural_key, split_issue_key
 from pipelines.panels.filters import NOT_A_PANEL
+from pipelines.panels.lost_pages import Seen, look_for_lost_pages
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
 from pipelines.terms.dropped import NEAR_BITS, Dropped, read_dropped
@@ -65,6 +67,10 @@ DECIDED_FROM = b"decided_from"
 """In the metadata of the table: all that its decisions were made from, as JSON. It counts only where `made_from` is its
 digest."""
 
+PAGES_SEEN = b"pages_seen"
+"""In the metadata of the table: the `Seen` of each issue by its key, as JSON, so that tables of pages are not opened
+again."""
+
 
 @dataclass(frozen=True)
 class UniqueReport:
@@ -81,7 +87,8 @@ def decide(
 ) -> pd.DataFrame:
     """Decisions for panels that are already in their order: sorted by sequence, then panel.
 
-    panels: PANEL_COLUMNS and `sequence`. terms: None refuses nothing. dropped: what was dropped for good.
+    panels: PANEL_COLUMNS, `sequence`, and `is_lost`, True where a page of it is no longer there. terms: None refuses
+    nothing. dropped: what was dropped for good.
     Returns it with kept, reason, stage, duplicate_of, distance_bits.
     """
     panels = panels.reset_index(drop=True)
@@ -115,6 +122,8 @@ def decide(
         refused = np.array([refusals[place] for place in places], object)
         rows = np.flatnonzero((refused != None) & (reason == None))  # noqa: E711
         drop(rows, "terms", refused[rows])
+    rows = left()
+    drop(rows[panels["is_lost"].to_numpy(bool)[rows]], "changed", "pages_changed")
     rows = left()
     pages = _earlier_pages(panels.iloc[rows])
     drop(rows[pages >= 0], "page", "duplicate_page", rows[pages[pages >= 0]])
@@ -176,7 +185,7 @@ def build_unique_panels(
     """Decides for every panel in the lake. New issues come after known ones, by title and natural order.
 
     terms: What may be learned from now; None: all that is there.
-    Raises FileNotFoundError when no issue has been cut yet.
+    Raises FileNotFoundError when no issue has been cut yet, DamagedFileError for a damaged table.
     """
     keys = lake.keys_with("panels")
     if not keys:
@@ -184,14 +193,22 @@ def build_unique_panels(
     made_from = {key: lake.made_from(lake.panels(key)) for key in keys}
     sequence = _sequence(keys, _places(lake), title_order)
     dropped = read_dropped(lake)
-    now = _Basis(made_from, params, terms, dropped)
-    unchanged = lake.made_from(lake.unique_panels) == digest_of(now.of(sequence))
+    before = lake.metadata(lake.unique_panels)
+    seen = {key: Seen(*one) for key, one in json.loads(before.get(PAGES_SEEN, b"{}")).items()}
+    seen_now = look_for_lost_pages(lake, made_from, seen)
+    pages_seen = {PAGES_SEEN: json.dumps(seen_now).encode()}
+    now = _Basis(made_from, seen_now, params, terms, dropped)
+    unchanged = before.get(b"made_from", b"").decode() == digest_of(now.of(sequence))
     if not unchanged:
         sequence, table = _decide_in_lake(lake, now, title_order)
         # An unfinished drop still takes panels away, which its name alone does not tell.
         is_settled = all(drop.finished for drop in dropped.drops)
         basis = {DECIDED_FROM: json.dumps(now.of(sequence)).encode()} if is_settled else {}
-        table = table.replace_schema_metadata({**table.schema.metadata, **basis})
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **basis, **pages_seen})
+        lake.write_table(lake.unique_panels, table, made_from=digest_of(now.of(sequence)))
+    elif pages_seen[PAGES_SEEN] != before.get(PAGES_SEEN):
+        table = lake.read_table(lake.unique_panels)
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **pages_seen})
         lake.write_table(lake.unique_panels, table, made_from=digest_of(now.of(sequence)))
     decisions = lake.read_table(lake.unique_panels, ["reason", "panel_id"])
     reasons = decisions["reason"].to_pylist()
@@ -210,14 +227,16 @@ class _Basis:
 
     made_from: Mapping[str, str | None]
     """By key of an issue: what its table of panels was made from; None where that is not known."""
+    seen: Mapping[str, Seen]
+    """By key: the pages that its panels name and that are no longer there."""
     params: UniqueParams
     terms: Terms | None
     dropped: Dropped
 
     def of(self, sequence: Iterable[str]) -> list[Any]:
         """As a JSON value, with these issues in this order."""
-        issues = [[key, self.made_from.get(key)] for key in sequence]
-        titles = {split_issue_key(key)[0] for key, _ in issues}
+        issues = [self._of_issue(key) for key in sequence]
+        titles = {split_issue_key(key)[0] for key, *_ in issues}
         return [
             UniqueParams.code_version,
             self.params.model_dump(),
@@ -225,6 +244,17 @@ class _Basis:
             *([self.terms.within(titles)] if self.terms else []),
             *([[drop.id for drop in self.dropped.drops]] if self.dropped.drops else []),
         ]
+
+    def _of_issue(self, key: str) -> list[Any]:
+        lost = self.seen[key].lost if key in self.seen else []
+        return [key, self.made_from.get(key), *([digest_of(lost)] if lost else [])]
+
+    def is_lost(self, panels: pd.DataFrame) -> np.ndarray:
+        """(N,) bool: panels with a page that is no longer there. panels: `key` and `pages_sha256`."""
+        lost = {key: {*seen.lost} for key, seen in self.seen.items() if seen.lost}
+        places = zip(panels["key"], panels["pages_sha256"], strict=True) if lost else ()
+        found = [key in lost and not lost[key].isdisjoint(pages) for key, pages in places]
+        return np.array(found, bool) if lost else np.zeros(len(panels), bool)
 
     def unchanged_issues(self, before: pa.Table) -> dict[str, int]:
         """The issues of before whose panels, and all that was decided about them from outside, are the same now, with
@@ -234,11 +264,11 @@ class _Basis:
         was = json.loads(metadata.get(DECIDED_FROM, b"null"))
         if was is None or metadata.get(b"made_from", b"").decode() != digest_of(was):
             return {}
-        today = self.of(key for key, _ in was[2])
+        today = self.of(key for key, *_ in was[2])
         if [*was[:2], *was[3:]] != [*today[:2], *today[3:]]:
             return {}
         pairs = zip(was[2], today[2], strict=True)
-        return {key: place for place, ((key, digest), (_, now)) in enumerate(pairs) if digest == now is not None}
+        return {now[0]: place for place, (then, now) in enumerate(pairs) if then == now and now[1] is not None}
 
 
 def _decide_in_lake(lake: Lake, now: _Basis, title_order: list[str]) -> tuple[list[str], pa.Table]:
@@ -266,7 +296,7 @@ def _decide_in_lake(lake: Lake, now: _Basis, title_order: list[str]) -> tuple[li
     earlier = earlier[earlier["panel_id"].isin(rows["panel_id"])]
     panels = pd.concat([earlier, new], ignore_index=True) if len(earlier) else new
     panels = panels.assign(sequence=panels["key"].map(place)).sort_values(["sequence", "panel"], kind="stable")
-    decided = decide(panels, now.params, now.terms, now.dropped)
+    decided = decide(panels.assign(is_lost=now.is_lost(panels)), now.params, now.terms, now.dropped)
     decided = decided[decided["sequence"] >= first]
     table = pa.Table.from_pandas(decided, schema=DECISION_SCHEMA, preserve_index=False)
     return sequence, pa.concat_tables([table.slice(0, 0), old.select(table.column_names).cast(table.schema), table])

@@ -24,11 +24,11 @@ def decisive_rows(before: pa.Table, new: pd.DataFrame, radius_bits: int) -> np.n
     before: DECISIVE_COLUMNS of decided panels, in the order of arrival. new: panels that come after all of them.
 
     A panel depends on earlier ones with one of its pages or a near hash, and on what those depend on. What was dropped
-    by its terms or its page decides nothing, nor does a near-duplicate of a panel of its own title: the one that it
-    repeats does.
+    by its terms, because its pages changed, or by its page decides nothing, nor does a near-duplicate of a panel of its
+    own title: the one that it repeats does.
     """
     stage = before["stage"].to_pandas()
-    decides_pages = ~stage.isin(["terms", "page"]).to_numpy(bool)
+    decides_pages = ~stage.isin(["terms", "changed", "page"]).to_numpy(bool)
     by_hash = np.flatnonzero(decides_pages & (stage != "crop").to_numpy(bool))
     hashes = comparable_hashes(before.select(["phash", "sha256", "is_flat"]).to_pandas())
     listed = before["pages_sha256"].combine_chunks()

@@ -21,7 +21,7 @@ from pipelines.issue_pages.page_store import drop_pages, partial_folder
 from pipelines.lake import Lake, issue_key, read_json, split_issue_key
 from pipelines.terms.dropped import write_drop
 from pipelines.training.run_folder import UNDER_WAY
-from pipelines.unique_panels import DECIDED_FROM
+from pipelines.unique_panels import DECIDED_FROM, PAGES_SEEN
 from pipelines.variants import withdraw
 
 Removed = Callable[[str, str, int], None]
@@ -88,7 +88,11 @@ def _remove_rows(lake: Lake, plan: Plan, on_removed: Removed) -> None:
         going = [name in plan.panel_ids or plan.holds(*row) for *row, name in zip(*columns, strict=True)]
         if any(going):
             # What the decisions were made from names what goes, too.
-            metadata = {name: value for name, value in (table.schema.metadata or {}).items() if name != DECIDED_FROM}
+            metadata = {
+                name: value
+                for name, value in (table.schema.metadata or {}).items()
+                if name not in (DECIDED_FROM, PAGES_SEEN)
+            }
             left = table.filter(pa.array([not one for one in going])).replace_schema_metadata(metadata)
             lake.write_table(lake.unique_panels, left, made_from="")
             on_removed("decisions", f"{_name(lake, lake.unique_panels)}: {going.count(True)} rows", 0)

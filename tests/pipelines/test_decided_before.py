@@ -15,7 +15,7 @@ from pipelines.params import UniqueParams
 from pipelines.terms.dropped import Drop, DroppedPanel, write_drop
 from pipelines.terms.terms import Terms
 from pipelines.unique_panels import DECIDED_FROM, build_unique_panels
-from tests.pipelines.test_unique_panels import panel, put
+from tests.pipelines.test_unique_panels import panel, put, put_pages
 
 TITLES = ("a", "b", "c")
 
@@ -52,7 +52,7 @@ def change(lake: Lake, random: np.random.Generator, state: dict) -> None:
     """Something that happens to a lake."""
     keys = lake.keys_with("panels")
     fresh = (str(random.choice(TITLES)), str(random.integers(30)))
-    match int(random.integers(10)):
+    match int(random.integers(14)):
         case 0 if len(keys) > 1:
             lake.panels(str(random.choice(keys))).unlink()
         case 1 if len(keys) > 1:  # two issues exchange their names
@@ -77,6 +77,14 @@ def change(lake: Lake, random: np.random.Generator, state: dict) -> None:
             gone = DroppedPanel(row["panel_id"], row["sha256"], row["phash"])
             name = f"drop-{random.integers(1000)}"
             write_drop(lake, Drop(name, "2026", "", (), (), (), (), (), (gone,), finished=bool(random.random() < 0.7)))
+        case 6 | 7 if keys:  # an issue has other pages, and is not cut again
+            key = str(random.choice(keys))
+            named = {digest for row in lake.read_table(lake.panels(key)).to_pylist() for digest in row["pages_sha256"]}
+            put_pages(lake, key, *(digest for digest in sorted(named) if random.random() < 0.5))
+        case 8 if keys:
+            lake.issue_pages(str(random.choice(keys))).unlink(missing_ok=True)
+        case 9 if keys:  # cut again, or its pages are those of before
+            put(lake, *lake.read_table(lake.panels(str(random.choice(keys)))).to_pylist())
         case _:
             put(lake, *some_issue(*fresh, random))
 

@@ -213,3 +213,16 @@ def test_json_of_another_shape_names_file_field_and_remedy(
 def test_a_place_that_is_none_for_a_lake_is_refused_in_words(root: str):
     with pytest.raises(ValueError, match="no place for a lake"):
         Lake.at(root)
+
+
+@pytest.mark.parametrize("root", ["folder", "memory://stamps"])
+def test_a_stamp_tells_a_file_from_the_one_before_it(root, tmp_path):
+    lake = Lake.at(tmp_path / root if root == "folder" else root)
+    path = lake.root / "one.json"
+    assert lake.stamp(path) is None
+    lake.write_json(path, 1)
+    first = lake.stamp(path)
+    assert first is not None
+    assert lake.stamp(path) == first
+    lake.write_json(path, 2)  # as large, and in the same tick of the clock
+    assert lake.stamp(path) != first

@@ -6,7 +6,7 @@ import pytest
 from pipelines.lake import Lake
 from pipelines.panels.panel import PANEL_SCHEMA
 from pipelines.params import UniqueParams
-from pipelines.unique_panels import build_unique_panels
+from pipelines.unique_panels import PAGES_SEEN, build_unique_panels
 
 
 def panel(title="a", issue="1", number=1, *, bits=0, page=None, **changes):
@@ -43,6 +43,13 @@ def put(lake: Lake, *rows: dict) -> None:
         own = [row for row in rows if (row["title"], row["issue"]) == (title, issue)]
         table = pa.Table.from_pylist(own, schema=PANEL_SCHEMA)
         lake.write_table(lake.panels(f"{title}__{issue}"), table, made_from=str(own))
+        put_pages(lake, f"{title}__{issue}", *(digest for row in own for digest in row["pages_sha256"]))
+
+
+def put_pages(lake: Lake, key: str, *digests: str, status: str = "ok") -> None:
+    """Writes a table of pages; decisions read no more of it than this."""
+    pages = pa.table({"status": [status] * len(digests), "sha256": pa.array(digests, pa.string())})
+    lake.write_table(lake.issue_pages(key), pages, made_from="")
 
 
 def reasons(lake: Lake, *, titles=("a", "b"), **params) -> dict[str, str]:
@@ -171,3 +178,53 @@ def test_a_drawing_in_other_colours_is_kept_and_its_repetition_is_not(lake):
     }  # fmt: skip
     rows = lake.read_table(lake.unique_panels).to_pandas().set_index("panel_id")
     assert rows.loc["b__1__0001", "duplicate_of"] == "a__1__0003"
+
+
+def test_panels_whose_pages_changed_wait_until_they_are_cut_again_and_hide_nothing(lake):
+    first = [panel(number=1, pages_sha256=["x"]), panel(number=2, pages_sha256=["x", "y"], bits=FAR)]
+    put(lake, *first, panel("b", number=1))
+    put_pages(lake, "a__1", "x", "other")
+    expected = {"a__1__0001": "kept", "a__1__0002": "pages_changed", "b__1__0001": "near_duplicate"}
+    assert reasons(lake) == expected
+    stamp = lake.unique_panels.stat().st_mtime_ns
+    assert reasons(lake) == expected
+    assert lake.unique_panels.stat().st_mtime_ns == stamp
+    put_pages(lake, "a__1", "x", "y", status="dropped")  # there by name alone
+    assert reasons(lake) == {"a__1__0001": "pages_changed", "a__1__0002": "pages_changed", "b__1__0001": "kept"}
+    lake.issue_pages("a__1").unlink()
+    assert reasons(lake)["a__1__0001"] == "pages_changed"
+    put(lake, panel(number=1, pages_sha256=["x"]), panel(number=2, pages_sha256=["other"], bits=FAR))
+    assert reasons(lake) == expected | {"a__1__0002": "kept"}
+    rows = lake.read_table(lake.unique_panels, ["title", "sequence"]).to_pylist()
+    assert [row["sequence"] for row in rows if row["title"] == "a"] == [0, 0]  # it keeps its place
+
+
+def test_pages_are_looked_at_only_where_their_table_is_another_one(lake, monkeypatch):
+    put(lake, panel(), panel("b", bits=FAR))
+    read, opened = Lake.read_table, []
+
+    def watched(self, path, columns=None):
+        opened.append("/".join(path.parts[-3:]))
+        return read(self, path, columns)
+
+    reasons(lake)
+    monkeypatch.setattr(Lake, "read_table", watched)
+    reasons(lake)
+    assert not [name for name in opened if name.startswith("issue_pages")]
+    put_pages(lake, "b__1", "page-b-1-1", "one more")
+    for expected in (["issue_pages/b/1.parquet"], []):  # what was seen is kept, though no decision is another one
+        opened.clear()
+        assert set(reasons(lake).values()) == {"kept"}
+        assert [name for name in opened if name.startswith("issue_pages")] == expected
+
+
+def test_a_table_of_an_earlier_version_stays(lake):
+    put(lake, panel())
+    reasons(lake)
+    table = lake.read_table(lake.unique_panels)
+    metadata = {name: value for name, value in table.schema.metadata.items() if name != PAGES_SEEN}
+    made_from = lake.made_from(lake.unique_panels)
+    assert made_from
+    lake.write_table(lake.unique_panels, table.replace_schema_metadata(metadata), made_from=made_from)
+    assert build_unique_panels(lake, UniqueParams(), title_order=["a", "b"]).unchanged
+    assert PAGES_SEEN in lake.metadata(lake.unique_panels)

@@ -14,8 +14,12 @@ from pydantic import ValidationError
 
 from pipelines import variants
 from pipelines.images.seen import dilate_lines, resize_square, to_edges, to_gray, xdog_lines
+from pipelines.issue_splits import build_issue_splits
 from pipelines.lake import DamagedFileError, Lake
-from pipelines.params import VariantParams
+from pipelines.panels.hashing import phash
+from pipelines.params import SPLITS, SplitParams, UniqueParams, VariantParams
+from pipelines.previews.decisions import decision_previews
+from pipelines.unique_panels import build_unique_panels
 from pipelines.variants import (
     DILATE_KERNELS_PX,
     KINDS,
@@ -26,7 +30,7 @@ from pipelines.variants import (
     open_array,
     read_manifest,
 )
-from tests.pipelines.conftest import drawn_panel
+from tests.pipelines.conftest import drawn_panel, put_panels
 
 PARAMS = VariantParams(resolutions=[32, 48])
 PEPPER = Path(__file__).resolve().parents[2] / "../shared/data/comics/pepper-carrot/ep05/P02.jpg"
@@ -229,6 +233,23 @@ def test_a_failed_build_leaves_nothing_and_the_retry_succeeds(small_lake: Lake) 
     assert not [path for path in small_lake.variants("color").rglob("*") if path.is_file()]
     small_lake.write_table(small_lake.issue_pages(key), table, made_from="test")
     assert build_variant("gray", "train", small_lake, PARAMS).pictures == 5
+
+
+def test_an_issue_whose_pages_changed_does_not_hold_the_others_up(tmp_path: Path) -> None:
+    lake, pictures = Lake.at(tmp_path), [drawn_panel(seed) for seed in range(8)]
+    for issue in range(4):
+        own = pictures[2 * issue : 2 * issue + 2]
+        put_panels(lake, "saga", str(issue), own, phash=[phash(rgb) for rgb in own], made_from=str(issue))
+    build_unique_panels(lake, UniqueParams(), title_order=["saga"])
+    build_issue_splits(lake, SplitParams())
+    table = lake.read_table(lake.issue_pages("saga__0"))
+    rows = [row | {"sha256": row["sha256"][::-1]} for row in table.to_pylist()]
+    lake.write_table(lake.issue_pages("saga__0"), table.from_pylist(rows, table.schema), made_from="other bytes")
+    counts = build_unique_panels(lake, UniqueParams(), title_order=["saga"]).counts
+    assert counts == {"panels": 8, "kept": 6, "pages_changed": 2}
+    assert decision_previews(lake).keys() == {"kept panels"}
+    build_issue_splits(lake, SplitParams())
+    assert sum(build_variant("gray", split, lake, PARAMS).pictures for split in SPLITS) == 6
 
 
 def test_the_slower_of_two_runs_takes_what_the_faster_one_made(small_lake: Lake, monkeypatch) -> None:
