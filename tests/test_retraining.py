@@ -30,6 +30,7 @@ from assets.automation import new_issues, nightly_selection, weekly_retraining
 from assets.definitions import definitions_of
 from assets.home import Home
 from assets.resources import default_resources
+from assets.stages import STAGES
 from assets.tracking.registry import Registry
 from assets.tracking.versions import Version, champion_checkpoint
 from demo.draw import Webtoon, draw_webtoon
@@ -86,10 +87,14 @@ class Studio:
         for request in result.dynamic_partitions_requests or []:
             assert isinstance(request, dg.AddDynamicPartitionsRequest)
             self.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
-        asked = [request.partition_key for request in result.run_requests or []]
-        for partition in asked:
-            assert self.job(str(new_issues.job_name), partition).success
-        return [str(partition) for partition in asked]
+        asked: set[str] = set()
+        for request in result.run_requests or []:
+            assert request.asset_graph_subset
+            for asset, subset in request.asset_graph_subset.partitions_subsets_by_asset_key.items():
+                asked.update(subset.get_partition_keys())
+                for partition in sorted(subset.get_partition_keys()):
+                    assert self.job(STAGES[asset.to_user_string()].job, partition).success
+        return sorted(asked)
 
     def night(self) -> None:
         """The schedule `nightly_selection`."""
@@ -293,7 +298,7 @@ def test_a_crash_in_training_leaves_the_champion_served(story):
     assert crash["data"] == {**FROM_THE_SPLITS, **followed}
     assert crash["drift"]["new issues"] == len(crash["collected"])
     assert "| days__0008 |" in crash["drift"]["distances"]
-    assert crash["trained"] == {f"2026-W50:{RECIPE}": False}
+    assert crash["trained"] == {f"2026-W50:{RECIPE}": False}, crash["why"]
     assert any(re.match(r"[1-9]\d* new and 0 gone train pictures of \d+, a change of [\d.]+%, at least", why)
                for why in crash["why"])  # fmt: skip
     assert crash["then"] == {}

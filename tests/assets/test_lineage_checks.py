@@ -184,8 +184,9 @@ def test_counts_stay_numbers_beside_the_pictures(tmp_path):
         keys = [f"drawn__{number}" for number in (1, 2, 3)]
         instance.add_dynamic_partitions(str(issues.name), keys)
         collected = [
-            dg.materialize([issue_pages, panels], partition_key=key, instance=instance, resources=resources)
+            dg.materialize([stage], partition_key=key, instance=instance, resources=resources)
             for key in keys
+            for stage in (issue_pages, panels)
         ]
         selected = dg.materialize([unique_panels, issue_splits], instance=instance, resources=resources)
     metadata = {

@@ -93,7 +93,7 @@ def test_assets_carry_the_version_of_their_work():
     versions = {stage: graph.get(dg.AssetKey(stage)).code_version for stage in STAGES}
     assert versions["panels"] == PanelParams.code_version == "6"
     assert versions["line_panels"] == VariantParams.code_version == "2"
-    assert versions["colorizer"] == versions["draft"] == TrainingParams.code_version == "5"
+    assert versions["colorizer"] == versions["draft"] == TrainingParams.code_version == "6"
     assert versions == {name: stage.code_version for name, stage in STAGES.items()}
 
 
