@@ -93,6 +93,8 @@ def drop_events(instance: dg.DagsterInstance, partitions: Collection[str], *, is
     wiped += [key for key in BY_ISSUE if _last_goes(instance, key, gone, stays)]  # nothing of it stays
     wiped = [key for key in wiped if instance.has_asset_key(key)]
     instance.wipe_assets(wiped)
+    for asset in BY_ISSUE:  # what the UI keeps of partitions names what went, and places in the log that are used again
+        storage.wipe_asset_cached_status(asset)
     return {"Dagster runs removed": len(gone), "Dagster assets whose events were wiped": len(wiped)}
 
 

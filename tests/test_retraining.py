@@ -217,7 +217,7 @@ def story(studio: tuple[Studio, NaverSite], webtoon: Webtoon, tmp_path_factory: 
 
     here.settle(
         retraining={"recipes": [RECIPE]},
-        issue_splits={"train_share": 0.65, "val_share": 0.1, "test_share": 0.25},
+        issue_splits={"train_share": 0.8, "val_share": 0.1, "test_share": 0.1},
         colorizer={**here.settings["colorizer"], "steps": 150, "validate_every": 50},
     )
     nothing = here.follow()
