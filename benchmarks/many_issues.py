@@ -79,7 +79,7 @@ def measured(issues: int, *, pages: int, rounds: int) -> dict[str, Times]:
 
 def run(quick: bool) -> list[Row]:
     """How many times faster all cores are than one."""
-    issues, pages = (3, 2) if quick else (40, 3)
+    issues, pages = (3, 2) if quick else (200, 3)
     count = len(os.sched_getaffinity(0))
     times = measured(issues, pages=pages, rounds=1)
     return [

@@ -88,6 +88,7 @@ def main() -> None:
     if options.quick:
         return
     result = {**commit(), **machine(), "curves": {name: [asdict(one) for one in found[name]] for name in found}}
+    FOLDER.mkdir(exist_ok=True)
     POINTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     plot([curve for name in CURVES if name in found for curve in found[name]])
 

@@ -33,7 +33,8 @@ def on_all_cores(
     """The results of `work` by key, as they come; an error is the result of its key.
 
     work: Can be pickled, with its results. worth_s: No process is started as long as the rest would take this one less
-    than so many seconds, by the key before. Processes end with the iteration, also where it is broken off, and with
+    than so many seconds, by the key before, but the first: it pays for imports and loops that are compiled; 0: they
+    start after the first key. Processes end with the iteration, also where it is broken off, and with
     this process, however it ends. Where one of them is killed, only the key that it worked on has an error.
     """
     workers = min(_cores(), len(keys))
@@ -43,7 +44,8 @@ def on_all_cores(
         spent_s = time.monotonic() - started
         yield key, result
         left = keys[place:]
-        if workers > 1 and len(left) > 1 and spent_s * len(left) > worth_s:
+        is_worth = spent_s * len(left) > worth_s if place > 1 else not worth_s
+        if workers > 1 and len(left) > 1 and is_worth:
             yield from _in_processes(work, left, min(workers, len(left)))
             return
 
