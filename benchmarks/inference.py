@@ -136,7 +136,7 @@ def check_pictures(ours: np.ndarray, expected: np.ndarray) -> None:
 
 def onnx_session(module: nn.Module, given: torch.Tensor) -> tuple[Callable[[torch.Tensor], np.ndarray], float, float]:
     """The module in ONNX Runtime on one thread, and the seconds of its export and of its session's start."""
-    import onnxruntime
+    import onnxruntime  # pyright: ignore[reportMissingImports]  of the extra "bench"
 
     started = time.perf_counter()
     program = torch.onnx.export(module, (given,), dynamo=True, verbose=False)

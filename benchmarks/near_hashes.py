@@ -71,7 +71,7 @@ def brute_force(hashes: np.ndarray, rows: int, radius: int) -> int:
 
 def joined(hashes: np.ndarray, radius: int) -> np.ndarray:
     """Pairs i < j within a radius of at most 4, (P, 2), sorted: a polars join for each of JOIN_BANDS and mask."""
-    import polars as pl
+    import polars as pl  # pyright: ignore[reportMissingImports]  of the extra "bench"
 
     found = []
     rows = pl.Series("row", np.arange(len(hashes), dtype=np.int32))
@@ -153,7 +153,7 @@ def run(quick: bool) -> list[Row]:
 
 def _against_others(hashes: np.ndarray, radius: int, target: float, rounds: int, size: str) -> list[Row]:
     """Against brute force, and faiss, of which samples are measured."""
-    import faiss
+    import faiss  # pyright: ignore[reportMissingImports]  of the extra "bench"
 
     faiss.omp_set_num_threads(1)
     count, sample = len(hashes), 100

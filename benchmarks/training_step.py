@@ -49,6 +49,7 @@ class Family:
     batch: int
     target: float | None = 2.0
     why: str = ""
+    wait_why: str = ""
 
 
 _FEW = (
@@ -68,7 +69,14 @@ FAMILIES = (
         "is drawn anew in 36 layers a step; in bfloat16 throughout it was 1.7x, and at 32 px on drawn flat pictures "
         "its gradient was infinite",
     ),
-    Family("exemplar", 96, 12, target=None),
+    Family(
+        "exemplar",
+        96,
+        12,
+        target=None,
+        wait_why="a third of it draws hints; random crops leave no values to keep, so a quarter converts to Lab; an "
+        "eighth crops",
+    ),
 )
 QUICK = (Family("webtoon_l2", 64, 1, target=None),)
 LEARNING = (*(name for name, one in RECIPES.items() if not one.is_untrained), *CLASSIFIERS, *DRAFTS, LINE_DETECTOR.name)
@@ -124,6 +132,7 @@ def _cpu_rows(family: Family, *, rounds: int) -> list[Row]:
             ratio=waits["ours"].cpu_s / (steps["ours"].cpu_s),
             spread=None,
             target=0.01,
+            why=family.wait_why,
             facts=facts,
         ),
     ]
