@@ -17,6 +17,7 @@ def keep_freed_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
-        mallopt(MMAP_THRESHOLD, _LARGE_BYTES)
+        if not mallopt(MMAP_THRESHOLD, _LARGE_BYTES):  # before glibc 2.35, 32 MB is the most
+            mallopt(MMAP_THRESHOLD, 32 << 20)
         mallopt(TRIM_THRESHOLD, _KEPT_BYTES)
         mallopt(TOP_PAD, _STEP_BYTES)

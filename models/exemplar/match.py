@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from models.exemplar.spec import ExemplarUNet
 from models.matching import CHANNELS
+from models.precision import full_precision
 
 _QUERY_SCALE = 20.0
 """About the square root of CHANNELS: the entries of a vector of unit length times this are about 1."""
@@ -88,8 +89,7 @@ class Match(nn.Module):
         values: Tensor,
     ) -> Tensor:
         """`forward` of some places. similar: (M, N). values: (2 C, N), colours and their squares."""
-        device = "cpu" if features.is_meta else features.device.type  # there is no autocast of shapes alone
-        with torch.no_grad(), torch.autocast(device, enabled=False):
+        with torch.no_grad(), full_precision(features.device):
             light = (lightness[:, None] - references.lightness).abs_().div_(100)
             scored = similar - self._penalty * 100 * light  # (M, N)
             preferred = scored + references.bonus
@@ -99,10 +99,13 @@ class Match(nn.Module):
             logits = preferred * self.sharpness[head].exp()
             if head:
                 logits = logits + queries[head] @ keys[head].T - self.penalty[head] * 10 * light
-            # Few values by many places: this way round the product takes a fifth of the time.
-            mean, square = (values @ torch.softmax(logits, dim=1).T).T.chunk(2, dim=1)
-            means.append(mean)
-            spreads.append(((square - mean.square()).clamp(min=0).sum(dim=1, keepdim=True) + 1e-6).sqrt())
+            # A variance is a small difference of large numbers: bfloat16 would lose it.
+            with full_precision(features.device):
+                # Few values by many places: this way round the product takes a fifth of the time.
+                mean, square = (values.float() @ torch.softmax(logits.float(), dim=1).T).T.chunk(2, dim=1)
+                variance = (square - mean.square()).clamp(min=0).sum(dim=1, keepdim=True)
+                means.append(mean)
+                spreads.append((variance + 1e-6).sqrt())
         best = scored.amax(dim=1, keepdim=True)
         soft = torch.logsumexp(scored / _SOFT_TEMPERATURE, dim=1, keepdim=True) * _SOFT_TEMPERATURE
         return torch.cat([*means, *spreads, best, soft], dim=1)

@@ -27,6 +27,7 @@ from models.exemplar.spec import Exemplar
 from models.exemplar.spec import ExemplarUNet as Spec
 from models.matching import ALIKE_BONUS, CHANNELS, SIDE_MULTIPLE, STRIDE, Places, places_of
 from models.objective import Batch, Objective, OptimizerStep, References, adams
+from models.precision import full_precision
 from models.specs.base import AB_SCALE
 
 _MATCHED_WEIGHT = 0.003
@@ -109,7 +110,8 @@ class ExemplarUNet(nn.Module):
     def places(self, lightness: Tensor) -> Places:
         """The features of pictures: (B, 1, H, W), L / 50 - 1."""
         gray = lab_to_rgb(lightness, lightness.new_zeros(()).expand(len(lightness), 2, *lightness.shape[2:]))[:, :1]
-        return places_of(_efficientnet(lightness.device), gray)
+        with full_precision(lightness.device):
+            return places_of(_efficientnet(lightness.device), gray)
 
     def refine(
         self,

@@ -18,7 +18,10 @@ from models.recipe import Recipe
 from pipelines.pairs import Pairs
 
 HELD_SHARE = 0.5
-"""Arrays move into memory where they take at most this share of what is free."""
+"""Arrays move into a GPU's memory where they take at most this share of what is free."""
+
+CONVERTED_SHARE = 0.25
+"""The same of pictures in a recipe's own values, before there are networks: those of training and of validation."""
 
 _LIMIT, _USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
 
@@ -60,7 +63,7 @@ class Mapped:
 
 def unit_pictures(pairs: Pairs, device: torch.device) -> Pictures:
     """Pictures in [0, 1]: from the GPU's memory where they fit, else from where `Pairs` has them."""
-    is_held = device.type == "cuda" and _fits(pairs.color.nbytes + pairs.variant.nbytes, device)
+    is_held = device.type == "cuda" and _fits(pairs.color.nbytes + pairs.variant.nbytes, device, HELD_SHARE)
     return Held(pairs, device) if is_held else Mapped(pairs, device)
 
 
@@ -105,7 +108,7 @@ def can_convert(recipe: Recipe, pairs: Pairs, device: torch.device) -> bool:
     if how.line_brightness < 1 or how.min_crop < 1 or (recipe.task == "colorize" and recipe.variant == "color"):
         return False
     floats = torch.float32.itemsize
-    return _fits((pairs.color.nbytes + pairs.variant.nbytes) * floats, device)
+    return _fits((pairs.color.nbytes + pairs.variant.nbytes) * floats, device, CONVERTED_SHARE)
 
 
 def color_values(recipe: Recipe, unit: Tensor) -> Tensor:
@@ -151,11 +154,11 @@ def _as_unit(color: Tensor, variant: Tensor) -> tuple[Tensor, Tensor]:
     return color.permute(0, 3, 1, 2).float() / 255, variant.unsqueeze(1).float() / 255
 
 
-def _fits(wanted: int, device: torch.device) -> bool:
-    """Whether so many bytes are at most HELD_SHARE of the device's free memory."""
+def _fits(wanted: int, device: torch.device, share: float) -> bool:
+    """Whether so many bytes are at most a share of the device's free memory."""
     if device.type == "cuda":
-        return wanted <= HELD_SHARE * torch.cuda.mem_get_info(device)[0]
+        return wanted <= share * torch.cuda.mem_get_info(device)[0]
     free = psutil.virtual_memory().available
     if _LIMIT.exists() and (limit := _LIMIT.read_text().strip()) != "max":  # a container's own
         free = min(free, int(limit) - int(_USED.read_text()))
-    return wanted <= HELD_SHARE * free
+    return wanted <= share * free
