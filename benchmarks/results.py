@@ -77,15 +77,16 @@ def plot(folder: Path = FOLDER) -> None:
     figure, axes = plt.subplots(figsize=(11, max(4.0, 0.24 * len(names) + 1)))
     for place, name in enumerate(names):
         shares = [_share(run, name) for run in runs]
+        last = max(age for age, share in enumerate(shares) if share is not None)
         for age, share in enumerate(shares):
             if share is not None:
-                newest = age == len(runs) - 1
+                newest = age == last
                 color = ("tab:green" if share <= 1 else "tab:red") if newest else "0.7"
                 axes.plot(share, place, "o", color=color, markersize=7 if newest else 4)
     axes.axvline(1, color="0.4", linewidth=1)
     axes.set_xscale("log")
     axes.set_yticks(range(len(names)), names, fontsize=7)
-    axes.set_xlabel("ratio by target (left of the line: reached); colour: the newest commit, gray: earlier ones")
+    axes.set_xlabel("ratio by target (left of the line: reached); colour: the newest, gray: earlier ones")
     figure.tight_layout()
     figure.savefig(folder / "ratios.png", dpi=110)
     plt.close(figure)
