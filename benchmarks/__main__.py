@@ -14,10 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import keep, plot, result_of
+from benchmarks.rounds import ONE_THREAD
 from benchmarks.suite import BENCHMARKS, run_benchmark
-
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""What runs on several cores says so itself, and is measured by wall time."""
 
 
 def main() -> int:
@@ -61,7 +59,7 @@ def _each_alone(names: list[str], *, quick: bool) -> tuple[list[dict[str, Any]],
             sys.stderr.write(f"{name} ...\n")
             path = Path(folder) / f"{name}.json"
             command = [sys.executable, "-m", "benchmarks", name, "--here", "--json", str(path)]
-            ended = subprocess.run([*command, *(["--quick"] if quick else [])], env={**os.environ, **_ONE_THREAD})
+            ended = subprocess.run([*command, *(["--quick"] if quick else [])], env={**os.environ, **ONE_THREAD})
             if ended.returncode:
                 failed.append(name)
             else:

@@ -4,7 +4,6 @@ One thread. The page is drawn: six panels on 992 x 1401 pixels (`benchmarks.draw
 process of its own.
 """
 
-import resource
 import subprocess
 import sys
 import time
@@ -15,8 +14,9 @@ import torch
 
 from benchmarks.curve import Curve
 from benchmarks.drawn_pages import drawn_pages, drawn_panels, in_gray
+from benchmarks.peak_memory import peak_mb
 from benchmarks.rounds import in_turns
-from benchmarks.row import Row, row_of_times, seconds
+from benchmarks.row import Row, megabytes, row_of_limit, row_of_times, seconds
 from models.exemplar.match import Match, ReferencePlaces
 from models.exemplar.network import ExemplarUNet
 from models.exemplar.spec import ExemplarUNet as ExemplarSpec
@@ -197,29 +197,16 @@ def page_rows(page: np.ndarray, rounds: int) -> list[Row]:
     )
     parts = {name: one.cpu_s for name, one in times.items()}
 
-    def row(name: str, part: str, may_take: float, why: str) -> Row:
-        found = [one / may_take for one in times[part].cpu]
-        return Row(
-            name=name,
-            ours=seconds(parts[part]),
-            peer=f"may take {seconds(may_take)}",
-            ratio=parts[part] / may_take,
-            spread=(min(found), max(found)),
-            target=1.0,
-            why=why,
-            facts={"cpu_s": parts, "panels": panels, "rounds": rounds},
-        )
-
+    facts = {"cpu_s": parts, "panels": panels, "rounds": rounds}
     limit = parts["similarity"] + parts["places"]
+    why = (
+        f"comparing all places in float32 and their features alone take {seconds(limit)}; the network's "
+        "convolutions and what chooses among the candidates take the rest"
+    )
+    name = "a page of six panels from six references"
     return [
-        row("a hint's answer on a page", "hint", HINT_S, ""),
-        row(
-            "a page of six panels from six references",
-            "references",
-            REFERENCES_S,
-            f"comparing all places in float32 and their features alone take {seconds(limit)}; the network's "
-            "convolutions and what chooses among the candidates take the rest",
-        ),
+        row_of_limit("a hint's answer on a page", times["hint"].cpu, HINT_S, seconds, facts=facts),
+        row_of_limit(name, times["references"].cpu, REFERENCES_S, seconds, why=why, facts=facts),
     ]
 
 
@@ -228,21 +215,13 @@ def memory_row() -> Row:
     command = [sys.executable, "-c", "from benchmarks.colorize import color_large; color_large()"]
     found = subprocess.run(command, check=True, capture_output=True, text=True)
     used = float(found.stdout.split()[-1])
-    return Row(
-        name="peak memory of a picture of 6000 x 9000 pixels",
-        ours=f"{used:.0f} MB",
-        peer=f"may take {MEMORY_MB:.0f} MB",
-        ratio=used / MEMORY_MB,
-        spread=None,
-        target=1.0,
-        clock="bytes",
-    )
+    return row_of_limit("peak memory of a picture of 6000 x 9000 pixels", [used], MEMORY_MB, megabytes, clock="bytes")
 
 
 def color_large() -> None:
     """Colours the large picture, and prints this process's peak memory in MB."""
     color_at(LARGE_PX)
-    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}\n")
+    sys.stdout.write(f"{peak_mb()}\n")
 
 
 def color_at(size_px: tuple[int, int]) -> float:

@@ -19,8 +19,7 @@ from torch import nn
 from benchmarks.drawn_pages import drawn_pages
 from benchmarks.rounds import in_turns
 from benchmarks.row import Row, row_of_times
-from models.build import build_network
-from models.checkpoint import Checkpoint
+from benchmarks.untrained import untrained_checkpoint
 from models.recipes import RECIPES
 from pipelines.colorize.picture import TrainedColorizer
 from pipelines.images.color import network_input, network_picture, rgb_to_gray
@@ -112,19 +111,7 @@ def rows_of(name: str, page: np.ndarray, *, rounds: int) -> list[Row]:
 def untrained(name: str) -> TrainedColorizer:
     """A colorizer of a recipe with its first weights, on the CPU, at the recipe's resolution."""
     torch.manual_seed(0)
-    recipe = RECIPES[name]
-    network = build_network(recipe.objective.network)
-    checkpoint = Checkpoint(
-        weights=network.state_dict(),
-        network=recipe.objective.network,
-        recipe=recipe.to_json(),
-        fingerprint="",
-        source_digest="",
-        seed=0,
-        step=0,
-        resolution=recipe.resolution,
-    )
-    return TrainedColorizer(checkpoint, device="cpu")
+    return TrainedColorizer(untrained_checkpoint(RECIPES[name]), device="cpu")
 
 
 def check_pictures(ours: np.ndarray, expected: np.ndarray) -> None:

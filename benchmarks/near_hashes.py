@@ -13,13 +13,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.curve import Curve
+from benchmarks.peak_memory import peak_mb
 from benchmarks.rounds import Times, in_turns
-from benchmarks.row import Row, check_equal, row_of_times
+from benchmarks.row import Row, check_equal, megabytes, row_of_limit, row_of_times
 from pipelines.copies import near_hashes
 from pipelines.copies.near_hashes import Band, bands_of, earlier_lookalikes, near_pairs
 
@@ -183,16 +183,8 @@ def _against_others(hashes: np.ndarray, radius: int, target: float, rounds: int,
 
 def _memory(count: int, radius: int, kind: str, limit_mb: int) -> Row:
     found = measured(count, radius, kind)
-    return Row(
-        name=f"near-duplicates, peak memory of {kind} {count:.0e}, {radius} bits".replace("e+0", "e"),
-        ours=f"{found['peak_mb']:.0f} MB",
-        peer=f"limit {limit_mb} MB",
-        ratio=found["peak_mb"] / limit_mb,
-        spread=None,
-        target=1.0,
-        clock="bytes",
-        facts=found,
-    )
+    name = f"near-duplicates, peak memory of {kind} {count:.0e}, {radius} bits".replace("e+0", "e")
+    return row_of_limit(name, [found["peak_mb"]], limit_mb, megabytes, clock="bytes", facts=found)
 
 
 def measured(count: int, radius: int, kind: str) -> dict[str, float]:
@@ -239,10 +231,7 @@ def main() -> None:
     started = time.process_time()
     earlier_lookalikes(hashes, radius)
     spent = time.process_time() - started
-    # Not `ru_maxrss`: in a new process that begins at the memory of the one that started it.
-    status = Path("/proc/self/status").read_text("ascii")
-    peak_mb = int(status.partition("VmHWM:")[2].split()[0]) / 1024
-    sys.stdout.write(json.dumps({"cpu_s": spent, "peak_mb": peak_mb}) + "\n")
+    sys.stdout.write(json.dumps({"cpu_s": spent, "peak_mb": peak_mb()}) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """One row of the table: our code against a peer or a limit, as a ratio with its target."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, Literal
@@ -7,6 +8,7 @@ from typing import Any, Literal
 from benchmarks.rounds import Times, ratios
 
 Better = Literal["lower", "higher"]
+Clock = Literal["cpu", "wall", "bytes", "count"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class Row:
     target: float | None
     """None: a fact beside others, without a target."""
     better: Better = "lower"
-    clock: Literal["cpu", "wall", "bytes", "count"] = "cpu"
+    clock: Clock = "cpu"
     why: str = ""
     """Where the target is out of reach: the limit, as measured."""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -75,6 +77,36 @@ def row_of_times(
         why=why,
         facts={"medians": medians, "rounds": len(found), **(facts or {})},
     )
+
+
+def row_of_limit(
+    name: str,
+    values: Sequence[float],
+    limit: float,
+    show: Callable[[float], str],
+    *,
+    clock: Clock = "cpu",
+    why: str = "",
+    facts: dict[str, Any] | None = None,
+) -> Row:
+    """The row of what we may take at most, such as seconds of a hint: `values` of all rounds, or one, by the limit."""
+    found = [value / limit for value in values]
+    return Row(
+        name=name,
+        ours=show(median(values)),
+        peer=f"the limit {show(limit)}",
+        ratio=median(found),
+        spread=(min(found), max(found)) if len(found) > 1 else None,
+        target=1.0,
+        clock=clock,
+        why=why,
+        facts=facts or {},
+    )
+
+
+def megabytes(value: float) -> str:
+    """MB for people."""
+    return f"{value:.0f} MB"
 
 
 def seconds(value: float) -> str:

@@ -13,13 +13,12 @@ import tempfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from statistics import median
 
 import cv2
 import numpy as np
 
-from benchmarks.rounds import Times, in_turns
-from benchmarks.row import Row, check_equal, row_of_times, seconds
+from benchmarks.rounds import ONE_THREAD, Times, in_turns
+from benchmarks.row import Row, check_equal, row_of_limit, row_of_times, seconds
 
 PROJECT = Path(__file__).resolve().parents[1]
 COMMAND_S = 2.5
@@ -81,15 +80,12 @@ def run(quick: bool) -> list[Row]:
 
 def _command_row(name: str, times: dict[str, Times], command: str) -> Row:
     """A command against the seconds that it may take; beside it, what importing torch took in the same rounds."""
-    taken = [one / COMMAND_S for one in times[command].cpu]
     bare = times["import torch"].cpu_s
-    return Row(
-        name=name,
-        ours=seconds(times[command].cpu_s),
-        peer=f"the limit {seconds(COMMAND_S)}",
-        ratio=median(taken),
-        spread=(min(taken), max(taken)),
-        target=1.0,
+    return row_of_limit(
+        name,
+        times[command].cpu,
+        COMMAND_S,
+        seconds,
         why=f"importing torch alone took {seconds(bare)} in the same rounds",
         facts={"import torch, s": bare, "by importing torch": times[command].cpu_s / bare},
     )
@@ -193,10 +189,9 @@ def _environment(folder: Path) -> dict[str, str]:
     kept = dict(os.environ)
     if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
         kept["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {
         **kept,
-        **one_thread,
+        **ONE_THREAD,
         "TINTOON_HOME": str(folder / "home"),
         "MLFLOW_TRACKING_URI": "",
     }

@@ -10,16 +10,17 @@ from benchmarks.curve import Curve
 
 RECIPE, BATCH = "two_stage_pix2pix", 4
 _ONE = """
-import resource, sys, tempfile
+import sys, tempfile
 from pathlib import Path
 import torch
+from benchmarks.peak_memory import peak_mb
 from benchmarks.training_step import Family, _step, _training
 torch.set_num_threads(1)
 with tempfile.TemporaryDirectory() as name:
     training = _training(Family(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])), Path(name), precision="auto")
     for _ in range(2):
         _step(training)
-sys.stdout.write("\\n" + str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+sys.stdout.write("\\n" + str(peak_mb()))
 """
 
 

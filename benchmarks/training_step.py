@@ -25,8 +25,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.rounds import in_turns
 from benchmarks.row import Row, row_of_times
 from benchmarks.training_pictures import pairs_of_comics
-from models.build import build_network
-from models.checkpoint import Checkpoint, save_checkpoint
+from benchmarks.untrained import untrained_checkpoint
+from models.checkpoint import save_checkpoint
 from models.features import Extractor
 from models.objective import Batch, Objective
 from models.recipes import CLASSIFIERS, DRAFTS, LINE_DETECTOR, RECIPES, Recipe, recipe_of
@@ -180,14 +180,8 @@ def _untrained(recipe: Recipe, folder: Path) -> dict[str, Path]:
         other = recipe_of(need.recipe).resized(resolution=recipe.resolution, width=None).fitted(TITLES)
         inner = {part.role: recipe_of(part.recipe).fitted(TITLES).objective.network for part in other.needs}
         other = other.built_on(inner)
-        network = build_network(other.objective.network)
         files[need.role] = folder / f"{need.recipe}.safetensors"
-        save_checkpoint(
-            files[need.role],
-            Checkpoint(
-                network.state_dict(), other.objective.network, other.to_json(), "f", "c", 0, 0, other.resolution
-            ),
-        )
+        save_checkpoint(files[need.role], untrained_checkpoint(other))
     if recipe.extractor:
         files[FEATURES] = folder / f"{recipe.extractor}.safetensors"
         save_file(Extractor(recipe.extractor).stack.state_dict(), files[FEATURES])

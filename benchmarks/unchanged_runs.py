@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.curve import Curve
 from benchmarks.rounds import in_turns
-from benchmarks.row import Row, check_equal
+from benchmarks.row import Row, check_equal, row_of_limit, seconds
 
 STAGES = ("issue_pages", "panels")
 
@@ -105,15 +105,7 @@ def run(quick: bool) -> list[Row]:
             why="Dagster writes two events an issue and stage (planned, materialized): about 10 ms of SQLite",
             facts=facts,
         ),
-        Row(
-            name="unchanged issues, against 0.1 s of CPU each",
-            ours=f"{1000 * each:.0f} ms an issue",
-            peer="the limit 100 ms",
-            ratio=each / 0.1,
-            spread=None,
-            target=1.0,
-            facts=facts,
-        ),
+        row_of_limit("unchanged issues, against 0.1 s of CPU each", [each], 0.1, seconds, facts=facts),
     ]
 
 
