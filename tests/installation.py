@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -116,6 +117,10 @@ def _read_whole(path: Path) -> None:
             load_file(path)
         case ".png" | ".jpg":
             decode_picture(path.read_bytes(), name=path.name)
+        case ".page":  # a page of an interrupted collection: a line of its row, then its picture
+            line, _, picture = path.read_bytes().partition(b"\n")
+            if sha256(picture).hexdigest() != json.loads(line)["sha256"]:
+                raise ValueError("no whole picture")
         case ".md":
             if not path.read_text("utf-8").endswith("\n"):
                 raise ValueError("no whole text")
