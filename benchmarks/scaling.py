@@ -18,8 +18,8 @@ from benchmarks.curve import Curve
 from benchmarks.results import FOLDER, commit, machine
 
 CURVES: dict[str, str] = {
-    "training_memory": "training_memory",
     # name: the module of this package that has `curves(quick: bool) -> list[Curve]`.
+    "training_memory": "training_memory",
     "scrape": "scrape",
     "many_issues": "many_issues",
     "unchanged_runs": "unchanged_runs",
