@@ -100,7 +100,7 @@ def run(quick: bool) -> list[Row]:
 
 def curves(quick: bool) -> list[Curve]:
     """Wall seconds over cores, one and all."""
-    issues, pages = (4, 2) if quick else (60, 4)
+    issues, pages = (4, 2) if quick else (400, 4)
     times = measured(issues, pages=pages, rounds=1)
     count = len(os.sched_getaffinity(0))
     points = [(1.0, issues * pages / times["one"].wall_s), (float(count), issues * pages / times["all"].wall_s)]

@@ -76,7 +76,7 @@ def host(pages: int) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{mine.recv()}"
     finally:
-        process.terminate()
+        process.kill()  # SIGTERM may be ignored, as in a shell's background job
         process.join()
 
 

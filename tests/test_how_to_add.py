@@ -66,7 +66,7 @@ class Checkout:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=540,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 

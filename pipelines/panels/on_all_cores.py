@@ -107,7 +107,8 @@ def _begin() -> None:
     """Ends with Ctrl-C at once and without a word, for the process that started this one tells of it, and with that."""
     import cv2
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # ignored in a shell's background job: Dagster makes them alike
+        signal.signal(ending, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)  # the cores are taken
     keep_freed_memory()
