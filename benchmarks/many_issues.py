@@ -99,7 +99,7 @@ def run(quick: bool) -> list[Row]:
 
 
 def curves(quick: bool) -> list[Curve]:
-    """Wall seconds over cores, one and all."""
+    """Pages a second, by wall time, over cores: one and all."""
     issues, pages = (4, 2) if quick else (400, 4)
     times = measured(issues, pages=pages, rounds=1)
     count = len(os.sched_getaffinity(0))

@@ -44,6 +44,7 @@ def plot(curves: list[Curve], path: Path = PLOT) -> None:
         axis.loglog(fitted, [place.at(size) for size in fitted], "-", label=f"exponent {place.exponent:.2f}")
         axis.set(title=place.name, xlabel=place.size, ylabel=place.cost)
         axis.title.set_fontsize(9)
+        axis.tick_params(which="both", labelsize=7)
         axis.legend(fontsize=8)
     for axis in list(axes.flat)[len(curves) :]:
         axis.set_visible(False)

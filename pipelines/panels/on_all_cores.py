@@ -104,7 +104,9 @@ def _in_pool(
 
 
 def _begin() -> None:
-    """Ends with Ctrl-C at once and without a word, for the process that started this one tells of it, and with that."""
+    """Ends with Ctrl-C or SIGTERM at once and without a word, for the process that started this one tells of it; and
+    ends with that process.
+    """
     import cv2
 
     for ending in (signal.SIGINT, signal.SIGTERM):  # ignored in a shell's background job: Dagster makes them alike

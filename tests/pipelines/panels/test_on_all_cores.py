@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -80,9 +81,17 @@ def test_processes_end_with_a_killed_parent(tmp_path: Path):
     parent.join()
 
 
+@pytest.fixture
+def sigterm_is_ignored() -> Iterator[None]:
+    """As in a run that a shell's background job starts."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("sigterm_is_ignored")
 def test_the_end_of_the_iteration_ends_the_processes():
     others = set(multiprocessing.active_children())
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as in a run that a shell's background job starts
     results = on_all_cores(place, ["a", "missing", "long", "long"], worth_s=0)
     assert next(results)[0] == "a"
     key, error = next(results)
@@ -90,7 +99,6 @@ def test_the_end_of_the_iteration_ends_the_processes():
     assert "in place" in "".join(getattr(error, TRACEBACK).format())
     started = time.monotonic()
     results.close()
-    signal.signal(signal.SIGTERM, before)
     assert time.monotonic() - started < 30
     assert set(multiprocessing.active_children()) <= others
 
