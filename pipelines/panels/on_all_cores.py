@@ -86,20 +86,21 @@ def _in_pool(
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
     futures = {}
+    left = list(keys)
     try:
         with suppress(BrokenProcessPool):  # killed before all are submitted
             for key in keys:
                 futures[pool.submit(partial(_tried_there, work), key)] = key
-        unsubmitted = keys[len(futures) :]
         for future in as_completed(list(futures)):
             if not isinstance(future.exception(), BrokenProcessPool):
-                yield futures.pop(future), future.result()
-        return [*futures.values(), *unsubmitted]
-    except BaseException:  # Ctrl-C, a run that is ended: nobody waits for what is begun
-        for process in set(multiprocessing.active_children()) - before:
-            process.terminate()
-        raise
+                left.remove(futures[future])
+                yield futures[future], future.result()
+        return left
     finally:
+        if left:  # Ctrl-C, a run that is ended, a process that was killed: nobody waits for what is begun
+            # Not SIGTERM, which one that still starts may ignore, to wait for ever for the lock of one that ended.
+            for process in set(multiprocessing.active_children()) - before:
+                process.kill()
         pool.shutdown(cancel_futures=True)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.panels import on_all_cores as module
 from pipelines.panels.on_all_cores import TRACEBACK, on_all_cores
 
 
@@ -100,6 +101,26 @@ def test_the_end_of_the_iteration_ends_the_processes():
     started = time.monotonic()
     results.close()
     assert time.monotonic() - started < 30
+    assert set(multiprocessing.active_children()) <= others
+
+
+def begin_late(begun: Path) -> None:
+    """The first process begins at once, the others later."""
+    try:
+        begun.touch(exist_ok=False)
+    except FileExistsError:
+        time.sleep(5)
+    module._begin()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("sigterm_is_ignored")
+def test_the_end_does_not_wait_for_a_process_that_still_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_begin", partial(begin_late, tmp_path / "begun"))
+    others = set(multiprocessing.active_children())
+    results = on_all_cores(place, ["a", "b", "long", "long"], worth_s=0)
+    assert [key for key, _ in (next(results), next(results))] == ["a", "b"]
+    results.close()
     assert set(multiprocessing.active_children()) <= others
 
 
