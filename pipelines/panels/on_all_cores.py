@@ -93,8 +93,9 @@ def _in_pool(
                 futures[pool.submit(partial(_tried_there, work), key)] = key
         for future in as_completed(list(futures)):
             if not isinstance(future.exception(), BrokenProcessPool):
-                left.remove(futures[future])
-                yield futures[future], future.result()
+                key = futures.pop(future)
+                left.remove(key)
+                yield key, future.result()
         return left
     finally:
         if left:  # Ctrl-C, a run that is ended, a process that was killed: nobody waits for what is begun
